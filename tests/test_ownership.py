@@ -1,0 +1,196 @@
+"""Would it be garbage if I let go of it? Asked of real objects in every position."""
+
+from __future__ import absolute_import
+
+import sqlite3
+import sys
+import unittest
+import weakref
+
+from unittest_leakfix import ownership
+
+kept_by_this_module = []
+
+
+class Node(object):
+    pass
+
+
+def is_owned(make):
+    """Tell whether what make() returns, held by one list alone, is owned."""
+    hand = [make()]
+    return id(hand[0]) in ownership.owned(hand[:], [1])
+
+
+@unittest.skipUnless(ownership.COUNTED, "this interpreter does not count references")
+class OwnedTests(unittest.TestCase):
+    def tearDown(self):
+        del kept_by_this_module[:]
+
+    def test_fresh_objects_are_owned(self):
+        for make in (Node, list, dict, object, lambda: open(__file__),
+                     lambda: sqlite3.connect(":memory:")):
+            self.assertTrue(is_owned(make), make)
+
+    def test_what_a_module_holds_is_shared(self):
+        def make():
+            kept_by_this_module.append(Node())
+            return kept_by_this_module[-1]
+        self.assertFalse(is_owned(make))
+
+    def test_what_a_local_holds_is_shared(self):
+        local = Node()
+        self.assertFalse(is_owned(lambda: local))
+
+    def test_standard_streams_are_shared(self):
+        self.assertFalse(is_owned(lambda: sys.stdout))
+
+    def test_cycle_of_its_own_is_owned(self):
+        def make():
+            node = Node()
+            node.me = node
+            node.others = [Node(), (node,)]
+            return node
+        self.assertTrue(is_owned(make))
+
+    def test_cycle_with_somebody_elses_is_shared(self):
+        def make():
+            node, shared = Node(), Node()
+            node.friend, shared.friend = shared, node
+            kept_by_this_module.append(shared)
+            return node
+        self.assertFalse(is_owned(make))
+
+    def test_bound_method_and_closure_of_itself_are_owned(self):
+        def make():
+            node = Node()
+            node.call = node.__hash__
+            node.closure = lambda: node
+            return node
+        self.assertTrue(is_owned(make))
+
+    def test_exception_that_holds_its_frames_is_owned(self):
+        def make():
+            node = Node()
+            try:
+                raise ValueError(node)
+            except ValueError as error:
+                node.error = error
+                node.info = sys.exc_info()
+            sys.exc_clear() if sys.version_info < (3,) else None
+            return node
+        self.assertTrue(is_owned(make))
+
+    def test_running_generator_shares_what_it_holds(self):
+        def generate(node):
+            yield node
+        node = Node()
+        generator = generate(node)
+        next(generator)
+        del node
+        self.assertFalse(is_owned(lambda: generator.gi_frame.f_locals["node"]))
+
+    def test_thread_shares_what_its_frame_holds(self):
+        import threading
+        begun, end = threading.Event(), threading.Event()
+        hand = [Node()]
+
+        def work(node):
+            begun.set()
+            end.wait()
+        thread = threading.Thread(target=work, args=(hand[0],))
+        thread.start()
+        begun.wait()
+        try:
+            self.assertNotIn(id(hand[0]), ownership.owned(hand[:], [1]))
+        finally:
+            end.set()
+            thread.join()
+        del thread
+        self.assertIn(id(hand[0]), ownership.owned(hand[:], [1]))
+
+    def test_weak_references_do_not_share(self):
+        refs = []
+
+        def make():
+            node = Node()
+            refs.append(weakref.ref(node))
+            return node
+        self.assertTrue(is_owned(make))
+
+    def test_what_hangs_on_a_shared_object_is_shared(self):
+        def make():
+            node = Node()
+            node.child = Node()
+            kept_by_this_module.append(node)
+            return node.child
+        self.assertFalse(is_owned(make))
+
+    def test_several_at_once_explain_each_other(self):
+        """A connection that only a cursor beside it refers to goes with the cursor."""
+        connection, cursor = Node(), Node()
+        cursor.connection = connection
+        held = [connection, cursor]
+        both = ownership.owned(held[:], [2, 2])
+        self.assertTrue(both.issuperset(map(id, held)), both)
+        self.assertNotIn(id(connection), ownership.owned(held[:1], [2]))
+
+    def test_past_the_limit_it_is_shared(self):
+        def make():
+            first = last = Node()
+            for _ in range(20):
+                last.next = Node()
+                last = last.next
+            last.next = first
+            return first
+        hand = [make()]
+        self.assertIn(id(hand[0]), ownership.owned(hand[:], [1]))
+        self.assertNotIn(id(hand[0]), ownership.owned(hand[:], [1], limit=10))
+
+    def test_huge_container_is_not_gone_through(self):
+        hand = [[None] * (ownership.LIMIT + 1)]
+        hand[0][0] = hand[0]
+        self.assertNotIn(id(hand[0]), ownership.owned(hand[:], [1]))
+
+    def test_lying_objects_are_not_asked(self):
+        class Liar(object):
+            __class__ = property(lambda self: 1 / 0)
+
+            def __getattr__(self, name):
+                raise RuntimeError(name)
+
+            def __eq__(self, other):
+                raise RuntimeError("eq")
+            __hash__ = None
+        self.assertTrue(is_owned(Liar))
+
+    def test_instances_with_slots_are_looked_into(self):
+        class Slotted(object):
+            __slots__ = ("me",)
+
+        def make():
+            slotted = Slotted()
+            slotted.me = [slotted]
+            return slotted
+        self.assertTrue(is_owned(make))
+
+    def test_nothing_is_held_afterwards(self):
+        hand = [Node()]
+        hand[0].me = hand[0]
+        gone = weakref.ref(hand[0])
+        ownership.owned(hand[:], [1])
+        del hand[0].me
+        hand[0] = None
+        self.assertIsNone(gone())
+
+
+class CycleTests(unittest.TestCase):
+    @unittest.skipUnless(ownership.COUNTED, "references are not counted")
+    def test_names_what_leads_back(self):
+        hand = [Node()]
+        hand[0].way = [hand[0]]
+        hand[0].rows = [Node()]
+        owned, cycle = ownership.owned_cycle(hand[:], [1])
+        self.assertIn(id(hand[0].way), cycle)
+        self.assertNotIn(id(hand[0].rows), cycle)
+        self.assertIn(id(hand[0].rows), owned)
