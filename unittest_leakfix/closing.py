@@ -1,0 +1,71 @@
+"""Closing that has to wait, with a limit.
+
+Processes, threads and executors end in their own time. They are waited for,
+but never for ever: after ``CLOSE_TIMEOUT`` seconds a ``CloseTimeout`` names
+what still runs.
+"""
+from __future__ import absolute_import
+
+import time
+
+try:
+    from _thread import start_new_thread as _start_thread
+except ImportError:  # Python 2.7
+    from thread import start_new_thread as _start_thread
+
+__unittest = True
+
+#: Seconds that one close may wait. Read at each close, so it can be changed.
+CLOSE_TIMEOUT = 5.0
+
+# Bound now: a test may leave a patched time.sleep or clock behind.
+_clock = getattr(time, "monotonic", time.time)
+_sleep = time.sleep
+
+
+class CloseTimeout(RuntimeError):
+    """A resource did not end within ``CLOSE_TIMEOUT`` seconds."""
+
+
+def wait_until(is_over, what, limit=None, clock=_clock, sleep=_sleep):
+    """Wait until ``is_over()`` is true.
+
+    ``what`` (str) says in the error what still runs; ``limit`` is in seconds
+    and is ``CLOSE_TIMEOUT`` unless given. Returns None. Raises CloseTimeout.
+    """
+    if is_over():
+        return
+    limit = CLOSE_TIMEOUT if limit is None else limit
+    end, pause = clock() + limit, 0.0002
+    while not is_over():
+        if clock() >= end:
+            raise CloseTimeout("%s did not end within %g s" % (what, limit))
+        sleep(pause)
+        pause = min(pause * 2, 0.02)
+
+
+def within(work, what, limit=None, start=_start_thread):
+    """Call ``work()`` in a thread of its own and wait for it, with the limit.
+
+    For library calls that can wait for ever and take no timeout. Returns
+    None. Raises what ``work`` raised, or CloseTimeout (the thread then lives
+    on: nothing can end it).
+    """
+    outcome = []
+
+    def run():
+        try:
+            work()
+        except BaseException as error:
+            outcome.append(error)
+        else:
+            outcome.append(None)
+
+    start(run, ())
+    wait_until(lambda: outcome, what, limit)
+    error = outcome.pop()
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame
