@@ -1,0 +1,18 @@
+"""Ready-made: an IsolatedAsyncioTestCase with both mixins (Python 3.8)."""
+
+from __future__ import absolute_import
+
+import unittest
+
+from unittest_leakfix.class_mixin import ClassLeakFixMixin
+from unittest_leakfix.mixins import LeakFixMixin
+
+__unittest = True
+
+
+class LeakFixAsyncTestCase(LeakFixMixin, ClassLeakFixMixin,
+                           unittest.IsolatedAsyncioTestCase):
+    """``unittest.IsolatedAsyncioTestCase`` whose tests give back what they gained.
+
+    What has to be awaited to be closed (``aclose()``) is awaited on the test's loop.
+    """

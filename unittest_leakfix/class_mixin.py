@@ -1,0 +1,119 @@
+"""ClassLeakFixMixin: a class, too, gives back what its ``setUpClass`` took."""
+
+from __future__ import absolute_import
+
+import functools
+import sys
+
+from unittest_leakfix import attributes, faults
+from unittest_leakfix.attributes import declared
+from unittest_leakfix.mixins import check
+
+__unittest = True
+
+# unittest's own notes on a class, which it reads after the class is done with.
+_UNITTESTS = frozenset(["_classSetupFailed", "tearDown_exceptions",
+                        "_class_cleanups"])
+# Class cleanups, the hook after tearDownClass, came with 3.8.
+_HOOKED = sys.version_info >= (3, 8)
+
+_remembered = {}    # class: what it had before its setUpClass
+_setting_up = []    # classes whose setUpClass is under way
+
+
+def restored_by_suite(cls):
+    """Tell whether the suite has to restore *cls*: before 3.8 nothing else can."""
+    return not _HOOKED and issubclass(cls, ClassLeakFixMixin)
+
+
+class ClassLeakFixMixin(object):
+    """Puts the class back to what it had before ``setUpClass``.
+
+    After ``tearDownClass`` and the class cleanups, attributes that the class gained
+    are dropped, rebound ones get their old value, and the open resources that only
+    the class referred to are closed, last assigned first. Base classes are not
+    touched. ``leakfix_keep`` and ``leakfix_close`` count here too.
+
+    Under every runner on 3.8 and later; before that, under `LeakFixTestSuite`.
+    """
+
+    leakfix_keep = ()
+    leakfix_close = ()
+
+    if sys.version_info >= (3, 6):
+        def __init_subclass__(cls, **kwds):
+            super(ClassLeakFixMixin, cls).__init_subclass__(**kwds)
+            check(cls, ClassLeakFixMixin)
+            own = cls.__dict__.get("setUpClass")
+            if _HOOKED and type(own) is classmethod:
+                cls.setUpClass = classmethod(_remembering(own))
+    else:
+        def __new__(cls, *args, **kwds):
+            check(cls, ClassLeakFixMixin)
+            return super(ClassLeakFixMixin, cls).__new__(cls)
+
+    @classmethod
+    def setUpClass(cls):
+        """Take note of what the class has."""
+        cls._leakfix_remember()
+        super(ClassLeakFixMixin, cls).setUpClass()
+
+    @classmethod
+    def doClassCleanups(cls):
+        """Run the class cleanups, then restore the class."""
+        super(ClassLeakFixMixin, cls).doClassCleanups()
+        # Not when setUpClass itself calls it half way through.
+        if cls not in _setting_up:
+            cls._leakfix_restore(cls.tearDown_exceptions.append)
+
+    @classmethod
+    def _leakfix_remember(cls):
+        if cls not in _remembered:
+            _remembered[cls] = attributes.ClassAttributes(cls).read()
+
+    @classmethod
+    def _leakfix_restore(cls, report=None):
+        before = _remembered.pop(cls, None)
+        if before is None:
+            return
+        holder = attributes.ClassAttributes(cls)
+        keep = declared(cls, "leakfix_keep") | _UNITTESTS
+        for found in _found(cls, holder.read(), before, keep):
+            try:
+                found.kind.close(found.value)
+            except Exception as cause:
+                _tell(cls, found, cause, report)
+        found = None
+        attributes.restore(holder, before, keep)
+
+
+def _remembering(own):
+    """Return the function of the classmethod *own*, taking note first."""
+    @functools.wraps(own.__func__)
+    def setUpClass(cls):
+        cls._leakfix_remember()
+        _setting_up.append(cls)
+        try:
+            return own.__get__(None, cls)()
+        finally:
+            _setting_up.remove(cls)
+    return setUpClass
+
+
+def _found(cls, now, before, keep):
+    """Return the open resources that *cls* gained since *before* and owns."""
+    closed = declared(cls, "leakfix_close")
+    names = [name for name in attributes.gained(before, now)
+             if name not in keep and name not in closed]
+    owned = attributes.owned_by(now, names, (id(cls),))
+    return [each for each in attributes.declared_resources(now, closed)
+            + attributes.open_resources(now, names, owned, unsure=True)
+            if not each.kind.awaits(each.value)]
+
+
+def _tell(cls, found, cause, report):
+    """An error of the class where unittest asks for them (3.8+), else a warning."""
+    if report is None:
+        faults.warn(cls, found, cause)
+    else:
+        report((faults.CloseError, faults.close_error(cls, found, cause), None))

@@ -1,0 +1,59 @@
+"""What went wrong in closing what a test left: the warning, the error, the sentence."""
+
+from __future__ import absolute_import
+
+import re
+import warnings
+
+__unittest = True
+
+
+class LeakFixWarning(UserWarning):
+    """Something that a finished test left could not be closed. The verdict stands."""
+
+
+class CloseError(Exception):
+    """Closing what a test left open raised. The text says which attribute it was.
+
+    ``__cause__`` is the error itself.
+    """
+
+
+def close_error(owner, found, cause):
+    """Return the `CloseError` for *cause*, raised in closing what was *found*.
+
+    *owner* is the test or the class whose attribute it was.
+    """
+    error = CloseError(_sentence(owner, found, cause))
+    error.__cause__ = cause
+    return error
+
+
+def warn(owner, found, cause):
+    """Warn that closing what was *found* on the finished *owner* raised *cause*."""
+    warnings.warn("%s is finished, but %s" % (
+        label(owner), _sentence(owner, found, cause)), LeakFixWarning, stacklevel=2)
+
+
+def label(owner):
+    """Return "Class.method" for a test, "Class" for a class."""
+    if isinstance(owner, type):
+        return owner.__name__
+    values = object.__getattribute__(owner, "__dict__")
+    return "%s.%s" % (type(owner).__name__, values.get("_testMethodName", "run"))
+
+
+def _sentence(owner, found, cause):
+    name = re.split(r"\W", found.label, maxsplit=1)[0]
+    return ("closing %s.%s (%s) raised %s: %s. Close it in your own code, or leave it "
+            "open with leakfix_keep = (%r,)" % (
+                "cls" if isinstance(owner, type) else "self", found.label,
+                found.kind.describe(found.value), type(cause).__name__,
+                _text(cause), name))
+
+
+def _text(error):
+    try:
+        return str(error)
+    except Exception:
+        return "(its text cannot be had)"
