@@ -1,0 +1,25 @@
+"""python -m unittest_leakfix: what python -m unittest does, and nothing stays behind."""
+
+from __future__ import absolute_import
+
+import os.path
+import sys
+
+from unittest_leakfix.program import LeakFixProgram
+
+__unittest = True
+
+
+def main():
+    """Run the command line. Ends in ``SystemExit`` with unittest's status."""
+    if sys.argv[0].endswith("__main__.py"):
+        python = os.path.basename(sys.executable) if sys.version_info >= (3,) else "python"
+        sys.argv[0] = python + " -m unittest_leakfix"
+    if sys.version_info < (3,):
+        from unittest.main import USAGE_AS_MAIN
+        LeakFixProgram.USAGE = USAGE_AS_MAIN
+    LeakFixProgram(module=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Suites that give their tests away, and the run that lets each one go."""
+
+from __future__ import absolute_import
+
+import unittest
+import unittest.suite
+
+from unittest_leakfix.class_mixin import restored_by_suite
+from unittest_leakfix.giving import given, method, overrides
+from unittest_leakfix.heap import heap
+from unittest_leakfix.release import Tally, release
+
+__unittest = True
+
+# Bound here once: they are called for each test.
+_isnotsuite = unittest.suite._isnotsuite
+_born = heap.born
+_TestCase = unittest.TestCase
+
+
+class Watcher(object):
+    """Told of each test's begin and end. This one does nothing; finding has its own."""
+
+    def begin(self, test):
+        """Called before the fixtures of *test*'s class and before *test* itself."""
+
+    def end(self):
+        """Called when that test was let go, or could not be."""
+
+
+_runs = []    # the runs that are under way in this process, the innermost last
+
+
+class Run(object):
+    """One run of a tree of suites into one result.
+
+    :param result: the ``TestResult``.
+    :param sweep: called with each finished test before it is let go; swaps it for
+        a stand-in in a result that does not do so by itself.
+    :param watcher: a `Watcher`, or None.
+    """
+
+    def __init__(self, result, sweep=None, watcher=None):
+        self.result = result
+        self.tally = Tally()
+        self._sweep = sweep
+        self._watcher = watcher
+        self._current = None    # the class whose fixtures were set up last
+        self._failed = False    # whether they, or the module's, failed
+        self._mixed = None      # the class that the suite must restore
+
+    def all(self, test, debug=False):
+        """Run *test*, a suite or a test, as the outermost one. Returns nothing."""
+        _runs.append(self)
+        heap.enter()
+        try:
+            if _is_plain(test):
+                self.suite(test, debug)
+            else:
+                test(self.result)
+        finally:
+            _runs.remove(self)
+            heap.leave()
+
+    def suite(self, suite, debug=False):
+        """Run the tests of *suite* as ``unittest.TestSuite.run`` does."""
+        result = self.result
+        outermost = getattr(result, "_testRunEntered", False) is False
+        if outermost:
+            result._testRunEntered = True
+        hand = [None]
+        current = None      # a class whose instances are known to be tests
+        for kept in given(suite, hand, result):
+            if type(hand[0]) is current or _is_test(hand[0]):
+                current = type(hand[0])
+                self._test(suite, hand, kept, debug)
+            elif _is_plain(hand[0]):
+                self.suite(hand[0], debug)
+            elif debug:
+                hand[0].debug()
+            else:
+                hand[0](result)
+            hand[0] = None
+        if outermost:
+            self._tear_down_class(suite, None)
+            suite._handleModuleTearDown(result)
+            result._testRunEntered = False
+
+    def _test(self, suite, hand, kept, debug):
+        """Run the test in *hand* with the fixtures around it, and let go of it."""
+        # Within a class the fixture handlers have nothing to do.
+        current = hand[0].__class__
+        if (current is not self._current
+                or current is not getattr(self.result, "_previousTestClass", None)):
+            self._change_class(suite, hand[0])
+            self._current = current
+        if self._failed:
+            return
+        if self._watcher is not None:
+            self._watcher.begin(hand[0])
+        if debug:
+            hand[0].debug()
+        else:
+            hand[0](self.result)
+            if self._sweep is not None:
+                self._sweep(hand[0])
+            born = _born()
+            if not kept:
+                release(hand, self.tally)
+            hand[0] = None
+            if born:
+                heap.collect()
+        if self._watcher is not None:
+            self._watcher.end()
+
+    def _change_class(self, suite, test):
+        """The fixtures between two classes; the suite's own, in their order."""
+        self._tear_down_class(suite, test)
+        suite._handleModuleFixture(test, self.result)
+        if restored_by_suite(type(test)):
+            self._mixed = type(test)
+            self._mixed._leakfix_remember()
+        suite._handleClassSetUp(test, self.result)
+        self.result._previousTestClass = test.__class__
+        self._failed = (getattr(test.__class__, "_classSetupFailed", False)
+                        or getattr(self.result, "_moduleSetUpFailed", False))
+
+    def _tear_down_class(self, suite, test):
+        """End the class before *test*; None: the last one."""
+        suite._tearDownPreviousClass(test, self.result)
+        if self._mixed is not None:
+            mixed, self._mixed = self._mixed, None
+            mixed._leakfix_restore()
+        previous = getattr(self.result, "_previousTestClass", None)
+        if vars(previous or object).get("tearDown_exceptions"):
+            # Reported by now; their frames hold the class's things (3.8).
+            previous.tearDown_exceptions = []
+
+
+def _is_test(entry):
+    """Tell, as unittest does, whether *entry* is one test rather than a suite.
+
+    A TestCase that cannot be iterated is one: iter() raising costs as much as all
+    the rest.
+    """
+    kind = type(entry)
+    return (issubclass(kind, _TestCase) and not hasattr(kind, "__iter__")
+            or _isnotsuite(entry))
+
+
+def _is_plain(test):
+    """Tell whether *test* is a suite that runs as unittest's own or ours does."""
+    return (isinstance(test, unittest.TestSuite)
+            and not overrides(test, "__call__")
+            and (not overrides(test, "run")
+                 or method(type(test), "run") is method(LeakFixTestSuite, "run")))
+
+
+class LeakFixTestSuite(unittest.TestSuite):
+    """``unittest.TestSuite`` that gives its tests away.
+
+    Each test is taken out before it runs, and once it is finished and nobody else
+    refers to it, the open resources that it owns are closed and it is let go. A
+    plain suite inside is run in the same way; one with a ``run`` of its own runs
+    as it is. A second run raises ``TypeError``, unless ``_cleanup`` is False: then
+    the tests are kept, and nothing of theirs is closed.
+    """
+
+    def run(self, result, debug=False):
+        """Run the tests into *result*, a ``TestResult``, and return it."""
+        for run in reversed(_runs):
+            if run.result is result:
+                run.suite(self, debug)
+                return result
+        Run(result).all(self, debug)
+        return result
+
+
+class LeakFixTestLoader(unittest.TestLoader):
+    """``unittest.TestLoader`` that makes `LeakFixTestSuite`."""
+
+    suiteClass = LeakFixTestSuite
