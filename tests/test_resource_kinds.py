@@ -171,8 +171,11 @@ class SqliteTests(FolderCase):
         value.execute("create table t (a)")
         value.commit()
         value.execute("insert into t values (1)")
-        value.row_factory = value.text_factory = lambda *args: 1 // 0
-        self.kind(value).describe(value)
+        value.row_factory = lambda *args: 1 // 0
+        self.assertEqual(self.kind(value).describe(value), "sqlite3 connection"
+                         if PY2 else "sqlite3 connection to %s" % path)
+        value.text_factory = lambda *args: 1 // 0
+        self.assertEqual(self.kind(value).describe(value), "sqlite3 connection")
         self.assertEqual(other.execute("select * from t").fetchall(), [])
         other.close()
         value.close()

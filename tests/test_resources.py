@@ -345,7 +345,7 @@ class RegisterTests(KindCase):
 
 class WaitingTests(unittest.TestCase):
     def test_what_does_not_end_is_named(self):
-        with self.assertRaises(resources.CloseTimeout) as caught:
+        with self.assertRaises(closing.CloseTimeout) as caught:
             closing.wait_until(lambda: False, "the mill", 0.01)
         self.assertEqual(str(caught.exception), "the mill did not end within 0.01 s")
 
@@ -354,7 +354,7 @@ class WaitingTests(unittest.TestCase):
         self.addCleanup(setattr, closing, "CLOSE_TIMEOUT", before)
         stop = threading.Event()
         self.addCleanup(stop.set)
-        self.assertRaises(resources.CloseTimeout, closing.within, stop.wait, "the mill")
+        self.assertRaises(closing.CloseTimeout, closing.within, stop.wait, "the mill")
 
     def test_what_the_work_raises_is_raised(self):
         self.assertRaises(ZeroDivisionError, closing.within, lambda: 1 // 0, "the mill")

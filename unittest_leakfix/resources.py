@@ -13,28 +13,23 @@ import sys
 import types
 import weakref
 
-from unittest_leakfix import (
-    kinds_asyncio, kinds_contexts, kinds_databases, kinds_files, kinds_network,
-    kinds_processes, kinds_threads)
-from unittest_leakfix.closing import CloseTimeout
 from unittest_leakfix.kind import (
     MISSING, Kind, class_of, is_coroutine_function, method, mro, name_of, on_type,
     open_by_flags, text)
 
 __unittest = True
 
-__all__ = ["CloseTimeout", "Kind", "kind_of", "register_resource"]
-
-_TABLE = {}
-for _part in (kinds_files, kinds_network, kinds_processes, kinds_threads,
-              kinds_asyncio, kinds_databases, kinds_contexts):
-    _TABLE.update(_part.KINDS)
-_LAST = kinds_threads.LAST
+__all__ = ["Kind", "kind_of", "register_resource"]
 
 _Classic = getattr(types, "ClassType", None)  # Python 2.7
 _Instance = getattr(types, "InstanceType", None)
 _flags_of = type.__dict__["__flags__"].__get__
 _HEAP_TYPE = 1 << 9
+
+# What most attributes are; it spares a run without resources the shipped table.
+_PLAIN = (type(None), bool, int, float, complex, bytes, str, type(u""), list, tuple,
+          dict, set, frozenset, type, object, types.FunctionType, types.MethodType,
+          types.ModuleType)
 
 _kinds = {}  # id(class) -> Kind or None; forgotten with the class
 _refs = {}  # id(class) -> weak reference, whose callback forgets
@@ -77,9 +72,10 @@ def _find(cls):
     # By identity: a metaclass may have an __eq__ of its own.
     if any(base is type or base is types.ModuleType for base in bases):
         return None
-    found = _by_name(bases, _TABLE)
+    from unittest_leakfix import kinds  # a tenth of a trivial run's start-up time
+    found = _by_name(bases, kinds.TABLE)
     if found is MISSING:
-        found = _by_shape(cls) or _by_name(bases, _LAST)
+        found = kinds.by_shape(cls) or _by_name(bases, kinds.LAST)
     return None if found is MISSING else found
 
 
@@ -107,14 +103,6 @@ def _is_really(cls, module):
     # Not under its name alone: that may be patched, or differ
     # (asyncio.tasks._PyTask calls itself Task).
     return any(each is cls for each in list(vars(module).values()))
-
-
-def _by_shape(cls):
-    if kinds_contexts.has_all(cls, kinds_databases.CONNECTION_SHAPE):
-        return kinds_databases.CONNECTION
-    if kinds_contexts.has_all(cls, kinds_databases.CURSOR_SHAPE):
-        return kinds_databases.CURSOR
-    return kinds_contexts.context_kind(cls)
 
 
 def register_resource(type, close="close", is_open=None, describe=None, name=None):
@@ -166,6 +154,10 @@ def _noun(value):
 def _forget_all():
     _kinds.clear()
     _refs.clear()
+    _kinds.update((id(cls), None) for cls in _PLAIN)
+
+
+_forget_all()
 
 
 def _unregister(cls):
