@@ -1,0 +1,97 @@
+"""The metadata and the build of unittest_leakfix, on Python 2.7 and on 3.6 and later.
+
+There are two wheels. The one that 2.7, 3.6 and 3.7 build leaves out the modules that need 3.8 and
+is tagged py2.py36.py37; the one that 3.8 and later build is whole and is tagged py38. Pip takes
+the newest tag that an interpreter accepts: 3.8 and later accept py36 and py37 too, but after py38.
+A tag py3 on the small one would be wrong: it comes before py38.
+"""
+
+from __future__ import absolute_import
+
+import io
+import os
+import re
+import sys
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODERN = sys.version_info >= (3, 8)
+MODERN_PACKAGES = ["unittest_leakfix.leaks", "unittest_leakfix.databases"]
+MODERN_MODULES = ["django", "pytest_plugin"]
+
+
+class BuildPy(build_py):
+    """Leaves the modules that need Python 3.8 out of a build by an older one."""
+
+    def find_package_modules(self, package, package_dir):
+        """As setuptools: a list of (package, module, path)."""
+        found = build_py.find_package_modules(self, package, package_dir)
+        return [item for item in found if MODERN or item[1] not in MODERN_MODULES]
+
+
+def _text(*path):
+    with io.open(os.path.join(HERE, *path), encoding="utf-8") as source:
+        return source.read()
+
+
+def _version():
+    # Read, not imported: an import would run the package under the building interpreter.
+    return re.search(r'^__version__ = "([^"]+)"', _text("unittest_leakfix", "version.py"),
+                     re.MULTILINE).group(1)
+
+
+def _packages():
+    packages = ["unittest_leakfix"]
+    for package in MODERN_PACKAGES if MODERN else []:
+        if os.path.isdir(os.path.join(HERE, *package.split("."))):
+            packages.append(package)
+    return packages
+
+
+def _readme():
+    # An archive without its README still builds.
+    return _text("README.md") if os.path.exists(os.path.join(HERE, "README.md")) else ""
+
+
+setup(
+    name="unittest_leakfix",
+    version=_version(),
+    description="A unittest suite that gives back everything its tests took, and names what it "
+                "could not give back",
+    long_description=_readme(),
+    long_description_content_type="text/markdown",
+    author="unittest_leakfix contributors",
+    license="MIT",
+    keywords="unittest testing memory leak connections gc",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 2.7",
+        "Programming Language :: Python :: 3",
+    ] + ["Programming Language :: Python :: 3.%d" % minor for minor in range(6, 15)] + [
+        "Programming Language :: Python :: Implementation :: CPython",
+        "Topic :: Software Development :: Testing :: Unit",
+        "Typing :: Typed",
+    ],
+    python_requires=">=2.7, !=3.0.*, !=3.1.*, !=3.2.*, !=3.3.*, !=3.4.*, !=3.5.*",
+    packages=_packages(),
+    package_data={"unittest_leakfix": ["*.pyi", "py.typed"]},
+    zip_safe=False,  # type checkers read the .pyi files in place
+    cmdclass={"build_py": BuildPy},
+    entry_points={"console_scripts": ["unittest-leakfix = unittest_leakfix.__main__:main"]},
+    extras_require={
+        "mysql": [
+            'PyMySQL<1; python_version == "2.7"',
+            'PyMySQL<1.0.3; python_version == "3.6"',
+            'PyMySQL; python_version >= "3.7"',
+        ],
+    },
+    options={
+        "bdist_wheel": {"python_tag": "py38" if MODERN else "py2.py36.py37"},
+        # Apart: a wheel takes all that lies in the build folder, another interpreter's build too.
+        "build": {"build_base": os.path.join("build", "py38" if MODERN else "py2.py36.py37")},
+    },
+)

@@ -1,0 +1,211 @@
+"""The interpreters of this machine, and an environment for each with what the tests want to meet."""
+
+from __future__ import absolute_import, print_function
+
+import glob
+import io
+import json
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ENVIRONMENTS = os.path.join(ROOT, ".envs")
+REQUIREMENTS = os.path.join(ROOT, "tests", "requirements.txt")
+MYSQLCLIENT = os.path.join(ROOT, "tests", "requirements-mysqlclient.txt")
+VERSIONS = ["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
+
+# The pip that comes with these two is too old for the packages' metadata.
+PIP = {"2.7": "pip==20.3.4", "3.6": "pip==21.3.1"}
+
+PROBE = """
+import json, platform, sys
+try:
+    import venv, ensurepip
+    maker = "venv"
+except ImportError:
+    try:
+        import pip
+        maker = "pip"
+    except ImportError:
+        maker = None
+print(json.dumps([platform.python_implementation(), list(sys.version_info[:3]), maker,
+                  hasattr(sys, "real_prefix") or sys.prefix != getattr(sys, "base_prefix", sys.prefix)]))
+"""
+
+
+class CannotPrepare(Exception):
+    """An environment could not be made; the text says why."""
+
+
+class Interpreter(object):
+    """One found interpreter: ``path``, ``version`` ("3.12"), ``full`` ("3.12.1") and ``maker``,
+    the module that makes its environments ("venv", "pip" for 2.7's virtualenv, or None)."""
+
+    def __init__(self, path, full, maker):
+        self.path, self.maker = path, maker
+        self.full = ".".join(map(str, full))
+        self.version = ".".join(map(str, full[:2]))
+        self.folder = os.path.join(ENVIRONMENTS, self.version)
+
+    @property
+    def python(self):
+        """The environment's interpreter."""
+        return _python_of(self.folder)
+
+
+def find():
+    """A dict of version ("3.12") to Interpreter, for every version of VERSIONS that is here."""
+    found = {}
+    for path in _candidates():
+        interpreter = _probe(path)
+        if interpreter is None or interpreter.version not in VERSIONS:
+            continue
+        known = found.get(interpreter.version)
+        if known is None or (known.maker is None and interpreter.maker is not None):
+            found[interpreter.version] = interpreter
+    return found
+
+
+def prepare(interpreter, log):
+    """Make the environment, or bring it up to date, writing what is said to the file ``log``.
+
+    Returns two lists of texts: what it left out and why, and what went wrong though the
+    environment can still be used. Raises CannotPrepare when there is none.
+    """
+    wanted = "\n".join([interpreter.path, interpreter.full, _text(REQUIREMENTS)])
+    stamp = os.path.join(interpreter.folder, "made-from")
+    if _text(stamp) != wanted:
+        if not _works(interpreter):
+            _make(interpreter, log)
+        try:
+            if interpreter.version in PIP:
+                _pip(interpreter, log, "install", PIP[interpreter.version])
+            _pip(interpreter, log, "install", "-r", REQUIREMENTS)
+        except CannotPrepare as problem:
+            return [], ["the tests ran without their packages: %s" % problem]
+        _write(stamp, wanted)
+    return _prepare_mysqlclient(interpreter, log), []
+
+
+def _prepare_mysqlclient(interpreter, log):
+    stamp = os.path.join(interpreter.folder, "made-from-mysqlclient")
+    if _text(stamp) == _text(MYSQLCLIENT):
+        return []
+    if not any(map(_on_path, ("mysql_config", "mariadb_config"))):
+        return ["no mysqlclient: install libmariadb-dev, pkg-config and a C compiler"]
+    try:
+        _pip(interpreter, log, "install", "-r", MYSQLCLIENT)
+    except CannotPrepare:
+        return ["no mysqlclient: it could not be built, see .envs/logs/"]
+    _write(stamp, _text(MYSQLCLIENT))
+    return []
+
+
+def _make(interpreter, log):
+    if interpreter.maker is None:
+        raise CannotPrepare("%s has no pip and no venv (Debian: python3-venv)" % interpreter.path)
+    if interpreter.maker == "venv":
+        return _run(log, [interpreter.path, "-m", "venv", "--clear", interpreter.folder])
+    tools = os.path.join(ENVIRONMENTS, "virtualenv-" + interpreter.version)
+    # A pip as old as 2.7's own may take a version that no longer runs there.
+    needed = "virtualenv==20.15.1" if interpreter.version == "2.7" else "virtualenv"
+    _run(log, [interpreter.path, "-m", "pip", "install", "--upgrade", "--target", tools, needed])
+    _run(log, [interpreter.path, "-m", "virtualenv", "--clear", interpreter.folder],
+         PYTHONPATH=tools)
+
+
+def _pip(interpreter, log, *arguments):
+    _run(log, [interpreter.python, "-m", "pip", "--disable-pip-version-check"] + list(arguments))
+
+
+def _run(log, command, **variables):
+    log.write("$ %s\n" % " ".join(command))
+    log.flush()
+    status = subprocess.call(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT,
+                             env=environment(**variables))
+    if status:
+        said = (_text(log.name) or "").strip().splitlines()[-8:]
+        raise CannotPrepare("\n".join(["%s ended with %d" % (" ".join(command), status)] + said))
+
+
+def environment(**variables):
+    """The variables a child gets: ours, without those that send Python to another's modules."""
+    kept = dict(os.environ, **variables)
+    for name in ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV"):
+        if name not in variables:
+            kept.pop(name, None)
+    return kept
+
+
+def _works(interpreter):
+    probed = _probe(interpreter.python, inside=True)
+    return probed is not None and probed.full == interpreter.full and os.path.exists(
+        os.path.join(interpreter.folder, "pyvenv.cfg"))
+
+
+def _candidates():
+    """Paths to try: a version manager's folder (newest first), the PATH, the running one."""
+    names = ["python" + version for version in VERSIONS] + ["python3", "python", "python2"]
+    paths = []
+    for folder in filter(None, [_said(["pyenv", "root"])]):
+        paths += sorted(glob.glob(os.path.join(folder, "versions", "*", "bin", "python")),
+                        key=_numbers, reverse=True)
+    paths += [path for path in map(_on_path, names) if path]
+    # Where this very program runs in an environment, the interpreter that it was made from.
+    base = _python_of(getattr(sys, "base_prefix", sys.prefix))
+    return paths + [base, sys.executable]
+
+
+def _numbers(path):
+    return [int(part) for part in path.replace(os.sep, ".").split(".") if part.isdigit()]
+
+
+def _probe(path, inside=False):
+    """An Interpreter, or None: not there, a launcher with nothing behind it, another kind of
+    Python, or (unless ``inside``) an environment itself."""
+    said = _said([path, "-c", PROBE])
+    try:
+        kind, full, maker, is_environment = json.loads(said)
+    except ValueError:
+        return None
+    if kind != "CPython" or is_environment and not inside:
+        return None
+    return Interpreter(path, full, maker)
+
+
+def _said(command):
+    try:
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 env=environment())
+    except OSError:
+        return ""
+    said = child.communicate()[0]
+    return said.decode("utf-8", "replace").strip() if child.returncode == 0 else ""
+
+
+def _on_path(name):
+    name += ".exe" if os.name == "nt" else ""
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def _python_of(folder):
+    return os.path.join(folder, *(("Scripts", "python.exe") if os.name == "nt"
+                                  else ("bin", "python")))
+
+
+def _text(path):
+    try:
+        with io.open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except (IOError, OSError):
+        return None
+
+
+def _write(path, text):
+    with io.open(path, "w", encoding="utf-8") as file:
+        file.write(text)

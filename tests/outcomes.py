@@ -1,0 +1,139 @@
+"""Run the tests on this interpreter and write each outcome down as it happens.
+
+``python -m tests.outcomes REPORT [NAME ...]`` writes one JSON object a line to the file REPORT: a
+line that a test began, a line for each of its outcomes, and a last line when all is over. So a
+crash is seen (no last line) and its test is known (begun, never finished). NAME is a module of
+tests/ (``test_runner``), or a class or method in one; none means every module.
+
+A test module that says ``# needs Python 3.8`` near its top is not imported on an older one: it is
+one skip. So is one with annotations as ``leaks/`` has them: they are for the versions it runs on. Nothing here uses the package: what is tested does not tell how the tests went.
+"""
+
+from __future__ import absolute_import
+
+import json
+import os
+import re
+import sys
+import traceback
+import unittest
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+NEEDS = re.compile(r"^# needs Python (\d+)\.(\d+)|^from __future__ import annotations", re.MULTILINE)
+
+
+class Report(object):
+    """The file of outcomes. Only the process that opened it writes (tests fork)."""
+
+    def __init__(self, path, open=open, getpid=os.getpid, dumps=json.dumps):
+        self._file = open(path, "w")
+        self._getpid, self._dumps = getpid, dumps
+        self._owner = getpid()
+
+    def write(self, **line):
+        """Write one line."""
+        for name, text in line.items():
+            if isinstance(text, bytes):  # 2.7: of any encoding
+                line[name] = text.decode("utf-8", "replace")
+        if self._getpid() == self._owner:
+            self._file.write(self._dumps(line) + "\n")
+            self._file.flush()
+
+
+class Result(unittest.TextTestResult):
+    """unittest's own, writing to ``report`` (set on a subclass) beside what it prints."""
+
+    report = None
+
+    def startTest(self, test):
+        self.report.write(event="began", test=test.id())
+        unittest.TextTestResult.startTest(self, test)
+
+    def stopTest(self, test):
+        unittest.TextTestResult.stopTest(self, test)
+        self.report.write(event="finished", test=test.id())
+
+    def addSuccess(self, test):
+        unittest.TextTestResult.addSuccess(self, test)
+        self._write(test, "passed")
+
+    def addExpectedFailure(self, test, err):
+        unittest.TextTestResult.addExpectedFailure(self, test, err)
+        self._write(test, "passed")
+
+    def addUnexpectedSuccess(self, test):
+        unittest.TextTestResult.addUnexpectedSuccess(self, test)
+        self._write(test, "failed", "unexpected success\n")
+
+    def addSkip(self, test, reason):
+        unittest.TextTestResult.addSkip(self, test, reason)
+        self._write(test, "skipped", reason)
+
+    def addFailure(self, test, err):
+        unittest.TextTestResult.addFailure(self, test, err)
+        self._write(test, "failed", self.failures[-1][1])
+
+    def addError(self, test, err):
+        unittest.TextTestResult.addError(self, test, err)
+        self._write(test, "failed", self.errors[-1][1])
+
+    def addSubTest(self, test, subtest, err):
+        unittest.TextTestResult.addSubTest(self, test, subtest, err)
+        if err is not None:
+            text = (self.failures if issubclass(err[0], test.failureException) else self.errors)
+            self._write(test, "failed", "%s\n%s" % (subtest, text[-1][1]))
+
+    def _write(self, test, outcome, text=""):
+        self.report.write(event="outcome", test=test.id(), outcome=outcome, text=text)
+
+
+def main(report_path, names):
+    """Run ``names`` (every module when empty). Returns the exit status: 0 when all passed."""
+    report = Report(report_path)
+    suite = unittest.TestSuite()
+    for name in names or sorted(_modules()):
+        name = name if name.startswith("tests.") else "tests." + name
+        needed = _needs(name)
+        if needed > sys.version_info[:2]:
+            report.write(event="outcome", test=name, outcome="skipped",
+                         text="needs Python %d.%d" % needed)
+            continue
+        try:
+            # 2.7's loader hides why a module cannot be imported.
+            __import__(".".join(name.split(".")[:2]))
+            suite.addTest(unittest.defaultTestLoader.loadTestsFromName(name))
+        except unittest.SkipTest as skip:
+            report.write(event="outcome", test=name, outcome="skipped", text=str(skip))
+        except Exception:
+            report.write(event="outcome", test=name, outcome="failed",
+                         text=traceback.format_exc())
+    kind = type("Result", (Result,), {"report": report})
+    passed = unittest.TextTestRunner(resultclass=kind).run(suite).wasSuccessful()
+    report.write(event="over")
+    return 0 if passed else 1
+
+
+def _modules():
+    for folder, folders, files in os.walk(FOLDER):
+        folders[:] = [f for f in folders if os.path.exists(os.path.join(folder, f, "__init__.py"))]
+        for name in files:
+            if name.startswith("test") and name.endswith(".py"):
+                path = os.path.relpath(os.path.join(folder, name), FOLDER)
+                yield path[:-len(".py")].replace(os.sep, ".")
+
+
+def _needs(name):
+    parts = name.split(".")[1:]
+    for end in range(len(parts), 0, -1):
+        path = os.path.join(FOLDER, *parts[:end]) + ".py"
+        if os.path.exists(path):
+            with open(path, "rb") as source:
+                found = NEEDS.search(source.read(6000).decode("utf-8", "replace"))
+            if found and found.group(1):
+                return (int(found.group(1)), int(found.group(2)))
+            return (3, 8) if found else (0, 0)
+    return (0, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.path.abspath(sys.argv[1]), sys.argv[2:]))
