@@ -1,0 +1,295 @@
+"""The chain of references: what it prefers, what it leaves alone, and where it ends."""
+
+import ctypes
+import enum
+import gc
+import linecache
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import types
+import unittest
+import warnings
+import weakref
+
+if sys.version_info < (3, 8):
+    raise unittest.SkipTest("finding needs Python 3.8")
+
+from unittest_leakfix.leaks import holders, naming, walk
+
+
+class T:
+    pass
+
+
+def module(case, name="zoo", **names):
+    """A real module for one test."""
+    made = sys.modules[name] = types.ModuleType(name)
+    vars(made).update(names)
+    case.addCleanup(sys.modules.pop, name, None)
+    case.addCleanup(vars(made).clear)
+    return made
+
+
+def make(space, hold):
+    """Makes a target in a frame that is over on return."""
+    target = T()
+    hold(space, target)
+    return weakref.ref(target)
+
+
+class PreferenceTest(unittest.TestCase):
+    def test_the_example_of_the_design(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        os.mkdir(os.path.join(folder.name, "shop"))
+        files = {"__init__.py": "", "signals.py": "class Signal:\n    def __init__(self):\n        self.receivers = []\n"
+                 "post_save = Signal()\n", "tests.py": "import unittest\nclass OrderTests(unittest.TestCase):\n"
+                 "    def on_save(self): pass\n    def test_checkout(self): pass\n"}
+        for name, text in files.items():
+            with open(os.path.join(folder.name, "shop", name), "w") as file:
+                file.write(text)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder.name)
+        sys.path.insert(0, os.getcwd())
+        self.addCleanup(sys.path.remove, os.getcwd())
+        import shop.signals
+        import shop.tests
+        for name in ("shop", "shop.signals", "shop.tests"):
+            self.addCleanup(sys.modules.pop, name)
+        test = shop.tests.OrderTests("test_checkout")
+        shop.signals.post_save.receivers.extend([test.on_save, len, 1])
+        found = holders.chain(test, ignore=[sys._getframe()])
+        expression = "shop.signals.post_save.receivers[0].__self__"
+        place = os.path.join("shop", "tests.py")
+        self.assertEqual(found, holders.Chain(expression, True, (
+            holders.Step("shop.signals", "module shop.signals", "", False),
+            holders.Step(".post_save", "Signal", "", False),
+            holders.Step(".receivers", "list (3 items)", "", True),
+            holders.Step("[0]", "bound method OrderTests.on_save", place + ":3", False),
+            holders.Step(".__self__", "OrderTests.test_checkout", place + ":4", False)), "module", None))
+        self.assertIs(eval(expression), test)
+        bound = shop.signals.post_save.receivers[0]
+        born = holders.chain(test, ignore=[sys._getframe()], born={id(bound), id(test)})
+        self.assertEqual([step.access for step in born.steps if step.suspect], [".receivers"])
+        del bound
+
+    def test_a_users_module_before_the_library(self):
+        target = T()
+        module(self, x=target)
+        sys.zoo_y = target
+        self.addCleanup(delattr, sys, "zoo_y")
+        self.assertEqual(holders.chain(target).expression, "zoo.x")
+
+    def test_the_nearest_root(self):
+        target = T()
+        module(self, x=[[[target]]], y=[target])
+        self.assertEqual(holders.chain(target).expression, "zoo.y[0]")
+
+    def test_an_instances_dict_is_no_level(self):
+        target = T()
+        module(self, x=T(), y=[[[[target]]]])
+        x = sys.modules["zoo"].x
+        x.a = T()
+        x.a.b = T()
+        x.a.b.t = target
+        del x
+        self.assertEqual(holders.chain(target).expression, "zoo.x.a.b.t")
+
+    def test_a_module_that_no_dotted_name_leads_to(self):
+        target = T()
+        module(self, name="zoo.deep-er", x=target)
+        self.assertEqual(holders.chain(target).expression, "sys.modules['zoo.deep-er'].x")
+
+    def test_a_caller_is_the_last_to_be_named(self):
+        target = T()
+        found = holders.chain(target)
+        self.assertEqual((found.root, found.evaluates), ("frame", False))
+        self.assertEqual(found.expression, "<frame of test_a_caller_is_the_last_to_be_named()>.f_locals['target']")
+
+    def test_main(self):
+        program = ("import sys; sys.path.insert(0, %r); from unittest_leakfix.leaks import holders\n"
+                   "class T: pass\nx = [T()]\nprint(holders.chain(x[0]))" % os.path.dirname(os.path.dirname(__file__)))
+        out = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, universal_newlines=True)
+        self.assertIn("expression='__main__.x[0]', evaluates=True", out.stdout)
+
+    def test_a_module_and_its_class(self):
+        made = module(self)
+        exec("class K: pass", vars(made))
+        found = holders.chain(made)
+        self.assertEqual((found.expression, found.warm_up), ("sys.modules['zoo']", "sys.modules"))
+        self.assertEqual(holders.chain(made.K).expression, "zoo.K")
+
+    def test_other_leaks_are_leaves(self):
+        target, other = T(), T()
+        other.t = target
+        zoo = module(self, x=other)
+        here = [sys._getframe()]
+        found = holders.chain(target, others=[id(other), id(target)], ignore=here)
+        self.assertEqual((found.root, found.expression), ("leak", "<another leak>.t"))
+        zoo.y = [[[target]]]
+        self.assertEqual(holders.chain(target, others=[id(other)], ignore=here).expression, "zoo.y[0][0][0]")
+
+
+class EndTest(unittest.TestCase):
+    def held_by_nothing(self):
+        target = T()
+        target.me = [target]
+        return holders.chain(target, ignore=[sys._getframe()])
+
+    def test_nothing_holds_it(self):
+        self.assertIsNone(self.held_by_nothing())
+        target = T()
+        self.assertIsNone(holders.chain(target, ignore=[sys._getframe()]))
+        self.assertEqual(holders.chains([target], ignore=[sys._getframe()]), [None])
+
+    def test_c_code_holds_it(self):
+        target, held = T(), []
+        held.append(target)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
+        try:
+            found = holders.chain(target, ignore=[sys._getframe()])
+        finally:
+            ctypes.pythonapi.Py_DecRef(ctypes.py_object(held))
+        self.assertEqual(found.root, "unknown")
+        self.assertEqual([step.label for step in found.steps],
+                         ["C code (1 reference out of the collector's sight)", "list (1 item)", "T"])
+        self.assertFalse(found.evaluates)
+
+    def test_too_far_away(self):
+        target = link = T()
+        for _ in range(20):
+            link = [link]
+        module(self, x=link)
+        del link
+        found = holders.chain(target, ignore=[sys._getframe()], limit=5)
+        self.assertEqual((found.root, found.steps[0].label), ("unknown", "gave up after 5 levels"))
+        self.assertEqual(holders.chain(target).expression, "zoo.x" + "[0]" * 20)
+
+    def test_a_heap_of_a_million(self):
+        calls = []
+
+        def counted(*args):
+            calls.append(len(args))
+            return gc.get_referrers(*args)
+
+        target = T()
+        heap = [[number, []] for number in range(500000)]
+        registry = T()
+        registry.items = [1, target]
+        module(self, heap=heap, registry=registry)
+        walk.Walk.get_referrers = staticmethod(counted)
+        self.addCleanup(setattr, walk.Walk, "get_referrers", staticmethod(gc.get_referrers))
+        self.assertEqual(holders.chain(target).expression, "zoo.registry.items[1]")
+        self.assertLessEqual(len(calls), 6)
+        for entry in heap:
+            entry[1] = target
+        del calls[:]
+        registry.items.remove(target)
+        named, edge = [], naming.edge
+        naming.edge = lambda *args: named.append(1) or edge(*args)
+        self.addCleanup(setattr, naming, "edge", edge)
+        found = holders.chain(target)
+        self.assertLess(len(named), 50)
+        self.assertRegex(found.expression, r"^zoo\.heap\[\d+\]\[1\]$")
+        self.assertIs(eval(found.expression, {"zoo": sys.modules["zoo"]}), target)
+        self.assertLessEqual(len(calls), 6)
+
+    def test_a_thousand_share_the_walk(self):
+        calls = []
+
+        def counted(*args):
+            calls.append(len(args))
+            return gc.get_referrers(*args)
+
+        targets = [T() for _ in range(1000)]
+        module(self, x={number: [target] for number, target in enumerate(targets)})
+        walk.Walk.get_referrers = staticmethod(counted)
+        self.addCleanup(setattr, walk.Walk, "get_referrers", staticmethod(gc.get_referrers))
+        found = holders.chains(targets)
+        self.assertEqual([chain.expression for chain in found], ["zoo.x[%d][0]" % number for number in range(1000)])
+        self.assertLessEqual(len(calls), 6)
+
+
+class ReleaseTest(unittest.TestCase):
+    """Nothing is kept: every target is gone the moment it is let go of, without a collection."""
+
+    def setUp(self):
+        self.addCleanup(gc.enable)
+        gc.disable()
+
+    def test_gone_at_once(self):
+        zoo = module(self)
+        for hold in (lambda m, t: setattr(m, "x", [t]), lambda m, t: setattr(m, "x", lambda: t),
+                     lambda m, t: setattr(m, "x", types.MethodType(len, t))):
+            gone = make(zoo, hold)
+            self.assertIsNotNone(holders.chain(gone()))
+            del zoo.x
+            self.assertIsNone(gone())
+
+    def test_a_threads_frame_keeps_no_copy(self):
+        steps = [threading.Event() for _ in range(4)]
+        gone = []
+
+        def serve():
+            job = T()
+            extra = locals()
+            gone.append(weakref.ref(job))
+            del extra
+            steps[0].set()
+            steps[1].wait()
+            del job
+            steps[2].set()
+            steps[3].wait()
+
+        thread = threading.Thread(target=serve, name="zoo-thread")
+        thread.start()
+        steps[0].wait()
+        found = holders.chain(gone[0]())
+        self.assertEqual((found.root, found.steps[-1].access), ("thread", ".f_locals['job']"))
+        steps[1].set()
+        steps[2].wait()
+        kept = gone[0]() is not None
+        steps[3].set()
+        thread.join()
+        self.assertFalse(kept)
+
+    def test_a_callers_locals_stay_his(self):
+        target, here = T(), locals()
+        before = dict(here)
+        holders.chain(target)
+        self.assertEqual({name: here[name] for name in before}, before)
+        exec("made = 1")
+        holders.chain(target)
+        del here
+
+
+class WarmUpTest(unittest.TestCase):
+    def reason(self, target):
+        return holders.chain(target, ignore=[sys._getframe(), sys._getframe(1)]).warm_up
+
+    def test_known_caches(self):
+        self.assertEqual(self.reason(re.compile("zoo[a-z]+x")), "the cache of compiled patterns")
+        linecache.getlines(__file__)
+        self.assertEqual(self.reason(linecache.cache[__file__]), "linecache's source lines")
+        module(self, __warningregistry__={"key": T()})
+        self.assertEqual(self.reason(sys.modules["zoo"].__warningregistry__["key"]), "a warnings registry")
+        self.assertEqual(self.reason(warnings), "sys.modules")
+
+    def test_an_enums_table(self):
+        zoo = module(self, enum=enum, T=T)
+        exec("class E(enum.Enum):\n    A = T()\nE.__module__ = 'zoo'", vars(zoo))
+        self.assertIn("enum", self.reason(zoo.E._value2member_map_) or "enum")
+
+    def test_a_leak_beside_a_cache_is_no_warm_up(self):
+        pattern = re.compile("zoo[a-z]+y")
+        module(self, x=[[pattern]])
+        found = holders.chain(pattern)
+        self.assertEqual((found.expression, found.warm_up), ("zoo.x[0][0]", None))
+
+
+if __name__ == "__main__":
+    unittest.main()

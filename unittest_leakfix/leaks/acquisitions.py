@@ -1,0 +1,158 @@
+"""Where resources were opened: which test, which thread, which lines.
+
+One audit hook (`hook.py`); where the interpreter audits nothing, thin wrappers (`wrappers.py`) until
+`remove()`. A record is handed out only for what it can be shown to belong to (`records.py`).
+"""
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Iterator, List, Optional, Tuple
+
+from . import hiding, hook, identity
+from .events import Events
+from .frames import Frame, frames
+from .records import PLAIN, Raw, Records, Tie
+from .wrappers import Wrappers
+
+__unittest = True
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Where one resource was opened: what it is, for which test, by which thread, the short stack.
+
+    what: "file", "socket", "sqlite3 connection", "child process", "thread", "temporary folder",
+    "temporary file", "event loop", "task"; detail: path, address, command, name, without secrets;
+    test: the test or fixture that ran, "" outside of one; frames: innermost first.
+    """
+
+    what: str
+    detail: str
+    test: str
+    thread: str
+    frames: Tuple[Frame, ...]
+
+
+class Acquisitions(Records):
+    """Records who opened what, between `install()` and `remove()`.
+
+    Set `current` to the id of the test (or the name of the fixture) that is about to run.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wrappers = Wrappers(self)
+        self._listens = Events(self, self._wrappers).listeners()
+
+    def install(self) -> None:
+        """Begin to record. Adds the audit hook the first time; twice is once."""
+        self.remove()
+        self.renew_probe()
+        hook.add(self._listens)
+        self.listening = True
+        self._wrappers.install()
+
+    def remove(self) -> None:
+        """Stop recording, forget everything, undo the wrappers."""
+        self._wrappers.remove()
+        self.listening = False
+        hook.remove(self._listens)
+        self.drop_probe()
+        self.forget_all()
+
+    def mark(self) -> int:
+        """Return a mark for `since`."""
+        self._wrappers.look()
+        self.renew_probe()
+        return next(self._serial)
+
+    def since(self, mark: int) -> List[Acquisition]:
+        """Return what was opened after `mark`, in order; at most the last 1,000."""
+        return [_made(raw) for raw in tuple(self._log) if raw[4] > mark]
+
+    def of(self, obj: object) -> Optional[Acquisition]:
+        """Return the record of a live resource object, or None (always None in a forked child)."""
+        if not hook.in_this_process():
+            return None
+        key = id(obj)
+        tie = self._ties.get(key)
+        if tie is not None and tie() is obj:
+            return _made(tie.raw, tie.more)
+        if self._dead is not None and key in self._dead:
+            return _made(self._dead[key])
+        raw = self._connections.get(key)
+        if raw is not None and identity.is_connection(obj):
+            return _made(raw)
+        path = identity.temporary_path(obj)
+        if path:
+            return self.of_path(path)
+        descriptor = identity.descriptor_of(obj)
+        return None if descriptor < 0 else self.of_descriptor(descriptor)
+
+    def of_descriptor(self, fd: int) -> Optional[Acquisition]:
+        """Return the record of the open descriptor `fd`, or None."""
+        raw = self._files.get(fd)
+        if raw is not None and hook.in_this_process() and identity.is_file(fd, raw[1]):
+            return _made(raw)
+        for tie in self._live("socket"):
+            if identity.socket_descriptor(tie()) == fd:
+                return _made(tie.raw, tie.more)
+        return None
+
+    def of_thread(self, thread: threading.Thread) -> Optional[Acquisition]:
+        """Return the record of a started thread, or None."""
+        tie = self._ties.get(id(thread))
+        return _made(tie.raw) if tie is not None and tie() is thread else None
+
+    def of_pid(self, pid: int) -> Optional[Acquisition]:
+        """Return the record of the child process `pid`, or None.
+
+        Exact for `subprocess` and `multiprocessing`, whose objects know their pid; a bare `os.fork`
+        is found by the time at which the child was born.
+        """
+        for tie in self._live("child process"):
+            if identity.process_id(tie()) == pid:
+                return _made(tie.raw)
+        born = identity.born_at(pid)
+        if born is None:
+            return None
+        # A clock tick is 10 ms, and what was asked for long before cannot be this child.
+        for forked, raw in reversed(self._forks):
+            if born - 0.5 <= forked <= born + 0.02:
+                return _made(raw)
+        return None
+
+    def of_path(self, path: str) -> Optional[Acquisition]:
+        """Return the record of a temporary file or folder by its path, or None."""
+        raw = self.paths.get(path)
+        return None if raw is None else _made(raw)
+
+    def in_text(self, text: str) -> Optional[Acquisition]:
+        """Return the record of the temporary path that is quoted in `text` (a warning), or None."""
+        for path in text.split("'")[1::2]:
+            if path in self.paths:
+                return self.of_path(path)
+        return None
+
+    def live(self, what: str) -> List[Any]:
+        """Return the recorded objects of one sort ("event loop", "task") that are still alive."""
+        ties = tuple(self._loops.values()) if what == "event loop" else self._live(what)
+        return [obj for obj in (tie() for tie in ties) if obj is not None]
+
+    def remember_dead(self, remember: bool) -> None:
+        """Keep the records of objects that die from now on, for the finalizers that run next.
+
+        The collector clears weak references before it calls finalizers, and a finalizer is where
+        "unclosed socket" is said. Only for a short while, since an id is reused afterwards.
+        """
+        self._dead = {} if remember else None
+
+    def _live(self, what: str) -> Iterator[Tie]:
+        return (tie for tie in tuple(self._ties.values()) if tie.raw[0] == what)
+
+
+def _made(raw: Raw, more: str = "") -> Acquisition:
+    what, detail, test, thread, _ = raw[:PLAIN]
+    shown = hiding.cut(hiding.without_secrets(more or detail), 200)
+    return Acquisition(what, shown, test, thread, frames(raw[PLAIN:]))

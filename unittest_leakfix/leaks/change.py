@@ -1,0 +1,57 @@
+"""Change: one way in which the process differs from what it was before a test."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, List, Optional, Tuple
+
+__unittest = True
+
+
+@dataclass(frozen=True)
+class Change:
+    """What differs. Text and numbers only: it keeps nothing alive, and shows no secret.
+
+    kind: "thread", "descriptor", "closed descriptor", "child process", "environment", ... (the
+    modules that watch them list theirs); name: which one; detail: what is known of it;
+    before, after: the values, "" where there was none. The rest finds its acquisition:
+    fd (-1 if none), thread (ident), pid, path.
+    """
+
+    kind: str
+    name: str
+    detail: str = ""
+    before: str = ""
+    after: str = ""
+    restorable: bool = False
+    fd: int = -1
+    thread: int = 0
+    pid: int = 0
+    path: str = ""
+
+
+Undo = Optional[Callable[[], None]]
+#: A change, with what puts it back (None where nothing can).
+Found = Tuple[Change, Undo]
+
+
+class Watch:
+    """One aspect of the process. `same` is cheap; the others may take their time."""
+
+    #: may go away by itself: worth a collection and some patience
+    passing = False
+
+    def take(self) -> None:
+        """Take the base: what is now counts as "before"."""
+        raise NotImplementedError
+
+    def same(self) -> bool:
+        """Return True when nothing is seen to differ from the base."""
+        raise NotImplementedError
+
+    def changes(self) -> List[Found]:
+        """Return how the process differs from the base."""
+        raise NotImplementedError
+
+    def waits(self) -> bool:
+        """Return True when something that differs may still end by itself."""
+        return False

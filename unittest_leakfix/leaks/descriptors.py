@@ -1,0 +1,167 @@
+"""Open descriptors, and those that somebody else had opened. Kinds: "descriptor", "closed descriptor"."""
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
+
+from . import hiding, identity
+from .acquisitions import Acquisitions
+from .change import Change, Found, Watch
+
+__unittest = True
+
+
+class Opened(NamedTuple):
+    """What tells the file behind a number from another file behind the same number."""
+
+    device: int
+    inode: int
+    kind: int
+    #: what the system calls it (a path); of a socket its addresses
+    target: str
+
+
+class Descriptors(Watch):
+    """Watches the descriptors of this process.
+
+    Their number is one `os.stat` on Linux 6.2 and later. One closed and one opened hide each other
+    from that; `full` lists them. On other systems each look is a listing.
+    """
+
+    passing = True
+    _stat = staticmethod(os.stat)
+    _fstat = staticmethod(os.fstat)
+    _listdir = staticmethod(os.listdir)
+    _folder = next((name for name in ("/proc/self/fd", "/dev/fd") if os.path.isdir(name)), "")
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        self._acquisitions = acquisitions
+        self._counts = self._can_count()
+        self._count = 0
+        self._base: Dict[int, Opened] = {}
+        self._reported: Set[int] = set()
+
+    def _can_count(self) -> bool:
+        """True if the size of the folder is the number of descriptors (Linux 6.2 and later)."""
+        if not self._folder:
+            return False
+        size = self._stat(self._folder).st_size
+        return size == len(self._listdir(self._folder)) - 1
+
+    def count(self) -> int:
+        """Return how many descriptors are open; -1 where that cannot be known."""
+        if self._counts:
+            return self._stat(self._folder).st_size
+        return len(self._listdir(self._folder)) - 1 if self._folder else -1
+
+    def listing(self) -> Dict[int, Opened]:
+        """Return what every open descriptor is, by its number."""
+        found: Dict[int, Opened] = {}
+        for name in self._listdir(self._folder) if self._folder else ():
+            fd = int(name)
+            if self._acquisitions is not None and fd == self._acquisitions.own_descriptor:
+                continue
+            try:
+                status = self._fstat(fd)
+            except OSError:  # the listing's own
+                continue
+            identifies = (status.st_dev, status.st_ino, stat.S_IFMT(status.st_mode))
+            found[fd] = Opened(*identifies, self._target(fd, identifies))
+        return found
+
+    def _target(self, fd: int, identifies: Tuple[int, int, int]) -> str:
+        if identifies[2] != stat.S_IFSOCK:
+            return identity.target(fd)
+        known = self._base.get(fd)  # a socket takes 10 us to ask
+        return known.target if known is not None and known[:3] == identifies and known.target else _ends(fd)
+
+    def take(self) -> None:
+        count = self.count()
+        if count != self._count or not self._base:
+            self._take(self.listing(), count)
+
+    def _take(self, now: Dict[int, Opened], count: int) -> None:
+        self._reported = {fd for fd in self._reported if now.get(fd) == self._base.get(fd)}
+        self._base, self._count = now, count
+
+    def retake(self) -> None:
+        """Take the base by listing, also when the number is the same."""
+        self._take(self.listing(), self.count())
+
+    def same(self) -> bool:
+        return self.count() == self._count
+
+    def waits(self) -> bool:
+        """Return True when there are new ones. (Only a thread or child would close them now.)"""
+        return bool(self._new(self.listing()))
+
+    def changes(self) -> List[Found]:
+        now = self.listing()
+        found: List[Found] = []
+        for fd, base in self._base.items():
+            # What was reported as left behind may end at any time; that is no foreign close.
+            if not _same(base, now.get(fd)) and fd not in self._reported:
+                found.append((self._closed(fd, base, now.get(fd)), None))
+        new = self._new(now)
+        found += [(self._opened(fd, now[fd]), None) for fd in new]
+        self._take(now, self.count())
+        self._reported.update(new)
+        return found
+
+    def _new(self, now: Dict[int, Opened]) -> List[int]:
+        return [fd for fd, opened in now.items() if not _same(self._base.get(fd), opened)]
+
+    def _opened(self, fd: int, opened: Opened) -> Change:
+        return Change("descriptor", what(fd, opened), "descriptor %d" % fd, after="open", fd=fd)
+
+    def _closed(self, fd: int, base: Opened, now: Optional[Opened]) -> Change:
+        after = "closed" if now is None else "closed, and %d reused by %s" % (fd, what(fd, now))
+        return Change("closed descriptor", _name(base), "descriptor %d" % fd, "open", after, fd=fd)
+
+
+def _same(one: Optional[Opened], other: Optional[Opened]) -> bool:
+    return one is not None and other is not None and one[:3] == other[:3]
+
+
+def what(fd: int, opened: Opened) -> str:
+    """Say what the open descriptor `fd` is: "file shop/orders.db", "socket 127.0.0.1:80", "pipe"."""
+    return _name(opened if opened.kind != stat.S_IFSOCK else opened._replace(target=_ends(fd)))
+
+
+def _name(opened: Opened) -> str:
+    target = opened.target
+    if opened.kind == stat.S_IFSOCK:
+        return ("socket " + target).rstrip()
+    if opened.kind == stat.S_IFIFO and not target.startswith("/"):
+        return "pipe"
+    if target.startswith("anon_inode:"):  # epoll, eventfd, inotify
+        return target[len("anon_inode:"):].strip("[]")
+    kind = {stat.S_IFDIR: "folder", stat.S_IFCHR: "device"}.get(opened.kind, "file")
+    return "%s %s" % (kind, hiding.cut(target, 200)) if target else kind
+
+
+_dup = os.dup
+
+
+def _ends(fd: int) -> str:
+    """Return a socket's addresses: "127.0.0.1:5000 -> 127.0.0.1:80"; "" when they are not known."""
+    module: Any = sys.modules.get("_socket")
+    if module is None:
+        return ""
+    try:
+        copy = module.socket(fileno=_dup(fd))
+    except (OSError, ValueError):
+        return ""
+    try:
+        here = hiding.address(copy.getsockname())
+        try:
+            there = hiding.address(copy.getpeername())
+        except OSError:
+            there = ""
+    except OSError:
+        return ""
+    finally:
+        copy.close()
+    return "%s -> %s" % (here, there) if there else here

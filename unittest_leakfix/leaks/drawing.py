@@ -1,0 +1,155 @@
+"""Drawings: the chain of references that keeps a survivor, and the source lines of an acquisition."""
+from __future__ import annotations
+
+import io
+import os.path
+from tokenize import detect_encoding
+from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
+
+from .colour import Style, cells, pad, wrap
+from .leak import redact_code
+
+if TYPE_CHECKING:
+    from .holders import Chain, Step
+
+__unittest = True
+
+PLACE = 50
+"""The column where places ("tests/test_orders.py:20") begin, if the text before them leaves it free."""
+_MANY_STEPS = 16
+_INDENT = "    "
+
+
+def draw_chain(chain: Chain, style: Style, whole: bool = False) -> List[str]:
+    """Return the lines that draw ``chain``: its expression, then its steps from the root down.
+
+    Of a long chain the middle is left out, unless ``whole``.
+    """
+    lines = _expression(chain, style)
+    steps = chain.steps
+    left_out = range(0) if whole or len(steps) <= _MANY_STEPS else range(_MANY_STEPS // 2, len(steps) - 6)
+    for index, step in enumerate(steps):
+        if index == left_out.start and left_out:
+            gap = (style.glyph("│"), style.glyph("…"), format(len(left_out), ","))
+            lines.append(_INDENT + style.paint("%s    %s %s more steps" % gap, "dim"))
+        if index not in left_out:
+            lines.extend(_step(step, index, index == len(steps) - 1, style))
+    return lines
+
+
+def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
+    bar = style.glyph("│")
+    access, label = style.plain(step.access.strip()), style.plain(step.label)
+    branch = style.glyph("╰→") if last else style.glyph("├─") if index else style.glyph("┬")
+    beside = index == 1 and access.startswith(".")  # what the root's own name leads to
+    text = "%s %s%s" % (branch, label, "  " + access if beside else "")
+    painted = "%s %s%s" % (style.paint(branch, "dim"), style.paint(label, "bold") if last else label,
+                           "  " + access if beside else "")
+    lines = []
+    if index and not beside:
+        lines.append(_INDENT + style.paint("%s    %s " % (bar, style.glyph("↓")), "dim") + access)
+        if step.suspect:
+            lines.append(_tildes(6, access, style))
+    if step.place:
+        painted += pad(_INDENT + text, PLACE) + style.paint(style.path(step.place), "cyan")
+    lines.append(_INDENT + painted)
+    if beside and step.suspect:
+        lines.append(_tildes(cells(label) + 4, access, style, " " if last else bar))
+    return lines
+
+
+def _tildes(column: int, access: str, style: Style, bar: str = "") -> str:
+    return (_INDENT + style.paint(bar or style.glyph("│"), "dim") + " " * column
+            + style.paint("~" * cells(access), "red"))
+
+
+def _expression(chain: Chain, style: Style) -> List[str]:
+    text = style.plain(chain.expression)
+    if not text:
+        return []
+    if not chain.evaluates:
+        return [_INDENT + style.paint(style.shorten("for reading only: " + text, style.width - len(_INDENT)), "dim")]
+    if cells(_INDENT + text) <= style.width or text != chain.expression:
+        return [_INDENT + style.paint(text, "bold")]
+    pieces = _pieces(text, chain.steps)
+    if len(pieces) == 1:
+        return [_INDENT + style.paint(text, "bold")]
+    # In parentheses it may be broken before any of its accesses and still be pasted as it is.
+    pieces[-1] += ")"
+    return [style.paint(line, "bold")
+            for line in wrap(_INDENT + "(", pieces, "", style.width, len(_INDENT) + 1)]
+
+
+def _pieces(text: str, steps: Sequence[Step]) -> List[str]:
+    pieces: List[str] = []
+    for step in reversed(steps):
+        if not step.access or not text.endswith(step.access) or text == step.access:
+            break
+        pieces.insert(0, step.access)
+        text = text[:-len(step.access)]
+    return [text] + pieces
+
+
+class _Files:
+    """What reading takes, bound before tests put a file system of their own in its place."""
+
+    open: Any = staticmethod(io.open)
+    is_file = staticmethod(os.path.isfile)
+    join = staticmethod(os.path.join)
+
+
+def draw_code(file: str, line: int, style: Style) -> List[str]:
+    """Return the source line ``line`` of ``file`` as drawn lines, with the one before and what continues it.
+
+    A relative ``file`` is meant from the style's root. Empty when the file cannot be read or has no such line. Not from linecache, which tests patch.
+    """
+    found = _numbered(_Files.join(style.root, file), line)
+    width = len(str(found[-1][0])) if found else 0
+    lines = []
+    for number, text in found:
+        mark = "> " if number == line else "  "
+        code = style.shorten(style.clean(redact_code(text.rstrip().expandtabs(8))), style.width - width - 7)
+        drawn = "%s%*d %s" % (mark, width, number, code)
+        lines.append(_INDENT + (style.paint(drawn, "bold") if number == line else drawn).rstrip())
+    return lines
+
+
+def _numbered(file: str, line: int) -> List[Tuple[int, str]]:
+    try:
+        texts = _read(file, max(line, 1), 2)
+    except (OSError, ValueError, SyntaxError, LookupError):  # no file, no such path, no such encoding
+        return []
+    before, opening, after = texts
+    if line < 1 or not opening.strip():
+        return []
+    found = [(line, opening)]
+    if before.strip(" \t\r\n()[]{},"):  # a line of brackets tells nothing
+        found.insert(0, (line - 1, before))
+    depth = _depth(opening)
+    for text in after:
+        if depth <= 0:
+            break
+        found.append((found[-1][0] + 1, text))
+        depth += _depth(text)
+    return found
+
+
+def _read(file: str, line: int, more: int) -> Tuple[str, str, List[str]]:
+    if not _Files.is_file(file):  # a pipe would be waited for
+        raise OSError(file)
+    with _Files.open(file, "rb") as source:
+        encoding, taken = detect_encoding(source.readline)
+        window = []
+        for number, raw in enumerate((raw for part in (taken, source) for raw in part), 1):
+            if number >= line - 1:
+                window.append(raw.decode(encoding, "replace"))
+            if number >= line + more:
+                break
+    if line == 1:
+        window.insert(0, "")
+    return (window + ["", ""])[0], (window + ["", ""])[1], window[2:]
+
+
+def _depth(text: str) -> int:
+    """Return how many brackets stay open: a guess by counting, good enough for a drawing."""
+    return sum(map(text.count, "([{")) - sum(map(text.count, ")]}"))

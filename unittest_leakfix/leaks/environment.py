@@ -1,0 +1,147 @@
+"""Environment, working directory, import path. Kinds: "environment", "working directory", "sys.path"."""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Dict, List, MutableMapping
+
+from . import hiding
+from .change import Change, Found, Undo, Watch
+
+__unittest = True
+
+
+class Environment(Watch):
+    """Watches `os.environ`: variables added, changed and removed, and the mapping itself."""
+
+    def __init__(self) -> None:
+        self._mapping: Any = os.environ
+        self._data: Any = {}  # the mapping's own dictionary, the same one all its life
+        self._base: Dict[Any, Any] = {}
+
+    def take(self) -> None:
+        self._mapping = os.environ
+        self._data = _data(os.environ)
+        self._base = dict(self._data)
+
+    def same(self) -> bool:
+        return os.environ is self._mapping and bool(self._data == self._base)
+
+    def changes(self) -> List[Found]:
+        found: List[Found] = []
+        mapping, base = self._mapping, self._base
+        now = dict(self._data)
+        for key in sorted(set(base) | set(now), key=str):
+            old, new = base.get(key), now.get(key)
+            if old != new:
+                found.append(self._changed(mapping, key, old, new))
+        if os.environ is not mapping:
+            change = Change("environment", "os.environ", "replaced by %s" % hiding.naming(os.environ),
+                            hiding.naming(mapping), hiding.naming(os.environ), True)
+            found.append((change, lambda: setattr(os, "environ", mapping)))
+        return found
+
+    def _changed(self, mapping: Any, key: Any, old: Any, new: Any) -> Found:
+        name = _text(key)
+        detail = "added" if old is None else "removed" if new is None else "changed"
+        before, after = ("" if v is None else hiding.value_of(name, _text(v)) for v in (old, new))
+
+        def undo() -> None:
+            if old is None:
+                mapping.pop(name, None)
+            else:
+                mapping[name] = _text(old)
+
+        return Change("environment", hiding.cut(name), detail, before, after, True), undo
+
+
+def _data(mapping: MutableMapping[str, str]) -> Any:
+    """Return the variables as `os.environ` keeps them (bytes on POSIX); of a replaced one as they are."""
+    data = getattr(mapping, "_data", None)
+    return data if isinstance(data, dict) else mapping
+
+
+def _text(value: Any) -> str:
+    return os.fsdecode(value) if isinstance(value, (str, bytes)) else hiding.naming(value)
+
+
+class WorkingDirectory(Watch):
+    """Watches the current working directory, and that it still exists."""
+
+    _getcwd = staticmethod(os.getcwd)
+    _chdir = staticmethod(os.chdir)
+
+    def __init__(self) -> None:
+        self._base = ""
+
+    def _now(self) -> str:
+        try:
+            return self._getcwd()
+        except OSError:
+            return "(removed)"
+
+    def take(self) -> None:
+        self._base = self._now()
+
+    def same(self) -> bool:
+        try:
+            return self._getcwd() == self._base
+        except OSError:
+            return self._base == "(removed)"
+
+    def changes(self) -> List[Found]:
+        now, base = self._now(), self._base
+        if now == base:
+            return []
+        undo: Undo = None if base == "(removed)" else lambda: self._chdir(base)
+        change = Change("working directory", "os.getcwd()", "removed" if now == "(removed)" else "changed",
+                        base, now, undo is not None, path=now)
+        return [(change, undo)]
+
+
+class ImportPath(Watch):
+    """Watches `sys.path`, `sys.meta_path` and `sys.path_hooks`: their contents, order and the lists."""
+
+    _names = ("path", "meta_path", "path_hooks")
+
+    def __init__(self) -> None:
+        self._base: List[List[Any]] = []
+        self._lists: List[Any] = []
+
+    def take(self) -> None:
+        self._lists = [getattr(sys, name) for name in self._names]
+        self._base = [list(each) for each in self._lists]
+
+    def same(self) -> bool:
+        path, meta, hooks = self._lists
+        return (
+            sys.path is path and sys.meta_path is meta and sys.path_hooks is hooks
+            and self._base == self._lists
+        )
+
+    def changes(self) -> List[Found]:
+        found: List[Found] = []
+        for name, old, kept in zip(self._names, self._lists, self._base):
+            now = getattr(sys, name)
+            if now is old and list(now) == kept:
+                continue
+            added = [hiding.naming(each) for each in now if each not in kept]
+            removed = [hiding.naming(each) for each in kept if each not in now]
+            detail = "; ".join(
+                ["added " + each for each in added] + ["removed " + each for each in removed]
+                + ["the list was replaced"] * (now is not old)
+            ) or "reordered"
+            undo = _put_back(name, old, kept)
+            found.append((Change("sys.path", "sys." + name, detail,
+                                 "%d entries" % len(kept), "%d entries" % len(now), True), undo))
+        return found
+
+
+def _put_back(name: str, old: List[Any], kept: List[Any]) -> Undo:
+    contents = list(kept)
+
+    def undo() -> None:
+        old[:] = contents  # in place: others hold this very list
+        setattr(sys, name, old)
+
+    return undo

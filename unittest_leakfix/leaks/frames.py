@@ -1,0 +1,111 @@
+"""Short stacks: the few frames of a call stack that the reader of a report wrote."""
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from types import FrameType
+from typing import Dict, List, Optional, Tuple
+
+__unittest = True
+
+#: Kinds of code, told by file name.
+USER, LIBRARY, RUNNER, OWN = range(4)
+
+_START = os.getcwd() + os.sep
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+# The standard library's own tests, and what was installed beside it, are somebody's code.
+_NOT_LIBRARY = tuple(_LIBRARY + part + os.sep for part in ("site-packages", "dist-packages", "test"))
+_RUNNER = tuple(_LIBRARY + os.path.join("unittest", name) for name in ("case.py", "suite.py"))
+_KINDS: Dict[str, int] = {}
+_KINDS_AT_MOST = 10000
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a stack: file as the user would write it, line, function."""
+
+    file: str
+    line: int
+    function: str
+
+
+def kind_of(filename: str) -> int:
+    """Tell whose code `filename` holds: USER, LIBRARY, RUNNER (unittest itself) or OWN."""
+    kind = _KINDS.get(filename)
+    if kind is None:
+        kind = _find_kind(filename)
+        if len(_KINDS) >= _KINDS_AT_MOST:  # generated code may have a file name of its own each time
+            _KINDS.clear()
+        _KINDS[filename] = kind
+    return kind
+
+
+def _find_kind(filename: str) -> int:
+    if filename.startswith(_PACKAGE):
+        return OWN
+    if filename.startswith(_RUNNER):
+        return RUNNER
+    if filename.startswith("<frozen "):
+        return LIBRARY
+    if filename.startswith(_LIBRARY) and not filename.startswith(_NOT_LIBRARY):
+        if os.sep + "tests" + os.sep not in filename:  # lib2to3/tests, unittest/test on 3.10 and older
+            return LIBRARY
+    return USER
+
+
+def walk(frame: Optional[FrameType], limit: int = 10) -> Tuple[object, ...]:
+    """Return the user's frames from `frame` outwards, flat: file, line, function, file, line, ...
+
+    Flat, because a tuple of plain strings and numbers is left alone by the cycle collector, so that
+    a record is never counted among what a test left behind. Where all frames are the standard
+    library's, its innermost one is returned.
+    """
+    kinds = _KINDS
+    found: List[object] = []
+    spare: Optional[FrameType] = None
+    while frame is not None:
+        code = frame.f_code
+        filename = code.co_filename
+        kind = kinds.get(filename)
+        if kind is None:
+            kind = kind_of(filename)
+        if kind == USER:
+            found += (filename, frame.f_lineno, code.co_name)
+            limit -= 1
+            if not limit:
+                break
+        elif kind == RUNNER and found:
+            break  # whoever started the test runner opened nothing
+        elif spare is None and kind != OWN:
+            spare = frame
+        frame = frame.f_back
+    if not found and spare is not None:
+        found += (spare.f_code.co_filename, spare.f_lineno, spare.f_code.co_name)
+    return tuple(found)
+
+
+def frames(flat: Tuple[object, ...]) -> Tuple[Frame, ...]:
+    """Turn what `walk` returned into `Frame`s, with file names as the user would write them."""
+    parts = iter(flat)
+    return tuple(
+        Frame(short(str(file)), int(str(line)), str(function))
+        for file, line, function in zip(parts, parts, parts)
+    )
+
+
+def short(filename: str) -> str:
+    """Return `filename` relative to the folder the run was started in, or to the standard library's."""
+    if filename.startswith(_START):
+        return filename[len(_START):]
+    return filename[len(_LIBRARY):] if kind_of(filename) == LIBRARY and filename.startswith(_LIBRARY) else filename
+
+
+def now_at(ident: int) -> str:
+    """Say where the thread `ident` is now ("now at shop/mail.py:61 in _loop"); "" when it is gone."""
+    flat = walk(sys._current_frames().get(ident), 1)
+    if not flat:
+        return ""
+    frame = frames(flat)[0]
+    return "now at %s:%d in %s" % (frame.file, frame.line, frame.function)

@@ -1,0 +1,137 @@
+"""Is this descriptor, object or process the one that a record speaks of?"""
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from typing import Any, Callable, Dict, Optional
+
+__unittest = True
+
+_fstat = os.fstat
+_stat = os.stat
+_lstat = os.lstat
+_readlink: Optional[Callable[[str], str]] = getattr(os, "readlink", None)
+_open, _read, _close = os.open, os.read, os.close
+_BOOT = getattr(time, "CLOCK_BOOTTIME", None)
+_TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+
+
+def is_file(fd: int, path: str) -> bool:
+    """True if the open descriptor `fd` is the file that was opened as `path`."""
+    link = target(fd)
+    if link == path:
+        return True
+    try:
+        here = _fstat(fd)
+    except OSError:
+        return False
+    if link.startswith(path + "/#"):  # O_TMPFILE: the name that is opened is the folder's
+        return True
+    try:
+        there = _stat(path)
+        return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    except (OSError, ValueError):  # renamed, removed, or relative to another folder
+        gone = link[:-len(" (deleted)")] if link.endswith(" (deleted)") else link
+        return gone == path or bool(link) and os.path.basename(gone) == os.path.basename(path)
+
+
+def target(fd: int) -> str:
+    """Return what the system calls the open descriptor: a path, "socket:[123]"; "" if it cannot."""
+    if _readlink is None:
+        return ""
+    try:
+        return _readlink("/proc/self/fd/%d" % fd)
+    except OSError:
+        return ""
+
+
+def exists(path: str) -> bool:
+    """True if there is something at `path`, a broken link included."""
+    try:
+        _lstat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def is_connection(obj: object) -> bool:
+    """True if `obj` is a sqlite3 connection, each of which is announced when it is made."""
+    module = sys.modules.get("_sqlite3")
+    return module is not None and issubclass(type(obj), module.Connection)
+
+
+def descriptor_of(obj: object) -> int:
+    """Return the descriptor of an open file object of the io module; -1 for anything else."""
+    kind = type(obj)
+    for file_type in _FILES:
+        if issubclass(kind, file_type):
+            try:
+                return int(file_type.fileno(obj))  # type: ignore[arg-type]
+            except (OSError, ValueError):  # closed, detached
+                return -1
+    return -1
+
+
+def socket_descriptor(obj: object) -> int:
+    """Return the descriptor of an open socket object; -1 for anything else."""
+    module = sys.modules.get("_socket")
+    if module is None or not issubclass(type(obj), module.socket):
+        return -1
+    return int(module.socket.fileno(obj))
+
+
+def temporary_path(obj: object) -> str:
+    """Return the path of an object of `tempfile` (TemporaryDirectory, NamedTemporaryFile); else ""."""
+    if type(obj).__module__ != "tempfile":
+        return ""
+    name = attributes(obj).get("name")
+    return name if isinstance(name, str) else ""
+
+
+def process_id(obj: object) -> int:
+    """Return the process number that a Popen or multiprocessing object holds; 0 if none."""
+    held = attributes(obj)
+    popen = held.get("_popen")
+    pid = held.get("pid") if popen is None else attributes(popen).get("pid")
+    return pid if isinstance(pid, int) else 0
+
+
+def attributes(obj: object) -> Dict[str, Any]:
+    """Return the instance's attributes without running its code."""
+    try:
+        return dict(object.__getattribute__(obj, "__dict__"))
+    except (AttributeError, TypeError):
+        return {}
+
+
+def clock() -> float:
+    """Return the seconds since the machine was started, as the ages of processes are counted."""
+    return time.monotonic() if _BOOT is None else _clock_gettime(_BOOT)
+
+
+_clock_gettime: Callable[[int], float] = getattr(time, "clock_gettime", lambda _: 0.0)
+
+
+def born_at(pid: int) -> Optional[float]:
+    """Return when the process was born on `clock()`'s scale (to 10 ms); None where unknown."""
+    text = contents("/proc/%d/stat" % pid)
+    if not text or _BOOT is None:
+        return None
+    return int(text.rpartition(")")[2].split()[19]) / _TICK
+
+
+def contents(path: str) -> str:
+    """Return the text of a small system file; "" if there is none."""
+    try:
+        fd = _open(path, os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        return _read(fd, 1 << 16).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        _close(fd)

@@ -1,0 +1,156 @@
+"""The values between judgement and reports: a leak, and all that one run found."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+if TYPE_CHECKING:
+    from .acquisitions import Acquisition
+    from .holders import Chain
+
+__unittest = True
+
+_SECRET = (r"pass(?:word|wd|phrase|code)?|pwd|secret|(?:api|access|private|signing|encryption)[_-]?key"
+           r"|token|credentials?|authorization")
+_SECRET_NAME = re.compile(r"(?<![a-z])(?:%s)(?![a-z])" % _SECRET, re.IGNORECASE)
+_WORKING_DIRECTORY = re.compile(r"(?<![A-Za-z_])(?:OLD)?PWD(?![A-Za-z_])")
+_LITERAL = r"""[a-zA-Z]{0,2}(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_KEY = r"""(?i:(?<![a-z])(?:%s)(?![a-z])\w*)\\?["']?\]?\s*(?:=|:)\s*""" % _SECRET
+_IN_CODE = re.compile(r"(%s)(?:%s)" % (_KEY, _LITERAL))
+_IN_TEXT = re.compile(r"(%s)(?:%s|(?i:bearer|basic)\s+\S+|[^\s,;&(){}\[\]'\"]+)" % (_KEY, _LITERAL))
+_OPTION = re.compile(r"(--(?i:%s)\s+)[^\s-]\S*" % _SECRET)
+_URL = re.compile(r"""([a-zA-Z][\w+.-]*://[^\s:/@'"]*):[^\s'"]*@""")
+
+
+def redact(text: str, name: str = "") -> str:
+    """Return ``text`` with passwords and the like replaced by ``***``.
+
+    Knows URLs (``scheme://user:password@host``), ``password=...`` and ``"token": ...`` in connection
+    strings, dicts and command lines. ``name`` is what the text is the value of, if that is known (an
+    environment variable): the value of DB_PASSWORD is hidden whole. Doing it twice changes nothing.
+    """
+    if name and _SECRET_NAME.search(name) and not _WORKING_DIRECTORY.search(name):
+        return "***"
+    text = _OPTION.sub(r"\1***", _URL.sub(r"\1:***@", text))
+    return _IN_TEXT.sub(r"\1***", text)
+
+
+def redact_code(line: str) -> str:
+    """Return a line of source with secret literals hidden; names and calls stay (``password=self.key``)."""
+    return _IN_CODE.sub(r'\1"***"', _URL.sub(r"\1:***@", line))
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A survivor or an open resource that tests left behind. All text: it holds nothing it speaks of."""
+
+    kind: str
+    """What it is: "kept test", "connection", "thread", ... (words.KINDS lists them)."""
+    subject: str
+    """The headline: "OrderTests.test_checkout was kept after it finished"."""
+    tests: Tuple[str, ...] = ()
+    """Ids of all tests with this cause, in order of running. The first is the one described."""
+    size: int = 0
+    """Bytes that only it holds, over all its tests; 0 when unknown."""
+    chain: Optional[Chain] = None
+    """The references from a root that keep it."""
+    holding: Tuple[Tuple[str, str, int], ...] = ()
+    """Name, type and bytes of what it keeps in turn, heaviest first."""
+    acquisition: Optional[Acquisition] = None
+    """Where it was opened, started or made."""
+    notes: Tuple[Tuple[str, str], ...] = ()
+    """Further labelled lines: ("now at", "shop/mail.py:61 in _loop"), ("was", "..."), ("is", "...")."""
+    closed: str = ""
+    """What was done about it: "closed for you: nothing else referred to it"."""
+    remedy: str = ""
+    """The one line for the user's own code: "self.addCleanup(self.db.close)"."""
+    silence: str = ""
+    """What ``ignore`` takes to silence it: 'thread="mailer-1"'."""
+    growth: int = 0
+    """For what grows test after test: by how many, over all its tests."""
+    cause: str = ""
+    """The key for grouping and baselines: names only, never counts, ids, addresses or temporary paths."""
+
+    def __post_init__(self) -> None:
+        subject = redact(self.subject)
+        name = self.subject if self.kind == "environment" else ""
+        notes = tuple((label, redact(text, name if label in ("was", "is") else ""))
+                      for label, text in self.notes)
+        # Frozen: object.__setattr__ is the documented way for __post_init__ to set a field.
+        object.__setattr__(self, "subject", subject)
+        object.__setattr__(self, "notes", notes)
+
+
+class Known(NamedTuple):
+    """A leak that is no news: ignored for a reason, or (reason "") listed in the baseline file ``where``."""
+
+    leak: Leak
+    reason: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a whole run, or one worker of it, found."""
+
+    leaks: Tuple[Leak, ...] = ()
+    known: Tuple[Known, ...] = ()
+    gone: Tuple[str, ...] = ()
+    """Causes in the baseline that no longer occur."""
+    tests: int = 0
+    """How many tests ran."""
+    unmeasured: Tuple[Tuple[str, str], ...] = ()
+    """Test id and why it could not be measured."""
+    more: int = 0
+    """Survivors that were counted but, for their number, not described."""
+    worker: str = ""
+    """The name of the process of a parallel run, "" for the only one."""
+
+
+def group(leaks: Iterable[Leak]) -> List[Leak]:
+    """Merge leaks of one cause: the first is kept, with everyone's tests, sizes and growths. Order stays."""
+    causes: Dict[Tuple[str, str], List[Leak]] = {}
+    for leak in leaks:
+        causes.setdefault((leak.kind, leak.cause or leak.subject), []).append(leak)
+    return [_joined(same) for same in causes.values()]
+
+
+def _joined(same: Sequence[Leak]) -> Leak:
+    if len(same) == 1:
+        return same[0]
+    tests = dict.fromkeys(test for leak in same for test in leak.tests)
+    return replace(same[0], tests=tuple(tests), size=sum(leak.size for leak in same),
+                   growth=sum(leak.growth for leak in same))
+
+
+def merge(parts: Iterable[Findings]) -> Findings:
+    """Return the findings of parallel workers as one, the same whichever worker reported first.
+
+    A baseline entry is gone when no worker met it any more.
+    """
+    ordered = sorted(parts, key=lambda part: (_natural(part.worker), part.worker))
+    known: Dict[Tuple[str, str, str, str], List[Known]] = {}
+    for part in ordered:
+        for item in part.known:
+            leak, reason, where = item
+            known.setdefault((leak.kind, leak.cause or leak.subject, reason, where), []).append(Known(*item))
+    return Findings(
+        leaks=tuple(group(leak for part in ordered for leak in part.leaks)),
+        known=tuple(same[0]._replace(leak=_joined([item.leak for item in same])) for same in known.values()),
+        gone=_in_all([part.gone for part in ordered]),
+        tests=sum(part.tests for part in ordered),
+        unmeasured=tuple(dict.fromkeys(item for part in ordered for item in part.unmeasured)),
+        more=sum(part.more for part in ordered),
+        worker=ordered[0].worker if len(ordered) == 1 else "")
+
+
+def _natural(name: str) -> List[Tuple[int, str]]:
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)]
+
+
+def _in_all(lists: Sequence[Tuple[str, ...]]) -> Tuple[str, ...]:
+    if not lists:
+        return ()
+    others = [set(names) for names in lists[1:]]
+    return tuple(name for name in lists[0] if all(name in names for names in others))

@@ -1,0 +1,109 @@
+"""Logging: handlers, levels, switches. Kinds: "logging handler", "logging level"."""
+from __future__ import annotations
+
+import sys
+from typing import Any, Dict, List, Tuple
+
+from . import hiding
+from .change import Change, Found, Undo, Watch
+
+__unittest = True
+
+#: handlers, level, disabled, propagate
+State = Tuple[Tuple[Any, ...], int, bool, bool]
+
+
+class Logging(Watch):
+    """Watches the root logger at each look, and every logger when a handler was made or in full."""
+
+    def __init__(self) -> None:
+        self._quick: Tuple[Any, ...] = ()
+        self._handlers: List[Any] = []
+        self._base: Dict[str, State] = {}
+        self._disable = 0
+
+    def take(self) -> None:
+        module = sys.modules.get("logging")
+        if module is not None and not (self._quick and self.same()):
+            self.retake()
+
+    def retake(self) -> None:
+        """Take the base of every logger."""
+        module = sys.modules.get("logging")
+        if module is None:
+            return
+        self._base = _loggers(module)
+        self._quick = _look(module)
+        self._handlers = list(module.root.handlers)
+        self._disable = module.root.manager.disable
+
+    def same(self) -> bool:
+        module = sys.modules.get("logging")
+        if module is None:
+            return True
+        if not self._quick:  # imported since
+            return not module.root.handlers
+        return module.root.handlers == self._handlers and _look(module) == self._quick
+
+    def changes(self) -> List[Found]:
+        module: Any = sys.modules.get("logging")
+        found: List[Found] = []
+        if module is None:
+            return found
+        if module.root.manager.disable != self._disable:
+            old = self._disable
+            found.append((Change("logging level", "logging.disable()", "", str(old),
+                                 str(module.root.manager.disable), True), lambda: module.disable(old)))
+        for name, state in _loggers(module).items():
+            base = self._base.get(name, ((), 0 if name != "root" else 30, False, True))
+            if state != base:
+                found += _differences(module, name, base, state)
+        return found
+
+
+def _look(module: Any) -> Tuple[Any, ...]:
+    """Return what is cheap: a handler that was made lengthens the module's list of handlers."""
+    root = module.root
+    return (root.level, root.manager.disable, len(module._handlerList))
+
+
+def _loggers(module: Any) -> Dict[str, State]:
+    loggers = {"root": module.root}
+    for name, logger in list(module.root.manager.loggerDict.items()):
+        if isinstance(logger, module.Logger):
+            loggers[str(name)] = logger
+    return {
+        name: (tuple(logger.handlers), logger.level, bool(logger.disabled), bool(logger.propagate))
+        for name, logger in loggers.items()
+    }
+
+
+def _differences(module: Any, name: str, base: State, state: State) -> List[Found]:
+    logger = module.root if name == "root" else module.root.manager.loggerDict[name]
+    found: List[Found] = []
+
+    def undo() -> None:
+        logger.handlers[:] = base[0]
+
+    def undo_level() -> None:
+        logger.setLevel(base[1])
+        logger.disabled, logger.propagate = base[2], base[3]
+
+    back: Undo = undo
+    for handler in state[0]:
+        if not any(handler is each for each in base[0]):
+            detail = "on logger %s" % name
+            found.append((Change("logging handler", hiding.naming(handler), detail, "", "added", True), back))
+    for handler in base[0]:
+        if not any(handler is each for each in state[0]):
+            detail = "on logger %s" % name
+            found.append((Change("logging handler", hiding.naming(handler), detail, "", "removed", True), back))
+    if state[1:] != base[1:]:
+        before, after = (_level(module, each) for each in (base, state))
+        found.append((Change("logging level", "logger %s" % name, "", before, after, True), undo_level))
+    return found
+
+
+def _level(module: Any, state: State) -> str:
+    parts = [str(module.getLevelName(state[1]))]
+    return ", ".join(parts + ["disabled"] * state[2] + ["does not propagate"] * (not state[3]))

@@ -1,0 +1,248 @@
+"""Naming an edge: by which attribute, index or key one object refers to another."""
+
+from __future__ import annotations
+
+import collections
+import contextvars
+import functools
+import gc
+import keyword
+import sys
+import types
+import weakref
+from typing import Any, List, NamedTuple, Optional, Tuple
+
+from . import labels
+
+__unittest = True
+
+
+class Edge(NamedTuple):
+    """How one object refers to another: text to show, and the expression around the holder's own."""
+
+    access: str
+    before: str
+    after: str
+    evaluates: bool = True
+
+
+# C types whose attributes are read by getset descriptors known to run nobody's code.
+_KNOWN: Tuple[Tuple[type, Tuple[str, ...]], ...] = (
+    (types.MethodType, ("__self__", "__func__")),
+    (types.FunctionType, ("__closure__", "__defaults__", "__kwdefaults__", "__globals__", "__code__")),
+    (types.BuiltinFunctionType, ("__self__",)),
+    (functools.partial, ("func", "args", "keywords")),
+    (property, ("fget", "fset", "fdel")),
+    (types.CellType, ("cell_contents",)),
+    (types.TracebackType, ("tb_frame", "tb_next")),
+    (types.GeneratorType, ("gi_frame", "gi_yieldfrom")),
+    (types.CoroutineType, ("cr_frame", "cr_await")),
+    (types.AsyncGeneratorType, ("ag_frame", "ag_await")),
+    (BaseException, ("__traceback__", "__context__", "__cause__", "args")),
+    (weakref.ref, ("__callback__",)),
+    (type, ("__mro__", "__bases__")),
+)
+_FRAMES = (
+    (types.GeneratorType, "gi_frame"), (types.CoroutineType, "cr_frame"), (types.AsyncGeneratorType, "ag_frame"))
+_SEQUENCES = (list, tuple, collections.deque)
+_PLAIN_LOOKUP = (object.__getattribute__, type.__getattribute__, types.ModuleType.__getattribute__)
+_HAMT = ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node")
+# Before 3.13 a frame keeps the dict that f_locals made, with every local in it.
+_SNAPSHOTS = sys.version_info < (3, 13)
+
+
+def frame_locals(frame: types.FrameType) -> List[Tuple[str, Any]]:
+    """The local variables of a frame, leaving no copy of them behind in the frame."""
+    optimized = frame.f_code.co_flags & 1  # CO_OPTIMIZED: elsewhere f_locals is the true namespace
+    found = frame.f_locals
+    if not optimized and type(found) is not dict:  # a class body whose metaclass gave it a mapping
+        return []
+    try:
+        pairs = [(name if type(name) is str else "?", value) for name, value in list(found.items())]
+    except RuntimeError:
+        return []
+    # Taking names out while a tracer looks at the frame would delete the variables themselves.
+    if _SNAPSHOTS and optimized and frame.f_trace is None and sys.gettrace() is None:
+        if sys.getrefcount(found) == _SNAPSHOT_COUNT:  # else somebody called locals() and kept it
+            code = frame.f_code
+            for name in code.co_varnames + code.co_cellvars + code.co_freevars:
+                found.pop(name, None)
+    return pairs
+
+
+def _snapshot_count() -> int:
+    found = sys._getframe().f_locals
+    return sys.getrefcount(found)
+
+
+_SNAPSHOT_COUNT = _snapshot_count()
+
+
+def is_part(obj: object) -> bool:
+    """Tells whether an object may be but a part of its holder: a ``__dict__``, a generator's frame."""
+    return type(obj) is dict or type(obj) is types.FrameType or labels.bare_name(type(obj)) in _HAMT
+
+
+def owns(owner: object, part: object) -> bool:
+    """Tells whether `part` is the ``__dict__`` (or generator frame, or context table) of `owner`."""
+    if type(part) is types.FrameType:
+        return any(type(owner) is kind and getattr(owner, name) is part for kind, name in _FRAMES)
+    if type(part) is not dict:
+        return type(owner) is contextvars.Context or labels.bare_name(type(owner)) in _HAMT
+    if labels.inherits(owner, type):
+        return any(found is part for found in gc.get_referents(labels.class_dict(owner)))  # type: ignore[arg-type]
+    return labels.own_dict(owner) is part
+
+
+def edge(holder: object, child: object) -> Edge:
+    """Names the reference from `holder` to `child`, the plainest name first; always finds one.
+
+    Runs no code of either object.
+    """
+    for namer in (_by_attribute, _by_member, _by_local, _by_item, _by_context):
+        try:
+            found = namer(holder, child)
+        except Exception:  # some C type that is half made; the collector can still tell
+            continue
+        if found is not None:
+            return found
+    if type(holder) is child:
+        return Edge("type()", "type(", ")")
+    for index, value in enumerate(gc.get_referents(holder)):
+        if value is child:
+            cached = type(holder) is labels.LRU_CACHE
+            shown = (" cached call" if type(child) is tuple else " cached value") if cached else " reference in C"
+            return Edge(shown, "gc.get_referents(", ")[%d]" % index)
+    return Edge(" (C code)", "", "", False)
+
+
+def attribute(name: str) -> bool:
+    """Tells whether a name can stand after a dot."""
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _by_attribute(holder: object, child: object) -> Optional[Edge]:
+    is_class = labels.inherits(holder, type)
+    namespace = dict(labels.class_dict(holder)) if is_class else labels.own_dict(holder)  # type: ignore[arg-type]
+    for name, value in labels.items(namespace) if namespace else ():
+        if value is child and type(name) is str:
+            return _class_edge(name, value) if is_class else _instance_edge(holder, name)
+    return None
+
+
+def _class_edge(name: str, value: object) -> Edge:
+    bound = labels.type_attribute(type(value), "__get__") is not None and type(value) is not types.FunctionType
+    if bound or not attribute(name):
+        return Edge(".__dict__[%r]" % name, "", ".__dict__[%r]" % name)
+    return Edge("." + name, "", "." + name)
+
+
+def _instance_edge(holder: object, name: str) -> Edge:
+    if not attribute(name):
+        return Edge(".__dict__[%r]" % name, "", ".__dict__[%r]" % name)
+    kind = type(holder)
+    if not any(labels.type_attribute(kind, "__getattribute__") is plain for plain in _PLAIN_LOOKUP):
+        if type(labels.type_attribute(kind, "__getattribute__")) is types.FunctionType:
+            return Edge("." + name, "object.__getattribute__(", ", %r)" % name)
+    shadow = labels.type_attribute(kind, name)
+    if shadow is not None and labels.type_attribute(type(shadow), "__set__") is not None:
+        return Edge("." + name, "", ".__dict__[%r]" % name)
+    return Edge("." + name, "", "." + name)
+
+
+def _by_member(holder: object, child: object) -> Optional[Edge]:
+    known: Tuple[str, ...] = ()
+    for kind, names in _KNOWN:
+        if labels.inherits(holder, kind):
+            known = names
+    for cls in labels.mro(type(holder)):
+        namespace = labels.class_dict(cls)
+        slots = [name for name in namespace if type(namespace[name]) is types.MemberDescriptorType]
+        for name in [known_name for known_name in known if known_name in namespace] + slots:
+            try:
+                value = namespace[name].__get__(holder, type(holder))
+            except (AttributeError, TypeError, ValueError):
+                continue
+            if value is child and type(name) is str:
+                return Edge("." + name, "", "." + name)
+    return None
+
+
+def _by_local(holder: object, child: object) -> Optional[Edge]:
+    prefix, frame = "", holder
+    for kind, name in _FRAMES:
+        if type(holder) is kind:
+            prefix, frame = "." + name, getattr(holder, name)
+    if type(frame) is not types.FrameType:
+        return None
+    for name, value in frame_locals(frame):
+        if value is child:
+            access = "%s.f_locals[%r]" % (prefix, name)
+            return Edge(access, "", access)
+    return None
+
+
+def _by_item(holder: object, child: object) -> Optional[Edge]:
+    for base in _SEQUENCES:
+        if labels.inherits(holder, base):
+            return _by_index(holder, child, base)
+    if labels.inherits(holder, dict):
+        return _by_key(holder, child)
+    if labels.inherits(holder, set) or labels.inherits(holder, frozenset):
+        return _by_membership(holder, child)
+    return None
+
+
+def _subscript(holder: object, base: type, shown: str, key: str) -> Edge:
+    if labels.type_attribute(type(holder), "__getitem__") is base.__dict__["__getitem__"]:
+        return Edge("[%s]" % shown, "", "[%s]" % key)
+    # the exact base where a subclass has code of its own
+    name = "collections.deque" if base is collections.deque else base.__name__
+    return Edge("[%s]" % shown, name + ".__getitem__(", ", %s)" % key)
+
+
+def _by_index(holder: object, child: object, base: Any) -> Optional[Edge]:
+    try:
+        for index, value in enumerate(base.__iter__(holder)):
+            if value is child:
+                return _subscript(holder, base, str(index), str(index))
+    except RuntimeError:  # a deque that another thread changed
+        pass
+    return None
+
+
+def _by_key(holder: object, child: object) -> Optional[Edge]:
+    for index, (key, value) in enumerate(labels.items(holder)):
+        if value is child:
+            if labels.plain_key(key):
+                return _subscript(holder, dict, repr(key) if type(key) is tuple else labels.short_key(key), repr(key))
+            return Edge("[%s]" % labels.short_key(key), "list(dict.values(", "))[%d]" % index)
+        if key is child:
+            return Edge(" key", "list(dict.keys(", "))[%d]" % index)
+    return None
+
+
+def _by_membership(holder: object, child: object) -> Optional[Edge]:
+    kind: Any = set if labels.inherits(holder, set) else frozenset
+    members, base = list(kind.__iter__(holder)), kind.__name__
+    alike = [member for member in members if type(member) is type(child)]
+    for index, member in enumerate(members):
+        if member is child and len(alike) == 1 and len(members) > 1:  # an index would depend on the ids
+            name = labels.bare_name(type(child))
+            if sum(labels.bare_name(type(other)) == name for other in members) == 1:
+                return Edge(" member", "[m for m in %s.__iter__(" % base, ") if type(m).__name__ == %r][0]" % name)
+        if member is child:
+            return Edge(" member", "list(%s.__iter__(" % base, "))[%d]" % index)
+    return None
+
+
+def _by_context(holder: object, child: object) -> Optional[Edge]:
+    if type(holder) is contextvars.ContextVar:
+        current = contextvars.copy_context()
+        if holder in current and current[holder] is child:
+            return Edge(".get()", "", ".get()")
+    if type(holder) is contextvars.Context:
+        for index, (var, value) in enumerate(holder.items()):
+            if value is child:
+                return Edge("[<ContextVar %s>]" % labels.short_key(var.name), "list(", ".values())[%d]" % index)
+    return None

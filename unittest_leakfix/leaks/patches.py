@@ -1,0 +1,112 @@
+"""Patches that were not stopped, and attributes of the standard library that were replaced. Kind: "patch"."""
+from __future__ import annotations
+
+import sys
+from operator import is_
+from typing import Any, Dict, List
+
+from . import hiding
+from .change import Change, Found, Watch
+
+__unittest = True
+
+
+class MockPatches(Watch):
+    """Watches patches of `unittest.mock` that were started and not stopped."""
+
+    def __init__(self) -> None:
+        self._base: List[Any] = []
+
+    def take(self) -> None:
+        self._base = list(_active())
+
+    def same(self) -> bool:
+        active, base = _active(), self._base
+        return len(active) == len(base) and all(map(is_, active, base))
+
+    def changes(self) -> List[Found]:
+        found: List[Found] = []
+        for patch in list(_active()):
+            if any(patch is each for each in self._base):
+                continue
+            found.append((Change("patch", _target(patch), "started and not stopped", restorable=True), patch.stop))
+        found.reverse()  # the last one started is the first to be stopped
+        return found
+
+
+def _active() -> List[Any]:
+    for name in ("unittest.mock", "mock.mock"):
+        module = sys.modules.get(name)
+        patch = getattr(module, "_patch", None)
+        if patch is not None and patch._active_patches:
+            active: List[Any] = patch._active_patches
+            return active
+    return []
+
+
+def _target(patch: Any) -> str:
+    held = patch.__dict__
+    if "in_dict" in held:
+        where = held["in_dict"]
+        return "dictionary " + (where if isinstance(where, str) else hiding.naming(where))
+    target = held.get("target")
+    if target is None:
+        try:
+            target = patch.getter()
+        except Exception:  # what was patched is gone
+            return str(held.get("attribute"))
+    name = target.__name__ if type(target) is type(sys) else hiding.naming(target)
+    return "%s.%s" % (name, held.get("attribute"))
+
+
+#: Modules whose attributes tests like to replace by hand.
+_WATCHED = (
+    "builtins", "os", "os.path", "posixpath", "time", "datetime", "random", "socket", "ssl", "subprocess", "shutil",
+    "tempfile", "io", "json", "threading", "uuid", "getpass", "platform", "smtplib", "urllib.request",
+    "http.client", "logging", "locale",
+)
+# What these modules themselves change as they are used.
+_OWN_STATE = frozenset((
+    "_", "tempdir", "_once_lock", "_name_sequence", "_cleanup", "_opener", "_active", "_shutdown", "_main_thread",
+    "_uname_cache", "_platform_cache", "_sys_version_cache", "_processoroptions", "_handlerList", "_handlers",
+    "raiseExceptions", "lastResort", "environ", "environb", "_active_limbo_lock", "_dangling", "_start_new_thread",
+    "_counter", "_last_timestamp", "_node", "excepthook", "_default_decoder", "_default_encoder", "__warningregistry__",
+    "_shutdown_locks", "_shutdown_locks_lock", "_profile_hook", "_trace_hook", "_localecache",
+    "_platform_cache", "_proxies", "tzname", "timezone", "altzone", "daylight",
+))
+
+
+class ModuleAttributes(Watch):
+    """Watches the attributes of `_WATCHED` modules for replacements by hand. Dear: some 50 us."""
+
+    def __init__(self) -> None:
+        self._base: Dict[str, Dict[str, Any]] = {}
+
+    def take(self) -> None:
+        self._base = {name: dict(vars(sys.modules[name])) for name in _WATCHED if name in sys.modules}
+
+    def same(self) -> bool:
+        return not self.changes()
+
+    def changes(self) -> List[Found]:
+        found: List[Found] = []
+        for name, base in self._base.items():
+            module = sys.modules.get(name)
+            if module is None or (name == "os.path" and "posixpath" in self._base):
+                continue
+            now = vars(module)
+            for attribute, old in base.items():
+                new = now.get(attribute, _MISSING)
+                if new is not old and attribute not in _OWN_STATE and not isinstance(new, type(sys)):
+                    found.append(_replaced(module, attribute, old, new))
+        return found
+
+
+_MISSING = object()
+
+
+def _replaced(module: Any, attribute: str, old: Any, new: Any) -> Found:
+    after = "(deleted)" if new is _MISSING else hiding.naming(new)
+    change = Change("patch", "%s.%s" % (module.__name__, attribute), "replaced and not put back",
+                    hiding.naming(old), after, True)
+    return change, lambda: setattr(module, attribute, old)

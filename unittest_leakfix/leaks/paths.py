@@ -1,0 +1,220 @@
+"""From the objects that a walk has met, the one path to print."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import TYPE_CHECKING, Any, Collection, Dict, List, NamedTuple, Optional, Set, Tuple
+
+from . import labels, naming, roots
+
+if TYPE_CHECKING:
+    from .walk import Search, Walk
+
+__unittest = True
+
+_SILENT = (".__closure__", ".__defaults__", ".__kwdefaults__", ".args", ".keywords")
+_ON_PATHS = 400
+_SIBLINGS = 4
+# nodes' own reference, the loop variable's and getrefcount's argument
+_OURS = 3
+
+
+class Path(NamedTuple):
+    """One way from a root to an object."""
+
+    rank: int
+    kind: str
+    expression: str
+    evaluates: bool
+    hops: Tuple[roots.Hop, ...]
+    library: bool = False
+    cached: bool = False
+    warm_up: Optional[str] = None
+
+    def key(self) -> Tuple[Any, ...]:
+        """What paths are compared by: no id in it, so that the same heap gives the same path."""
+        rank = max(self.rank, roots.WARM) if self.warm_up is not None else self.rank
+        return rank, len(self.hops), len(self.expression), self.expression
+
+
+def best(search: Search, walk: Walk) -> Optional[Path]:
+    """The best path from any root that a search has met to its target, or None."""
+    finder = _Finder(search, walk)
+    found = finder.best(search.target)
+    finder.known.clear()
+    return found
+
+
+class _Finder:
+    """Paths from roots down to each object on the way to the target."""
+
+    def __init__(self, search: Search, walk: Walk) -> None:
+        self.search = search
+        self.walk = walk
+        self.known: Dict[int, Optional[Path]] = {}
+        self.on_path = self._below_roots()
+
+    def _below_roots(self) -> Set[int]:
+        """Every object on a way from the target up to a root, going only upwards."""
+        levels = self.search.levels
+        below: Dict[int, List[int]] = {}
+        for child in levels:
+            for holder in self.walk.holders.get(child, ()):
+                if holder in levels and levels[holder] >= levels[child]:
+                    below.setdefault(holder, []).append(child)
+        found = set(self.search.roots)
+        waiting = list(found)
+        while waiting and len(found) < _ON_PATHS:
+            holder = waiting.pop(0)
+            for child in self._foremost(holder, below.get(holder, [])):
+                if child not in found:
+                    found.add(child)
+                    waiting.append(child)
+        return found | {self.search.target}
+
+    def _foremost(self, holder: int, children: List[int]) -> List[int]:
+        """A few of many: naming each of 100,000 items of a list would take minutes."""
+        if len(children) <= _SIBLINGS:
+            return children
+        obj, wanted = self.walk.nodes[holder], set(children)
+        found = [id(part) for part in self.walk.get_referents(obj) if id(part) in wanted]
+        if labels.inherits(obj, list) or labels.inherits(obj, tuple):  # these are visited from the end
+            found.reverse()
+        return found[:_SIBLINGS]
+
+    def best(self, oid: int) -> Optional[Path]:
+        """The best path to one object."""
+        if oid in self.known:
+            return self.known[oid]
+        self.known[oid] = None  # a cycle leads nowhere
+        obj = self.walk.nodes[oid]
+        options = [_from_root(root, obj) for root in self.search.roots.get(oid, ())]
+        for holder in self._holders(oid):
+            above = self.best(holder)
+            if above is not None:
+                options.append(extend(above, self.walk.nodes[holder], obj))
+        for module in self._modules(oid):
+            options.append(extend(_from_root(self.walk.roots.module(module), module), module, obj))
+        self.known[oid] = min(options, key=Path.key) if options else None
+        return self.known[oid]
+
+    def _modules(self, oid: int) -> List[Any]:
+        spaces = self.walk.roots.namespaces
+        return [spaces[holder] for holder in self.walk.holders.get(oid, ())
+                if holder in spaces and holder in self.search.levels]
+
+    def _holders(self, oid: int) -> List[int]:
+        """Those who hold an object, the owners of a ``__dict__`` in its place."""
+        found: List[int] = []
+        levels, spaces = self.search.levels, self.walk.roots.namespaces
+        for holder in self.walk.holders.get(oid, ()):
+            if holder in self.on_path and holder not in spaces and levels[holder] >= levels[oid]:
+                owners = self._owners(holder)
+                found.extend(owners or [holder])
+        return list(dict.fromkeys(found))
+
+    def _owners(self, part: int) -> List[int]:
+        nodes = self.walk.nodes
+        if not naming.is_part(nodes[part]):
+            return []
+        found: List[int] = []
+        for owner in self.walk.holders.get(part, ()):
+            if owner in self.on_path and naming.owns(nodes[owner], nodes[part]):
+                found.extend(self._owners(owner) or [owner])
+        return found
+
+
+def _from_root(root: roots.Root, obj: Any) -> Path:
+    library = root.rank == roots.LIBRARY
+    path = Path(root.rank, root.kind, root.expression, root.evaluates, (root.hop,), library)
+    return path if root.entry is None else _along(path, root.entry, obj)
+
+
+def extend(above: Path, holder: Any, child: Any) -> Path:
+    """The path that goes on from `holder` to `child`."""
+    path = _along(above, naming.edge(holder, child), child)
+    return path._replace(cached=above.cached or type(holder) is labels.LRU_CACHE)
+
+
+def _along(above: Path, edge: naming.Edge, child: Any) -> Path:
+    hops, access, last = above.hops, edge.access, above.hops[-1]
+    if last.silent:
+        hops, access = hops[:-1], last.access + access
+    silent = edge.access in _SILENT or type(child) in (types.CellType, types.TracebackType)
+    hop = roots.Hop(access, labels.label(child), labels.place(child), id(child), _lasting(child),
+                    _container(child), silent)
+    expression = edge.before + above.expression + edge.after
+    path = above._replace(expression=expression, hops=hops + (hop,), evaluates=above.evaluates and edge.evaluates)
+    names = "".join(step.access for step in path.hops)
+    return path._replace(warm_up=roots.warm_up(names, path.library, path.cached, child))
+
+
+def _lasting(obj: Any) -> bool:
+    return labels.inherits(obj, type) or labels.inherits(obj, types.ModuleType)
+
+
+def _container(obj: Any) -> bool:
+    return any(labels.inherits(obj, base) for base in labels.CONTAINERS)
+
+
+def suspects(hops: Tuple[roots.Hop, ...], born: Optional[Collection[int]]) -> Set[int]:
+    """The hops at which something short-lived hangs on something that lives long.
+
+    With `born` that is one: from the last that is older to the first that is young. Without, it is
+    all between the last that lives long (a module, class or thread, or what a module's name holds)
+    and the target. Of these, a name says more than the index behind it.
+    """
+    last = len(hops) - 1
+    if born is not None:
+        first = next((index for index, hop in enumerate(hops) if index and hop.oid in born), last)
+        found = [first]
+        while hops[found[0]].access.startswith(("[", " ")) and found[0] > 1 and hops[found[0] - 1].container:
+            found.insert(0, found[0] - 1)
+    else:
+        first = last - 1 if last > 1 and hops[last].access in (".__self__", ".cell_contents") else last
+        start = max((index for index, hop in enumerate(hops[:-1]) if hop.lasting), default=0) + 1
+        if start < first and not hops[start].container:
+            start += 1
+        found = list(range(min(start, first), first + 1))
+    named = [index for index in found if not hops[index].access.startswith(("[", " "))]
+    return set(named or found[:1]) if born is None else {(named or found)[-1]}
+
+
+def last_resort(search: Search, walk: Walk) -> Optional[Path]:
+    """For an object that no root was met for: another leak, a walk given up, or holders out of sight."""
+    for leaf in search.leaves:
+        above = Path(roots.LEAK, "leak", "<another leak>", False, (_plain("<another leak>", walk.nodes[leaf]),))
+        search.levels[leaf] = walk.limit
+        search.roots[leaf] = [roots.Root(roots.LEAK, "leak", "<another leak>", False, above.hops[0])]
+    if search.leaves:
+        return best(search, walk)
+    if search.gave_up:
+        hop = roots.Hop("<unknown>", "gave up after %d levels" % search.gave_up, "")
+        end = _plain(" ...", walk.nodes[search.target])
+        return Path(roots.LEAK, "unknown", "<unknown>", False, (hop, end))
+    hidden = [oid for oid in search.levels if surplus(oid, search, walk) > 0]
+    if not hidden:
+        return None
+    top = min(search.levels[oid] for oid in hidden)
+    for oid in hidden:
+        if search.levels[oid] == top:
+            count = surplus(oid, search, walk)
+            label = "C code (%d reference%s out of the collector's sight)" % (count, "" if count == 1 else "s")
+            hop = roots.Hop("<C code>", label, "", lasting=True)
+            entry = naming.Edge("", "", "", False)
+            search.roots[oid] = [roots.Root(roots.LEAK, "unknown", "<C code>", False, hop, entry)]
+    return best(search, walk)
+
+
+def _plain(access: str, obj: Any) -> roots.Hop:
+    return roots.Hop(access, labels.label(obj), labels.place(obj), id(obj))
+
+
+def surplus(oid: int, search: Search, walk: Walk) -> int:
+    """How many references to an object neither the collector, nor the frames, nor we ourselves explain."""
+    obj = walk.nodes[oid]
+    explained = walk.unseen.get(oid, 0) + walk.roots.counts.get(oid, 0) + walk.out_of_sight(oid)
+    for holder in walk.holders.get(oid, ()):
+        explained += sum(1 for found in walk.get_referents(walk.nodes[holder]) if found is obj)
+    return sys.getrefcount(obj) - _OURS - explained

@@ -1,0 +1,168 @@
+"""The state of the process before a test and after it.
+
+Cheap counters first; only where one differs, a collection and some patience, and then the facts.
+"""
+from __future__ import annotations
+
+import gc
+import time
+from typing import Dict, Iterable, List, Optional, Tuple
+
+from . import environment, settings
+from .acquisitions import Acquisitions
+from .change import Change, Found, Watch
+from .children import Children
+from .descriptors import Descriptors
+from .filters import WarningFilters
+from .logs import Logging
+from .loops import Loops
+from .patches import MockPatches, ModuleAttributes
+from .temporary import TemporaryPaths
+from .threads import Threads
+
+__unittest = True
+
+__all__ = ["Change", "ProcessState"]
+
+#: What `restore` puts back unless told otherwise.
+RESTORED = ("environment", "working directory", "sys.path", "patch", "warning filter")
+
+
+class ProcessState:
+    """Watches one process: `before()`, run something, `after()`.
+
+    With `acquisitions` it also sees temporary paths and loops that are not current.
+    """
+
+    _sleep = staticmethod(time.sleep)
+    _clock = staticmethod(time.monotonic)
+    _collect = staticmethod(gc.collect)
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        self._threads = Threads()
+        self._children = Children()
+        self._descriptors = Descriptors(acquisitions)
+        self._logging = Logging()
+        self._cheap: Tuple[Watch, ...] = (
+            self._threads, self._children, self._descriptors,
+            environment.Environment(), environment.WorkingDirectory(), environment.ImportPath(),
+            MockPatches(), self._logging, WarningFilters(), settings.signals(), settings.objects(),
+            settings.values(), Loops(acquisitions), TemporaryPaths(acquisitions),
+        )
+        self._looks = tuple((watch.same, watch) for watch in self._cheap)
+        self._dear: Tuple[Watch, ...] = (ModuleAttributes(), settings.all_signals(), settings.dear_values())
+        self._based = False
+        self._undo: List[Found] = []
+        self._outlasted: Dict[str, int] = {}
+
+    def before(self) -> None:
+        """Take the base. Cheap while nothing differs from the base that stands."""
+        if not self._based:
+            self._take_all()
+            return
+        for watch in self._differing():
+            watch.take()
+
+    def after(self, grace: float = 0.5) -> List[Change]:
+        """Return what differs from the base now, and take the new state as the base.
+
+        Threads, children and descriptors that are new are given up to `grace` seconds in all to end.
+        """
+        changed = self._differing()
+        return self._report(changed, grace) if changed else []
+
+    def full(self, grace: float = 0.5) -> List[Change]:
+        """Do what `after` does, and look at all that is too dear for each test.
+
+        That is: a listing of the descriptors, every logger and signal, locale, umask, the attributes
+        of much patched modules. For once per class: some 0.2 ms. The first call only takes the base.
+        """
+        if not self._based:
+            self._take_all()
+            return []
+        return self._report(self._cheap + self._dear, grace)
+
+    def restore(self, changes: Iterable[Change], kinds: Iterable[str] = RESTORED) -> List[Change]:
+        """Put back those of the last report's `changes` that are of `kinds`; return what was put back.
+
+        What cannot be put back (the folder is gone) is left out of the answer, and raises nothing.
+        """
+        wanted, allowed, done = list(changes), set(kinds), []
+        for change, undo in self._undo:
+            if undo is None or change not in wanted or change.kind not in allowed:
+                continue
+            try:
+                undo()
+            except Exception:  # user code: a mapping, a module's __setattr__
+                continue
+            done.append(change)
+        if done:
+            self._undo = []
+            self._take_all()
+        return done
+
+    def _differing(self) -> List[Watch]:
+        try:
+            return [watch for same, watch in self._looks if not same()]
+        except Exception:  # an object whose comparison raises was put in: look at each for itself
+            return [watch for watch in self._cheap if not _same(watch)]
+
+    def _take_all(self) -> None:
+        for watch in self._cheap + self._dear:
+            watch.take()
+        self._descriptors.retake()
+        self._logging.retake()
+        self._based = True
+
+    def _report(self, watches: Iterable[Watch], grace: float) -> List[Change]:
+        watches = list(watches)
+        if any(watch.passing and not _same(watch) for watch in watches):
+            self._wait(grace)
+        found: List[Found] = []
+        for watch in watches:
+            try:
+                found += watch.changes()
+            except Exception:  # a test left something that cannot even be looked at
+                pass
+            watch.take()
+        if self._logging in watches:
+            self._logging.retake()
+        self._undo = [each for each in found if each[1] is not None]
+        return [change for change, _ in found]
+
+    def _wait(self, grace: float) -> None:
+        """Collect, then wait in growing steps until nothing new runs any more or `grace` is over.
+
+        What has outlasted its grace before gets half as long each time: a suite in which every test
+        leaves the same thread must not take half a second for each.
+        """
+        self._collect()
+        cause = self._cause()
+        grace /= 2 ** self._outlasted.get(cause, 0)
+        end = self._clock() + grace
+        step = 0.0005
+        while self._waits():
+            left = end - self._clock()
+            if left <= 0:
+                self._outlasted[cause] = min(self._outlasted.get(cause, 0) + 1, 6)
+                return
+            self._sleep(min(step, left))
+            step *= 2
+
+    def _waits(self) -> bool:
+        if self._threads.waits() or self._children.waits():
+            return True
+        # Alone, nobody closes a descriptor while this thread sleeps.
+        alone = len(self._threads._running) < 2 and self._children.same()
+        return not alone and not self._descriptors.same() and self._descriptors.waits()
+
+    def _cause(self) -> str:
+        return ",".join(sorted(found[0].detail for found in self._threads.changes())) or "other"
+
+
+def _same(watch: Watch) -> bool:
+    try:
+        return watch.same()
+    except Exception:  # an object whose comparison raises was put in: that is a difference
+        return False
+
