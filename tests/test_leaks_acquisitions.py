@@ -1,4 +1,5 @@
 """Where resources were opened: each kind on the real thing, and never a stale record."""
+# needs Python 3.8
 import asyncio
 import gc
 import multiprocessing

@@ -1,4 +1,5 @@
 """What the interpreter complains about inside the window, and that nobody else notices the window."""
+# needs Python 3.8
 import asyncio
 import gc
 import logging

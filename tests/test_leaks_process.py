@@ -1,4 +1,5 @@
 """The process before and after a test: each kind of change on the real thing, and clean look-alikes."""
+# needs Python 3.8
 import asyncio
 import decimal
 import gc

@@ -7,6 +7,8 @@ of your own.
 
 from __future__ import absolute_import
 
+import sys
+
 from unittest_leakfix.class_mixin import ClassLeakFixMixin
 from unittest_leakfix.cases import LeakFixTestCase
 from unittest_leakfix.faults import CloseError, LeakFixWarning
@@ -29,6 +31,8 @@ __all__ = [
     "LeakFixTextTestResult", "LeakFixWarning", "__version__", "main",
     "register_resource",
 ]
+if sys.version_info < (3, 8):
+    __all__.remove("LeakFixAsyncTestCase")
 
 
 def __getattr__(name):

@@ -15,6 +15,9 @@ def main():
     if sys.argv[0].endswith("__main__.py"):
         python = os.path.basename(sys.executable) if sys.version_info >= (3,) else "python"
         sys.argv[0] = python + " -m unittest_leakfix"
+    else:
+        # The console script: tests are imported from here, as with -m.
+        sys.path.insert(0, "")
     if sys.version_info < (3,):
         from unittest.main import USAGE_AS_MAIN
         LeakFixProgram.USAGE = USAGE_AS_MAIN

@@ -10,6 +10,7 @@ from __future__ import absolute_import
 import gc
 import sys
 import types
+import weakref
 
 from unittest_leakfix import ownership
 from unittest_leakfix.kind import Kind, method
@@ -24,6 +25,8 @@ _CONTAINERS = frozenset([list, tuple, dict, set, frozenset])
 ATOMS = frozenset([type(None), bool, int, float, bytes, str, type(u""), type])
 _ORDERED = sys.version_info >= (3, 6)    # a __dict__ remembers who came first
 _MISSING = object()
+_slotless = {}    # id: weak reference to a class without slots
+_TEXTS = (str, type(u""))
 _CALLED = Kind("object", method("close"))    # named by the user, of no known kind
 
 
@@ -34,6 +37,8 @@ def namespace(instance):
 
 def slots(holder):
     """Return {name: descriptor} of the ``__slots__`` along the classes of *holder*."""
+    if id(type(holder)) in _slotless:
+        return {}
     found = {}
     for base in reversed(type(holder).__mro__):
         members = type.__dict__["__dict__"].__get__(base)
@@ -41,6 +46,11 @@ def slots(holder):
             for name, member in members.items():
                 if type(member) is types.MemberDescriptorType:
                     found[name] = member
+    if not found:
+        # Forgotten with the class; nothing of a metaclass is asked.
+        _slotless[id(type(holder))] = weakref.ref(
+            type(holder), lambda _, key=id(type(holder)), forget=_slotless.pop:
+            forget(key, None))
     return found
 
 
@@ -55,7 +65,7 @@ class Attributes(object):
     def read(self):
         """Return a new dict of name and value, in order of assignment."""
         found = self.values.copy()
-        for name, slot in self.slots.items():
+        for name, slot in self.slots.items() if self.slots else ():
             try:
                 found[name] = slot.__get__(self.instance)
             except AttributeError:
@@ -102,19 +112,35 @@ class ClassAttributes(object):
             pass
 
 
+#: Called with the owner and what was `Found`, before it is closed. Finding listens.
+listeners = []
+#: Called with {name: value} of what a mixin is about to drop.
+drop_listeners = []
+
+
+def close(owner, found):
+    """Close what was *found* on *owner*, a test or a class; raises what that raises.
+
+    Returns what the kind's ``close`` returns: an awaitable where it awaits.
+    """
+    for listener in listeners:
+        listener(owner, found)
+    return found.kind.close(found.value)
+
+
 def gained(before, now):
     """Return the names in *now* that *before* lacks or has another value for."""
-    return [name for name in now
-            if before.get(name, _MISSING) is not now[name]]
+    return [name for name, value in now.items()
+            if before.get(name, _MISSING) is not value]
 
 
 def restore(attributes, before, keep=()):
     """Put *attributes* back to *before*, last assigned first; *keep* stays.
 
-    Returns the names of those that were taken out.
+    Returns {name: value} of those that were taken out.
     """
     now = attributes.read()
-    dropped = []
+    dropped = {}
     for name in reversed(gained(before, now)):
         if name in keep:
             continue
@@ -122,7 +148,7 @@ def restore(attributes, before, keep=()):
             attributes.put(name, before[name])
         else:
             attributes.drop(name)
-            dropped.append(name)
+            dropped[name] = now[name]
         del now[name]
     for name in before:
         if name not in now and name not in keep:
@@ -145,10 +171,12 @@ def may_hold(values):
     """Tell quickly whether there may be a resource among *values*."""
     for value in values:
         kind = type(value)
+        if kind in ATOMS:
+            continue
         if kind in _CONTAINERS:
             if value and _lists_more(value):
                 return True
-        elif kind not in ATOMS and kind_of(value) is not None:
+        elif kind_of(value) is not None:
             return True
     return False
 
@@ -178,16 +206,26 @@ def open_resources(values, names, owned, unsure=False):
 def declared(cls, name):
     """Return the names in the tuples *name* of *cls* and its bases, as a set.
 
-    Raises ``TypeError`` for a plain string, whose letters would count as names.
+    Raises ``TypeError`` for anything else, as a plain string, whose letters would
+    count as names.
     """
     found = set()
     for base in cls.__mro__:
         listed = base.__dict__.get(name, ())
-        if isinstance(listed, (str, type(u""))):
-            raise TypeError("%s.%s = %r is a string; write a tuple of names: "
-                            "%s = (%r,)" % (base.__name__, name, listed, name, listed))
-        found.update(listed)
+        if type(listed) is not tuple or listed:
+            found.update(_checked(base, name, listed))
     return found
+
+
+def _checked(cls, name, listed):
+    if isinstance(listed, _TEXTS):
+        raise TypeError("%s.%s = %r is a string; write a tuple of names: "
+                        "%s = (%r,)" % (cls.__name__, name, listed, name, listed))
+    if not (isinstance(listed, (tuple, list, set, frozenset))
+            and all(isinstance(each, _TEXTS) for each in listed)):
+        raise TypeError("%s.%s = %r is no tuple of names; write %s = (\"client\",)" % (
+            cls.__name__, name, listed, name))
+    return listed
 
 
 def declared_resources(values, names):

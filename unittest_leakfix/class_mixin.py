@@ -80,7 +80,7 @@ class ClassLeakFixMixin(object):
         keep = declared(cls, "leakfix_keep") | _UNITTESTS
         for found in _found(cls, holder.read(), before, keep):
             try:
-                found.kind.close(found.value)
+                attributes.close(cls, found)
             except Exception as cause:
                 _tell(cls, found, cause, report)
         found = None

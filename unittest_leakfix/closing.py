@@ -6,12 +6,13 @@ what still runs.
 """
 from __future__ import absolute_import
 
+import sys
 import time
 
 try:
-    from _thread import start_new_thread as _start_thread
+    from _thread import get_ident as _get_ident, start_new_thread as _start_thread
 except ImportError:  # Python 2.7
-    from thread import start_new_thread as _start_thread
+    from thread import get_ident as _get_ident, start_new_thread as _start_thread
 
 __unittest = True
 
@@ -54,12 +55,13 @@ def within(work, what, limit=None, start=_start_thread):
     outcome = []
 
     def run():
+        problem = None
         try:
             work()
         except BaseException as error:
-            outcome.append(error)
-        else:
-            outcome.append(None)
+            problem = error
+        _leave_threading()
+        outcome.append(problem)
 
     start(run, ())
     wait_until(lambda: outcome, what, limit)
@@ -69,3 +71,12 @@ def within(work, what, limit=None, start=_start_thread):
             raise error
         finally:
             del error  # its traceback holds this frame
+
+
+def _leave_threading():
+    # Up to Python 3.12 whoever joins a thread is itself entered in threading's list,
+    # and stays there as "Dummy-1" if threading did not start it.
+    threading = sys.modules.get("threading")
+    active = getattr(threading, "_active", {})
+    if type(active.get(_get_ident())).__name__ == "_DummyThread":
+        active.pop(_get_ident(), None)

@@ -13,7 +13,8 @@ import unittest
 
 __unittest = True
 
-_ATOMS = (type(None), bool, int, float, str, type(u""), type(sys.maxsize + 1))
+# object: what unittest has in place of a message that was not given.
+_ATOMS = (type(None), object, bool, int, float, str, type(u""), type(sys.maxsize + 1))
 
 
 def _said(test, name, otherwise):

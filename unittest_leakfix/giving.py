@@ -7,6 +7,7 @@ import unittest
 __unittest = True
 
 _END = object()
+_HOLDING = frozenset([type(iter([])), type(iter(())), type(reversed([]))])
 EMPTIED = (
     "this suite gave its tests away when it ran: each was let go once it was "
     "finished. Load the tests again to run them again, or keep them: set "
@@ -20,6 +21,8 @@ def given(suite, hand, result):
     no local, no iterator. Yields whether the suite keeps it all the same.
     """
     tests = getattr(suite, "_tests", None)
+    if type(tests) is tuple:
+        tests = suite._tests = list(tests)
     if type(tests) is not list or overrides(suite, "__iter__"):
         return _given_by_iterator(suite, hand, result)
     if not getattr(suite, "_cleanup", True) or overrides(suite, "_removeTestAtIndex"):
@@ -54,22 +57,43 @@ def _lent(suite, tests, hand, result):
 
 
 def _given_by_iterator(suite, hand, result):
-    """A suite with an order of its own: what it yields is looked up in its list."""
+    """A suite with an order of its own: what it yields is looked up in the lists."""
     iterator = iter(suite)
-    if type(iterator) is type(iter([])):
+    if type(iterator) in _HOLDING:
         # It would hold the whole list that it goes over.
         iterator = _popping(list(iterator))
-    tests = getattr(suite, "_tests", None)
+    kept = not getattr(suite, "_cleanup", True)
+    places = {}
+    _find_places(suite, places)
     while not result.shouldStop:
         hand[0] = next(iterator, _END)
         if hand[0] is _END:
             break
-        if getattr(suite, "_cleanup", True) and type(tests) is list:
-            for place in range(len(tests)):
-                if tests[place] is hand[0]:
-                    tests[place] = None
-                    break
-        yield not getattr(suite, "_cleanup", True)
+        if hand[0] is None:
+            raise TypeError(EMPTIED)
+        owner, place = places.pop(id(hand[0]), (None, 0))
+        if (owner is not None and place < len(owner._tests)
+                and owner._tests[place] is hand[0]):
+            _take_out(owner, place)
+        yield kept
+
+
+def _find_places(suite, places):
+    """Note in *places* {id: (suite, place)} where each test is: a suite that
+    flattens those inside yields theirs."""
+    tests = getattr(suite, "_tests", None)
+    if type(tests) is list and getattr(suite, "_cleanup", True):
+        for place, each in enumerate(tests):
+            places[id(each)] = suite, place
+            if isinstance(each, unittest.TestSuite):
+                _find_places(each, places)
+
+
+def _take_out(suite, place):
+    if hasattr(suite, "_removeTestAtIndex"):
+        suite._removeTestAtIndex(place)
+    else:
+        suite._tests[place] = _Removed(suite._tests[place])
 
 
 def _popping(tests):

@@ -36,7 +36,7 @@ FREEZES = (_freeze is not None and hasattr(sys, "getrefcount")
            and "t" not in getattr(sys, "abiflags", ""))
 
 # So many net new containers are looked through at most before a freeze hides them.
-_FEW = 2000
+_FEW = 50
 # So many net new containers are nothing to collect for.
 _SOME = (3, 0, 0)
 # So many doubtful tests wait for a full collection at most.
@@ -134,7 +134,33 @@ class Heap(object):
         _collect()
         self._doubts = [each for each in self._doubts if each() is not None]
         self._settled = len(self._doubts)
-        self._hide()
+        if self._depth and FREEZES:
+            self._hide()
+
+    def open_window(self):
+        """Hide everything there is, so that `newborn` finds what comes from here on."""
+        if self._since > self._before // 4:
+            self.full()
+            return
+        if not self._frozen or self._born or _get_count() >= _SOME:
+            self.collect_new()
+        self._frozen = True
+        self._born = 0
+        _freeze()
+
+    def newborn(self):
+        """Return the objects that came since `open_window` and are not garbage.
+
+        None when that cannot be told: a test has thawed the heap, or switched on the
+        debugging of the collector. The list is the caller's to empty soon.
+        """
+        if not self._frozen or _get_debug():
+            return None
+        self.collect_new()
+        found = _get_objects()
+        self._since += len(found)
+        # More than there was before: somebody thawed the heap behind our back.
+        return found if len(found) <= max(self._before, 400 * _FEW) * 10 else None
 
     def thaw(self):
         """Let the collector see everything. Returns nothing."""
@@ -168,11 +194,12 @@ class Heap(object):
 def _automatic():
     """Tell whether this full collection is the collector's own idea.
 
-    It is when every generation is over its threshold. 3.14's collector never
-    makes a full one by itself.
+    It comes when the youngest and the oldest generation are over their thresholds;
+    the middle one was just emptied, as a rule. 3.14's collector never makes a full
+    one by itself.
     """
-    return gc.isenabled() and sys.version_info < (3, 14) and all(
-        count > limit for count, limit in zip(_get_count(), gc.get_threshold()))
+    young, _, old = map(int.__gt__, _get_count(), gc.get_threshold())
+    return young and old and gc.isenabled() and sys.version_info < (3, 14)
 
 
 def _honest(name):
@@ -195,4 +222,5 @@ def _honest(name):
 
 
 heap = Heap()
-_QUESTIONS = dict((name, _honest(name)) for name in ("get_objects", "get_referrers"))
+_QUESTIONS = dict((name, _honest(name)) for name in (
+    "get_objects", "get_referrers", "freeze", "unfreeze") if hasattr(gc, name))

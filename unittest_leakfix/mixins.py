@@ -13,9 +13,21 @@ __unittest = True
 
 _LIFE = "_leakfix_life"
 _DROPPED = "_leakfix_dropped"
+# The loop, runner and task of IsolatedAsyncioTestCase (3.8), which it ends itself: the
+# task is the one that awaits the cleanups.
+_UNITTESTS = frozenset([_LIFE, "_asyncioTestLoop", "_asyncioCallsQueue",
+                        "_asyncioCallsTask", "_asyncioRunner"])
 _TEXTS = ("id", "__str__", "__repr__", "shortDescription")
 _SMALL = (type(None), bool, int, float, str, type(u""), type)
 _RUN = unittest.TestCase.__dict__["run"]
+
+
+def _function(kind, name):
+    found = getattr(kind, name)
+    return getattr(found, "__func__", found)    # 2.7's unbound methods
+
+
+_PLAIN = dict((name, _function(unittest.TestCase, name)) for name in _TEXTS)
 
 
 class LeakFixMixin(object):
@@ -53,15 +65,18 @@ class LeakFixMixin(object):
         """Run the test, then close and drop what it gained."""
         life = attributes.namespace(self).get(_LIFE)
         if life is None:
-            return _lived(self, super(LeakFixMixin, self).run, args, kwds)
-        life.running(self)
-        return super(LeakFixMixin, self).run(*args, **kwds)
+            return _lived(self, super(LeakFixMixin, self).run, args, kwds, depth=1)
+        life.enter(self)
+        try:
+            return super(LeakFixMixin, self).run(*args, **kwds)
+        finally:
+            life.depth -= 1
 
     def doCleanups(self):
         """Run the cleanups. After the last one of ``run``, close what is owned."""
         outcome = super(LeakFixMixin, self).doCleanups()
         life = attributes.namespace(self).get(_LIFE)
-        if (life is not None and _called_by_run(sys._getframe(1))
+        if (life is not None and life.depth == 1 and _called_by_run(sys._getframe(1))
                 and life.add_closings(self)):
             outcome = super(LeakFixMixin, self).doCleanups() and outcome
         return outcome
@@ -72,15 +87,14 @@ class LeakFixMixin(object):
             raise AttributeError(
                 "%r was dropped when %s finished; keep it with leakfix_keep = "
                 "(%r,)" % (name, faults.label(self), name))
-        try:
-            above = super(LeakFixMixin, self).__getattr__
-        except AttributeError:
+        above = getattr(super(LeakFixMixin, self), "__getattr__", None)
+        if above is None:
             raise AttributeError("%r object has no attribute %r" % (
                 type(self).__name__, name))
         return above(name)
 
 
-def _lived(test, call, args, kwds):
+def _lived(test, call, args, kwds, depth=0):
     """Do ``call(*args, **kwds)``; at its end drop what *test* gained meanwhile.
 
     Only the outermost of ``__call__`` and ``run`` does so. pytest's ``--pdb`` puts
@@ -89,7 +103,7 @@ def _lived(test, call, args, kwds):
     values = attributes.namespace(test)
     if _LIFE in values or "tearDown" in values:
         return call(*args, **kwds)
-    life = _Life(test)
+    life = _Life(test, depth)
     values[_LIFE] = life
     try:
         return call(*args, **kwds)
@@ -102,17 +116,29 @@ class _Life(object):
     """What a test had before it began. It hangs on the test while it runs, and is
     pickled with it (Django pickles a test to see whether a subtest can be)."""
 
-    def __init__(self, test):
+    def __init__(self, test, depth):
+        self.depth = depth      # how many runs of it are under way
         self.before = attributes.Attributes(test).read()
         self.before.pop(_DROPPED, None)
         self.at_run = self.before
+        self.closed = declared(type(test), "leakfix_close")
         self.tried = set()      # ids of what was closed, or would not be
 
-    def running(self, test):
+    def enter(self, test):
         """Take note of what the framework gave *test* before ``run``: not to be
-        closed in its cleanups, since the framework may need it after ``run``."""
-        if self.at_run is self.before:
-            self.at_run = attributes.Attributes(test).read()
+        closed in its cleanups, since the framework may need it after ``run``.
+
+        Another run in the same life (a class whose ``run`` tries three times)
+        begins with what the first began with."""
+        if not self.depth:
+            if self.at_run is self.before:
+                self.at_run = attributes.Attributes(test).read()
+            else:
+                self._close(test, self.at_run)
+                attributes.restore(attributes.Attributes(test), self.at_run,
+                                   declared(type(test), "leakfix_keep"))
+                self.tried.clear()
+        self.depth += 1
 
     def add_closings(self, test):
         """Add a cleanup for each open resource that *test* gained and owns.
@@ -125,52 +151,57 @@ class _Life(object):
             if not each.kind.awaits(each.value):
                 test.addCleanup(_close, test, each)
             elif _is_async(test):
-                test.addAsyncCleanup(_wait_for(), each.kind.close(each.value), None)
+                test.addAsyncCleanup(_wait_for(), attributes.close(test, each), None)
         return bool(found)
 
     def end(self, test):
         """Close what only now is seen to be owned, then drop what was gained."""
         self.at_run = None
-        for each in self._untried(test, self.before, late=True):
+        self._close(test, self.before)
+        self._drop(test)
+
+    def _close(self, test, before):
+        for each in self._untried(test, before, late=True):
             # An awaitable close would need the test's loop, which is gone.
             if not each.kind.awaits(each.value):
                 try:
-                    each.kind.close(each.value)
+                    attributes.close(test, each)
                 except Exception as error:
                     faults.warn(test, each, error)
-        each = None
-        self._drop(test)
 
     def _untried(self, test, before, late=False):
         """Return what *test* gained since *before*, owns, and nobody tried to close."""
-        found = [each for each in _found(test, before, late)
-                 if id(each.value) not in self.tried]
-        self.tried.update(id(each.value) for each in found)
+        found = _found(test, before, self.closed, late)
+        if found:
+            found = [each for each in found if id(each.value) not in self.tried]
+            self.tried.update([id(each.value) for each in found])
         return found
 
     def _drop(self, test):
         holder = attributes.Attributes(test)
-        last = holder.read()
+        for listener in attributes.drop_listeners:
+            listener(holder.read())
         dropped = attributes.restore(holder, self.before,
                                      declared(type(test), "leakfix_keep"))
         if dropped:
             holder.values[_DROPPED] = frozenset(dropped)
-            _keep_reportable(test, holder, [(name, last[name]) for name in dropped])
+            _keep_reportable(test, holder, dropped)
 
 
-def _found(test, before, late):
-    """Return the open resources that *test* gained since *before* and owns.
+def _found(test, before, closed, late):
+    """Return the open resources that *test* gained since *before* and owns, or that
+    are named to be *closed*.
 
     *late* is after the test: an exception that is garbage in a cycle (3.12) may
     seem to share what the frames on its way held, until it is collected.
     """
     now = attributes.Attributes(test).read()
-    closed = declared(type(test), "leakfix_close")
-    names = [name for name in attributes.gained(before, now) if name != _LIFE]
+    names = attributes.gained(before, now)
     if not closed and not attributes.may_hold([now[name] for name in names]):
-        return []
+        return ()
     keep = declared(type(test), "leakfix_keep")
-    names = [name for name in names if name not in keep and name not in closed]
+    names = [name for name in names
+             if name not in keep and name not in closed and name not in _UNITTESTS]
     past = (id(test), id(attributes.namespace(test)))
     owned = attributes.owned_by(now, names, past)
     if late and not owned.issuperset(id(now[name]) for name in names):
@@ -183,7 +214,7 @@ def _found(test, before, late):
 def _close(test, found):
     """Close what was *found*; an error says to which attribute it happened."""
     try:
-        found.kind.close(found.value)
+        attributes.close(test, found)
     except Exception as cause:
         raise faults.close_error(test, found, cause)
 
@@ -213,21 +244,16 @@ def _keep_reportable(test, holder, dropped):
     A foreign result asks for them at the end of the run. First only small values
     come back, then all.
     """
-    own = [name for name in _TEXTS if _overrides(test, name)]
+    kind = type(test)
+    own = [name for name in _TEXTS if _function(kind, name) is not _PLAIN[name]]
     if not own or _says(test, own):
         return
     for small in (True, False):
-        for name, value in dropped:
+        for name, value in dropped.items():
             if type(value) in _SMALL or not small:
                 holder.put(name, value)
         if _says(test, own):
             return
-
-
-def _overrides(test, name):
-    method = getattr(type(test), name)
-    plain = getattr(unittest.TestCase, name)
-    return getattr(method, "__func__", method) is not getattr(plain, "__func__", plain)
 
 
 def _says(test, names):
@@ -240,12 +266,17 @@ def _says(test, names):
 
 
 def check(cls, mixin):
-    """Raise ``TypeError`` if *mixin* stands behind TestCase, or names are a string."""
-    bases = cls.__mro__
-    if unittest.TestCase in bases and bases.index(unittest.TestCase) < bases.index(mixin):
-        raise TypeError(
-            "%s must stand before the TestCase, or it is never called: "
-            "class %s(%s, %s)" % (mixin.__name__, cls.__name__, mixin.__name__, ", ".join(
-                base.__name__ for base in cls.__bases__ if base is not mixin)))
+    """Raise ``TypeError`` if *mixin* stands behind TestCase, or names are no tuple."""
+    # 2.7 asks only for a class that is used: the fault may be in a base of it.
+    for kind in reversed(cls.__mro__):
+        bases = kind.__mro__
+        if (unittest.TestCase in bases and mixin in bases
+                and bases.index(unittest.TestCase) < bases.index(mixin)):
+            first = sorted(kind.__bases__, key=lambda base: (
+                issubclass(base, unittest.TestCase) or not issubclass(base, mixin)))
+            raise TypeError(
+                "%s must stand before the TestCase, or it is never called: class %s(%s)" % (
+                    mixin.__name__, kind.__name__, ", ".join(
+                        base.__name__ for base in first)))
     declared(cls, "leakfix_keep")
     declared(cls, "leakfix_close")

@@ -12,6 +12,7 @@ from __future__ import absolute_import
 import gc
 import sys
 import types
+import weakref
 
 __unittest = True
 
@@ -31,7 +32,14 @@ _STOPS = (type, getattr(types, "ClassType", type), types.ModuleType)
 # Nothing lies behind these; leaving them out keeps the walk short.
 _ATOMS = frozenset([type(None), bool, int, float, complex, bytes, type(u""), str,
                     types.BuiltinFunctionType, types.CodeType, types.ModuleType])
+_flags_of = type.__dict__["__flags__"].__get__
+_HEAP_TYPE = 1 << 9
+_IMMUTABLE = 1 << 8 if sys.version_info >= (3, 10) else 0     # made by a C module
+_lasting = {}    # id: weak reference to a class that its module names
 _CONTAINERS = frozenset([dict, list, tuple, set, frozenset])
+# Looked into last: rows that a test keeps would use up the limit, and the connection
+# beside them count as shared (its statement cache refers to it, 3.11).
+_LONG = 100
 
 
 def owned(held, references=None, past=(), limit=LIMIT):
@@ -80,7 +88,8 @@ def _spread(begin, edges):
 
 
 def _walk(held, references, past, limit):
-    """Breadth first: the objects, the references seen to each, and its referents."""
+    """Breadth first, long containers last: the objects, the references seen to each,
+    and its referents."""
     nodes = []
     found = {}
     known = []
@@ -88,17 +97,25 @@ def _walk(held, references, past, limit):
         found[id(held[position])] = position
         nodes.append(held[position])
         known.append(1 + (references[position] if references else 0))
-    below = []
+    below = [[] for _ in nodes]
     past = set(past)
-    while len(below) < len(nodes):
-        inside = []
-        for position in _referents(nodes[len(below)], nodes, found, past, limit):
-            if position == len(known):
-                known.append(0)
-            known[position] += 1
-            inside.append(position)
-        below.append(inside)
+    soon, late = [], []
+    for position in range(len(nodes)):
+        (late if _is_long(nodes[position]) else soon).append(position)
+    for turns in (soon, late):
+        for turn in turns:
+            for position in _referents(nodes[turn], nodes, found, past, limit):
+                if position == len(known):
+                    known.append(0)
+                    below.append([])
+                    (late if _is_long(nodes[position]) else turns).append(position)
+                known[position] += 1
+                below[turn].append(position)
     return nodes, known, below
+
+
+def _is_long(node):
+    return type(node) in _CONTAINERS and len(node) > _LONG
 
 
 def _referents(node, nodes, found, past, limit):
@@ -130,16 +147,29 @@ def _referents(node, nodes, found, past, limit):
 
 
 def _lasts(stop):
-    """Tell whether a class or module is there for good: by its name.
+    """Tell whether a class or module is there for good: a C type, or one that its
+    module names.
 
     A class made in passing (each MagicMock has its own, which refers to it) may
     well belong to the test.
     """
     if not isinstance(stop, type):
         return True
+    flags = _flags_of(stop)
+    if not flags & _HEAP_TYPE or flags & _IMMUTABLE or id(stop) in _lasting:
+        return True
     module = sys.modules.get(type.__dict__["__module__"].__get__(stop))
-    name = type.__dict__["__name__"].__get__(stop)
-    return not isinstance(module, types.ModuleType) or vars(module).get(name) is stop
+    if not isinstance(module, types.ModuleType):
+        return False
+    known = vars(module)
+    named = known.get(type.__dict__["__name__"].__get__(stop))
+    if named is not stop and (named is not None or not any(
+            each is stop for each in list(known.values()))):
+        return False
+    # Perhaps under another name: functools has its CacheInfo as _CacheInfo.
+    _lasting[id(stop)] = weakref.ref(
+        stop, lambda _, key=id(stop), forget=_lasting.pop: forget(key, None))
+    return True
 
 
 def _running():
@@ -152,11 +182,6 @@ def _running():
     return listed
 
 
-def sole(holder, key):
-    """Tell whether *holder* (a dict or list) has the only reference to its item."""
-    return _getrefcount(holder[key]) == SOLE
-
-
 def _calibrate():
     """Measure, on fresh objects and the same paths, what our own hands add."""
     sample = [[]]
@@ -165,4 +190,5 @@ def _calibrate():
     return alone, _getrefcount(nodes[0]) - known[0] + 1
 
 
+#: What sys.getrefcount says of an item of a list that nothing else refers to.
 SOLE, _BASE = _calibrate()

@@ -5,13 +5,14 @@ from __future__ import absolute_import, print_function
 import sys
 import unittest
 
-from unittest_leakfix.runner import LeakFixTestRunner
+from unittest_leakfix.runner import FINDING, LeakFixTestRunner, finding
 from unittest_leakfix.version import __version__
 
 __unittest = True
 
 _VERSION = "unittest_leakfix %s (Python %s)" % (__version__, sys.version.split()[0])
-_OURS = ("--version",)
+_OURS = ("--version", "--leaks", "--restore")
+_WITH_VALUE = ("--leaks", "--leaks-baseline", "--leaks-write-baseline", "--leaks-json")
 _OLD_HELP = """\
 Options of unittest_leakfix:
   --version        Show the version and exit
@@ -30,45 +31,98 @@ class LeakFixProgram(unittest.TestProgram):
         """Run them, with our runner unless another was asked for."""
         if self.testRunner is None:
             self.testRunner = LeakFixTestRunner
+        asked = dict((name, getattr(self, name)) for name in FINDING if hasattr(self, name))
+        if asked.get("leaks", "off") != "off":
+            self.testRunner = _finding_runner(self.testRunner, asked)
         super(LeakFixProgram, self).runTests()
 
-    if sys.version_info >= (3,):
-        def parseArgs(self, argv):
-            """Read the command line *argv* as unittest does, and our options."""
-            # Else they are unknown, so that unittest's abbreviations ("--ver")
-            # and the usage that it shows with an error stay as they are.
-            self._leakfix_asked = any(map(_asks, argv[1:]))
-            super(LeakFixProgram, self).parseArgs(argv)
+    def parseArgs(self, argv):
+        """Read the command line *argv* as unittest does, and our options."""
+        # Unless one is asked for, unittest knows nothing of them: its abbreviations
+        # ("--ver") and the usage that it shows with an error stay as they are.
+        self._leakfix_asked = any(map(_asks, argv[1:]))
+        if sys.version_info < (3,):
+            _old_options(argv[1:])
+        super(LeakFixProgram, self).parseArgs(_discover_first(argv))
 
+    if sys.version_info >= (3,):
         def _getParentArgParser(self):
             parser = super(LeakFixProgram, self)._getParentArgParser()
             if self._leakfix_asked:
                 ours = parser.add_argument_group("options of unittest_leakfix")
                 ours.add_argument("--version", action="version", version=_VERSION,
                                   help="Show the version and exit")
+                _add_finding(ours)
             return parser
     else:
-        # 2.7 parses with getopt.
-        def parseArgs(self, argv):
-            """Read the command line *argv* as unittest does, and our options."""
-            if "--version" in argv[1:]:
-                print(_VERSION)
-                sys.exit(0)
-            super(LeakFixProgram, self).parseArgs(argv)
-
+        # 2.7 parses with getopt and shows a text of its own.
         def usageExit(self, msg=None):
             """Show how to use it and exit, as unittest does; with help, our options."""
             try:
                 super(LeakFixProgram, self).usageExit(msg)
             finally:
-                if not msg:
+                if self._leakfix_asked:
                     print(_OLD_HELP)
+
+
+def _old_options(arguments):
+    """2.7: show the version, or say that finding is for 3.8."""
+    if "--version" in arguments:
+        print(_VERSION)
+        sys.exit(0)
+    if any(each.startswith(("--leaks", "--restore")) for each in arguments):
+        sys.stderr.write("error: finding leaks needs Python 3.8 or later\n")
+        sys.exit(2)
 
 
 def _asks(argument):
     """Tell whether *argument* is an option of ours, or asks for help."""
-    return (argument == "-h" or argument.startswith(_OURS)
+    return (argument in ("-h", "-H") or argument.startswith(_OURS)
             or len(argument) > 2 and "--help".startswith(argument))
+
+
+def _add_finding(group):
+    """Add the options of finding to *group*, of argparse."""
+    group.add_argument("--leaks", choices=("off", "report", "fail"), default="off",
+                       help="Find what each test left behind: say so at the end (report), "
+                       "or make the test fail as well (fail). Python 3.8 and later")
+    group.add_argument("--leaks-failed", action="store_true",
+                       help="Tell the leaks of failing tests too")
+    group.add_argument("--leaks-baseline", metavar="FILE",
+                       help="Leaks listed in FILE are known: only new ones are told")
+    group.add_argument("--leaks-write-baseline", metavar="FILE",
+                       help="List the leaks of this run in FILE")
+    group.add_argument("--leaks-json", metavar="FILE", help="Write the report to FILE as JSON")
+    group.add_argument("--leaks-stacks", action="store_true",
+                       help="Show whole stacks, chains and lists of tests")
+    group.add_argument("--restore", action="store_true",
+                       help="Put back what a test changed and left so: environment, working "
+                       "directory, sys.path, patches, warnings filters")
+
+
+def _discover_first(argv):
+    """Return *argv* with "discover" before options of ours, since unittest looks for
+    it in the first place only."""
+    place = 1
+    while place < len(argv) and argv[place].startswith(_OURS):
+        place += 2 if argv[place] in _WITH_VALUE else 1
+    if 1 < place < len(argv) and argv[place].lower() == "discover":
+        return argv[:1] + argv[place:place + 1] + argv[1:place] + argv[place + 1:]
+    return argv
+
+
+def _finding_runner(runner, asked):
+    """Return a class like *runner* that finds what was *asked*; or say why not, and exit."""
+    try:
+        if not (isinstance(runner, type) and issubclass(runner, LeakFixTestRunner)):
+            raise ValueError("--leaks works with LeakFixTestRunner, and this program has a "
+                             "runner of its own: pass leaks=%r to that one" % asked["leaks"])
+        finding(asked)
+    except ValueError as error:
+        sys.stderr.write("error: %s\n" % error)
+        sys.exit(2)
+    return type(runner.__name__, (runner,), {"finding": asked, "__doc__": runner.__doc__,
+                                             "__module__": runner.__module__})
 
 
 main = LeakFixProgram

@@ -2,6 +2,7 @@
 
 from __future__ import absolute_import
 
+import sys
 import unittest
 import weakref
 
@@ -11,8 +12,11 @@ from unittest_leakfix.heap import heap
 __unittest = True
 
 # Bound here once: they are called for each test.
-_sole = ownership.sole
-_namespace = attributes.namespace
+_getrefcount = getattr(sys, "getrefcount", None) or (lambda value: sys.maxsize)
+_SOLE = ownership.SOLE
+_attribute = object.__getattribute__
+_TestCase = unittest.TestCase
+_TRACEBACK = getattr(BaseException, "__traceback__", None)      # not on 2.7
 
 
 class Tally(object):
@@ -35,19 +39,22 @@ def release(hand, tally):
     If somebody else still refers to it, nothing is touched. What was done is
     counted in *tally*.
     """
-    if not isinstance(hand[0], unittest.TestCase):
+    if not isinstance(hand[0], _TestCase):
         return
-    alone = _sole(hand, 0)
+    alone = _getrefcount(hand[0]) == _SOLE
     if not alone:
         # An exception, its traceback and unittest's frames form a cycle that
         # holds the test (3.12, python/cpython#129280; async tests on all).
         heap.collect_new()
-        alone = _sole(hand, 0)
-    values = _namespace(hand[0])
+        alone = _getrefcount(hand[0]) == _SOLE
+    values = _attribute(hand[0], "__dict__")
     if alone and (_is_bare(values) or not attributes.may_hold(values.values())):
         tally.released += 1
         return
-    owned, cycle = ownership.owned_cycle([hand[0], values], [1, 1])
+    # A kept traceback (nose2) leads to our frames, and by them to the hand. The class
+    # leads to all its methods, and back only if it is not alone.
+    owned, cycle = ownership.owned_cycle(
+        [hand[0], values], [1, 1], (id(hand), id(type(hand[0]))))
     if id(hand[0]) not in owned:
         tally.kept += 1
         heap.doubt(weakref.ref(hand[0]))
@@ -80,7 +87,7 @@ def _close(test, found, tally):
         if each.kind.awaits(each.value):
             continue
         try:
-            each.kind.close(each.value)
+            attributes.close(test, each)
         except Exception as error:
             faults.warn(test, each, error)
         else:
@@ -97,4 +104,8 @@ def _break_cycle(values, cycle, kind):
     if finalizer is None or finalizer.__module__ == "unittest.async_case":
         for name in list(values):
             if id(values[name]) in cycle:
+                if _TRACEBACK and issubclass(type(values[name]), BaseException):
+                    # Loaded with the test (a broken import) and raised by it: on
+                    # 3.12 the frames of its traceback hold the exception as well.
+                    _TRACEBACK.__set__(values[name], None)
                 del values[name]

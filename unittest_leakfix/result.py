@@ -91,7 +91,8 @@ def _swapped(entry, only, made):
 
 def _texts_only(result):
     """unittest's own addDuration (3.12) keeps the test's text, testtools' the test."""
-    return type(result).addDuration is unittest.TestResult.addDuration
+    own = getattr(unittest.TestResult, "addDuration", None)
+    return own is not None and getattr(type(result), "addDuration", None) is own
 
 
 def _is_live(entry):

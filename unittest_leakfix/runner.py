@@ -2,10 +2,11 @@
 
 from __future__ import absolute_import
 
+import sys
 import unittest
 
 from unittest_leakfix.result import LeakFixResultMixin, LeakFixTextTestResult, Sweep
-from unittest_leakfix.suite import Run
+from unittest_leakfix.suite import Run, Tally
 
 __unittest = True
 
@@ -21,41 +22,101 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     or with ``verbosity=2``.
 
     After ``run``, ``tally`` says what was done: ``released``, ``closed``, ``kept``.
+
+    Python 3.8 and later: ``leaks="report"`` finds what each test left behind and
+    tells so at the end, ``leaks="fail"`` makes it a failure of the test as well.
+    ``leaks_failed``, ``leaks_baseline``, ``leaks_write_baseline``, ``leaks_json``,
+    ``leaks_stacks`` and ``restore`` are the options of the command line.
     """
 
     resultclass = LeakFixTextTestResult
     tally = None
+    finding = {}    # the options of finding; a subclass may have its own
+
+    def __init__(self, *args, **kwds):
+        self.finding = dict(self.finding, **dict(
+            (name, kwds.pop(name)) for name in FINDING if name in kwds))
+        super(LeakFixTestRunner, self).__init__(*args, **kwds)
+
+    def _makeResult(self):
+        _check_class(self.resultclass)
+        return super(LeakFixTestRunner, self)._makeResult()
 
     def run(self, test):
-        """Run *test*, a test or a suite, and return the result."""
-        guided = _Guided(test)
+        """Run *test*, a test or a suite, and return the result.
+
+        Raises ``TypeError`` if ``resultclass`` is none, or *test* no test.
+        """
+        finder = finding(self.finding)
+        guided = _Guided(test, finder)
         result = super(LeakFixTestRunner, self).run(guided)
-        self.tally = guided.run.tally
+        self.tally = guided.tally
         line = said(self.tally, self.verbosity > 1)
         if line:
             self.stream.writeln(line)
             self.stream.flush()
+        if finder is not None:
+            finder.tell(self.stream, self.verbosity > 1)
         return result
+
+
+FINDING = ("leaks", "leaks_failed", "leaks_baseline", "leaks_write_baseline",
+           "leaks_json", "leaks_stacks", "restore")
+
+
+def finding(options):
+    """Return the `Finding` that the *options* ask for, None when it is off.
+
+    Raises ``ValueError`` for options that do not fit.
+    """
+    if options.get("leaks", "off") == "off":
+        return None
+    if sys.version_info < (3, 8):
+        raise ValueError("leaks=%r: finding leaks needs Python 3.8 or later; closing and "
+                         "letting go works here too" % (options["leaks"],))
+    from unittest_leakfix.leaks.finding import Finding
+    return Finding(**options)
 
 
 class _Guided(object):
     """Stands for the suite in ``TextTestRunner.run``, which calls it with the result."""
 
-    def __init__(self, test):
+    def __init__(self, test, finding):
         self._test = test
-        self.run = None
+        self._finding = finding
+        self.tally = Tally()
 
     def __call__(self, result):
         sweep = None if isinstance(result, LeakFixResultMixin) else Sweep(result)
-        self.run = Run(result, sweep)
+        watcher = None if self._finding is None else self._finding.begin(result)
+        run = Run(result, sweep, watcher)
+        self.tally = run.tally
         try:
-            self.run.all(self._test)
+            run.all(self._test)
         finally:
+            if self._finding is not None:
+                self._finding.end()
             if sweep is not None:
                 sweep()
 
+    run = __call__
+
+    def __iter__(self):
+        return iter(self._test)
+
     def __getattr__(self, name):
         return getattr(self._test, name)
+
+
+def _check_class(resultclass):
+    """Raise ``TypeError`` for what can be seen to make no results."""
+    if not callable(resultclass) or (
+            isinstance(resultclass, type) and not hasattr(resultclass, "startTest")
+            and not hasattr(resultclass, "__getattr__")):
+        raise TypeError(
+            "resultclass = %s is no result class: give a subclass of unittest.TestResult, "
+            "or what makes one of (stream, descriptions, verbosity)" % (
+                resultclass.__name__ if isinstance(resultclass, type) else repr(resultclass)))
 
 
 def said(tally, always):
@@ -77,7 +138,10 @@ def said(tally, always):
 
 
 def _counted(count, noun):
-    """Return "1 socket", "2 sockets", "2 child processes"."""
-    if count != 1:
-        noun += "es" if noun.endswith("s") else "s"
+    """Return "1 socket", "2 sockets", "2 child processes", "2 proxies"."""
+    if count == 1:
+        return "1 " + noun
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        noun = noun[:-1] + "ie"
+    noun += "es" if noun.endswith(("s", "x", "z", "ch", "sh")) else "s"
     return "%d %s" % (count, noun)

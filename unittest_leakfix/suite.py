@@ -4,6 +4,7 @@ from __future__ import absolute_import
 
 import unittest
 import unittest.suite
+from unittest.util import strclass
 
 from unittest_leakfix.class_mixin import restored_by_suite
 from unittest_leakfix.giving import given, method, overrides
@@ -19,13 +20,31 @@ _TestCase = unittest.TestCase
 
 
 class Watcher(object):
-    """Told of each test's begin and end. This one does nothing; finding has its own."""
+    """What a `Run` tells of itself as it goes. This one does nothing; finding has its own."""
 
     def begin(self, test):
-        """Called before the fixtures of *test*'s class and before *test* itself."""
+        """Called before *test* runs, when the fixtures around it are set up."""
+
+    def finished(self, test):
+        """Called when *test* is finished, before what it owns is closed."""
 
     def end(self):
         """Called when that test was let go, or could not be."""
+
+    def fixture(self, name):
+        """Called before a fixture: "setUpClass (tests.test_orders.OrderTests)"."""
+
+    def class_begins(self, cls):
+        """Called before ``setUpClass``."""
+
+    def class_over(self, cls):
+        """Called after ``tearDownClass`` and the class cleanups."""
+
+    def module_begins(self, name):
+        """Called before ``setUpModule`` of the module *name*."""
+
+    def module_over(self):
+        """Called after ``tearDownModule`` and the module cleanups."""
 
 
 _runs = []    # the runs that are under way in this process, the innermost last
@@ -83,7 +102,7 @@ class Run(object):
             hand[0] = None
         if outermost:
             self._tear_down_class(suite, None)
-            suite._handleModuleTearDown(result)
+            self._end_module(suite._handleModuleTearDown)
             result._testRunEntered = False
 
     def _test(self, suite, hand, kept, debug):
@@ -104,6 +123,8 @@ class Run(object):
             hand[0](self.result)
             if self._sweep is not None:
                 self._sweep(hand[0])
+            if self._watcher is not None:
+                self._watcher.finished(hand[0])
             born = _born()
             if not kept:
                 release(hand, self.tally)
@@ -116,10 +137,12 @@ class Run(object):
     def _change_class(self, suite, test):
         """The fixtures between two classes; the suite's own, in their order."""
         self._tear_down_class(suite, test)
-        suite._handleModuleFixture(test, self.result)
+        self._change_module(suite, test)
         if restored_by_suite(type(test)):
             self._mixed = type(test)
             self._mixed._leakfix_remember()
+        if self._watcher is not None:
+            self._watcher.class_begins(type(test))
         suite._handleClassSetUp(test, self.result)
         self.result._previousTestClass = test.__class__
         self._failed = (getattr(test.__class__, "_classSetupFailed", False)
@@ -127,14 +150,46 @@ class Run(object):
 
     def _tear_down_class(self, suite, test):
         """End the class before *test*; None: the last one."""
+        previous = getattr(self.result, "_previousTestClass", None)
+        over = previous is not None and previous is not getattr(test, "__class__", None)
+        if over and self._watcher is not None:
+            self._watcher.fixture("tearDownClass (%s)" % strclass(previous))
         suite._tearDownPreviousClass(test, self.result)
         if self._mixed is not None:
             mixed, self._mixed = self._mixed, None
             mixed._leakfix_restore()
-        previous = getattr(self.result, "_previousTestClass", None)
         if vars(previous or object).get("tearDown_exceptions"):
             # Reported by now; their frames hold the class's things (3.8).
             previous.tearDown_exceptions = []
+            heap.collect_new()
+        if over and self._watcher is not None:
+            self._watcher.class_over(previous)
+
+    def _change_module(self, suite, test):
+        """Tear down the module before that of *test*, and set up its own."""
+        module = type(test).__module__
+        if self._watcher is None or module == suite._get_previous_module(self.result):
+            suite._handleModuleFixture(test, self.result)
+            return
+        # It does both at once; the watcher wants to look in between.
+        tear_down = suite._handleModuleTearDown
+
+        def between(result):
+            self._end_module(tear_down)
+            self._watcher.module_begins(module)
+        suite._handleModuleTearDown = between
+        try:
+            suite._handleModuleFixture(test, self.result)
+        finally:
+            del suite._handleModuleTearDown
+
+    def _end_module(self, tear_down):
+        module = getattr(getattr(self.result, "_previousTestClass", None), "__module__", None)
+        if self._watcher is not None and module is not None:
+            self._watcher.fixture("tearDownModule (%s)" % module)
+        tear_down(self.result)
+        if self._watcher is not None and module is not None:
+            self._watcher.module_over()
 
 
 def _is_test(entry):

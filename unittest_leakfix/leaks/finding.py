@@ -1,0 +1,112 @@
+"""Finding, from a runner's point of view: begin, end, tell."""
+from __future__ import annotations
+
+import sys
+import unittest
+from typing import Any, Dict, List, Optional
+from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
+
+from unittest_leakfix.finished import finished
+from unittest_leakfix.suite import Watcher
+
+from . import json, known, text
+from .finder import Finder
+from .leak import Findings, Leak
+from .options import Options
+
+__unittest = True
+
+
+class Finding:
+    """What a runner was asked to find. The arguments are those of ``LeakFixTestRunner``.
+
+    Raises ValueError for a mode there is none of, or a baseline that cannot be read.
+    """
+
+    def __init__(self, leaks: str = "report", leaks_failed: bool = False,
+                 leaks_baseline: Optional[str] = None, leaks_write_baseline: Optional[str] = None,
+                 leaks_json: Optional[str] = None, leaks_stacks: bool = False,
+                 restore: bool = False) -> None:
+        self.options = Options(leaks, leaks_failed, leaks_baseline, leaks_write_baseline,
+                               leaks_json, leaks_stacks, restore).checked()
+        self._baseline = known.Baseline(leaks_baseline) if leaks_baseline else None
+        self._finder: Optional[Finder] = None
+
+    def begin(self, result: unittest.TestResult) -> Optional[Watcher]:
+        """Begin to find in the run that feeds *result*; None if another run finds already."""
+        kind = _Failing if self.options.leaks == "fail" else Finder
+        finder = kind(self.options, result, self._baseline)
+        if finder.start():
+            self._finder = finder
+        return self._finder
+
+    def end(self) -> None:
+        """The run is over."""
+        if self._finder is not None:
+            self._finder.stop()
+
+    def findings(self) -> Findings:
+        """Return what was found."""
+        return Findings() if self._finder is None else self._finder.findings()
+
+    def tell(self, stream: Any, verbose: bool) -> None:
+        """Write the report to *stream*, and the files that were asked for."""
+        if self._finder is None:
+            return
+        found = self.findings()
+        said = text.render(found, text.style_for(stream), stacks=self.options.stacks,
+                           verbose=verbose, failing=self.options.leaks == "fail")
+        if said:
+            stream.write("\n" + said)
+            stream.flush()
+        for path, write in ((self.options.json, lambda path: json.dump(found, path)),
+                            (self.options.write_baseline, lambda path: known.write_baseline(
+                                path, [*found.leaks, *(item.leak for item in found.known)]))):
+            if path:
+                try:
+                    write(path)
+                except OSError as error:
+                    stream.write("%s could not be written: %s\n" % (path, error.strerror or error))
+
+
+class _Failing(Finder):
+    """A finder that makes each leak a failure of its test, once its class is over."""
+
+    def __init__(self, options: Options, result: unittest.TestResult,
+                 baseline: Optional[known.Baseline] = None) -> None:
+        super().__init__(options, result, baseline)
+        self._result = result
+        self._tests: Dict[str, unittest.TestCase] = {}
+
+    def finished(self, test: unittest.TestCase) -> None:
+        self._tests[self._test] = _twin(test)
+        super().finished(test)
+
+    def tell(self, leaks: List[Leak]) -> List[Leak]:
+        news = super().tell(leaks)
+        of_test: Dict[str, List[Leak]] = {}
+        for leak in news:
+            of_test.setdefault(leak.tests[0], []).append(leak)
+        for name, mine in of_test.items():
+            try:
+                raise AssertionError(text.failure_text(mine))
+            except AssertionError:
+                self._result.addFailure(self._tests.get(name) or _ErrorHolder(name), sys.exc_info())
+        self._tests.clear()
+        return news
+
+
+def _twin(test: unittest.TestCase) -> Any:
+    """Return an instance of the same class and method, as fresh as the loader makes it.
+
+    Reporters look at a test's type, which tells a stand-in from it.
+    """
+    name = getattr(test, "_testMethodName", None)
+    try:
+        twin = type(test).__new__(type(test))
+        unittest.TestCase.__init__(twin, name)
+        if twin.id() == test.id() and str(twin) == str(test):
+            return twin
+    except Exception:  # an __init__ or id of its own
+        pass
+    return finished(test)

@@ -1,0 +1,124 @@
+"""Leaks that are no news: ignored for a reason in code, or listed in a baseline file."""
+from __future__ import annotations
+
+import fnmatch
+import io
+import json
+import re
+import sys
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from .frames import short
+from .leak import Known, Leak
+
+__unittest = True
+
+VERSION = 1
+_open = io.open
+
+
+class Ignored(NamedTuple):
+    """One call of `ignore`: the kind and pattern, the tests it is meant for, why, and where."""
+
+    kind: str
+    pattern: str
+    test: str
+    reason: str
+    where: str
+
+
+_ignored: List[Ignored] = []
+
+
+def ignore(*, reason: str, test: str = "*", **what: str) -> Ignored:
+    """Make one kind of leak known, for the rest of the process: counted, but no news.
+
+    ``ignore(thread="mailer-*", reason="...")``: the kind, with ``_`` for a space, and the name or
+    a pattern with ``*`` and ``?``, as the report's "Silence one" says it; `test`: a pattern for
+    the ids of the tests it is meant for. Raises TypeError without a reason, or with more kinds
+    than one. Returns what was noted, which a class may have in ``leakfix_ignore`` instead.
+    """
+    entry = _entry(what, reason, test, sys._getframe(1))
+    _ignored.append(entry)
+    return entry
+
+
+def _entry(what: Dict[str, str], reason: str, test: str, frame: Any = None) -> Ignored:
+    if len(what) != 1:
+        raise TypeError("ignore() takes one kind and its name, as in "
+                        "ignore(thread=\"mailer-*\", reason=\"...\"); got %s"
+                        % (", ".join(sorted(what)) or "none"))
+    if not isinstance(reason, str) or not reason.strip():
+        raise TypeError("ignore() wants a reason that a colleague understands in a year")
+    (kind, pattern), = what.items()
+    where = "" if frame is None else "%s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
+    return Ignored(kind, str(pattern), test, reason, where)
+
+
+def of_class(cls: type) -> List[Ignored]:
+    """Return what the ``leakfix_ignore`` of *cls* and its bases make known.
+
+    Each entry is a dict with the arguments of `ignore`, or what `ignore` returned.
+    """
+    found: List[Ignored] = []
+    for base in cls.__mro__:
+        for entry in base.__dict__.get("leakfix_ignore", ()):
+            if not isinstance(entry, Ignored):
+                given = dict(entry)
+                made = _entry({key: given[key] for key in given if key not in ("reason", "test")},
+                              given.get("reason", ""), given.get("test", "*"))
+                entry = made._replace(where="%s.leakfix_ignore" % base.__qualname__)
+            found.append(entry)
+    return found
+
+
+def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
+    """Return *leak* as known if one of *entries*, or of the calls of `ignore`, means it."""
+    said = re.match(r'(\w+)="(.*)"\Z', leak.silence)
+    if said is None:
+        return None
+    kind, name = said.groups()
+    for entry in [*entries, *_ignored]:
+        if (entry.kind == kind and fnmatch.fnmatchcase(name, entry.pattern)
+                and any(fnmatch.fnmatchcase(test, entry.test) for test in leak.tests)):
+            return Known(leak, entry.reason, entry.where)
+    return None
+
+
+class Baseline:
+    """The leaks that an old suite starts with: a JSON file, by kind and cause, never by counts."""
+
+    def __init__(self, path: str) -> None:
+        """Read the file *path*. Raises ValueError with what is wrong with it."""
+        self.path = path
+        try:
+            with _open(path, encoding="utf-8") as source:
+                value = json.load(source)
+            if value["version"] != VERSION:
+                raise ValueError("it has version %r, this release reads %d" % (value["version"], VERSION))
+            self._causes: Dict[Tuple[str, str], Set[str]] = {
+                (entry["kind"], entry["cause"]): set(entry["tests"]) for entry in value["leaks"]}
+        except OSError as error:
+            raise ValueError("baseline %s cannot be read: %s" % (path, error.strerror or error))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError("baseline %s is none: %s; write it with --leaks-write-baseline %s"
+                             % (path, error or "not JSON", path))
+
+    def has(self, leak: Leak) -> bool:
+        """Tell whether *leak* is listed."""
+        return (leak.kind, leak.cause) in self._causes
+
+    def gone(self, leaks: Sequence[Leak], ran: Set[str]) -> Tuple[str, ...]:
+        """Return the listed causes that no longer occur, though a test of theirs *ran*."""
+        met = {(leak.kind, leak.cause) for leak in leaks}
+        return tuple(sorted("%s: %s" % key for key, tests in self._causes.items()
+                            if key not in met and tests & ran))
+
+
+def write_baseline(path: str, leaks: Iterable[Leak]) -> None:
+    """Write the *leaks* of a run as a baseline file. Raises OSError when it cannot be written."""
+    entries = [{"kind": kind, "cause": cause, "tests": tests} for kind, cause, tests in sorted(
+        (leak.kind, leak.cause, sorted(leak.tests)) for leak in leaks)]
+    with _open(path, "w", encoding="utf-8") as target:
+        json.dump({"version": VERSION, "leaks": entries}, target, indent=1, ensure_ascii=False)
+        target.write("\n")
