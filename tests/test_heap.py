@@ -127,6 +127,9 @@ class HonestTests(unittest.TestCase):
 class NothingIsKeptTests(unittest.TestCase):
     """What plain unittest would free is freed."""
 
+    def tearDown(self):
+        gc.collect()
+
     def survivors(self, prepare, count=40):
         """Run *count* tests that prepare(self); return the names of those alive after
         the last, without a collection."""
@@ -210,7 +213,7 @@ class NothingIsKeptTests(unittest.TestCase):
 
         def method(test):
             del hand[:]
-            grown.append([[] for _ in range(20000)])
+            grown.append([[] for _ in range(2000)])
         members = dict(("test_%02d" % place, method) for place in range(40))
         members["test_probe"] = lambda test: grown.append(gone())
         run(LeakFixTestRunner, type("Tests", (unittest.TestCase,), members))
