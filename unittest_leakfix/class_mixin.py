@@ -58,13 +58,14 @@ class ClassLeakFixMixin(object):
         cls._leakfix_remember()
         super(ClassLeakFixMixin, cls).setUpClass()
 
-    @classmethod
-    def doClassCleanups(cls):
-        """Run the class cleanups, then restore the class."""
-        super(ClassLeakFixMixin, cls).doClassCleanups()
-        # Not when setUpClass itself calls it half way through.
-        if cls not in _setting_up:
-            cls._leakfix_restore(cls.tearDown_exceptions.append)
+    if _HOOKED:     # pytest calls it on 3.7 too, if it is there
+        @classmethod
+        def doClassCleanups(cls):
+            """Run the class cleanups, then restore the class."""
+            super(ClassLeakFixMixin, cls).doClassCleanups()
+            # Not when setUpClass itself calls it half way through.
+            if cls not in _setting_up:
+                cls._leakfix_restore(cls.tearDown_exceptions.append)
 
     @classmethod
     def _leakfix_remember(cls):

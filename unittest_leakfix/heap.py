@@ -52,6 +52,7 @@ class Heap(object):
         self._before = 0        # how many objects the last full freeze hid
         self._since = 0         # how many have joined them
         self._born = 0          # net new containers since the last freeze
+        self._window = 0        # counts those of `open_window`
         self._doubts = []       # weak references to tests that may be in a cycle
         self._settled = 0       # how many of those outlived the last full collection
         self._asking = True     # no: it is our own collection
@@ -138,23 +139,29 @@ class Heap(object):
             self._hide()
 
     def open_window(self):
-        """Hide everything there is, so that `newborn` finds what comes from here on."""
+        """Hide everything there is, so that `newborn` finds what comes from here on.
+
+        Returns the number of the window, for `newborn`.
+        """
+        self._window += 1
         if self._since > self._before // 4:
             self.full()
-            return
+            return self._window
         if not self._frozen or self._born or _get_count() >= _SOME:
             self.collect_new()
         self._frozen = True
         self._born = 0
         _freeze()
+        return self._window
 
-    def newborn(self):
-        """Return the objects that came since `open_window` and are not garbage.
+    def newborn(self, window):
+        """Return the objects that came since that *window* was opened and are no garbage.
 
-        None when that cannot be told: a test has thawed the heap, or switched on the
-        debugging of the collector. The list is the caller's to empty soon.
+        None when that cannot be told: another one was opened meanwhile, a test has
+        thawed the heap, or switched on the debugging of the collector. The list is
+        the caller's to empty soon.
         """
-        if not self._frozen or _get_debug():
+        if window != self._window or not self._frozen or _get_debug():
             return None
         self.collect_new()
         found = _get_objects()

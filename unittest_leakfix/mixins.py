@@ -81,6 +81,18 @@ class LeakFixMixin(object):
             outcome = super(LeakFixMixin, self).doCleanups() and outcome
         return outcome
 
+    def assertNoLeaks(self, msg=None):
+        """Fail if the block leaves something behind: ``with self.assertNoLeaks(): ...``.
+
+        Python 3.8 and later; before, it raises ``NotImplementedError``. *msg* stands
+        before the list of the leaks. Returns a context manager, whose ``leaks`` are
+        there after the block.
+        """
+        if sys.version_info < (3, 8):
+            raise NotImplementedError("assertNoLeaks needs Python 3.8 or later")
+        from unittest_leakfix.leaks.watch import Asserting
+        return Asserting(self, msg)
+
     def __getattr__(self, name):
         """Called for a missing attribute only: say who dropped it."""
         if name in attributes.namespace(self).get(_DROPPED, ()):

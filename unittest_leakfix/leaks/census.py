@@ -50,6 +50,7 @@ class Census:
 
     def __init__(self) -> None:
         self._test = ""
+        self._window = 0
         self._held: List[Survivor] = []
         self.more = 0
 
@@ -57,7 +58,7 @@ class Census:
         """Call when the test of this id is about to run."""
         self._held = []
         self._test = test
-        heap.open_window()
+        self._window = heap.open_window()
 
     def finished(self, test: unittest.TestCase) -> None:
         """Take note of the finished test and what it holds, before it is let go."""
@@ -72,7 +73,7 @@ class Census:
 
     def end(self) -> Optional[List[Survivor]]:
         """Call when the test was let go. Returns who outlived it, None if that cannot be told."""
-        born = heap.newborn()
+        born = heap.newborn(self._window)
         if born is None:
             return None
         ids = set(map(id, born))

@@ -84,31 +84,58 @@ class Finder(Watcher):
         self._failed: Set[str] = set()
         self._count = 0
         self._pid = 0
+        self._installed = False
+        self._asker = ""
 
     def start(self) -> bool:
         """Begin to listen. Returns whether this is the finder that finds."""
         if Finder._active:
             return False
+        self._listen(True)
+        return True
+
+    def _listen(self, first: bool) -> None:
         Finder._active.append(self)
         self._pid = self._getpid()
-        self._acquisitions.install()
+        self._installed = first
+        if first:
+            self._acquisitions.install()
         self._states = tuple(ProcessState(self._acquisitions) for _ in range(3))
         for state in self._states:
             state._collect = heap.collect_new  # type: ignore[method-assign]
             state.before()
         attributes.listeners.append(self._closing)
         attributes.drop_listeners.append(self._dropping)
-        return True
 
     def stop(self) -> None:
         """Judge what is left and stop listening."""
         if self._alive():
             self._judge_class()
-            self._acquisitions.remove()
+            if self._installed:
+                self._acquisitions.remove()
             attributes.listeners.remove(self._closing)
             attributes.drop_listeners.remove(self._dropping)
         if self in Finder._active:
             Finder._active.remove(self)
+
+    def block_begins(self, name: str) -> None:
+        """Begin to find in a block of code; inside a run that finds, too."""
+        outer = Finder._active[-1] if Finder._active else None
+        if outer is not None:
+            self._acquisitions = outer._acquisitions
+            self._judge = Judge(self._acquisitions)
+            self._asker = self._acquisitions.current
+        self._judge.grows = 1       # one instance will do: a block runs once
+        self._listen(outer is None)
+        self._begin(name)
+
+    def block_ends(self) -> List[Leak]:
+        """End the block; return what it left behind."""
+        self._complaints.install()
+        self.end()
+        self._acquisitions.current = self._asker
+        self.stop()
+        return self._leaks
 
     def findings(self) -> Findings:
         """Return what was found so far, grouped by cause."""
@@ -121,9 +148,11 @@ class Finder(Watcher):
     # What the run tells.
 
     def begin(self, test: unittest.TestCase) -> None:
-        if not self._alive():
-            return
-        self._test = _id(test)
+        if self._alive():
+            self._begin(_id(test))
+
+    def _begin(self, name: str) -> None:
+        self._test = name
         self._ran.add(self._test)
         self._acquisitions.current = self._test
         self._count = sum(map(len, self._lists))
@@ -190,7 +219,8 @@ class Finder(Watcher):
 
     def _alive(self) -> bool:
         # A test may fork, and the child run on.
-        return self in Finder._active and self._getpid() == self._pid
+        return (bool(Finder._active) and Finder._active[-1] is self
+                and self._getpid() == self._pid)
 
     def _closing(self, owner: Any, found: attributes.Found) -> None:
         test = self._test or self._acquisitions.current

@@ -36,6 +36,7 @@ class Judge:
     """Keeps what it needs to know from class to class: who has grown, what was imported."""
 
     def __init__(self, acquisitions: Acquisitions) -> None:
+        self.grows = GROWS
         self._acquisitions = acquisitions
         self._grown: Dict[Tuple[str, str], List[Survivor]] = defaultdict(list)
         self._imported: Dict[str, Set[str]] = defaultdict(set)
@@ -99,7 +100,7 @@ class Judge:
         if len(like) < _REMEMBERED and survivor not in like:
             like.append(survivor)
         tests = {each.test for each in like if each.ref() is not None}
-        return len(tests) >= GROWS
+        return len(tests) >= self.grows
 
     def _leak(self, case: _Case, chain: Optional[Chain], sized: bool) -> Optional[Leak]:
         survivor, value, acquisition = case
@@ -107,6 +108,8 @@ class Judge:
             return None
         if survivor.what != "test" and self._warmed_up(survivor, chain):
             return None
+        if self.grows == 1 and chain.root == "frame":
+            return None     # a variable of the code around the block
         kind = kind_of(value)
         size = sizes.only_held_by(value) if sized and kind is None else 0
         holding: Tuple[Tuple[str, str, int], ...] = ()
@@ -115,7 +118,7 @@ class Judge:
             holding = sizes.heaviest((("." + name, values[name]) for name in list(values)
                                       if not name.startswith("_")), most=3)
         leak = wording.of_survivor(survivor, value, kind, chain, acquisition, size, holding)
-        if survivor.what == "instance" and not _of_its_own(survivor):
+        if survivor.what == "instance" and self.grows > 1 and not _of_its_own(survivor):
             leak = _growth(leak, survivor)
         return leak
 
