@@ -87,7 +87,8 @@ class Heap(object):
 
         To be asked while the test is alive: its end takes from the same count.
         """
-        return not self._frozen or _get_count() >= _SOME
+        return _get_count is not None and (
+            _get_count() >= _SOME or FREEZES and not self._frozen)
 
     def collect(self):
         """Collect what the finished test left in cycles. Cheap: see above."""
@@ -105,12 +106,14 @@ class Heap(object):
             self._refreeze()
 
     def _rest(self):
-        """Freeze again after a test's own question, if there is a run."""
-        if self._depth and FREEZES and not _get_debug():
-            # What is garbage among the older ones goes with the next full collection.
+        """The heap is not frozen: collect what came last, and freeze it if that can be."""
+        if self._depth and not _get_debug():
             _collect(1)
-            self._frozen = True
-            _freeze()
+            if FREEZES:
+                # After a test's own question. What is garbage among the older ones
+                # goes with the next full collection.
+                self._frozen = True
+                _freeze()
 
     def collect_new(self):
         """Collect all that came since the freeze; what came last, if there was none."""
