@@ -58,6 +58,7 @@ class Finder(Watcher):
 
     _getpid = staticmethod(os.getpid)
     _active: List["Finder"] = []
+    _module = ""    # the one whose fixtures are set up
 
     def __init__(self, options: Options = Options(), result: Optional[unittest.TestResult] = None,
                  baseline: Optional[known.Baseline] = None) -> None:
@@ -102,7 +103,7 @@ class Finder(Watcher):
             self._acquisitions.install()
         self._states = tuple(ProcessState(self._acquisitions) for _ in range(3))
         for state in self._states:
-            state._collect = heap.collect_new  # type: ignore[method-assign]
+            state._collect = heap.collect_new  # type: ignore[method-assign,assignment]
             state.before()
         attributes.listeners.append(self._closing)
         attributes.drop_listeners.append(self._dropping)
@@ -210,7 +211,7 @@ class Finder(Watcher):
             self._states[2].before()
 
     def module_over(self) -> None:
-        if self._alive() and getattr(self, "_module", ""):
+        if self._alive() and self._module:
             name, self._module = "setUpModule (%s)" % self._module, ""
             self._changes(self._states[2].full(), name)
             self._judge_class()

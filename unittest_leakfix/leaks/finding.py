@@ -101,7 +101,7 @@ def _twin(test: unittest.TestCase) -> Any:
 
     Reporters look at a test's type, which tells a stand-in from it.
     """
-    name = getattr(test, "_testMethodName", None)
+    name = getattr(test, "_testMethodName", "")
     try:
         twin = type(test).__new__(type(test))
         unittest.TestCase.__init__(twin, name)
