@@ -1,0 +1,40 @@
+import sys
+
+from unittest_leakfix.cases import LeakFixTestCase as LeakFixTestCase
+from unittest_leakfix.class_mixin import ClassLeakFixMixin as ClassLeakFixMixin
+from unittest_leakfix.faults import CloseError as CloseError, LeakFixWarning as LeakFixWarning
+from unittest_leakfix.finished import FinishedTest as FinishedTest
+from unittest_leakfix.mixins import LeakFixMixin as LeakFixMixin
+from unittest_leakfix.program import main as main
+from unittest_leakfix.resources import register_resource as register_resource
+from unittest_leakfix.result import (
+    LeakFixResultMixin as LeakFixResultMixin,
+    LeakFixTestResult as LeakFixTestResult,
+    LeakFixTextTestResult as LeakFixTextTestResult,
+)
+from unittest_leakfix.runner import LeakFixTestRunner as LeakFixTestRunner
+from unittest_leakfix.suite import (
+    LeakFixTestLoader as LeakFixTestLoader,
+    LeakFixTestSuite as LeakFixTestSuite,
+)
+from unittest_leakfix.version import __version__ as __version__
+
+# Named one by one: an open __getattr__ would let every misspelt name pass.
+if sys.version_info >= (3, 8):
+    from unittest_leakfix.async_cases import LeakFixAsyncTestCase as LeakFixAsyncTestCase
+
+    __all__ = [
+        "ClassLeakFixMixin", "CloseError", "FinishedTest", "LeakFixAsyncTestCase",
+        "LeakFixMixin", "LeakFixResultMixin", "LeakFixTestCase", "LeakFixTestLoader",
+        "LeakFixTestResult", "LeakFixTestRunner", "LeakFixTestSuite",
+        "LeakFixTextTestResult", "LeakFixWarning", "__version__", "main",
+        "register_resource",
+    ]
+else:
+    __all__ = [
+        "ClassLeakFixMixin", "CloseError", "FinishedTest", "LeakFixMixin",
+        "LeakFixResultMixin", "LeakFixTestCase", "LeakFixTestLoader",
+        "LeakFixTestResult", "LeakFixTestRunner", "LeakFixTestSuite",
+        "LeakFixTextTestResult", "LeakFixWarning", "__version__", "main",
+        "register_resource",
+    ]

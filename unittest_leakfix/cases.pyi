@@ -1,0 +1,6 @@
+import unittest
+
+from unittest_leakfix.class_mixin import ClassLeakFixMixin
+from unittest_leakfix.mixins import LeakFixMixin
+
+class LeakFixTestCase(LeakFixMixin, ClassLeakFixMixin, unittest.TestCase): ...

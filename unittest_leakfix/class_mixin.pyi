@@ -1,0 +1,14 @@
+from typing import Any, ClassVar
+
+from unittest_leakfix.attributes import _Names
+
+class ClassLeakFixMixin:
+    leakfix_keep: ClassVar[_Names]
+    leakfix_close: ClassVar[_Names]
+    def __init_subclass__(cls, **kwds: Any) -> None: ...
+    @classmethod
+    def setUpClass(cls) -> None: ...
+    @classmethod
+    def doClassCleanups(cls) -> None: ...
+
+def restored_by_suite(cls: type) -> bool: ...

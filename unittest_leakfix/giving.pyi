@@ -1,0 +1,11 @@
+import unittest
+from collections.abc import Iterator
+from typing import Any
+
+EMPTIED: str
+
+def given(
+    suite: unittest.TestSuite, hand: list[Any], result: unittest.TestResult
+) -> Iterator[bool]: ...
+def method(kind: type, name: str) -> Any: ...
+def overrides(suite: object, name: str) -> bool: ...

@@ -1,0 +1,3 @@
+from unittest_leakfix.kind import Kind
+
+KINDS: dict[tuple[str, str], Kind | None]

@@ -1,0 +1,5 @@
+import unittest
+
+class LeakFixProgram(unittest.TestProgram): ...
+
+main = LeakFixProgram

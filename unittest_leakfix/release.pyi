@@ -1,0 +1,11 @@
+from typing import Any
+
+from unittest_leakfix.kind import Kind
+
+class Tally:
+    released: int
+    kept: int
+    closed: dict[str, int]
+    def close(self, kind: Kind) -> None: ...
+
+def release(hand: list[Any], tally: Tally) -> None: ...

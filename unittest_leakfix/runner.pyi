@@ -1,0 +1,69 @@
+import sys
+import unittest
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, type_check_only
+from typing_extensions import TypeAlias
+
+from unittest_leakfix.release import Tally
+
+@type_check_only
+class _Stream(Protocol):
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> object: ...
+
+# Wider than unittest's: any result class will do.
+_ResultClass: TypeAlias = Callable[..., unittest.TestResult]
+_Warnings: TypeAlias = Literal["default", "error", "ignore", "always", "all", "module", "once"]
+
+class LeakFixTestRunner(unittest.TextTestRunner):
+    resultclass: Callable[..., Any]
+    tally: Tally | None
+    finding: dict[str, Any]
+    if sys.version_info >= (3, 12):
+        def __init__(
+            self,
+            stream: _Stream | None = None,
+            descriptions: bool = True,
+            verbosity: int = 1,
+            failfast: bool = False,
+            buffer: bool = False,
+            resultclass: _ResultClass | None = None,
+            warnings: _Warnings | None = None,
+            *,
+            tb_locals: bool = False,
+            durations: int | None = None,
+            leaks: Literal["off", "report", "fail"] = "off",
+            leaks_failed: bool = False,
+            leaks_baseline: str | None = None,
+            leaks_write_baseline: str | None = None,
+            leaks_json: str | None = None,
+            leaks_stacks: bool = False,
+            restore: bool = False,
+        ) -> None: ...
+    else:
+        def __init__(
+            self,
+            stream: _Stream | None = None,
+            descriptions: bool = True,
+            verbosity: int = 1,
+            failfast: bool = False,
+            buffer: bool = False,
+            resultclass: _ResultClass | None = None,
+            warnings: _Warnings | None = None,
+            *,
+            tb_locals: bool = False,
+            leaks: Literal["off", "report", "fail"] = "off",
+            leaks_failed: bool = False,
+            leaks_baseline: str | None = None,
+            leaks_write_baseline: str | None = None,
+            leaks_json: str | None = None,
+            leaks_stacks: bool = False,
+            restore: bool = False,
+        ) -> None: ...
+
+def said(tally: Tally, always: bool) -> str: ...
+
+FINDING: tuple[str, ...]
+
+# What it returns stands in leaks/, which 2.7 to 3.7 do not have.
+def finding(options: dict[str, Any]) -> Any: ...
