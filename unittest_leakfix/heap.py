@@ -39,6 +39,8 @@ FREEZES = (_freeze is not None and hasattr(sys, "getrefcount")
 _FEW = 50
 # So many net new containers are nothing to collect for.
 _SOME = (3, 0, 0)
+# So few survivors are no reason for a full collection, however small the heap was.
+_MANY = 10000
 # So many doubtful tests wait for a full collection at most.
 _DOUBTS = 16
 
@@ -52,7 +54,8 @@ class Heap(object):
         self._before = 0        # how many objects the last full freeze hid
         self._since = 0         # how many have joined them
         self._born = 0          # net new containers since the last freeze
-        self._window = 0        # counts those of `open_window`
+        self._window = 0        # goes up at each freeze that may end a window
+        self._open = False      # a window is
         self._doubts = []       # weak references to tests that may be in a cycle
         self._settled = 0       # how many of those outlived the last full collection
         self._asking = True     # no: it is our own collection
@@ -113,6 +116,7 @@ class Heap(object):
                 # After a test's own question. What is garbage among the older ones
                 # goes with the next full collection.
                 self._frozen = True
+                self._window += 1
                 _freeze()
 
     def collect_new(self):
@@ -129,8 +133,11 @@ class Heap(object):
         """
         if self._depth and FREEZES:
             self._doubts.append(reference)
-            if len(self._doubts) >= max(_DOUBTS, 2 * self._settled):
+            if self._doubtful() and not self._open:
                 self.full()
+
+    def _doubtful(self):
+        return len(self._doubts) >= max(_DOUBTS, 2 * self._settled)
 
     def full(self):
         """Thaw, collect everything, freeze again."""
@@ -146,31 +153,47 @@ class Heap(object):
 
         Returns the number of the window, for `newborn`.
         """
-        self._window += 1
-        if self._since > self._before // 4:
+        self._open = True
+        if self._since > self._before // 4 and self._since > _MANY or self._doubts and self._doubtful():
             self.full()
             return self._window
         if not self._frozen or self._born or _get_count() >= _SOME:
             self.collect_new()
+        self._window += 1
         self._frozen = True
         self._born = 0
         _freeze()
         return self._window
 
+    def few_new(self, window, most=4):
+        """Tell whether at most *most* objects came since that *window* was opened.
+
+        Garbage counts too. A fifth of a microsecond: no collection, no list to keep.
+        """
+        if window != self._window or not self._frozen:
+            return False
+        new = len(_get_objects())
+        self._since += new
+        return new <= most
+
     def newborn(self, window):
         """Return the objects that came since that *window* was opened and are no garbage.
 
-        None when that cannot be told: another one was opened meanwhile, a test has
-        thawed the heap, or switched on the debugging of the collector. The list is
-        the caller's to empty soon.
+        None when that cannot be told: the heap was frozen again meanwhile (a run inside
+        the test does), a test has thawed it, or switched on the debugging of the
+        collector. The list is the caller's to empty soon.
         """
+        self._open = False
         if window != self._window or not self._frozen or _get_debug():
             return None
         self.collect_new()
         found = _get_objects()
         self._since += len(found)
-        # More than there was before: somebody thawed the heap behind our back.
-        return found if len(found) <= max(self._before, 400 * _FEW) * 10 else None
+        # Perhaps somebody thawed the heap behind our back.
+        if len(found) > 400 * _FEW and gc.get_freeze_count() < self._before // 2:
+            self._frozen = False
+            return None
+        return found
 
     def thaw(self):
         """Let the collector see everything. Returns nothing."""
@@ -180,6 +203,7 @@ class Heap(object):
 
     def _hide(self):
         self._frozen = True
+        self._window += 1
         self._born = self._since = 0
         _freeze()
         self._before = gc.get_freeze_count()
@@ -192,6 +216,7 @@ class Heap(object):
             if self._since > self._before // 4:
                 self.full()
             else:
+                self._window += 1
                 _freeze()
 
     def _asked(self, phase, info):

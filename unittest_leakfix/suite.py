@@ -125,7 +125,8 @@ class Run(object):
                 self._sweep(hand[0])
             if self._watcher is not None:
                 self._watcher.finished(hand[0])
-            born = _born()
+            # With a watcher, what was born is collected under its eyes.
+            born = self._watcher is None and _born()
             if not kept:
                 release(hand, self.tally)
             hand[0] = None
