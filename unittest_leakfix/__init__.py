@@ -9,35 +9,48 @@ from __future__ import absolute_import
 
 import sys
 
-from unittest_leakfix.class_mixin import ClassLeakFixMixin
-from unittest_leakfix.cases import LeakFixTestCase
-from unittest_leakfix.faults import CloseError, LeakFixWarning
-from unittest_leakfix.finished import FinishedTest
-from unittest_leakfix.mixins import LeakFixMixin
-from unittest_leakfix.program import main
-from unittest_leakfix.resources import register_resource
-from unittest_leakfix.result import (
-    LeakFixResultMixin, LeakFixTestResult, LeakFixTextTestResult)
-from unittest_leakfix.runner import LeakFixTestRunner
-from unittest_leakfix.suite import LeakFixTestLoader, LeakFixTestSuite
-from unittest_leakfix.version import __version__
-
 __unittest = True
 
-__all__ = [
-    "ClassLeakFixMixin", "CloseError", "FinishedTest", "LeakFixAsyncTestCase",
-    "LeakFixMixin", "LeakFixResultMixin", "LeakFixTestCase", "LeakFixTestLoader",
-    "LeakFixTestResult", "LeakFixTestRunner", "LeakFixTestSuite",
-    "LeakFixTextTestResult", "LeakFixWarning", "__version__", "main",
-    "register_resource",
-]
+# Where each public name lives. It is loaded when it is asked for: a run from the
+# command line needs half of them, and shall not start later for the other half.
+_HOMES = {
+    "ClassLeakFixMixin": "class_mixin",
+    "CloseError": "faults",
+    "FinishedTest": "finished",
+    "LeakFixAsyncTestCase": "async_cases",
+    "LeakFixMixin": "mixins",
+    "LeakFixResultMixin": "result",
+    "LeakFixTestCase": "cases",
+    "LeakFixTestLoader": "suite",
+    "LeakFixTestResult": "result",
+    "LeakFixTestRunner": "runner",
+    "LeakFixTestSuite": "suite",
+    "LeakFixTextTestResult": "result",
+    "LeakFixWarning": "faults",
+    "__version__": "version",
+    "main": "program",
+    "register_resource": "resources",
+}
 if sys.version_info < (3, 8):
-    __all__.remove("LeakFixAsyncTestCase")
+    del _HOMES["LeakFixAsyncTestCase"]
+
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name):
-    # Asked for by name only: IsolatedAsyncioTestCase (3.8) imports asyncio.
-    if name == "LeakFixAsyncTestCase":
-        from unittest_leakfix.async_cases import LeakFixAsyncTestCase
-        return LeakFixAsyncTestCase
-    raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    if name not in _HOMES:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    home = "%s.%s" % (__name__, _HOMES[name])
+    __import__(home)
+    globals()[name] = value = getattr(sys.modules[home], name)
+    return value
+
+
+def __dir__():
+    return sorted(set(globals()) | set(__all__))
+
+
+if sys.version_info < (3, 7):
+    # A module's __getattr__ came with 3.7.
+    for _name in __all__:
+        __getattr__(_name)

@@ -21,11 +21,6 @@ _remembered = {}    # class: what it had before its setUpClass
 _setting_up = []    # classes whose setUpClass is under way
 
 
-def restored_by_suite(cls):
-    """Tell whether the suite has to restore *cls*: before 3.8 nothing else can."""
-    return not _HOOKED and issubclass(cls, ClassLeakFixMixin)
-
-
 class ClassLeakFixMixin(object):
     """Puts the class back to what it had before ``setUpClass``.
 

@@ -6,11 +6,9 @@ import sys
 import unittest
 
 from unittest_leakfix.runner import FINDING, LeakFixTestRunner, finding
-from unittest_leakfix.version import __version__
 
 __unittest = True
 
-_VERSION = "unittest_leakfix %s (Python %s)" % (__version__, sys.version.split()[0])
 _OURS = ("--version", "--leaks", "--restore")
 _WITH_VALUE = ("--leaks", "--leaks-baseline", "--leaks-write-baseline", "--leaks-json")
 _OLD_HELP = """\
@@ -50,7 +48,7 @@ class LeakFixProgram(unittest.TestProgram):
             parser = super(LeakFixProgram, self)._getParentArgParser()
             if self._leakfix_asked:
                 ours = parser.add_argument_group("options of unittest_leakfix")
-                ours.add_argument("--version", action="version", version=_VERSION,
+                ours.add_argument("--version", action="version", version=_version(),
                                   help="Show the version and exit")
                 _add_finding(ours)
             return parser
@@ -68,11 +66,16 @@ class LeakFixProgram(unittest.TestProgram):
 def _old_options(arguments):
     """2.7: show the version, or say that finding is for 3.8."""
     if "--version" in arguments:
-        print(_VERSION)
+        print(_version())
         sys.exit(0)
     if any(each.startswith(("--leaks", "--restore")) for each in arguments):
         sys.stderr.write("error: finding leaks needs Python 3.8 or later\n")
         sys.exit(2)
+
+
+def _version():
+    from unittest_leakfix.version import __version__
+    return "unittest_leakfix %s (Python %s)" % (__version__, sys.version.split()[0])
 
 
 def _asks(argument):

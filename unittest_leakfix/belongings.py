@@ -1,0 +1,73 @@
+"""What a finished test holds: given back once nobody else refers to the test."""
+
+from __future__ import absolute_import
+
+import weakref
+
+from unittest_leakfix import attributes, faults, ownership
+from unittest_leakfix.heap import heap
+
+__unittest = True
+
+_TRACEBACK = getattr(BaseException, "__traceback__", None)      # not on 2.7
+
+
+def give_back(hand, alone, tally):
+    """Close what the test in *hand*, a list of one, owns, and break the cycle it is in.
+
+    *alone* tells that nothing but *hand* refers to the test. If somebody else does,
+    nothing is touched. What was done is counted in *tally*.
+    """
+    values = attributes.namespace(hand[0])
+    if alone and not attributes.may_hold(values.values()):
+        tally.released += 1
+        return
+    # A kept traceback (nose2) leads to our frames, and by them to the hand. The class
+    # leads to all its methods, and back only if it is not alone.
+    owned, cycle = ownership.owned_cycle(
+        [hand[0], values], [1, 1], (id(hand), id(type(hand[0]))))
+    if id(hand[0]) not in owned:
+        tally.kept += 1
+        heap.doubt(weakref.ref(hand[0]))
+        return
+    tally.released += 1
+    _close(hand[0], attributes.open_resources(values, values, owned), tally)
+    if not alone:
+        _break_cycle(values, cycle, type(hand[0]))
+        left = weakref.ref(hand[0])
+        hand[0] = None
+        if left() is not None:
+            # What leads back may be in a cycle of its own, without the test.
+            heap.collect_new()
+        if left() is not None:
+            heap.doubt(left)
+
+
+def _close(test, found, tally):
+    """Close what was *found* on a test that asked for nothing: a fault is a warning."""
+    for each in found:
+        if each.kind.awaits(each.value):
+            continue
+        try:
+            attributes.close(test, each)
+        except Exception as error:
+            faults.warn(test, each, error)
+        else:
+            tally.close(each.kind)
+
+
+def _break_cycle(values, cycle, kind):
+    """Take out of a test that is garbage the attributes that lead back to it.
+
+    It was there when the heap was frozen, so the collector will not come by. A
+    class with a ``__del__`` of its own may need them: those wait for the thaw.
+    """
+    finalizer = getattr(kind, "__del__", None)
+    if finalizer is None or finalizer.__module__ == "unittest.async_case":
+        for name in list(values):
+            if id(values[name]) in cycle:
+                if _TRACEBACK and issubclass(type(values[name]), BaseException):
+                    # Loaded with the test (a broken import) and raised by it: on
+                    # 3.12 the frames of its traceback hold the exception as well.
+                    _TRACEBACK.__set__(values[name], None)
+                del values[name]
