@@ -116,6 +116,9 @@ class ClassAttributes(object):
 listeners = []
 #: Called with {name: value} of what a mixin is about to drop.
 drop_listeners = []
+#: Called with a resource that is about to be closed: True says that it is another
+#: process's, from which this one was forked. It is not ours to close then.
+foreign = []
 
 
 def close(owner, found):
@@ -123,6 +126,9 @@ def close(owner, found):
 
     Returns what the kind's ``close`` returns: an awaitable where it awaits.
     """
+    for is_foreign in foreign:
+        if is_foreign(found.value):
+            return None
     for listener in listeners:
         listener(owner, found)
     return found.kind.close(found.value)

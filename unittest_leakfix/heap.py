@@ -26,9 +26,11 @@ __unittest = True
 _collect = gc.collect
 _freeze = getattr(gc, "freeze", None)
 _unfreeze = getattr(gc, "unfreeze", None)
-_get_count = getattr(gc, "get_count", None)
+#: How many containers have come, net, since the last collection. None count on PyPy.
+get_count = getattr(gc, "get_count", None) or (lambda: ())
 _get_debug = getattr(gc, "get_debug", lambda: 0)
 _get_objects = gc.get_objects
+_get_freeze_count = getattr(gc, "get_freeze_count", None)
 
 #: Whether this interpreter can freeze its heap. Not on PyPy, before 3.7, nor on a
 #: free-threaded build, whose collector has no generations to spare.
@@ -37,8 +39,9 @@ FREEZES = (_freeze is not None and hasattr(sys, "getrefcount")
 
 # So many net new containers are looked through at most before a freeze hides them.
 _FEW = 50
-# So many net new containers are nothing to collect for.
-_SOME = (3, 0, 0)
+#: With fewer net new containers than these (`get_count`) a test can have left nothing
+#: in a cycle.
+SOME = (3, 0, 0)
 # So few survivors are no reason for a full collection, however small the heap was.
 _MANY = 10000
 # So many doubtful tests wait for a full collection at most.
@@ -50,6 +53,7 @@ class Heap(object):
 
     def __init__(self):
         self._depth = 0
+        self.asked = False      # a test's question has thawed it
         self._frozen = False    # what was there is out of sight now
         self._before = 0        # how many objects the last full freeze hid
         self._since = 0         # how many have joined them
@@ -77,6 +81,7 @@ class Heap(object):
         self._depth -= 1
         if self._depth == 0 and FREEZES:
             self.thaw()
+            self.asked = self._open = False
             if self._doubts:
                 _collect()
             gc.callbacks[:] = [each for each in gc.callbacks if each != self._asked]
@@ -85,25 +90,19 @@ class Heap(object):
                     setattr(gc, name, _QUESTIONS[name].asks)
             del self._doubts[:]
 
-    def born(self):
-        """Tell whether the test that just ended may have left anything in a cycle.
-
-        To be asked while the test is alive: its end takes from the same count.
-        """
-        return _get_count is not None and (
-            _get_count() >= _SOME or FREEZES and not self._frozen)
-
     def collect(self):
         """Collect what the finished test left in cycles. Cheap: see above."""
+        if self._open:
+            return      # `newborn` does, and nothing may hide what it counts
         if not self._frozen:
             self._rest()
             return
-        young, middle, _ = _get_count()
+        young, middle, _ = get_count()
         self._born += young
-        # The oldest too only if the test filled the middle one: a full collection
+        # The oldest too only if the test filled the middle one, or before a freeze: a full collection
         # empties the free lists, which slows the next test by a microsecond.
         self._asking = False
-        _collect(2 if middle else 1)
+        _collect(2 if middle or self._born > _FEW else 1)
         self._asking = True
         if middle or self._born > _FEW:
             self._refreeze()
@@ -115,7 +114,7 @@ class Heap(object):
             if FREEZES:
                 # After a test's own question. What is garbage among the older ones
                 # goes with the next full collection.
-                self._frozen = True
+                self._frozen, self.asked = True, False
                 self._window += 1
                 _freeze()
 
@@ -158,10 +157,10 @@ class Heap(object):
                 or self._doubts and self._doubtful()):
             self.full()
             return self._window
-        if not self._frozen or self._born or _get_count() >= _SOME:
+        if not self._frozen or self._born or get_count() >= SOME:
             self.collect_new()
         self._window += 1
-        self._frozen = True
+        self._frozen, self.asked = True, False
         self._born = 0
         _freeze()
         return self._window
@@ -194,15 +193,16 @@ class Heap(object):
         found = _get_objects()
         self._since += len(found)
         # Perhaps somebody thawed the heap behind our back.
-        if len(found) > 400 * _FEW and gc.get_freeze_count() < self._before // 2:
-            self._frozen = False
+        if (len(found) > max(20 * _FEW, self._before // 2)
+                and _get_freeze_count() < self._before // 2):
+            self._frozen, self.asked = False, True
             return None
         return found
 
     def thaw(self):
         """Let the collector see everything. Returns nothing."""
         if self._frozen:
-            self._frozen = False
+            self._frozen, self.asked = False, True
             _unfreeze()
 
     def thawed(self):
@@ -210,11 +210,11 @@ class Heap(object):
         return self._depth > 0 and not self._frozen
 
     def _hide(self):
-        self._frozen = True
+        self._frozen, self.asked = True, False
         self._window += 1
         self._born = self._since = 0
         _freeze()
-        self._before = gc.get_freeze_count()
+        self._before = _get_freeze_count()
 
     def _refreeze(self):
         self._born = 0
@@ -241,7 +241,7 @@ def _automatic():
     the middle one was just emptied, as a rule. 3.14's collector never makes a full
     one by itself.
     """
-    young, _, old = map(int.__gt__, _get_count(), gc.get_threshold())
+    young, _, old = map(int.__gt__, get_count(), gc.get_threshold())
     return young and old and gc.isenabled() and sys.version_info < (3, 14)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import absolute_import
 
+import os
 import sys
 import unittest
 
@@ -20,6 +21,8 @@ _UNITTESTS = frozenset([_LIFE, "_asyncioTestLoop", "_asyncioCallsQueue",
 _TEXTS = ("id", "__str__", "__repr__", "shortDescription")
 _SMALL = (type(None), bool, int, float, str, type(u""), type)
 _RUN = unittest.TestCase.__dict__["run"]
+_getpid = os.getpid
+_INTEGERS = (int, type(2 ** 64))
 
 
 def _function(kind, name):
@@ -42,10 +45,15 @@ class LeakFixMixin(object):
     names of attributes to close even if others refer to them, or if they are no
     resource that we know but have a ``close()``. Both tuples add up along the
     base classes.
+
+    ``leakfix_max_connections``: how many connections to database servers may be open
+    at the same time; the call that would open one more raises
+    ``ConnectionBudgetError``. Python 3.8 and later.
     """
 
     leakfix_keep = ()
     leakfix_close = ()
+    leakfix_max_connections = None
 
     if sys.version_info >= (3, 6):
         def __init_subclass__(cls, **kwds):
@@ -135,6 +143,10 @@ class _Life(object):
         self.at_run = self.before
         self.closed = declared(type(test), "leakfix_close")
         self.tried = set()      # ids of what was closed, or would not be
+        self.pid = _getpid()
+        self.budget = None
+        if type(test).leakfix_max_connections is not None:
+            self.budget = _budget(test)
 
     def enter(self, test):
         """Take note of what the framework gave *test* before ``run``: not to be
@@ -169,8 +181,12 @@ class _Life(object):
     def end(self, test):
         """Close what only now is seen to be owned, then drop what was gained."""
         self.at_run = None
-        self._close(test, self.before)
-        self._drop(test)
+        try:
+            self._close(test, self.before)
+            self._drop(test)
+        finally:
+            if self.budget is not None:
+                self.budget.end()
 
     def _close(self, test, before):
         for each in self._untried(test, before, late=True):
@@ -183,6 +199,8 @@ class _Life(object):
 
     def _untried(self, test, before, late=False):
         """Return what *test* gained since *before*, owns, and nobody tried to close."""
+        if self.pid != _getpid():
+            return []       # a forked child: these may be its parent's
         found = _found(test, before, self.closed, late)
         if found:
             found = [each for each in found if id(each.value) not in self.tried]
@@ -242,6 +260,32 @@ def _wait_for():
     return sys.modules["asyncio"].wait_for
 
 
+def _budget(test):
+    """Begin to count the connections of a *test* whose class limits them (3.8)."""
+    most = most_connections(type(test))
+    if most is None:
+        return None
+    from unittest_leakfix.databases.budget import of_class
+    return of_class(type(test), most, test)
+
+
+def most_connections(cls):
+    """Return how many connections may be open at once in the tests of *cls*, or None.
+
+    None, too, before Python 3.8. Raises ``TypeError`` for anything but a number.
+    """
+    for base in cls.__mro__:
+        most = base.__dict__.get("leakfix_max_connections")
+        if most is not None:
+            if type(most) not in _INTEGERS or most < 0:
+                raise TypeError("%s.leakfix_max_connections = %r is no number of connections" % (
+                    base.__name__, most))
+            return most if sys.version_info >= (3, 8) else None
+        if "leakfix_max_connections" in base.__dict__ and base is not LeakFixMixin:
+            return None     # switched off again
+    return None
+
+
 def _called_by_run(frame):
     """Tell whether ``doCleanups`` was called by unittest, at the end of a test,
     rather than by the test's own code half way through."""
@@ -292,3 +336,4 @@ def check(cls, mixin):
                         base.__name__ for base in first)))
     declared(cls, "leakfix_keep")
     declared(cls, "leakfix_close")
+    most_connections(cls)

@@ -5,12 +5,13 @@ from __future__ import absolute_import, print_function
 import sys
 import unittest
 
-from unittest_leakfix.runner import FINDING, LeakFixTestRunner, finding
+from unittest_leakfix.runner import FINDING, LeakFixTestRunner, counting, finding
 
 __unittest = True
 
-_OURS = ("--version", "--leaks", "--restore")
-_WITH_VALUE = ("--leaks", "--leaks-baseline", "--leaks-write-baseline", "--leaks-json")
+_OURS = ("--version", "--leaks", "--restore", "--max-connections")
+_WITH_VALUE = ("--leaks", "--leaks-baseline", "--leaks-write-baseline", "--leaks-json",
+               "--max-connections")
 _OLD_HELP = """\
 Options of unittest_leakfix:
   --version        Show the version and exit
@@ -24,6 +25,7 @@ class LeakFixProgram(unittest.TestProgram):
     """
 
     _leakfix_asked = False
+    max_connections = None
 
     def runTests(self):
         """Run them, with our runner unless another was asked for."""
@@ -32,6 +34,8 @@ class LeakFixProgram(unittest.TestProgram):
         asked = dict((name, getattr(self, name)) for name in FINDING if hasattr(self, name))
         if asked.get("leaks", "off") != "off":
             self.testRunner = _finding_runner(self.testRunner, asked)
+        if self.max_connections is not None:
+            self.testRunner = _counting_runner(self.testRunner, self.max_connections)
         super(LeakFixProgram, self).runTests()
 
     def parseArgs(self, argv):
@@ -71,6 +75,9 @@ def _old_options(arguments):
     if any(each.startswith(("--leaks", "--restore")) for each in arguments):
         sys.stderr.write("error: finding leaks needs Python 3.8 or later\n")
         sys.exit(2)
+    if any(each.startswith("--max-connections") for each in arguments):
+        sys.stderr.write("error: counting connections needs Python 3.8 or later\n")
+        sys.exit(2)
 
 
 def _version():
@@ -101,6 +108,10 @@ def _add_finding(group):
     group.add_argument("--restore", action="store_true",
                        help="Put back what a test changed and left so: environment, working "
                        "directory, sys.path, patches, warnings filters")
+    group.add_argument("--max-connections", metavar="N", type=int,
+                       help="Fail the call that would open more than N connections to database "
+                       "servers at the same time, with a list of those that are open. Python "
+                       "3.8 and later")
 
 
 def _discover_first(argv):
@@ -124,7 +135,24 @@ def _finding_runner(runner, asked):
     except ValueError as error:
         sys.stderr.write("error: %s\n" % error)
         sys.exit(2)
-    return type(runner.__name__, (runner,), {"finding": asked, "__doc__": runner.__doc__,
+    return _like(runner, "finding", asked)
+
+
+def _counting_runner(runner, most):
+    """Return a class like *runner* that allows *most* connections; or say why not, and exit."""
+    try:
+        if not (isinstance(runner, type) and issubclass(runner, LeakFixTestRunner)):
+            raise ValueError("--max-connections works with LeakFixTestRunner, and this program "
+                             "has a runner of its own: pass max_connections=%d to that one" % most)
+        counting(most)
+    except ValueError as error:
+        sys.stderr.write("error: %s\n" % error)
+        sys.exit(2)
+    return _like(runner, "max_connections", most)
+
+
+def _like(runner, name, value):
+    return type(runner.__name__, (runner,), {name: value, "__doc__": runner.__doc__,
                                              "__module__": runner.__module__})
 
 

@@ -115,10 +115,19 @@ class LeakFixResultMixin(object):
         """Called when *test* is over; lets go of it."""
         super(LeakFixResultMixin, self).stopTest(test)
         if any(self._leakfix_lists):
-            if self._leakfix_sweep is None:
-                self._leakfix_sweep = Sweep(self)
-                self._leakfix_lists = self._leakfix_sweep.watched
-            self._leakfix_sweep(test)
+            self._leakfix_swap(test)
+
+    def _leakfix_swap(self, test):
+        if self._leakfix_sweep is None:
+            if "_leakfix_ready" in type(self).__dict__:
+                # Its lists are known. A look at vars() would make each attribute of
+                # the result slower to reach from then on (3.12).
+                self._leakfix_lists = [getattr(self, name) for name in _OWN]
+                if not any(self._leakfix_lists):
+                    return
+            self._leakfix_sweep = Sweep(self)
+            self._leakfix_lists = self._leakfix_sweep.watched
+        self._leakfix_sweep(test)
 
     def stopTestRun(self):
         """Called once after all tests; lets go of what is left."""
@@ -129,6 +138,10 @@ class LeakFixResultMixin(object):
 class LeakFixTestResult(LeakFixResultMixin, unittest.TestResult):
     """``unittest.TestResult`` that keeps no finished instance."""
 
+    _leakfix_ready = True
+
 
 class LeakFixTextTestResult(LeakFixResultMixin, unittest.TextTestResult):
     """``unittest.TextTestResult`` that keeps no finished instance."""
+
+    _leakfix_ready = True

@@ -27,15 +27,19 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     tells so at the end, ``leaks="fail"`` makes it a failure of the test as well.
     ``leaks_failed``, ``leaks_baseline``, ``leaks_write_baseline``, ``leaks_json``,
     ``leaks_stacks`` and ``restore`` are the options of the command line.
+    ``max_connections=N``: so many connections to database servers may be open at the
+    same time; the call that would open one more raises ``ConnectionBudgetError``.
     """
 
     resultclass = LeakFixTextTestResult
     tally = None
     finding = {}    # the options of finding; a subclass may have its own
+    max_connections = None
 
     def __init__(self, *args, **kwds):
         self.finding = dict(self.finding, **dict(
             (name, kwds.pop(name)) for name in FINDING if name in kwds))
+        self.max_connections = kwds.pop("max_connections", self.max_connections)
         super(LeakFixTestRunner, self).__init__(*args, **kwds)
 
     def _makeResult(self):
@@ -48,7 +52,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         Raises ``TypeError`` if ``resultclass`` is none, or *test* no test.
         """
         finder = finding(self.finding)
-        guided = _Guided(test, finder)
+        guided = _Guided(test, finder, counting(self.max_connections))
         result = super(LeakFixTestRunner, self).run(guided)
         self.tally = guided.tally
         line = said(self.tally, self.verbosity > 1)
@@ -78,22 +82,44 @@ def finding(options):
     return Finding(**options)
 
 
+def counting(most):
+    """Return what makes a watcher that allows *most* connections at once; None for None.
+
+    It takes the run's own watcher, or None. Raises ``ValueError`` for anything but a
+    number, and before Python 3.8.
+    """
+    if most is None:
+        return None
+    if sys.version_info < (3, 8):
+        raise ValueError("max_connections=%r: counting connections needs Python 3.8 or later"
+                         % (most,))
+    from unittest_leakfix.databases.counting import Counting
+    Counting(most=most)
+    return lambda watcher: Counting(watcher, most)
+
+
 class _Guided(object):
     """Stands for the suite in ``TextTestRunner.run``, which calls it with the result."""
 
-    def __init__(self, test, finding):
+    def __init__(self, test, finding, counting):
         self._test = test
         self._finding = finding
+        self._counting = counting
         self.tally = Tally()
 
     def __call__(self, result):
         sweep = None if isinstance(result, LeakFixResultMixin) else Sweep(result)
         watcher = None if self._finding is None else self._finding.begin(result)
-        run = Run(result, sweep, watcher)
+        counts = None if self._counting is None else self._counting(watcher)
+        run = Run(result, sweep, watcher if counts is None else counts)
         self.tally = run.tally
         try:
+            if counts is not None:
+                counts.start()
             run.all(self._test)
         finally:
+            if counts is not None:
+                counts.stop()
             if self._finding is not None:
                 self._finding.end()
             if sweep is not None:

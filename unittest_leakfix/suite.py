@@ -8,14 +8,14 @@ import unittest.suite
 from unittest.util import strclass
 
 from unittest_leakfix.giving import given, method, overrides
-from unittest_leakfix.heap import heap
+from unittest_leakfix.heap import SOME, get_count, heap
+from unittest_leakfix.mixins import most_connections
 from unittest_leakfix.release import Tally, release
 
 __unittest = True
 
 # Bound here once: they are called for each test.
 _isnotsuite = unittest.suite._isnotsuite
-_born = heap.born
 _TestCase = unittest.TestCase
 
 
@@ -67,6 +67,7 @@ class Run(object):
         self._current = None    # the class whose fixtures were set up last
         self._failed = False    # whether they, or the module's, failed
         self._mixed = None      # the class that the suite must restore
+        self._counting = None   # the watcher that keeps the connection budgets of classes
 
     def all(self, test, debug=False):
         """Run *test*, a suite or a test, as the outermost one. Returns nothing."""
@@ -80,6 +81,8 @@ class Run(object):
         finally:
             _runs.remove(self)
             heap.leave()
+            if self._counting is not None:
+                self._counting.stop()
 
     def suite(self, suite, debug=False):
         """Run the tests of *suite* as ``unittest.TestSuite.run`` does."""
@@ -88,11 +91,15 @@ class Run(object):
         if outermost:
             result._testRunEntered = True
         hand = [None]
-        current = None      # a class whose instances are known to be tests
         for kept in given(suite, hand, result):
-            if type(hand[0]) is current or _is_test(hand[0]):
-                current = type(hand[0])
-                self._test(suite, hand, kept, debug)
+            # Within a class the fixture handlers have nothing to do.
+            if type(hand[0]) is self._current is result._previousTestClass:
+                if not self._failed:
+                    self._test(hand, kept, debug)
+            elif _is_test(hand[0]):
+                self._change_class(suite, hand[0])
+                if not self._failed:
+                    self._test(hand, kept, debug)
             elif _is_plain(hand[0]):
                 self.suite(hand[0], debug)
             elif debug:
@@ -105,35 +112,28 @@ class Run(object):
             self._end_module(suite._handleModuleTearDown)
             result._testRunEntered = False
 
-    def _test(self, suite, hand, kept, debug):
-        """Run the test in *hand* with the fixtures around it, and let go of it."""
-        # Within a class the fixture handlers have nothing to do.
-        current = hand[0].__class__
-        if (current is not self._current
-                or current is not getattr(self.result, "_previousTestClass", None)):
-            self._change_class(suite, hand[0])
-            self._current = current
-        if self._failed:
-            return
-        if self._watcher is not None:
-            self._watcher.begin(hand[0])
+    def _test(self, hand, kept, debug):
+        """Run the test in *hand*, and let go of it."""
+        watcher = self._watcher
+        if watcher is not None:
+            watcher.begin(hand[0])
         if debug:
             hand[0].debug()
         else:
             hand[0](self.result)
             if self._sweep is not None:
                 self._sweep(hand[0])
-            if self._watcher is not None:
-                self._watcher.finished(hand[0])
-            # With a watcher, what was born is collected under its eyes.
-            born = self._watcher is None and _born()
+            if watcher is not None:
+                watcher.finished(hand[0])
+            # Asked while the test is alive: its end takes from the same count.
+            born = heap.asked or get_count() >= SOME
             if not kept:
                 release(hand, self.tally)
             hand[0] = None
             if born:
                 heap.collect()
-        if self._watcher is not None:
-            self._watcher.end()
+        if watcher is not None:
+            watcher.end()
 
     def _change_class(self, suite, test):
         """The fixtures between two classes; the suite's own, in their order."""
@@ -143,12 +143,23 @@ class Run(object):
             # ClassLeakFixMixin has no class cleanups to hang on there.
             self._mixed = type(test)
             self._mixed._leakfix_remember()
+        if most_connections(type(test)) is not None:
+            self._count_connections()
         if self._watcher is not None:
             self._watcher.class_begins(type(test))
         suite._handleClassSetUp(test, self.result)
         self.result._previousTestClass = test.__class__
+        # A class may lie about itself: its tests are told apart the slow way.
+        self._current = type(test) if type(test) is test.__class__ else None
         self._failed = (getattr(test.__class__, "_classSetupFailed", False)
                         or getattr(self.result, "_moduleSetUpFailed", False))
+
+    def _count_connections(self):
+        """Count them from the first class on that limits them (3.8)."""
+        if not hasattr(self._watcher, "counts_connections"):
+            from unittest_leakfix.databases.counting import Counting
+            self._watcher = self._counting = Counting(self._watcher)
+            self._counting.start()
 
     def _tear_down_class(self, suite, test):
         """End the class before *test*; None: the last one."""
