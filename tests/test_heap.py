@@ -102,6 +102,24 @@ class HonestTests(unittest.TestCase):
         self.assertLess(counts[0], 1000)
         self.assertGreater(counts[1], 1000)
 
+    def test_the_collectors_own_full_collections_leave_it_frozen(self):
+        def method(test):
+            seen = []
+
+            def note(phase, info):
+                if phase == "start":
+                    seen.append(info["generation"])
+            gc.callbacks.append(note)
+            try:
+                kept = [[] for _ in range(200000)]
+            finally:
+                gc.callbacks.remove(note)
+            if sys.version_info < (3, 14):      # it makes none by itself any more
+                test.assertIn(2, seen)
+            test.assertGreater(gc.get_freeze_count(), 1000)
+            del kept
+        self.run_one(method)
+
     def test_everything_is_put_back_after_the_run(self):
         before = gc.get_objects, gc.get_referrers, list(gc.callbacks)
         self.run_one(lambda test: None)
