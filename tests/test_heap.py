@@ -111,7 +111,7 @@ class HonestTests(unittest.TestCase):
                     seen.append(info["generation"])
             gc.callbacks.append(note)
             try:
-                kept = [[] for _ in range(200000)]
+                kept = [[] for _ in range(400000)]
             finally:
                 gc.callbacks.remove(note)
             if sys.version_info < (3, 14):      # it makes none by itself any more

@@ -243,9 +243,11 @@ the test fail as well (fail). Python 3.8 and later
   --leaks-stacks Show whole stacks, chains and lists of tests
   --restore Put back what a test changed and left so: environment, working directory, sys.path, \
 patches, warnings filters
+  --max-connections N Fail the call that would open more than N connections to database servers at \
+the same time, with a list of those that are open. Python 3.8 and later
 """
 USAGE_3 = (u" [--version] [--leaks {off,report,fail}] [--leaks-failed] [--leaks-baseline FILE]"
-           u" [--leaks-write-baseline FILE] [--leaks-json FILE] [--leaks-stacks] [--restore]")
+           u" [--leaks-write-baseline FILE] [--leaks-json FILE] [--leaks-stacks] [--restore] [--max-connections N]")
 
 
 def _flat(text):

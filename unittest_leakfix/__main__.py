@@ -11,7 +11,13 @@ __unittest = True
 
 
 def main():
-    """Run the command line. Ends in ``SystemExit`` with unittest's status."""
+    """Run the command line. Ends in ``SystemExit`` with unittest's status.
+
+    ``sessions`` as the first word is our own command, never a test module of that name
+    (which ``sessions.py`` is).
+    """
+    if sys.argv[1:2] == ["sessions"]:
+        sys.exit(_sessions())
     if sys.argv[0].endswith("__main__.py"):
         python = os.path.basename(sys.executable) if sys.version_info >= (3,) else "python"
         sys.argv[0] = python + " -m unittest_leakfix"
@@ -22,6 +28,14 @@ def main():
         from unittest.main import USAGE_AS_MAIN
         LeakFixProgram.USAGE = USAGE_AS_MAIN
     LeakFixProgram(module=None)
+
+
+def _sessions():
+    if sys.version_info < (3, 8):
+        sys.stderr.write("error: sessions needs Python 3.8 or later\n")
+        return 2
+    from unittest_leakfix.databases.command import main as command
+    return command(sys.argv[2:])
 
 
 if __name__ == "__main__":

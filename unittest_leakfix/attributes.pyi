@@ -41,6 +41,7 @@ class Found:
     def __init__(self, label: str, kind: Kind, value: object) -> None: ...
 
 listeners: list[Callable[[Any, Found], object]]
+foreign: list[Callable[[Any], bool]]
 drop_listeners: list[Callable[[dict[str, Any]], object]]
 
 def close(owner: object, found: Found) -> Awaitable[Any] | None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import absolute_import
 
+import os
 import weakref
 
 from unittest_leakfix import attributes, faults, ownership
@@ -9,6 +10,7 @@ from unittest_leakfix.heap import heap
 
 __unittest = True
 
+_getpid = os.getpid
 _TRACEBACK = getattr(BaseException, "__traceback__", None)      # not on 2.7
 
 
@@ -44,7 +46,13 @@ def give_back(hand, alone, tally):
 
 
 def _close(test, found, tally):
-    """Close what was *found* on a test that asked for nothing: a fault is a warning."""
+    """Close what was *found* on a test that asked for nothing: a fault is a warning.
+
+    Nothing in a forked child: it may be its parent's connection there, and closing it
+    would end the parent's session.
+    """
+    if found and tally.pid != _getpid():
+        return
     for each in found:
         if each.kind.awaits(each.value):
             continue

@@ -3,6 +3,7 @@
 from __future__ import absolute_import
 
 import functools
+import os
 import sys
 
 from unittest_leakfix import attributes, faults
@@ -17,7 +18,8 @@ _UNITTESTS = frozenset(["_classSetupFailed", "tearDown_exceptions",
 # Class cleanups, the hook after tearDownClass, came with 3.8.
 _HOOKED = sys.version_info >= (3, 8)
 
-_remembered = {}    # class: what it had before its setUpClass
+_getpid = os.getpid
+_remembered = {}    # class: what it had before its setUpClass, and in which process
 _setting_up = []    # classes whose setUpClass is under way
 
 
@@ -65,16 +67,17 @@ class ClassLeakFixMixin(object):
     @classmethod
     def _leakfix_remember(cls):
         if cls not in _remembered:
-            _remembered[cls] = attributes.ClassAttributes(cls).read()
+            _remembered[cls] = attributes.ClassAttributes(cls).read(), _getpid()
 
     @classmethod
     def _leakfix_restore(cls, report=None):
-        before = _remembered.pop(cls, None)
+        before, pid = _remembered.pop(cls, (None, 0))
         if before is None:
             return
         holder = attributes.ClassAttributes(cls)
         keep = declared(cls, "leakfix_keep") | _UNITTESTS
-        for found in _found(cls, holder.read(), before, keep):
+        # A forked child closes nothing: it may be its parent's.
+        for found in _found(cls, holder.read(), before, keep) if pid == _getpid() else ():
             try:
                 attributes.close(cls, found)
             except Exception as cause:

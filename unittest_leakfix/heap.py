@@ -42,6 +42,8 @@ _FEW = 50
 #: With fewer net new containers than these (`get_count`) a test can have left nothing
 #: in a cycle.
 SOME = (3, 0, 0)
+# Nor have fixtures, and ourselves, between two tests.
+_FIXTURE = (30, 0, 0)
 # So few survivors are no reason for a full collection, however small the heap was.
 _MANY = 10000
 # So many doubtful tests wait for a full collection at most.
@@ -157,7 +159,7 @@ class Heap(object):
                 or self._doubts and self._doubtful()):
             self.full()
             return self._window
-        if not self._frozen or self._born or get_count() >= SOME:
+        if not self._frozen or self._born or get_count() >= _FIXTURE:
             self.collect_new()
         self._window += 1
         self._frozen, self.asked = True, False
@@ -175,9 +177,11 @@ class Heap(object):
         return _get_objects()
 
     def close_window(self, new):
-        """Say that *new* objects came in the window, in place of `newborn`."""
+        """Say that *new* objects came in the window, none of them news, in place of `newborn`."""
         self._open = False
         self._since += new
+        self._window += 1
+        _freeze()       # which sets the count of new containers to nought
 
     def newborn(self, window):
         """Return the objects that came since that *window* was opened and are no garbage.

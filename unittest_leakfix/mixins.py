@@ -98,7 +98,7 @@ class LeakFixMixin(object):
         """
         if sys.version_info < (3, 8):
             raise NotImplementedError("assertNoLeaks needs Python 3.8 or later")
-        from unittest_leakfix.leaks.watch import Asserting
+        from unittest_leakfix.leaks.watching import Asserting
         return Asserting(self, msg)
 
     def __getattr__(self, name):

@@ -9,6 +9,7 @@ if sys.version_info >= (3, 8):
 class LeakFixMixin:
     leakfix_keep: ClassVar[_Names]
     leakfix_close: ClassVar[_Names]
+    leakfix_max_connections: ClassVar[int | None]
     def __init_subclass__(cls, **kwds: Any) -> None: ...
     # Any: the mixin goes before anybody's TestCase, whatever its run takes and returns.
     # No __getattr__ here: with it every misspelt attribute would pass.
@@ -18,4 +19,5 @@ class LeakFixMixin:
     if sys.version_info >= (3, 8):
         def assertNoLeaks(self, msg: object = None) -> Watch: ...
 
+def most_connections(cls: type) -> int | None: ...
 def check(cls: type, mixin: type) -> None: ...

@@ -1,5 +1,6 @@
 import unittest
 
-class LeakFixProgram(unittest.TestProgram): ...
+class LeakFixProgram(unittest.TestProgram):
+    max_connections: int | None
 
 main = LeakFixProgram

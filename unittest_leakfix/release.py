@@ -6,6 +6,7 @@ for `belongings`, which is loaded with the first of them.
 
 from __future__ import absolute_import
 
+import os
 import sys
 import unittest
 
@@ -19,6 +20,7 @@ _HAND = [object()]
 _SOLE = _getrefcount(_HAND[0])      # what a list of one that has the only reference sees
 _attribute = object.__getattribute__
 _TestCase = unittest.TestCase
+_getpid = os.getpid
 _BARE = len(vars(unittest.TestCase("run")))
 _BARE_KINDS = frozenset([type(None), bool, int, str, type(u""), list, dict])
 
@@ -28,6 +30,7 @@ class Tally(object):
     ``kept`` tests that somebody still held."""
 
     def __init__(self):
+        self.pid = _getpid()    # a child that a test forks may run on
         self.released = 0
         self.kept = 0
         self.closed = {}

@@ -3,6 +3,7 @@ from typing import Any
 from unittest_leakfix.kind import Kind
 
 class Tally:
+    pid: int
     released: int
     kept: int
     closed: dict[str, int]

@@ -19,6 +19,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     resultclass: Callable[..., Any]
     tally: Tally | None
     finding: dict[str, Any]
+    max_connections: int | None
     if sys.version_info >= (3, 12):
         def __init__(
             self,
@@ -39,6 +40,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_json: str | None = None,
             leaks_stacks: bool = False,
             restore: bool = False,
+            max_connections: int | None = None,
         ) -> None: ...
     else:
         def __init__(
@@ -59,11 +61,14 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_json: str | None = None,
             leaks_stacks: bool = False,
             restore: bool = False,
+            max_connections: int | None = None,
         ) -> None: ...
 
 def said(tally: Tally, always: bool) -> str: ...
 
 FINDING: tuple[str, ...]
+
+def counting(most: int | None) -> Callable[[Any], Any] | None: ...
 
 # What it returns stands in leaks/, which 2.7 to 3.7 do not have.
 def finding(options: dict[str, Any]) -> Any: ...

@@ -5,9 +5,23 @@
 """
 from __future__ import annotations
 
-from .known import ignore
-from .leak import Findings, Leak
-from .watch import Watch, watch
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .known import ignore
+    from .leak import Findings, Leak
+    from .watching import Watch, watch
 
 __unittest = True
 __all__ = ["Findings", "Leak", "Watch", "ignore", "watch"]
+
+_HOMES = {"Findings": "leak", "Leak": "leak", "Watch": "watching", "watch": "watching",
+          "ignore": "known"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is asked for: a run that finds does without them."""
+    if name not in _HOMES:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    from importlib import import_module
+    return getattr(import_module("%s.%s" % (__name__, _HOMES[name])), name)

@@ -6,8 +6,7 @@ One audit hook (`hook.py`); where the interpreter audits nothing, thin wrappers 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Collection, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from . import hiding, hook, identity
 from .events import Events
@@ -18,8 +17,7 @@ from .wrappers import Wrappers
 __unittest = True
 
 
-@dataclass(frozen=True)
-class Acquisition:
+class Acquisition(NamedTuple):
     """Where one resource was opened: what it is, for which test, by which thread, the short stack.
 
     what: "file", "socket", "sqlite3 connection", "child process", "thread", "temporary folder",
@@ -44,6 +42,7 @@ class Acquisitions(Records):
         super().__init__()
         self._wrappers = Wrappers(self)
         self._listens = Events(self, self._wrappers).listeners()
+        self._drivers: Any = None
 
     def install(self) -> None:
         """Begin to record. Adds the audit hook the first time; twice is once."""
@@ -52,10 +51,16 @@ class Acquisitions(Records):
         hook.add(self._listens)
         self.listening = True
         self._wrappers.install()
+        # Not at the top: its records are made of our frames.
+        from unittest_leakfix.databases.drivers import drivers
+        self._drivers = drivers
+        drivers.install(self)
 
     def remove(self) -> None:
         """Stop recording, forget everything, undo the wrappers."""
         self._wrappers.remove()
+        if self._drivers is not None:
+            self._drivers.remove(self)
         self.listening = False
         hook.remove(self._listens)
         self.drop_probe()
@@ -84,6 +89,13 @@ class Acquisitions(Records):
         raw = self._connections.get(key)
         if raw is not None and identity.is_connection(obj):
             return _made(raw)
+        if self._drivers is not None:
+            record = self._drivers.book.of(identity.connection_of(obj))
+            if record is not None:
+                thread = record.thread
+                if thread != "MainThread":
+                    thread += " (still running)" if record.running else " (no longer running)"
+                return Acquisition("database connection", record.place, record.test, thread, record.frames)
         path = identity.temporary_path(obj)
         if path:
             return self.of_path(path)
@@ -104,6 +116,28 @@ class Acquisitions(Records):
         """Return the record of a started thread, or None."""
         tie = self._ties.get(id(thread))
         return _made(tie.raw) if tie is not None and tie() is thread else None
+
+    def connections_left(self, since: int, known: Collection[int], yet: str) -> List[Tuple[Any, str]]:
+        """Return the connections to servers that tests and fixtures left open; see `Book.left_open`."""
+        return [] if self._drivers is None else list(self._drivers.book.left_open(since, known, yet))
+
+    def connection_told(self, connection: object) -> None:
+        """Leave *connection* out of `connections_left` from now on."""
+        if self._drivers is not None:
+            self._drivers.book.told(connection)
+
+    def connection_descriptors(self) -> Set[int]:
+        """Return the descriptors of the open connections, which are told themselves."""
+        return set() if self._drivers is None else set(self._drivers.book.descriptors())
+
+    def connections_mark(self) -> int:
+        """Return a mark for `connections_left`."""
+        return 0 if self._drivers is None else int(self._drivers.book.mark())
+
+    def started_at(self, thread: threading.Thread) -> Tuple[object, ...]:
+        """Return the frames that started a thread, flat (see `frames.walk`); none where unknown."""
+        tie = self._ties.get(id(thread))
+        return tuple(tie.raw[PLAIN:]) if tie is not None and tie() is thread else ()
 
     def of_pid(self, pid: int) -> Optional[Acquisition]:
         """Return the record of the child process `pid`, or None.

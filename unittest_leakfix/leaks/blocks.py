@@ -18,6 +18,8 @@ COUNTS = 69
 """The column where "3 tests, 41.2 MB" begins, if the headline before it leaves it free."""
 _RUNNING = frozenset(["thread", "timer", "child process", "task", "executor", "pool"])
 _INDENT = "    "
+WORTH = 1000
+"""Bytes from which a size is worth telling."""
 _SHOWN = 3  # names after "also:"; more are only counted
 
 
@@ -44,7 +46,7 @@ def who(acquisition: Acquisition, names: Names) -> str:
 
 def _figures(leak: Leak) -> str:
     """Return "3 tests, 41.2 MB"."""
-    return ", ".join(filter(None, [scopes(leak.tests), amount(leak.size) if leak.size else "",
+    return ", ".join(filter(None, [scopes(leak.tests), amount(leak.size) if leak.size >= WORTH else "",
                                    "grew by %s" % format(leak.growth, ",") if leak.growth else ""]))
 
 

@@ -10,8 +10,8 @@ import gc
 import sys
 import unittest
 import weakref
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
 
 from unittest_leakfix.attributes import ATOMS, namespace
 from unittest_leakfix.heap import heap
@@ -26,23 +26,27 @@ MOST = 1000
 _HEAP_TYPE = 1 << 9
 _flags_of = type.__dict__["__flags__"].__get__
 _module_of = type.__dict__["__module__"].__get__
+_name_of = type.__dict__["__name__"].__get__
+_get_objects = gc.get_objects
+_BARE = len(vars(unittest.TestCase("run")))
 
 
-@dataclass(frozen=True)
 class Survivor:
-    """One object that outlived its test.
+    """One object that outlived its test. Told from another by identity alone: the comparison of
+    two weak references compares their objects.
 
     what: "test", "attribute", "instance" or "resource"; name: of the attribute, "" otherwise;
     ref: calls for the object, None once it is gone; type: its class.
     """
 
-    what: str
-    test: str
-    name: str
-    type: str
-    module: str
-    ref: Callable[[], Any]
-    key: int
+    __slots__ = ("what", "test", "name", "type", "module", "ref", "key")
+
+    def __init__(self, what: str, test: str, name: str, value: object) -> None:
+        self.what, self.test, self.name = what, test, name
+        self.type: str = _name_of(type(value))
+        self.module = str(_module_of(type(value)))
+        self.ref: Callable[[], Any] = _reference(value)
+        self.key = id(value)
 
 
 class Census:
@@ -52,18 +56,36 @@ class Census:
         self._test = ""
         self._window = 0
         self._held: List[Survivor] = []
+        self._quiet: Optional[Callable[[], Any]] = None
+        self._new = 0
         self.more = 0
 
     def begin(self, test: str) -> None:
         """Call when the test of this id is about to run."""
-        self._held = []
+        if self._held:
+            self._held = []
+        self._quiet = None
         self._test = test
         self._window = heap.open_window()
 
-    def finished(self, test: unittest.TestCase) -> None:
-        """Take note of the finished test and what it holds, before it is let go."""
+    def finished(self, test: unittest.TestCase) -> bool:
+        """Take note of the finished test and what it holds, before it is let go.
+
+        Returns whether there is nothing to note: no attribute, and no new object.
+        """
+        # Looked at first: on 3.11 and later asking for the namespace makes a dict of it. On 3.12 and
+        # later the result keeps how long the test took: (str, float).
+        new = heap.since(self._window)
+        values = namespace(test)
+        if len(values) == _BARE and new is not None and (
+                not new or len(new) < 3 and all(map(_is_plain, new))):
+            self._quiet = weakref.ref(test)
+            self._new = len(new)
+            return True
+        new = None
         self._note("test", test, "")
-        self.attributes(namespace(test))
+        self.attributes(values)
+        return False
 
     def attributes(self, values: Dict[str, Any]) -> None:
         """Take note of the attributes that a test holds, or is about to lose."""
@@ -73,22 +95,30 @@ class Census:
 
     def end(self) -> Optional[List[Survivor]]:
         """Call when the test was let go. Returns who outlived it, None if that cannot be told."""
+        if self._quiet is not None:
+            if self._quiet() is None:
+                heap.close_window(self._new)
+                return []
+            self._note("test", self._quiet(), "")
         born = heap.newborn(self._window)
         if born is None:
             return None
-        ids = set(map(id, born))
-        held = {each.key: each for each in self._held
-                if each.ref() is not None and (each.what == "test" or each.key in ids)}
+        held = {each.key: each for each in self._held}
+        here = held.keys() & map(id, born)
+        held = {key: each for key, each in held.items()
+                if each.ref() is not None and (each.what == "test" or key in here)}
         found = list(held.values())
-        seen = 0
+        news: Dict[int, bool] = {}      # by id: a metaclass may forbid to be hashed
         while born:
             each = born.pop()
-            if id(each) in held or not _is_news(each):
+            kind = id(type(each))
+            if kind not in news:
+                news[kind] = _is_news(each)
+            if not news[kind] or id(each) in held:
                 continue
-            seen += 1
-            if seen <= MOST:
-                found.append(self._survivor(
-                    "instance" if kind_of(each) is None else "resource", each, ""))
+            if len(found) < MOST:
+                what = "instance" if kind_of(each) is None else "resource"
+                found.append(Survivor(what, self._test, "", each))
             else:
                 self.more += 1
         self._held = []
@@ -99,12 +129,12 @@ class Census:
             weakref.ref(value)
         except TypeError:
             return
-        self._held.append(self._survivor(what, value, name))
+        self._held.append(Survivor(what, self._test, name, value))
 
-    def _survivor(self, what: str, value: object, name: str) -> Survivor:
-        cls = type(value)
-        return Survivor(what, self._test, name, cls.__name__, str(_module_of(cls)),
-                        _reference(value), id(value))
+
+def _is_plain(value: object) -> bool:
+    """Tell whether *value* is a tuple of numbers and text."""
+    return type(value) is tuple and ATOMS.issuperset(map(type, value))
 
 
 def _reference(value: object) -> Callable[[], Any]:
@@ -120,14 +150,42 @@ class _ById:
     Only sure for a resource whose acquisition names the test; the caller checks that.
     """
 
+    __slots__ = ("_key", "_type", "_found")
+
     def __init__(self, value: object) -> None:
         self._key, self._type = id(value), type(value)
+        self._found: Any = self
 
     def __call__(self) -> Any:
-        for each in gc.get_objects():
-            if id(each) == self._key:
-                return each if type(each) is self._type else None
-        return None
+        if self._found is not self:
+            return self._found
+        return self._of(next((each for each in _get_objects() if id(each) == self._key), None))
+
+    def _of(self, value: Any) -> Any:
+        return value if type(value) is self._type else None
+
+
+@contextmanager
+def recalled(survivors: Iterable[Survivor]) -> Iterator[None]:
+    """Look up at once all that is known by id alone: going through the heap takes 20 ms a million.
+
+    Meanwhile the ``ref`` of those refers to them. Thaws the heap if there are any.
+    """
+    refs = {each.key: each.ref for each in survivors if type(each.ref) is _ById}
+    if refs:
+        heap.thaw()
+        for value in _get_objects():
+            if id(value) in refs:
+                refs[id(value)]._found = refs[id(value)]._of(value)
+        value = None
+    for ref in refs.values():
+        if ref._found is ref:
+            ref._found = None
+    try:
+        yield
+    finally:
+        for ref in refs.values():
+            ref._found = ref
 
 
 def _is_news(value: object) -> bool:
@@ -144,7 +202,10 @@ def is_users(cls: type) -> bool:
     """Tell whether *cls* was written neither in the standard library nor here."""
     name = _module_of(cls)
     module = sys.modules.get(name) if isinstance(name, str) else None
-    file = getattr(module, "__file__", None)
+    try:
+        file = getattr(module, "__file__", None)
+    except Exception:   # somebody's object in the module's place
+        return True
     if not isinstance(file, str):
         return module is None or name == "__main__"
     return code_of(file) not in (LIBRARY, OWN)

@@ -1,14 +1,12 @@
 """Change: one way in which the process differs from what it was before a test."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 __unittest = True
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """What differs. Text and numbers only: it keeps nothing alive, and shows no secret.
 
     kind: "thread", "descriptor", "closed descriptor", "child process", "environment", ... (the

@@ -6,6 +6,7 @@ import sys
 from typing import Dict, List, Optional
 
 from . import hiding, identity
+from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 
 __unittest = True
@@ -26,13 +27,19 @@ class Children(Watch):
     # WNOWAIT: only look; whoever owns the child still has to wait for it.
     _look = getattr(os, "WEXITED", 0) | getattr(os, "WNOHANG", 0) | getattr(os, "WNOWAIT", 0)
 
-    def __init__(self) -> None:
+    _modules = sys.modules
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        self._acquisitions = acquisitions
         self._base: Dict[int, float] = {}
 
     def take(self) -> None:
         self._base = self._children()
 
     def same(self) -> bool:
+        if not self._base and self._acquisitions is not None and not self._acquisitions.forked \
+                and "_posixsubprocess" not in self._modules:
+            return True     # nobody has made one; what only C code made, `changes` sees
         try:
             self._waitid(self._kind, 0, self._look)
         except ChildProcessError:
@@ -80,9 +87,9 @@ def _state(pid: int) -> Optional[str]:
 def _known() -> List[int]:
     """Return the children that multiprocessing knows of, and those that subprocess has given up."""
     found = []
-    process = sys.modules.get("multiprocessing.process")
+    process = identity.loaded("multiprocessing.process")
     for child in tuple(getattr(process, "_children", ()) or ()):
         found.append(identity.process_id(child))
-    for popen in tuple(getattr(sys.modules.get("subprocess"), "_active", ()) or ()):
+    for popen in tuple(getattr(identity.loaded("subprocess"), "_active", ()) or ()):
         found.append(identity.process_id(popen))
     return [pid for pid in found if pid]

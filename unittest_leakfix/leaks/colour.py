@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from unicodedata import combining, east_asian_width
 
+from .frames import _START
 from .leak import redact
 
 __unittest = True
 
 
-def _here() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # the folder we were started in is gone
-        return ""
-
-
-_ROOT = _here()
+# This module may be imported when a test has changed directory; that one is there from the start.
+_ROOT = _START.rstrip(os.sep)
 _DEFAULT_WIDTH = 120
 _BOX = "┬├─│↓╰→·…"
 _ASCII = {"┬": "+", "├─": "+-", "│": "|", "↓": "v", "╰→": "`>", "·": "|", "…": "..."}

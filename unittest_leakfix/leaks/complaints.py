@@ -11,10 +11,9 @@ import sys
 import threading
 import traceback
 import warnings
-from dataclasses import dataclass
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
-from . import hiding
+from . import hiding, identity
 from .acquisitions import Acquisition, Acquisitions
 from .frames import short
 
@@ -32,8 +31,7 @@ _ASYNCIO = (
 )
 
 
-@dataclass(frozen=True)
-class Complaint:
+class Complaint(NamedTuple):
     """One complaint: its kind, its text, more (a traceback, where a coroutine was written), its resource.
 
     Kinds: "ResourceWarning", "unraisable exception", "coroutine was never awaited", "task was
@@ -54,48 +52,56 @@ class Complaints:
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
         self._acquisitions = acquisitions
         self._caught: List[Complaint] = []
-        self._undo: List[Callable[[], None]] = []
+        self._swapped: List[Tuple[Any, str, Any, Any]] = []     # where, name, old, new
+        # Bound once, since a window is opened for nearly every test.
+        self._hears = self._on_warning, self._on_unraisable, self._on_thread
         self._show: Any = None
         self._unraisable: Any = None
         self._in_thread: Any = None
 
     def install(self) -> None:
         """Open the window. Twice is once."""
-        if self._undo:
+        if self._swapped:
             return
         if self._acquisitions is not None:
             self._acquisitions.remember_dead(True)
+        show, unraisable, in_thread = self._hears
+        filters = warnings.filters
         self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
         self._unraisable, self._in_thread = sys.unraisablehook, threading.excepthook
-        self._swap(warnings, "filters", list(_ALWAYS) + list(warnings.filters))
-        self._swap(warnings, "_showwarnmsg", self._on_warning)
-        self._swap(sys, "unraisablehook", self._on_unraisable)
-        self._swap(threading, "excepthook", self._on_thread)
-        asyncio: Any = sys.modules.get("asyncio.base_events")
-        if asyncio is not None and hasattr(asyncio, "logger"):
-            self._swap(asyncio, "logger", _Ear(asyncio.logger, self._on_asyncio))
+        swapped = [
+            (warnings, "filters", filters, [*_ALWAYS, *filters]),
+            (warnings, "_showwarnmsg", self._show, show),
+            (sys, "unraisablehook", self._unraisable, unraisable),
+            (threading, "excepthook", self._in_thread, in_thread),
+        ]
+        asyncio: Any = identity.loaded("asyncio.base_events")
+        logger = getattr(asyncio, "logger", None)
+        if logger is not None:
+            swapped.append((asyncio, "logger", logger, _Ear(logger, self._on_asyncio)))
+        self._swapped = swapped     # before the first swap: it may be interrupted
+        for place, name, _, new in swapped:
+            setattr(place, name, new)
 
     def remove(self) -> None:
         """Close the window: everything is as it was, except what somebody has replaced meanwhile."""
-        while self._undo:
-            self._undo.pop()()
+        while self._swapped:
+            place, name, old, new = self._swapped[-1]
+            if getattr(place, name, None) is new:
+                setattr(place, name, old)
+            self._swapped.pop()
         if self._acquisitions is not None:
             self._acquisitions.remember_dead(False)
+
+    @property
+    def any(self) -> bool:
+        """Tell whether anything was caught."""
+        return bool(self._caught)
 
     def take(self) -> List[Complaint]:
         """Return what was caught, in order (at most 1,000), and forget it."""
         caught, self._caught = self._caught, []
         return caught
-
-    def _swap(self, place: Any, name: str, new: Any) -> None:
-        old = getattr(place, name)
-
-        def undo() -> None:
-            if getattr(place, name, None) is new:
-                setattr(place, name, old)
-
-        setattr(place, name, new)
-        self._undo.append(undo)
 
     def _add(self, kind: str, text: str, detail: str = "", acquisition: Optional[Acquisition] = None) -> None:
         if len(self._caught) < _AT_MOST:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from . import hiding, identity
@@ -11,6 +10,8 @@ from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 
 __unittest = True
+
+_S_IFDIR = stat.S_IFDIR
 
 
 class Opened(NamedTuple):
@@ -53,6 +54,13 @@ class Descriptors(Watch):
     def count(self) -> int:
         """Return how many descriptors are open; -1 where that cannot be known."""
         if self._counts:
+            if self._acquisitions is not None and self._acquisitions.own_descriptor >= 0:
+                try:
+                    status = self._fstat(self._acquisitions.own_descriptor)
+                    if status[0] == _S_IFDIR | 0o500:
+                        return status[6]
+                except OSError:     # a test has closed it
+                    pass
             return self._stat(self._folder).st_size
         return len(self._listdir(self._folder)) - 1 if self._folder else -1
 
@@ -147,7 +155,7 @@ _dup = os.dup
 
 def _ends(fd: int) -> str:
     """Return a socket's addresses: "127.0.0.1:5000 -> 127.0.0.1:80"; "" when they are not known."""
-    module: Any = sys.modules.get("_socket")
+    module: Any = identity.loaded("_socket")
     if module is None:
         return ""
     try:

@@ -39,7 +39,7 @@ def draw_chain(chain: Chain, style: Style, whole: bool = False) -> List[str]:
 
 def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
     bar = style.glyph("│")
-    access, label = style.plain(step.access.strip()), style.plain(step.label)
+    access, label = style.plain(step.access.strip() or "reference in C"), style.plain(step.label)
     branch = style.glyph("╰→") if last else style.glyph("├─") if index else style.glyph("┬")
     beside = index == 1 and access.startswith(".")  # what the root's own name leads to
     text = "%s %s%s" % (branch, label, "  " + access if beside else "")
@@ -50,7 +50,7 @@ def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
         lines.append(_INDENT + style.paint("%s    %s " % (bar, style.glyph("↓")), "dim") + access)
         if step.suspect:
             lines.append(_tildes(6, access, style))
-    if step.place:
+    if step.place and not label.endswith(" at " + os.path.basename(step.place)):     # a thread tells it
         painted += pad(_INDENT + text, PLACE) + style.paint(style.path(step.place), "cyan")
     lines.append(_INDENT + painted)
     if beside and step.suspect:

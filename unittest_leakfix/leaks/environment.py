@@ -3,18 +3,23 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict, List, MutableMapping
+from typing import Any, Dict, List, MutableMapping, Optional
 
 from . import hiding
+from .acquisitions import Acquisitions
 from .change import Change, Found, Undo, Watch
 
 __unittest = True
+
+_Environ: Any = type(os.environ)
 
 
 class Environment(Watch):
     """Watches `os.environ`: variables added, changed and removed, and the mapping itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        self._acquisitions = acquisitions
+        self._seen = -1
         self._mapping: Any = os.environ
         self._data: Any = {}  # the mapping's own dictionary, the same one all its life
         self._base: Dict[Any, Any] = {}
@@ -23,8 +28,14 @@ class Environment(Watch):
         self._mapping = os.environ
         self._data = _data(os.environ)
         self._base = dict(self._data)
+        self._seen = -1
+        if self._acquisitions is not None and self._acquisitions.listening and type(os.environ) is _Environ:
+            self._seen = self._acquisitions.environment
 
     def same(self) -> bool:
+        if self._acquisitions is not None and self._seen == self._acquisitions.environment:
+            # No putenv was heard; what was done behind the mapping's back, `changes` sees.
+            return os.environ is self._mapping
         return os.environ is self._mapping and bool(self._data == self._base)
 
     def changes(self) -> List[Found]:

@@ -36,6 +36,8 @@ class Events:
             "os.fork": self._on_fork,
             "os.forkpty": self._on_fork,
             "os.posix_spawn": self._on_fork,
+            "os.putenv": self._on_variable,
+            "os.unsetenv": self._on_variable,
             "tempfile.mkdtemp": self._on_folder,
             "tempfile.mkstemp": self._on_file,
             "_thread.start_new_thread": self._on_thread,  # 3.12
@@ -82,6 +84,9 @@ class Events:
             return  # recorded with its object
         detail = hiding.command(args[1]) if args else "fork"
         self._records.forking(self._records.record("child process", detail, frame))
+
+    def _on_variable(self, args: Tuple[Any, ...]) -> None:
+        self._records.environment += 1
 
     def _on_folder(self, args: Tuple[Any, ...]) -> None:
         self._on_path("temporary folder", args[0], sys._getframe(2))

@@ -3,18 +3,26 @@ from __future__ import annotations
 
 import sys
 import unittest
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix.finished import finished
 from unittest_leakfix.suite import Watcher
 
-from . import json, known, text
 from .finder import Finder
-from .leak import Findings, Leak
+from .later import Later
 from .options import Options
 
+if TYPE_CHECKING:
+    from . import json, known, leak, text
+    from .leak import Findings, Leak
+else:
+    json, known, leak, text = map(Later, ("json", "known", "leak", "text"))
+
 __unittest = True
+
+
+_OUTER = ("this run", "it is part of a test of a run that finds already")
 
 
 class Finding:
@@ -31,9 +39,11 @@ class Finding:
                                leaks_json, leaks_stacks, restore).checked()
         self._baseline = known.Baseline(leaks_baseline) if leaks_baseline else None
         self._finder: Optional[Finder] = None
+        self._begun = False
 
     def begin(self, result: unittest.TestResult) -> Optional[Watcher]:
         """Begin to find in the run that feeds *result*; None if another run finds already."""
+        self._begun = True
         kind = _Failing if self.options.leaks == "fail" else Finder
         finder = kind(self.options, result, self._baseline)
         if finder.start():
@@ -47,11 +57,16 @@ class Finding:
 
     def findings(self) -> Findings:
         """Return what was found."""
-        return Findings() if self._finder is None else self._finder.findings()
+        if self._finder is not None:
+            return self._finder.findings()
+        return leak.Findings(unmeasured=(_OUTER,) if self._begun else ())
 
     def tell(self, stream: Any, verbose: bool) -> None:
         """Write the report to *stream*, and the files that were asked for."""
-        if self._finder is None:
+        if self._finder is not None and not self._finder.here():
+            return      # the child of a test that forked
+        if self._finder is not None and self._finder.silent() and not (
+                verbose or self.options.json or self.options.write_baseline):
             return
         found = self.findings()
         said = text.render(found, text.style_for(stream), stacks=self.options.stacks,
@@ -76,10 +91,10 @@ class _Failing(Finder):
                  baseline: Optional[known.Baseline] = None) -> None:
         super().__init__(options, result, baseline)
         self._result = result
-        self._tests: Dict[str, unittest.TestCase] = {}
+        self._twins: Dict[str, unittest.TestCase] = {}
 
     def finished(self, test: unittest.TestCase) -> None:
-        self._tests[self._test] = _twin(test)
+        self._twins[self._test] = _twin(test)
         super().finished(test)
 
     def tell(self, leaks: List[Leak]) -> List[Leak]:
@@ -91,8 +106,8 @@ class _Failing(Finder):
             try:
                 raise AssertionError(text.failure_text(mine))
             except AssertionError:
-                self._result.addFailure(self._tests.get(name) or _ErrorHolder(name), sys.exc_info())
-        self._tests.clear()
+                self._result.addFailure(self._twins.get(name) or _ErrorHolder(name), sys.exc_info())
+        self._twins.clear()
         return news
 
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from types import FrameType
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 __unittest = True
+
+_current_frames = sys._current_frames
 
 #: Kinds of code, told by file name.
 USER, LIBRARY, RUNNER, OWN = range(4)
@@ -22,8 +23,7 @@ _KINDS: Dict[str, int] = {}
 _KINDS_AT_MOST = 10000
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame of a stack: file as the user would write it, line, function."""
 
     file: str
@@ -104,7 +104,7 @@ def short(filename: str) -> str:
 
 def now_at(ident: int) -> str:
     """Say where the thread `ident` is now ("now at shop/mail.py:61 in _loop"); "" when it is gone."""
-    flat = walk(sys._current_frames().get(ident), 1)
+    flat = walk(_current_frames().get(ident), 1)
     if not flat:
         return ""
     frame = frames(flat)[0]

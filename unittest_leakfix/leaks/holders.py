@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from dataclasses import dataclass
-from typing import Collection, Iterable, List, Optional, Sequence, Tuple
+from typing import Collection, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import paths
 from .walk import Search, Walk
@@ -16,8 +15,7 @@ LEVELS = 100
 """How many references a chain may be long."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One object of a chain."""
 
     access: str
@@ -30,8 +28,7 @@ class Step:
     """Tells whether here something short-lived hangs on something that lives long."""
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """The references from a root to an object. Text only: it keeps nothing alive."""
 
     expression: str

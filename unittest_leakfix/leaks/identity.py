@@ -5,10 +5,15 @@ import io
 import os
 import sys
 import time
+from types import ModuleType
 from typing import Any, Callable, Dict, Optional
+
+from unittest_leakfix.resources import kind_of
 
 __unittest = True
 
+_module_of = type.__dict__["__module__"].__get__
+_modules = sys.modules
 _fstat = os.fstat
 _stat = os.stat
 _lstat = os.lstat
@@ -17,6 +22,12 @@ _open, _read, _close = os.open, os.read, os.close
 _BOOT = getattr(time, "CLOCK_BOOTTIME", None)
 _TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+
+
+def loaded(name: str) -> Any:
+    """Return the module *name* if it is loaded, else None. A test may put anything in its place."""
+    module = _modules.get(name)
+    return module if type(module) is ModuleType else None
 
 
 def is_file(fd: int, path: str) -> bool:
@@ -59,8 +70,20 @@ def exists(path: str) -> bool:
 
 def is_connection(obj: object) -> bool:
     """True if `obj` is a sqlite3 connection, each of which is announced when it is made."""
-    module = sys.modules.get("_sqlite3")
+    module = loaded("_sqlite3")
     return module is not None and issubclass(type(obj), module.Connection)
+
+
+def connection_of(obj: object) -> object:
+    """Return the connection of a database cursor that is open; anything else as it is."""
+    kind = kind_of(obj)
+    if kind is None or kind.name != "cursor":
+        return obj
+    try:
+        held = attributes(obj)
+        return held["connection"] if "connection" in held else obj.connection  # type: ignore[attr-defined]
+    except Exception:   # psycopg2's is a C attribute, mysql.connector's is private
+        return obj
 
 
 def descriptor_of(obj: object) -> int:
@@ -77,7 +100,7 @@ def descriptor_of(obj: object) -> int:
 
 def socket_descriptor(obj: object) -> int:
     """Return the descriptor of an open socket object; -1 for anything else."""
-    module = sys.modules.get("_socket")
+    module = loaded("_socket")
     if module is None or not issubclass(type(obj), module.socket):
         return -1
     return int(module.socket.fileno(obj))
@@ -85,7 +108,7 @@ def socket_descriptor(obj: object) -> int:
 
 def temporary_path(obj: object) -> str:
     """Return the path of an object of `tempfile` (TemporaryDirectory, NamedTemporaryFile); else ""."""
-    if type(obj).__module__ != "tempfile":
+    if _module_of(type(obj)) != "tempfile":
         return ""
     name = attributes(obj).get("name")
     return name if isinstance(name, str) else ""

@@ -4,17 +4,28 @@ Objects are judged when their class is over: what the tests of a class share end
 """
 from __future__ import annotations
 
-import sys
+import re
+import threading
 from collections import defaultdict
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from itertools import chain as joined
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from unittest_leakfix.heap import heap
 from unittest_leakfix.resources import kind_of
 
-from . import identity, sizes, wording
+from . import identity, sizes
 from .acquisitions import Acquisition, Acquisitions
-from .census import Survivor
+from .census import Survivor, recalled
 from .holders import Chain, chains
-from .leak import Leak
+from .imported import Imported
+from .later import Later
+from .parts import held
+
+if TYPE_CHECKING:
+    from . import leak as leaks_of, wording
+    from .leak import Leak
+else:
+    leaks_of, wording = Later("leak"), Later("wording")
 
 __unittest = True
 
@@ -23,6 +34,7 @@ GROWS = 3
 MOST = 200
 """So many survivors of one class of tests are traced; the others go with their like."""
 _SIZED = 20
+_WORTH = 1000     # bytes from which an attribute of a kept test is told
 _REMEMBERED = 1000
 
 
@@ -32,47 +44,54 @@ class _Case(NamedTuple):
     acquisition: Optional[Acquisition]
 
 
+class _Like:
+    """The surviving instances of one class of the application."""
+
+    def __init__(self) -> None:
+        self.noted: List[Survivor] = []
+        # By cause, what has not been seen in enough tests; None once it was.
+        self.unripe: Dict[str, Optional[List[Tuple[Survivor, Leak]]]] = {}
+        self.told = False
+
+
 class Judge:
     """Keeps what it needs to know from class to class: who has grown, what was imported."""
 
-    def __init__(self, acquisitions: Acquisitions) -> None:
+    def __init__(self, acquisitions: Acquisitions, imported: Imported) -> None:
         self.grows = GROWS
         self._acquisitions = acquisitions
-        self._grown: Dict[Tuple[str, str], List[Survivor]] = defaultdict(list)
-        self._imported: Dict[str, Set[str]] = defaultdict(set)
-        self._modules = len(sys.modules)
-        self._known_modules = set(sys.modules)
-
-    def imports(self, test: str) -> None:
-        """Take note of the modules that *test* has imported: what hangs on them is warm-up."""
-        if len(sys.modules) != self._modules:
-            self._modules = len(sys.modules)
-            now = set(sys.modules)
-            self._imported[test] |= now - self._known_modules
-            self._known_modules |= now
+        self._grown: Dict[Tuple[str, str], _Like] = defaultdict(_Like)
+        self._imported = imported
 
     def objects(self, survivors: Sequence[Survivor]) -> Tuple[List[Leak], Set[object]]:
         """Return the leaks among the *survivors* of a class of tests, now that it is over.
 
         With them, what need not be told again: descriptors, process ids and paths that the open
-        resources among them hold. The heap must be thawed.
+        resources among them hold. Thaws the heap where it has to.
         """
+        with recalled(joined.from_iterable((survivors, *(like.noted for like in self._grown.values())))):
+            return self._objects(survivors)
+
+    def _objects(self, survivors: Sequence[Survivor]) -> Tuple[List[Leak], Set[object]]:
+        survivors = [*survivors, *self._grown_before(survivors)]
         cases = [case for case in map(self._case, survivors) if case is not None]
         covered: Set[object] = set()
-        for case in cases:
-            covered.update(_held(case))
         cases, like = cases[:MOST], cases[MOST:]
         if not cases:
             return [], covered
+        heap.thaw()
         targets = [case.value for case in cases]
         found = chains(targets, others=[id(value) for value in targets],
-                       ignore=[targets, cases, like, *cases, *like])
+                       ignore=[targets, cases, like, *cases, *like, *(each.ref for each in survivors)])
         del targets
+        parts = _covered(cases, found, covered)
         leaks = []
         for place, (case, chain) in enumerate(zip(cases, found)):
+            if id(case.value) in parts:
+                continue
             leak = self._leak(case, chain, place < _SIZED)
             if leak is not None:
-                leaks.append(leak)
+                leaks += [leak] if leak.kind != "growth" else self._ripe(case.survivor, leak)
         return leaks + _with_their_like(leaks, like), covered
 
     def _case(self, survivor: Survivor) -> Optional[_Case]:
@@ -85,7 +104,7 @@ class Judge:
             return _Case(survivor, value, None)
         kind = kind_of(value)
         if kind is not None:
-            if kind.name == "thread":
+            if kind.name in ("thread", "thread timer", "mock patch"):
                 return None     # told as a change of the process
             sure = acquisition is not None and acquisition.test == survivor.test
             if kind.is_open(value) is not True or not (sure or survivor.name or _weak(survivor)):
@@ -95,12 +114,38 @@ class Judge:
             return _Case(survivor, value, None)
         return _Case(survivor, value, None) if self._grows(survivor) else None
 
+    def _grown_before(self, survivors: Sequence[Survivor]) -> List[Survivor]:
+        """Note who may grow; return those of earlier classes that turn out now to have grown."""
+        before: List[Survivor] = []
+        for survivor in survivors:
+            if survivor.what != "instance" or _of_its_own(survivor):
+                continue
+            like = self._grown[survivor.module, survivor.type]
+            if not like.told and self._enough(like.noted + [survivor]):
+                like.told = True
+                before += like.noted
+            if len(like.noted) < _REMEMBERED:
+                like.noted.append(survivor)
+        mine = set(map(id, survivors))
+        return [each for each in before if id(each) not in mine]
+
+    def _ripe(self, survivor: Survivor, leak: Leak) -> List[Leak]:
+        """Return the growth that this *leak* adds: none, until enough tests have the same cause."""
+        same = self._grown[survivor.module, survivor.type].unripe.setdefault(leak.cause, [])
+        if same is None:
+            return [leak]
+        same.append((survivor, leak))
+        alive = [each for each in same if each[0].ref() is not None]
+        if not self._enough([each for each, _ in alive]):
+            return []
+        self._grown[survivor.module, survivor.type].unripe[leak.cause] = None
+        return [each for _, each in alive]
+
+    def _enough(self, like: Sequence[Survivor]) -> bool:
+        return len({each.test for each in like if each.ref() is not None}) >= self.grows
+
     def _grows(self, survivor: Survivor) -> bool:
-        like = self._grown[survivor.module, survivor.type]
-        if len(like) < _REMEMBERED and survivor not in like:
-            like.append(survivor)
-        tests = {each.test for each in like if each.ref() is not None}
-        return len(tests) >= self.grows
+        return self._grown[survivor.module, survivor.type].told
 
     def _leak(self, case: _Case, chain: Optional[Chain], sized: bool) -> Optional[Leak]:
         survivor, value, acquisition = case
@@ -108,6 +153,9 @@ class Judge:
             return None
         if survivor.what != "test" and self._warmed_up(survivor, chain):
             return None
+        session = acquisition is not None and acquisition.what == "database connection"
+        if survivor.what != "test" and chain.root == "thread" and not session and self._started(chain):
+            return None     # the thread itself is told
         if self.grows == 1 and chain.root == "frame":
             return None     # a variable of the code around the block
         kind = kind_of(value)
@@ -115,39 +163,41 @@ class Judge:
         holding: Tuple[Tuple[str, str, int], ...] = ()
         if survivor.what == "test" and sized:
             values = object.__getattribute__(value, "__dict__")
-            holding = sizes.heaviest((("." + name, values[name]) for name in list(values)
-                                      if not name.startswith("_")), most=3)
+            holding = tuple(item for item in sizes.heaviest(
+                [("." + name, values[name]) for name in list(values) if not name.startswith("_")], most=len(values))
+                if item[2] >= _WORTH or kind_of(values[item[0][1:]]) is not None)[:3]
         leak = wording.of_survivor(survivor, value, kind, chain, acquisition, size, holding)
         if survivor.what == "instance" and self.grows > 1 and not _of_its_own(survivor):
-            leak = _growth(leak, survivor)
+            leak = wording.growth(leak, survivor)
         return leak
+
+    def _started(self, chain: Chain) -> bool:
+        """Tell whether the thread that the chain begins in was started by a test."""
+        name = re.match(r'thread "(.*)", running', chain.steps[0].label)
+        for thread in list(threading._active.values()):     # type: ignore[attr-defined]
+            if name is not None and identity.attributes(thread).get("_name") == name.group(1):
+                started = self._acquisitions.of_thread(thread)
+                return started is not None and bool(started.test)
+        return False
 
     def _warmed_up(self, survivor: Survivor, chain: Chain) -> bool:
         root = chain.steps[0].label
         return (root.startswith("module ")
-                and root[len("module "):] in self._imported.get(survivor.test, ()))
+                and self._imported.by(survivor.test, root[len("module "):]))
 
 
-def _held(case: _Case) -> Iterator[object]:
-    """Yield what stands for an open resource outside Python's memory: fd, ("pid", n), path."""
-    value = case.value
-    yield identity.descriptor_of(value)
-    yield identity.socket_descriptor(value)
-    yield "pid", identity.process_id(value)
-    if case.acquisition is not None:
-        yield case.acquisition.detail
-    kind = kind_of(value)
-    if kind is not None and kind.name == "selector":
-        try:
-            yield value.fileno()
-        except Exception:
-            pass
-
-
-def _growth(leak: Leak, survivor: Survivor) -> Leak:
-    return Leak("growth", "%s objects grow test after test" % survivor.type, leak.tests, leak.size,
-                leak.chain, silence=wording.silence("growth", survivor.type), growth=1,
-                cause="growth of " + leak.cause)
+def _covered(cases: Sequence[_Case], found: Sequence[Optional[Chain]], covered: Set[object]) -> Set[int]:
+    """Add to *covered* what the held resources among the *cases* hold; return the ids of those that
+    are parts of others."""
+    parts: Set[int] = set()
+    for case, chain in zip(cases, found):
+        value = case.value
+        if chain is None or kind_of(value) is None or id(value) in parts:
+            continue
+        stands, mine = held(value, case.acquisition)
+        covered.update(stands)
+        parts |= mine - {id(value)}
+    return parts
 
 
 def _with_their_like(leaks: List[Leak], like: Sequence[_Case]) -> List[Leak]:
@@ -158,7 +208,7 @@ def _with_their_like(leaks: List[Leak], like: Sequence[_Case]) -> List[Leak]:
         kind = "kept test" if case.survivor.what == "test" else "object"
         same = kinds.get((kind, kind.replace(" ", "_")))
         if same is not None:
-            found.append(Leak(same.kind, same.subject, (case.survivor.test,), 0, same.chain,
+            found.append(leaks_of.Leak(same.kind, same.subject, (case.survivor.test,), 0, same.chain,
                               silence=same.silence, cause=same.cause))
     return found
 

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Se
 
 from .frames import short
 from .leak import Known, Leak
+from .phrases import steady
 
 __unittest = True
 
@@ -79,7 +80,9 @@ def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
         return None
     kind, name = said.groups()
     for entry in [*entries, *_ignored]:
-        if (entry.kind == kind and fnmatch.fnmatchcase(name, entry.pattern)
+        # The name has no numbers any more; one that was copied from a headline may.
+        if (entry.kind == kind
+                and (fnmatch.fnmatchcase(name, entry.pattern) or steady(entry.pattern) == name)
                 and any(fnmatch.fnmatchcase(test, entry.test) for test in leak.tests)):
             return Known(leak, entry.reason, entry.where)
     return None
@@ -111,7 +114,7 @@ class Baseline:
     def gone(self, leaks: Sequence[Leak], ran: Set[str]) -> Tuple[str, ...]:
         """Return the listed causes that no longer occur, though a test of theirs *ran*."""
         met = {(leak.kind, leak.cause) for leak in leaks}
-        return tuple(sorted("%s: %s" % key for key, tests in self._causes.items()
+        return tuple(sorted(key[1] if key[1].startswith(key[0]) else "%s: %s" % key for key, tests in self._causes.items()
                             if key not in met and tests & ran))
 
 

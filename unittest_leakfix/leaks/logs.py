@@ -1,10 +1,9 @@
 """Logging: handlers, levels, switches. Kinds: "logging handler", "logging level"."""
 from __future__ import annotations
 
-import sys
 from typing import Any, Dict, List, Tuple
 
-from . import hiding
+from . import hiding, identity
 from .change import Change, Found, Undo, Watch
 
 __unittest = True
@@ -23,13 +22,13 @@ class Logging(Watch):
         self._disable = 0
 
     def take(self) -> None:
-        module = sys.modules.get("logging")
+        module = identity.loaded("logging")
         if module is not None and not (self._quick and self.same()):
             self.retake()
 
     def retake(self) -> None:
         """Take the base of every logger."""
-        module = sys.modules.get("logging")
+        module = identity.loaded("logging")
         if module is None:
             return
         self._base = _loggers(module)
@@ -38,7 +37,7 @@ class Logging(Watch):
         self._disable = module.root.manager.disable
 
     def same(self) -> bool:
-        module = sys.modules.get("logging")
+        module = identity.loaded("logging")
         if module is None:
             return True
         if not self._quick:  # imported since
@@ -46,7 +45,7 @@ class Logging(Watch):
         return module.root.handlers == self._handlers and _look(module) == self._quick
 
     def changes(self) -> List[Found]:
-        module: Any = sys.modules.get("logging")
+        module = identity.loaded("logging")
         found: List[Found] = []
         if module is None:
             return found

@@ -5,7 +5,7 @@ import sys
 from typing import Any, Dict, List, Optional
 from weakref import WeakSet
 
-from . import hiding
+from . import hiding, identity
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 from .frames import short
@@ -43,7 +43,7 @@ class Loops(Watch):
         """Return True when there is neither loop nor task: the usual case, told in a few look-ups."""
         if self._acquisitions is not None and self._acquisitions.loops_alive or _current() is not None:
             return False
-        registry = getattr(sys.modules.get("asyncio.tasks"), _REGISTRY, None)
+        registry = getattr(identity.loaded("asyncio.tasks"), _REGISTRY, None)
         return registry is None or not registry.data
 
     def changes(self) -> List[Found]:
@@ -69,7 +69,7 @@ class Loops(Watch):
         return [loop for loop in loops if not _closed(loop)]
 
     def _tasks(self) -> List[Any]:
-        module: Any = sys.modules.get("asyncio.tasks")
+        module: Any = identity.loaded("asyncio.tasks")
         if module is None:
             return []
         tasks = _registered(module)
@@ -91,7 +91,7 @@ def _registered(module: Any) -> Optional[List[Any]]:
 
 def _current() -> Any:
     """Return the loop set for this thread, without making one."""
-    events: Any = sys.modules["asyncio.events"]
+    events = identity.loaded("asyncio.events")
     policy = getattr(events, "_event_loop_policy", None)
     local = getattr(policy, "_local", None)
     return getattr(local, "_loop", None)

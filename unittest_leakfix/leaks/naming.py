@@ -13,6 +13,7 @@ import weakref
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from . import labels
+from .referents import referents
 
 __unittest = True
 
@@ -108,7 +109,7 @@ def edge(holder: object, child: object) -> Edge:
             return found
     if type(holder) is child:
         return Edge("type()", "type(", ")")
-    for index, value in enumerate(gc.get_referents(holder)):
+    for index, value in enumerate(referents(holder)):
         if value is child:
             cached = type(holder) is labels.LRU_CACHE
             shown = (" cached call" if type(child) is tuple else " cached value") if cached else " reference in C"

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import sys
 from operator import is_
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
-from . import hiding
+from . import hiding, identity
 from .change import Change, Found, Watch
 
 __unittest = True
@@ -14,14 +14,25 @@ __unittest = True
 class MockPatches(Watch):
     """Watches patches of `unittest.mock` that were started and not stopped."""
 
+    _modules = sys.modules
+
     def __init__(self) -> None:
         self._base: List[Any] = []
+        self._active: Optional[List[Any]] = None    # mock's own list, once it is loaded
 
     def take(self) -> None:
         self._base = list(_active())
+        self._active = _mocks_list("unittest.mock") if "mock" not in self._modules else None
 
     def same(self) -> bool:
-        active, base = _active(), self._base
+        active = self._active
+        if active is None:
+            if "unittest.mock" not in self._modules and "mock" not in self._modules:
+                return not self._base
+            active = _active()
+        base = self._base
+        if not active:
+            return not base
         return len(active) == len(base) and all(map(is_, active, base))
 
     def changes(self) -> List[Found]:
@@ -35,13 +46,12 @@ class MockPatches(Watch):
 
 
 def _active() -> List[Any]:
-    for name in ("unittest.mock", "mock.mock"):
-        module = sys.modules.get(name)
-        patch = getattr(module, "_patch", None)
-        if patch is not None and patch._active_patches:
-            active: List[Any] = patch._active_patches
-            return active
-    return []
+    return _mocks_list("unittest.mock") or _mocks_list("mock.mock") or []
+
+
+def _mocks_list(name: str) -> Optional[List[Any]]:
+    active = getattr(getattr(identity.loaded(name), "_patch", None), "_active_patches", None)
+    return active if type(active) is list else None
 
 
 def _target(patch: Any) -> str:
@@ -91,7 +101,7 @@ class ModuleAttributes(Watch):
     def changes(self) -> List[Found]:
         found: List[Found] = []
         for name, base in self._base.items():
-            module = sys.modules.get(name)
+            module = identity.loaded(name)
             if module is None or (name == "os.path" and "posixpath" in self._base):
                 continue
             now = vars(module)

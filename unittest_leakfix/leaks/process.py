@@ -40,12 +40,12 @@ class ProcessState:
 
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
         self._threads = Threads()
-        self._children = Children()
+        self._children = Children(acquisitions)
         self._descriptors = Descriptors(acquisitions)
         self._logging = Logging()
         self._cheap: Tuple[Watch, ...] = (
             self._threads, self._children, self._descriptors,
-            environment.Environment(), environment.WorkingDirectory(), environment.ImportPath(),
+            environment.Environment(acquisitions), environment.WorkingDirectory(), environment.ImportPath(),
             MockPatches(), self._logging, WarningFilters(), settings.signals(), settings.objects(),
             settings.values(), Loops(acquisitions), TemporaryPaths(acquisitions),
         )
@@ -55,12 +55,17 @@ class ProcessState:
         self._undo: List[Found] = []
         self._outlasted: Dict[str, int] = {}
 
-    def before(self) -> None:
-        """Take the base. Cheap while nothing differs from the base that stands."""
+    def before(self, dear: bool = False) -> None:
+        """Take the base. Cheap while nothing differs from the base that stands.
+
+        With `dear` also of what `full` alone looks at (20 us): for what ends with `full`.
+        """
         if not self._based:
             self._take_all()
             return
         for watch in self._differing():
+            watch.take()
+        for watch in self._dear if dear else ():
             watch.take()
 
     def after(self, grace: float = 0.5) -> List[Change]:

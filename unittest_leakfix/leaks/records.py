@@ -27,6 +27,7 @@ PLAIN = 5  # fields in front of the frames
 _LOG = 1000
 _CONNECTIONS = 4096
 _PATHS = 1000
+_DESCRIPTORS = "/proc/self/fd"
 
 
 class Tie(ref):  # type: ignore[type-arg]
@@ -44,12 +45,14 @@ class Records:
     _dup = staticmethod(os.dup)
     _close = staticmethod(os.close)
     _pipe = staticmethod(os.pipe)
+    _open = staticmethod(os.open)
     _threads: Dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
 
     def __init__(self) -> None:
         self.current = ""
         self.paths: Dict[str, Raw] = {}  # of temporary files and folders
         self.listening = False
+        self.environment = 0    # goes up when a variable is set or unset
         self._serial = count(1)
         self._log: Deque[Raw] = deque(maxlen=_LOG)
         self._ties: Dict[int, Tie] = {}
@@ -98,15 +101,22 @@ class Records:
         """Open the descriptor that `next_descriptor` copies, unless it is open."""
         if self._probe < 0 or self.next_descriptor() < 0:
             try:
-                self._probe, other = self._pipe()
-                self._close(other)
+                self._probe = self._open_probe()
             except OSError:  # out of descriptors
                 self._probe = -1
+
+    def _open_probe(self) -> int:
+        try:
+            return self._open(_DESCRIPTORS, os.O_RDONLY)    # tells their number, too
+        except OSError:
+            probe, other = self._pipe()
+            self._close(other)
+            return probe
 
     def next_descriptor(self) -> int:
         """Return the number that the next opened file gets: the system always takes the lowest.
 
-        A pipe is copied because closing a copy of a file would release the file's POSIX locks.
+        No file is copied, because closing a copy of one would release its POSIX locks.
         """
         try:
             fd = self._dup(self._probe)
@@ -119,6 +129,11 @@ class Records:
     def own_descriptor(self) -> int:
         """The descriptor that recording itself needs; -1 when off."""
         return self._probe
+
+    @property
+    def forked(self) -> bool:
+        """Tell whether anything was forked without a `Popen` or the like."""
+        return bool(self._forks)
 
     @property
     def loops_alive(self) -> int:

@@ -16,6 +16,8 @@ __unittest = True
 
 # The order in which roots are preferred; from WARM on they do not end a search.
 MODULE, CLASS, THREAD, LIBRARY, BUILTINS, ATEXIT, INTERPRETER, WARM, FRAME, LEAK = range(10)
+_current_frames = sys._current_frames
+_get_ident = threading.get_ident
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -111,9 +113,9 @@ class Roots:
             name = (labels.own_dict(thread) or {}).get("_name")
             names[ident] = name if type(name) is str else "?"
             self.threads[id(thread)] = names[ident]
-        frames = sys._current_frames()
+        frames = _current_frames()
         for ident in list(frames):
-            own = ident == threading.get_ident()
+            own = ident == _get_ident()
             expression = "sys._current_frames()[%d]" % ident
             if list(names.values()).count(names.get(ident, "?")) == 1:
                 expression = "sys._current_frames()[%s[%r]]" % (_IDENTS, names[ident])

@@ -143,12 +143,14 @@ def values() -> Settings:
 
 
 def _socket_timeout() -> Optional[float]:
-    module = sys.modules.get("_socket")
+    if "_socket" not in sys.modules:
+        return None
+    module = identity.loaded("_socket")
     return None if module is None else module.getdefaulttimeout()
 
 
 def _set_socket_timeout(value: Optional[float]) -> None:
-    module = sys.modules.get("_socket")
+    module = identity.loaded("_socket")
     if module is not None:
         module.setdefaulttimeout(value)
 
@@ -175,12 +177,12 @@ def dear_values() -> Settings:
 
 
 def _locale() -> str:
-    module = sys.modules.get("_locale")
+    module = identity.loaded("_locale")
     return module.setlocale(module.LC_ALL, None) if module is not None else ""
 
 
 def _set_locale(value: str) -> None:
-    module = sys.modules.get("_locale")
+    module = identity.loaded("_locale")
     if module is not None:
         module.setlocale(module.LC_ALL, value)
 
@@ -200,7 +202,7 @@ def _umask() -> str:
 
 
 def _decimal() -> str:
-    module = sys.modules.get("decimal")
+    module = identity.loaded("decimal")
     if module is None:
         return ""
     context = module.getcontext()

@@ -3,14 +3,19 @@ from __future__ import annotations
 
 import gc
 import sys
+from types import FunctionType
 from typing import Iterable, Tuple
 
 from unittest_leakfix import ownership
+from unittest_leakfix.kind import on_type
 
 __unittest = True
 
 _LIMIT = 20000
 _getsizeof = sys.getsizeof
+_sizeof = object.__sizeof__
+_flags_of = type.__dict__["__flags__"].__get__
+_HEAP_TYPE = 1 << 9
 _getrefcount = sys.getrefcount
 # Not walked by the collector, and often the heaviest: counted where one holder has them.
 _BULK = (str, bytes, bytearray, memoryview)
@@ -19,8 +24,7 @@ _BULK = (str, bytes, bytearray, memoryview)
 def only_held_by(target: object, limit: int = _LIMIT) -> int:
     """Return the bytes of `target` and of what can be reached through it alone.
 
-    At most `limit` objects are looked at; what lies further is left out. Runs no user code
-    but `__sizeof__`, whose faults are passed over.
+    At most `limit` objects are looked at; what lies further is left out. Runs no user code.
     """
     nodes, known, below = ownership._walk([target], None, (), limit)
     base = ownership._BASE
@@ -51,9 +55,10 @@ def _bulk(nodes: Iterable[object]) -> int:
 
 
 def _size(value: object) -> int:
+    cls = type(value)
+    if _flags_of(cls) & _HEAP_TYPE and type(on_type(cls, "__sizeof__")) is FunctionType:
+        return _sizeof(value)   # somebody's own may raise, hang or lie
     try:
         return int(_getsizeof(value))
-    except Exception:
+    except Exception:   # a C type's that is broken
         return 0
-
-

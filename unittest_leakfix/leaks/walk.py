@@ -6,6 +6,7 @@ import gc
 from typing import Any, Dict, List, Sequence, Set, Tuple
 
 from . import naming, paths, roots
+from .referents import referents
 
 __unittest = True
 
@@ -37,7 +38,7 @@ class Walk:
 
     get_referrers = staticmethod(gc.get_referrers)
     get_objects = staticmethod(gc.get_objects)
-    get_referents = staticmethod(gc.get_referents)
+    get_referents = staticmethod(referents)
 
     def __init__(self, targets: Sequence[object], others: Set[int], ignored: Set[int], limit: int, extra: int) -> None:
         self.extra = extra

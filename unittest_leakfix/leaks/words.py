@@ -37,7 +37,7 @@ KINDS: Dict[str, Kind] = {
     "task": Kind("task", "tasks", "started", True),
     "coroutine": Kind("coroutine", "coroutines", "made"),
     "generator": Kind("generator", "generators", "made"),
-    "exception": Kind("unretrieved exception", "unretrieved exceptions", "raised"),
+    "exception": Kind("unretrieved exception", "unretrieved exceptions", "started"),
     "warning": Kind("warning", "warnings"),
     "temporary folder": Kind("temporary folder", "temporary folders", "made", True),
     "temporary file": Kind("temporary file", "temporary files", "made", True),
@@ -55,7 +55,7 @@ KINDS: Dict[str, Kind] = {
 _RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 
 FIXTURES = frozenset(["setUp", "asyncSetUp", "tearDown", "asyncTearDown", "setUpClass", "tearDownClass",
-                      "setUpModule", "tearDownModule", "setUpTestData"])
+                      "setUpModule", "tearDownModule", "setUpTestData", "class", "module"])
 
 
 def kind_of(leak: Leak) -> Kind:

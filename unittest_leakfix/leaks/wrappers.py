@@ -10,7 +10,7 @@ import sys
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Callable, List, Tuple
 
-from . import hiding, hook
+from . import hiding, hook, identity
 
 if TYPE_CHECKING:
     from .records import Records
@@ -117,7 +117,7 @@ class Wrappers:
         """Wrap what was loaded since. Called at each import of a module that is not loaded yet."""
         for wanted in tuple(self._missing):
             module, kind, name, make = wanted
-            place = sys.modules.get(module)
+            place = identity.loaded(module)
             if place is not None and kind:
                 place = vars(place).get(kind)
             if place is None or name not in vars(place):

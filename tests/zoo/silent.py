@@ -1,0 +1,284 @@
+"""Look-alikes: nothing must be said of these tests."""
+from __future__ import annotations
+
+import abc
+import asyncio
+import codecs
+import collections
+import concurrent.futures
+import contextlib
+import contextvars
+import enum
+import functools
+import gc
+import importlib
+import linecache
+import logging
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import typing
+import unittest
+import warnings
+import weakref
+from unittest import mock
+
+from tests.zoo import shop
+
+pool = concurrent.futures.ThreadPoolExecutor(1)     # made at import, its thread when first used
+pool.submit(int).result()
+database = sqlite3.connect(":memory:")
+
+
+class Caches(unittest.TestCase):
+    """What fills once."""
+
+    def test_lru_cache_of_the_application(self):
+        self.assertEqual(3, len(shop.rates("EUR")))
+
+    def test_singleton_made_lazily(self):
+        shop.Settings._instance = None
+        self.assertIs(shop.Settings.instance(), shop.Settings.instance())
+
+    def test_module_imported_lazily(self):
+        lazy = importlib.import_module("tests.zoo.lazy")
+        self.assertEqual(0, lazy.first().number)
+
+    def test_re(self):
+        self.assertTrue(re.match("order-(%d)" % 17, "order-17"))
+
+    def test_linecache(self):
+        self.assertTrue(linecache.getline(shop.__file__, 1))
+
+    def test_abc(self):
+        class Seller(abc.ABC):
+            pass
+        self.assertFalse(issubclass(shop.Order, Seller))
+        self.assertTrue(issubclass(shop.Order, collections.abc.Hashable))
+
+    def test_codecs(self):
+        self.assertEqual("order", codecs.decode(b"order", "cp1252"))
+
+    def test_typing(self):
+        self.assertTrue(typing.Dict[str, typing.Optional[shop.Order]])
+
+    def test_enum(self):
+        class State(enum.Enum):
+            OPEN = 1
+        self.assertIs(State.OPEN, State(1))
+
+    def test_logging(self):
+        logging.getLogger("shop.orders").info("order")
+
+    def test_functools(self):
+        @functools.singledispatch
+        def total(value):
+            return 0
+        total.register(list)(len)
+        self.assertEqual(1, total([1]))
+
+    def test_warning_shown_once(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.warn("old order", DeprecationWarning)
+
+    def test_weak_valued_cache(self):
+        order = shop.recent[17] = shop.Order(17)
+        self.assertIs(order, shop.recent[17])
+
+    def test_weak_reference_with_callback(self):
+        order = shop.Order(17)
+        shop.recent_ref = weakref.ref(order, lambda gone: None)
+
+    def test_plain_data_in_dict(self):
+        shop.by_number["seen"] = ["order", {"number": 17}]
+
+    def test_object_of_the_application_once(self):
+        shop.by_number["newest"] = shop.Order(17)
+
+
+class Shared(unittest.TestCase):
+    """What was there before, or is somebody else's."""
+
+    def test_shared_connection_on_self(self):
+        self.db = database
+        self.db.execute("select 1")
+
+    def test_stdout_on_self(self):
+        self.out = sys.stdout
+
+    def test_attribute_refers_to_what_was_there(self):
+        self.send = shop.send
+        self.settings = shop.Settings
+
+    def test_pool_made_at_import(self):
+        self.assertEqual(0, pool.submit(int).result())
+
+    def test_cycle_of_its_own(self):
+        self.itself = self
+        self.callback = self.test_cycle_of_its_own
+        self.mock = mock.MagicMock()
+
+    def test_large_attribute(self):
+        self.rows = [shop.Order(number) for number in range(1000)]
+
+    def test_parent_and_child(self):
+        self.order = shop.Order(17)
+        self.order.lines = [shop.Order(18)]
+        self.order.lines[0].order = self.order
+
+
+class Restored(unittest.TestCase):
+    """What was put back."""
+
+    def test_mock_stopped_by_cleanup(self):
+        patcher = mock.patch("tests.zoo.shop.price")
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def test_environment(self):
+        with mock.patch.dict(os.environ, SHOP_URL="http://localhost"):
+            self.assertEqual("http://localhost", os.environ["SHOP_URL"])
+
+    def test_cwd(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir("/")
+
+    def test_sys_path(self):
+        with mock.patch.object(sys, "path", sys.path + ["/srv/shop"]):
+            self.assertIn("/srv/shop", sys.path)
+
+    def test_warnings(self):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            open(__file__).readline()
+        self.assertEqual(1, len(caught))
+
+    def test_expected_warning(self):
+        with self.assertWarns(ResourceWarning):
+            open(__file__).readline()
+
+    def test_logging_handler(self):
+        handler = logging.StreamHandler()
+        logging.getLogger("shop").addHandler(handler)
+        logging.getLogger("shop").removeHandler(handler)
+
+    def test_expected_log(self):
+        with self.assertLogs("shop", "INFO"):
+            logging.getLogger("shop").info("order")
+
+    def test_signal_handler(self):
+        self.addCleanup(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def test_context_variable(self):
+        shop.current_order.reset(shop.current_order.set(self))
+
+    def test_socket_timeout(self):
+        self.addCleanup(socket.setdefaulttimeout, socket.getdefaulttimeout())
+        socket.setdefaulttimeout(5)
+
+    def test_stdout(self):
+        with contextlib.redirect_stdout(sys.stderr):
+            self.assertIs(sys.stderr, sys.stdout)
+
+
+class Closed(unittest.TestCase):
+    """What was closed, waited for, joined, removed."""
+
+    def test_file(self):
+        with open(__file__) as self.file:
+            self.file.readline()
+
+    def test_file_by_cleanup(self):
+        self.file = open(__file__)
+        self.addCleanup(self.file.close)
+
+    def test_connection(self):
+        with contextlib.closing(sqlite3.connect(":memory:")) as self.db:
+            self.db.execute("select 1")
+
+    def test_sockets(self):
+        here, there = socket.socketpair()
+        here.close()
+        there.close()
+
+    def test_pipe(self):
+        for descriptor in os.pipe():
+            os.close(descriptor)
+
+    def test_temporary_directory(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertTrue(os.path.isdir(folder))
+
+    def test_temporary_file(self):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"order")
+
+    def test_child_waited_for(self):
+        self.assertEqual(0, subprocess.run(["true"]).returncode)
+
+    def test_executor_shut_down(self):
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            executor.submit(int).result()
+
+    def test_thread_joined(self):
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
+
+    def test_thread_that_ends_in_time(self):
+        self.event = threading.Event()
+        threading.Thread(target=self.event.wait, args=(0.05,)).start()
+
+    def test_timer_cancelled(self):
+        timer = threading.Timer(60, int)
+        timer.start()
+        timer.cancel()
+
+    def test_loop_closed(self):
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+    def test_asyncio_run(self):
+        asyncio.run(asyncio.sleep(0))
+
+    def test_coroutine_closed(self):
+        asyncio.sleep(0).close()
+
+    def test_thread_local_of_a_thread(self):
+        thread = threading.Thread(target=setattr, args=(shop.request, "user", self))
+        thread.start()
+        thread.join()
+        del thread
+
+    def test_context_of_a_task(self):
+        context = contextvars.copy_context()
+        context.run(shop.current_order.set, self)
+
+
+class Async(unittest.IsolatedAsyncioTestCase):
+
+    async def asyncSetUp(self):
+        self.queue = asyncio.Queue()
+
+    async def test_task_awaited(self):
+        self.task = asyncio.ensure_future(self.queue.put(17))
+        await self.task
+        self.assertEqual(17, await self.queue.get())
+
+
+class Collector(unittest.TestCase):
+
+    def test_collector_disabled(self):
+        self.addCleanup(gc.enable)
+        gc.disable()
+        order = shop.Order(17)
+        order.itself = order

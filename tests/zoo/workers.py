@@ -1,0 +1,39 @@
+"""A worker that lives as long as the module, and keeps its last job while it waits for the next."""
+from __future__ import annotations
+
+import queue
+import threading
+import unittest
+
+jobs = queue.Queue()
+
+
+def work():
+    while True:
+        job = jobs.get()
+        if job is None:
+            return
+        job()
+        jobs.task_done()
+
+
+worker = threading.Thread(target=work, name="worker")
+
+
+def setUpModule():
+    worker.start()
+
+
+def tearDownModule():
+    jobs.put(None)
+    worker.join()
+
+
+class KeptByThread(unittest.TestCase):
+
+    def test_in_frame(self):
+        jobs.put(self.job)
+        jobs.join()
+
+    def job(self):
+        self.done = True

@@ -1,0 +1,176 @@
+"""MySQL and MariaDB: the sessions on a database, and an end to them.
+
+Over any DB-API connection that the caller gives. Nothing is committed or rolled back: neither
+reading the list nor KILL begins or ends a transaction.
+"""
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+from unittest_leakfix.databases import redaction
+from unittest_leakfix.databases.queries import code, number, rows
+from unittest_leakfix.databases.server import Server
+from unittest_leakfix.databases.sessions import Ended, Keep, MissingPrivilege, Session, Sessions, Who
+
+__unittest = True
+
+_LIST = "SELECT id, user, host, db, command, time, state, info FROM information_schema.processlist"
+_ABOUT = ("SELECT VERSION(), @@version_comment, @@max_connections, @@performance_schema, "
+          "@@lower_case_table_names, CONNECTION_ID(), CURRENT_USER()")
+_LAST = ("SELECT t.processlist_id, s.sql_text FROM performance_schema.threads t "
+         "JOIN performance_schema.events_statements_current s ON s.thread_id = t.thread_id "
+         "WHERE t.processlist_id IS NOT NULL")
+_PROGRAM = ("SELECT processlist_id, attr_value FROM performance_schema.session_connect_attrs "
+            "WHERE attr_name = 'program_name'")
+# Threads of the server's own that stand in the list.
+_SERVERS = ("system user", "event_scheduler")
+_GONE, _NOT_OWNER, _DENIED = 1094, 1095, (1044, 1142, 1227)
+
+
+def sessions(connection: Any, database: Optional[str] = None, who: Optional[Who] = None) -> Sessions:
+    """Return the sessions on `database`, or on all, but that of `connection` itself.
+
+    `who(session)` may say which test opened it: text, an
+    `Opening` (`Acquisition`, `ConnectionRecord`) or None. Without the PROCESS
+    privilege the server shows the account's own sessions only; a note says so. Raises what the
+    driver raises.
+    """
+    return MySQL(connection).sessions(database, who)
+
+
+def terminate_sessions(connection: Any, database: str, keep: Keep = (),
+                       only: Optional[Iterable[Session]] = None, patience: float = 5.0) -> Ended:
+    """End, by KILL, every session whose database is `database`, and return what was ended.
+
+    Never that of `connection` itself, nor those of `keep` (ids and Sessions); with `only`, no
+    others than these Sessions. Each is looked at again when its turn comes. What may not be ended
+    is returned with its error, a `MissingPrivilege` that names the GRANT. Waits up to `patience`
+    seconds until they are gone. Raises ValueError for an empty name, TypeError for a wrong `keep`,
+    and what the driver raises when the list cannot be read.
+    """
+    return MySQL(connection).terminate(database, keep, only, patience)
+
+
+class MySQL(Server):
+    """A MySQL or MariaDB server."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self._about: Tuple[Any, ...] = ()
+
+    def look(self, database: Optional[str] = None) -> Sessions:
+        """Return the sessions as `information_schema.processlist` has them."""
+        about = self._ask()
+        transactions, notes = self._transactions()
+        statements, programs = self._instrumented()
+        found = [self._session(row, transactions, statements, programs)
+                 for row in rows(self.connection, _LIST + " ORDER BY id")
+                 if number(row[0]) != about[5] and row[1] not in _SERVERS
+                 and self._is_on(row[3], database)]
+        used = rows(self.connection, "SHOW GLOBAL STATUS LIKE 'Threads_connected'")
+        return Sessions(tuple(found), self._name(), database,
+                        number(used[0][1]) if used else None, number(about[2]), notes)
+
+    def end(self, session: Session) -> bool:
+        """KILL it, if it is still there and still on its database."""
+        now = rows(self.connection, "%s WHERE id = %d" % (_LIST, session.id))
+        same = [each for each in now if self._session(each).is_same(session)]
+        if not same or session.id == self._ask()[5]:
+            return False
+        try:
+            rows(self.connection, "KILL %d" % session.id)
+        except Exception as error:
+            if code(error) == _GONE:
+                return False
+            if code(error) == _NOT_OWNER:
+                raise MissingPrivilege("it is another account's: GRANT %s ON *.* TO %s" % (
+                    self._killing(), self._account())) from error
+            raise
+        return True
+
+    def current_database(self) -> str:
+        """Return the connection's default database."""
+        return str(rows(self.connection, "SELECT DATABASE()")[0][0] or "")
+
+    def port(self) -> Optional[int]:
+        """Return the server's port."""
+        return number(rows(self.connection, "SELECT @@port")[0][0])
+
+    def _ask(self) -> Tuple[Any, ...]:
+        if not self._about:
+            about = rows(self.connection, _ABOUT)[0]
+            self._about = about[:4] + (number(about[4]), number(about[5]), about[6])
+        return self._about
+
+    def _is_on(self, name: Optional[str], database: Optional[str]) -> bool:
+        # Compared here: the server's own comparison ignores case, accents and blanks at the end.
+        if database is None or name == database:
+            return True
+        return bool(self._ask()[4]) and name is not None and name.lower() == database.lower()
+
+    def _session(self, row: Tuple[Any, ...], transactions: Iterable[int] = (),
+                 statements: Dict[int, str] = {}, programs: Dict[int, str] = {}) -> Session:
+        this = number(row[0])
+        host, port = _client(str(row[2] or ""))
+        return Session(
+            id=this, user=redaction.line_of(str(row[1] or "")), client_host=host, client_port=port,
+            application=redaction.line_of(programs.get(this, "")), database=str(row[3] or ""),
+            state=_state(str(row[4] or ""), str(row[6] or ""), this in transactions),
+            age=None if row[5] is None else float(str(row[5])),
+            statement=redaction.statement(str(row[7] or statements.get(this) or ""), "mysql"))
+
+    def _transactions(self) -> Tuple[List[int], Tuple[str, ...]]:
+        """Return the ids with an open transaction; and a note when that needs a privilege."""
+        try:
+            found = rows(self.connection, "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx")
+        except Exception as error:
+            if code(error) not in _DENIED:
+                raise
+            return [], ("%s sees its own sessions only, and no open transactions; to see all: "
+                        "GRANT PROCESS ON *.* TO %s" % (self._account(), self._account()),)
+        return [number(row[0]) for row in found], ()
+
+    def _instrumented(self) -> Tuple[Dict[int, str], Dict[int, str]]:
+        """Return the last statements and the programs' names, where performance_schema has them."""
+        found: List[Dict[int, str]] = []
+        for statement in (_LAST, _PROGRAM) if str(self._ask()[3]) in ("1", "ON") else ():
+            try:
+                found.append({number(row[0]): str(row[1] or "") for row in rows(self.connection, statement)})
+            except Exception as error:
+                if code(error) not in _DENIED:
+                    raise
+                found.append({})
+        return (found[0], found[1]) if found else ({}, {})
+
+    def _name(self) -> str:
+        version = str(self._ask()[0])
+        return "%s %s" % ("MariaDB" if self._is_mariadb() else "MySQL", version.split("-")[0])
+
+    def _is_mariadb(self) -> bool:
+        return "mariadb" in ("%s %s" % self._ask()[:2]).lower()
+
+    def _killing(self) -> str:
+        major, minor = (int(part) for part in str(self._ask()[0]).split(".")[:2])
+        if self._is_mariadb():
+            return "CONNECTION ADMIN" if (major, minor) >= (10, 5) else "SUPER"
+        return "CONNECTION_ADMIN" if major >= 8 else "SUPER"
+
+    def _account(self) -> str:
+        user, _, host = str(self._ask()[6]).rpartition("@")
+        return "%s@%s" % tuple("'%s'" % part.replace("'", "''") for part in (user, host))
+
+
+def _client(host: str) -> Tuple[str, Optional[int]]:
+    """Return host and port; ("", None) for a socket file, which the server calls localhost."""
+    name, colon, port = host.rpartition(":")
+    if colon and port.isdigit():
+        return name, int(port)
+    return ("" if host == "localhost" else host), None
+
+
+def _state(command: str, doing: str, in_transaction: bool) -> str:
+    if command == "Sleep":
+        return "idle in transaction" if in_transaction else "idle"
+    if command in ("Query", "Execute"):
+        return "active: " + doing if doing else "active"
+    return "being ended" if command == "Killed" else command.lower()

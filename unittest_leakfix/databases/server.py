@@ -1,0 +1,97 @@
+"""What both servers share: a look at the sessions, and their ending one by one."""
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any, Iterable, List, Optional, Tuple
+
+from unittest_leakfix.databases import processes
+from unittest_leakfix.databases.sessions import Ended, Keep, Refused, Session, Sessions, Who, kept_ids
+
+__unittest = True
+
+
+class Server:
+    """A server as seen over the caller's DB-API `connection`."""
+
+    _sleep = staticmethod(time.sleep)
+    _clock = staticmethod(time.monotonic)
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def look(self, database: Optional[str] = None) -> Sessions:
+        """Return the sessions on `database`, or on all, as the server tells them."""
+        raise NotImplementedError
+
+    def end(self, session: Session) -> bool:
+        """End one session if it is still the same and on the same database.
+
+        Returns False when it was gone already. Raises `MissingPrivilege`, or the driver's error.
+        """
+        raise NotImplementedError
+
+    def current_database(self) -> str:
+        """Return the database that the connection is on, "" for none."""
+        raise NotImplementedError
+
+    def port(self) -> Optional[int]:
+        """Return the port that the server listens on; None when it does not say."""
+        raise NotImplementedError
+
+    def sessions(self, database: Optional[str] = None, who: Optional[Who] = None) -> Sessions:
+        """Return what `look` returns, with the processes that hold them and who opened them."""
+        found = self.look(database)
+        held = processes.held_here(found.sessions, self.port()) if found.sessions else ()
+        return replace(found, sessions=tuple(_opened(session, who) for session in held))
+
+    def terminate(self, database: str, keep: Keep = (), only: Optional[Iterable[Session]] = None,
+                  patience: float = 5.0) -> Ended:
+        """End the sessions on `database`: see `terminate_sessions`."""
+        if not isinstance(database, str) or not database.strip():
+            raise ValueError("name the one database whose sessions shall end: not %r" % (database,))
+        kept, chosen = kept_ids(keep), None if only is None else list(only)
+        ended: List[Session] = []
+        gone: List[Session] = []
+        refused: List[Refused] = []
+        for session in self.look(database).sessions:
+            if session.id in kept or chosen is not None and not any(map(session.is_same, chosen)):
+                continue
+            try:
+                (ended if self.end(session) else gone).append(session)
+            except Exception as error:  # each for itself: the others are ended all the same
+                refused.append(Refused(session, error))
+        lingering = self._lingering(database, ended, patience)
+        return Ended(database, tuple(each for each in ended if each not in lingering), tuple(gone),
+                     tuple(refused), lingering)
+
+    def remaining(self, database: str, told: Iterable[Session]) -> Tuple[Session, ...]:
+        """Return those of `told` that are still there."""
+        now = self.look(database).sessions
+        return tuple(each for each in told if any(map(each.is_same, now)))
+
+    def wait(self, database: str, told: Iterable[Session], patience: float) -> Tuple[Session, ...]:
+        """Wait until none of `told` is there, or `patience` seconds are over; return those that are."""
+        left, step, end = tuple(told), 0.001, self._clock() + patience
+        while left:
+            left = self.remaining(database, left)
+            if not left or self._clock() >= end:
+                break
+            self._sleep(min(step, max(end - self._clock(), 0)))
+            step = min(step * 2, 0.2)
+        return left
+
+    def _lingering(self, database: str, told: List[Session], patience: float) -> Tuple[Session, ...]:
+        try:
+            return self.wait(database, told, patience)
+        except Exception:  # the server went away meanwhile: nothing was seen to be gone
+            return tuple(told)
+
+
+def _opened(session: Session, who: Optional[Who]) -> Session:
+    if who is None:
+        return session
+    try:
+        return replace(session, opened_by=who(session) or "")
+    except Exception:  # the records know nothing of it, which is no reason not to list it
+        return session
