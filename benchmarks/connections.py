@@ -15,6 +15,7 @@ on against off, connection by connection in turn.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import platform
@@ -198,7 +199,6 @@ def table(python: str, drivers: List[str], shapes: List[str]) -> int:
 
 def cost(repeat: int) -> int:
     """Print what records, a budget and finding cost per connection; return the exit status."""
-    import pymysql
     from tests import servers
     from unittest_leakfix.databases.budget import Budget
     from unittest_leakfix.databases.drivers import drivers
@@ -214,27 +214,30 @@ def cost(repeat: int) -> int:
             "budget": (budget.begin, budget.end),
             "off again": (lambda: None, lambda: None)}
     print("Opening a PyMySQL connection over a unix socket, %d of each, in batches in turn" % repeat)
-    medians: Dict[str, Tuple[float, float]] = {}
-
-    def measure() -> None:      # in a test: its stack is what is recorded
-        medians.update(_measure(ways, repeat, lambda: pymysql.connect(**settings)))
-        acquisitions = Acquisitions()   # last: its audit hook cannot be taken away
-        medians.update(_measure({"off, hook there": ways["off"],
-                                 "finding": (acquisitions.install, acquisitions.remove)}, repeat,
-                                lambda: pymysql.connect(**settings)))
-    unittest.FunctionTestCase(measure).debug()
-    for name, (median, ratio) in medians.items():
-        print("%-16s %8.1f us   %.3f" % (name, median * 1e6, ratio))
-    met = medians["records"][1] <= COST
+    figures: Dict[str, Tuple[float, float]] = {}
+    _in_a_test(_measure, figures, ways, repeat, settings)
+    acquisitions = Acquisitions()   # last: its audit hook cannot be taken away
+    _in_a_test(_measure, figures, {"off, hook there": ways["off"], "finding": (
+        acquisitions.install, acquisitions.remove)}, repeat, settings)
+    for name, (seconds, ratio) in figures.items():
+        print("%-16s %8.1f us   %.3f" % (name, seconds * 1e6, ratio))
+    met = figures["records"][1] <= COST
     print("bound: records %.2f: %s" % (COST, "met" if met else "NOT met"))
     return int(not met)
 
 
-def _measure(ways: Dict[str, Any], repeat: int, connect: Any) -> Dict[str, Tuple[float, float]]:
-    """Return the lower quartile in seconds of each way, and its ratio to the first's.
+def _in_a_test(function: Any, *args: Any) -> None:
+    """Call it as unittest calls a test: the stack up to there is what is recorded."""
+    unittest.FunctionTestCase(functools.partial(function, *args)).debug()
+
+
+def _measure(figures: Dict[str, Tuple[float, float]], ways: Dict[str, Any], repeat: int,
+             settings: Dict[str, Any]) -> None:
+    """Put into *figures* the lowest decile in seconds of each way, and its ratio to the first's.
 
     The lower one: what else the machine does lengthens the others.
     """
+    import pymysql
     taken: Dict[str, List[float]] = {name: [] for name in ways}
     for _ in range(max(repeat // BATCH, 1)):
         for name, (begin, end) in ways.items():
@@ -242,14 +245,14 @@ def _measure(ways: Dict[str, Any], repeat: int, connect: Any) -> Dict[str, Tuple
             batch = []
             for _ in range(BATCH + WARM_UP):
                 start = time.perf_counter()
-                connection = connect()
+                connection = pymysql.connect(**settings)
                 batch.append(time.perf_counter() - start)
                 connection.close()
             end()
             taken[name] += batch[WARM_UP:]
-    quartiles = {name: statistics.quantiles(each, n=4)[0] for name, each in taken.items()}
+    quartiles = {name: statistics.quantiles(each, n=10)[0] for name, each in taken.items()}
     first = next(iter(quartiles.values()))
-    return {name: (each, each / first) for name, each in quartiles.items()}
+    figures.update((name, (each, each / first)) for name, each in quartiles.items())
 
 
 def main() -> int:

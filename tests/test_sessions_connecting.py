@@ -29,7 +29,7 @@ class Hanging(unittest.TestCase):
                     except unittest.SkipTest as missing:
                         self.skipTest(str(missing))
                     address = Address(dialect, name, "u", "hunter2", "127.0.0.1", self.silent.getsockname()[1], "d")
-                    with mock.patch.object(connecting, "_PATIENCE", 2):
+                    with mock.patch.object(connecting, "_PATIENCE", 1):
                         with self.assertRaises(connecting.CannotConnect) as raised:
                             connecting.connect(address)
                     text = str(raised.exception)

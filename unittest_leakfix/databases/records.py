@@ -82,13 +82,20 @@ class Book:
 
     def opened(self, driver: str, connection: object, frame: Optional[FrameType]) -> None:
         """Record a connection that the code in *frame* has just opened."""
-        ident = get_ident()
-        thread = self._threads.get(ident)
-        serial = next(self._serial)
-        raw = (driver, self.users[-1].current or self._current() if self.users else "",
-               "" if thread is None else thread._name,  # type: ignore[attr-defined]
-               ident, self.pid, serial) + (_stack(frame) or self._origin(thread) or walk(frame))
-        self._tie(connection, raw)
+        try:
+            ident = get_ident()
+            thread = self._threads.get(ident)
+            raw = (driver, self.users[-1].current or self._current(),
+                   "" if thread is None else thread._name,  # type: ignore[attr-defined]
+                   ident, self.pid, next(self._serial),
+                   *(_stack(frame) or self._origin(thread) or walk(frame)))
+            self._ties[id(connection)] = ref(connection), raw
+            if len(self._ties) > self._most:
+                self._sweep()
+        except Exception:
+            # The last user has just left, or somebody's connection factory allows no weak
+            # reference: what is only watched must not fail.
+            return
 
     def opening(self, driver: str, connection: object, frame: Optional[FrameType]) -> Raw:
         """Note that the code in *frame* is about to open a connection; returns its record.
@@ -116,20 +123,19 @@ class Book:
     def connected(self, connection: object, raw: Raw) -> None:
         """Tie the record to the connection that was opened."""
         self.failed(raw)
-        self._tie(connection, raw)
-
-    def _tie(self, connection: object, raw: Raw) -> None:
-        ties = self._ties
         try:
-            ties[id(connection)] = ref(connection), raw
-        except TypeError:   # somebody's connection factory allows no weak reference
+            self._ties[id(connection)] = ref(connection), raw
+        except TypeError:
             return
-        # Without a callback, which would cost each connection a microsecond: the dead are swept out.
-        if len(ties) > self._most:
-            for key, (alive, _) in tuple(ties.items()):
-                if alive() is None:
-                    ties.pop(key, None)
-            self._most = 2 * len(ties) + _SWEPT
+        if len(self._ties) > self._most:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Take out the dead. A callback of each weak reference would cost each connection more."""
+        for key, (alive, _) in tuple(self._ties.items()):
+            if alive() is None:
+                self._ties.pop(key, None)
+        self._most = 2 * len(self._ties) + _SWEPT
 
     def _current(self) -> str:
         for user in reversed(self.users):
@@ -180,7 +186,7 @@ class Book:
         """Return how many those are."""
         pid = self.pid
         return (len([each for each, _ in self._open() if each is not but])
-                + sum(raw[PID] == pid for raw in tuple(self._opening.values())))
+                + len([raw for raw in tuple(self._opening.values()) if raw[PID] == pid]))
 
     def mark(self) -> int:
         """Return a mark for `left_open`."""

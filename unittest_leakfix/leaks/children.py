@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Dict, List, Optional
 
-from . import hiding, identity
+from . import hiding, identity, standing
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 
@@ -55,7 +55,9 @@ class Children(Watch):
     def _new(self) -> List[int]:
         base = self._base
         # A number is reused; the time of birth tells two children apart.
-        return [pid for pid, born in self._children().items() if base.get(pid) != born]
+        new = [pid for pid, born in self._children().items() if base.get(pid) != born]
+        kept = standing.processes() if new else ()
+        return [pid for pid in new if pid not in kept]
 
     def _children(self) -> Dict[int, float]:
         try:

@@ -5,7 +5,7 @@ import os
 import stat
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
-from . import hiding, identity
+from . import hiding, identity, standing
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 
@@ -119,7 +119,9 @@ class Descriptors(Watch):
         return found
 
     def _new(self, now: Dict[int, Opened]) -> List[int]:
-        return [fd for fd, opened in now.items() if not _same(self._base.get(fd), opened)]
+        new = [fd for fd, opened in now.items() if not _same(self._base.get(fd), opened)]
+        kept = standing.descriptors() if new else ()
+        return [fd for fd in new if fd not in kept]
 
     def _opened(self, fd: int, opened: Opened) -> Change:
         return Change("descriptor", what(fd, opened), "descriptor %d" % fd, after="open", fd=fd)

@@ -1,0 +1,34 @@
+"""What multiprocessing starts once for the whole process and ends by itself at exit: no test's leak."""
+from __future__ import annotations
+
+import sys
+from typing import Set
+
+from . import identity
+
+__unittest = True
+
+# Module, object in it, attribute with the process id, attribute with the end of the pipe.
+_HELPERS = (
+    ("multiprocessing.resource_tracker", "_resource_tracker", "_pid", "_fd"),
+    ("multiprocessing.forkserver", "_forkserver", "_forkserver_pid", "_forkserver_alive_fd"),
+)
+
+
+def processes() -> Set[object]:
+    """Return the process ids of the helpers that run."""
+    return _values(2)
+
+
+def descriptors() -> Set[object]:
+    """Return the descriptors that this process keeps for them."""
+    return _values(3)
+
+
+def _values(place: int) -> Set[object]:
+    found: Set[object] = set()
+    for helper in _HELPERS:
+        module = sys.modules.get(helper[0])
+        if module is not None:
+            found.add(identity.attributes(getattr(module, helper[1], None)).get(helper[place]))
+    return found
