@@ -267,7 +267,7 @@ def main() -> int:
     print("Python %s, %s" % (platform.python_version(), platform.machine()))
     if options.cost:
         return cost(options.repeat)
-    return table(options.python, options.driver or list(DIALECTS), options.shape or list(SHAPES))
+    return table(os.path.abspath(options.python), options.driver or list(DIALECTS), options.shape or list(SHAPES))
 
 
 if __name__ == "__main__":

@@ -190,6 +190,7 @@ class Budgets(unittest.TestCase):
         connection = self.driver.open()
         connection._force_close()
         connection.ping(reconnect=True)
+        connection._force_close()
         connection.connect()
         connection.close()
 

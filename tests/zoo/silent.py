@@ -103,6 +103,14 @@ class Caches(unittest.TestCase):
         shop.by_number["newest"] = shop.Order(17)
 
 
+class Helpers(unittest.TestCase):
+
+    def test_resource_tracker(self):
+        """multiprocessing's own child, started once for the process, and the pipe to it."""
+        import multiprocessing
+        multiprocessing.get_context("spawn").Lock()
+
+
 class Shared(unittest.TestCase):
     """What was there before, or is somebody else's."""
 

@@ -15,6 +15,7 @@ from .records import PID, ConnectionRecord, Raw, book
 
 __unittest = True
 
+_collect = gc.collect
 _GROUPS = 20
 """So many groups of connections are listed in an error; the others are counted."""
 
@@ -49,7 +50,6 @@ class Budget:
 
     _budgets: List["Budget"] = []
     _lock = threading.RLock()   # a finalizer that connects may run inside
-    _collect = staticmethod(gc.collect)
 
     def __init__(self, most: int, said: str = "") -> None:
         if type(most) is not int or most < 0:
@@ -90,7 +90,7 @@ class Budget:
         if book.count(connection) < self.most:
             return True
         # What waits for the collector would be gone soon: first that of this test, then all.
-        for collect in (heap.collect_new, self._collect):
+        for collect in (heap.collect_new, _collect):
             collect()
             if book.count(connection) < self.most:
                 return True

@@ -11,14 +11,15 @@ import threading
 from _thread import get_ident
 from dataclasses import dataclass
 from itertools import count
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Callable, Collection, Dict, List, Optional, Protocol, Set, Tuple
 from weakref import ref
 
-from unittest_leakfix.leaks.frames import RUNNER, USER, Frame, frames, kind_of as code_of, short, walk
+from unittest_leakfix.leaks.frames import Frame, walk
 from unittest_leakfix.resources import kind_of
 
 from .session_ids import descriptors_of, port_of, session_of
+from .stacks import frames_of, is_installed, stack
 
 __unittest = True
 
@@ -27,10 +28,6 @@ __unittest = True
 Raw = Tuple[Any, ...]
 DRIVER, TEST, THREAD, IDENT, PID, SERIAL, PLAIN = range(7)
 _SWEPT = 64
-_KINDS: Dict[str, int] = {}
-_PACKAGE = -1    # a kind of code beside those of `frames`: of an installed package
-_FRAMES = 10
-_PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ class Book:
             raw = (driver, self.users[-1].current or self._current(),
                    "" if thread is None else thread._name,  # type: ignore[attr-defined]
                    ident, self.pid, next(self._serial),
-                   *(_stack(frame) or self._origin(thread) or walk(frame)))
+                   *(stack(frame) or self._origin(thread) or walk(frame)))
             self._ties[id(connection)] = ref(connection), raw
             if len(self._ties) > self._most:
                 self._sweep()
@@ -105,7 +102,7 @@ class Book:
         """
         thread = self._threads.get(get_ident())
         raw = (driver, self._current(), str(getattr(thread, "_name", "")), get_ident(), self.pid,
-               next(self._serial)) + (_stack(frame) or self._origin(thread) or walk(frame))
+               next(self._serial)) + (stack(frame) or self._origin(thread) or walk(frame))
         refused = None if self.admit is None else self.admit(connection, raw)
         if refused is not None:
             raise refused
@@ -150,7 +147,7 @@ class Book:
             started = getattr(user, "started_at", None)
             if started is not None and thread is not None:
                 flat = started(thread)
-        while flat and _is_installed(str(flat[0])):
+        while flat and is_installed(str(flat[0])):
             flat = flat[3:]
         return flat
 
@@ -205,9 +202,7 @@ class Book:
 
     def told(self, connection: object) -> None:
         """Leave *connection* out of `left_open` from now on."""
-        raw = self.raw_of(connection)
-        if raw is not None:
-            self._told.add(raw[SERIAL])
+        self._told.add((self.raw_of(connection) or (0,) * PLAIN)[SERIAL])
 
     def descriptors(self) -> Set[int]:
         """Return the descriptors of the open connections that tests and fixtures opened."""
@@ -237,76 +232,12 @@ class Book:
         return ConnectionRecord(
             raw[DRIVER], "%s connection" % raw[DRIVER] if kind is None else kind.describe(connection),
             raw[TEST], raw[THREAD], getattr(thread, "_name", None) == raw[THREAD], raw[PID],
-            session_of(raw[DRIVER], connection), connection is None, _frames(raw[PLAIN:]))
+            session_of(raw[DRIVER], connection), connection is None, frames_of(raw[PLAIN:]))
 
 
 def _is_open(connection: object) -> bool:
     kind = kind_of(connection)
     return kind is None or kind.is_open(connection) is not False
-
-
-def _stack(frame: Optional[FrameType]) -> Tuple[object, ...]:
-    """Return the user's frames, without those of drivers and pools on the inside: code, place, ...
-
-    None at all where nobody's code but theirs is on the stack. The number of the line is left for
-    `_frames` to find: a frame takes longer to find its own than all the rest.
-    """
-    known = _KINDS
-    found: List[object] = []
-    inside = True
-    while frame is not None:
-        code = frame.f_code
-        filename = code.co_filename
-        kind = known.get(filename)
-        if kind is None:
-            kind = _find_kind(filename)
-        if kind == USER or kind == _PACKAGE and not inside:
-            inside = False
-            found += (code, frame.f_lasti)
-            if len(found) == 2 * _FRAMES:
-                break
-        elif kind == RUNNER:
-            break
-        frame = frame.f_back
-    return tuple(found)
-
-
-def _frames(flat: Tuple[Any, ...]) -> Tuple[Frame, ...]:
-    """Return what `_stack`, or `walk`, has found."""
-    if not flat or type(flat[0]) is str:
-        return frames(flat)
-    parts = iter(flat)
-    return tuple(Frame(short(code.co_filename), _line(code, place), code.co_name)
-                 for code, place in zip(parts, parts))
-
-
-def _line(code: CodeType, place: int) -> int:
-    if hasattr(code, "co_lines"):   # 3.10
-        for start, end, line in code.co_lines():
-            if start <= place < end:
-                return line or code.co_firstlineno
-        return code.co_firstlineno
-    from dis import findlinestarts
-    line = code.co_firstlineno
-    for start, number in findlinestarts(code):
-        if start > place:
-            break
-        line = number
-    return line
-
-
-def _is_installed(filename: str) -> bool:
-    """Tell whether a file is no user's: of an installed package, the standard library, or ours."""
-    return _find_kind(filename) not in (USER, RUNNER)
-
-
-def _find_kind(filename: str) -> int:
-    kind = code_of(filename)
-    if kind == USER and any(part in filename for part in _PACKAGES):
-        kind = _PACKAGE
-    if len(_KINDS) < 10000:     # generated code may have a file name of its own each time
-        _KINDS[filename] = kind
-    return kind
 
 
 book = Book()

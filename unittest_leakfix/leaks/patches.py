@@ -107,12 +107,20 @@ class ModuleAttributes(Watch):
             now = vars(module)
             for attribute, old in base.items():
                 new = now.get(attribute, _MISSING)
-                if new is not old and attribute not in _OWN_STATE and not isinstance(new, type(sys)):
+                if new is not old and attribute not in _OWN_STATE and not _of_no_account(old, new):
                     found.append(_replaced(module, attribute, old, new))
         return found
 
 
 _MISSING = object()
+_EMPTY = (dict, list, set)
+
+
+def _of_no_account(old: Any, new: Any) -> bool:
+    """Tell whether a change is no replacement: a module is new, a value was worked out when it was
+    first asked for (urllib.request._localhost), an empty container took another's place."""
+    return (old is None or isinstance(new, type(sys))
+            or type(old) is type(new) and type(old) in _EMPTY and not old and not new)
 
 
 def _replaced(module: Any, attribute: str, old: Any, new: Any) -> Found:
