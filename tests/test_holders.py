@@ -126,7 +126,7 @@ untracked|bytearray(5)|x = T(); x.b = t|zoo.x.b|module zoo, T, bytearray*
 iterator|T()|x = iter([t, 1])|gc.get_referents(zoo.x)[0][0]|module zoo, list_iterator, list (2 items)*, T
 nested|T()|x = {"a": [T()]}; x["a"][0].z = (1, (t,))|zoo.x['a'][0].z[1][0]|module zoo, dict (1 item)*, list (1 item), T, tuple (2 items)*, tuple (1 item), T
 builtins|T()|import builtins; builtins.zoo_x = t|builtins.zoo_x|module builtins, T*
-library|T()|import logging; logging.root.handlers.append(t)|logging.root.handlers[?]|module logging, RootLogger, list (? item)*, T
+library|T()|import collections; collections.kept = [t]|collections.kept[0]|module collections, list (1 item)*, T
 sys|T()|sys.zoo_x = t|sys.zoo_x|module sys, T*
 thread attribute|T()|thread(None).job = t|{t.name: t for t in threading.enumerate()}['worker-1'].job|thread "worker-1", T*
 thread's local|T()|y = [thread(t)]|sys._current_frames()[{t.name: t.ident for t in threading.enumerate()}['worker-1']]?.f_locals['job']|thread "worker-1", running serve() at zoo.py:?, T*
