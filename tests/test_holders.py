@@ -155,6 +155,7 @@ class Zoo:
                     signal=signal, builtins=builtins, logging=logging)
 
     def __exit__(self, *exc_info):
+        vars(collections).pop("kept", None)
         space = self.module.__dict__
         space["stop"].set()
         for thread in threading.enumerate():
