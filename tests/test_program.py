@@ -233,6 +233,9 @@ Options of unittest_leakfix:
 """
 HELP_3 = u"""\
 options of unittest_leakfix:
+  See also: python -m unittest sessions --help (who holds the connections of a database server; \
+Python 3.8 and later)
+
   --version Show the version and exit
   --leaks {off,report,fail} Find what each test left behind: say so at the end (report), or make \
 the test fail as well (fail). Python 3.8 and later

@@ -12,6 +12,8 @@ __unittest = True
 _OURS = ("--version", "--leaks", "--restore", "--max-connections")
 _WITH_VALUE = ("--leaks", "--leaks-baseline", "--leaks-write-baseline", "--leaks-json",
                "--max-connections")
+_SESSIONS = ("See also: python -m unittest_leakfix sessions --help (who holds the connections of a "
+             "database server; Python 3.8 and later)")
 _OLD_HELP = """\
 Options of unittest_leakfix:
   --version        Show the version and exit
@@ -51,7 +53,7 @@ class LeakFixProgram(unittest.TestProgram):
         def _getParentArgParser(self):
             parser = super(LeakFixProgram, self)._getParentArgParser()
             if self._leakfix_asked:
-                ours = parser.add_argument_group("options of unittest_leakfix")
+                ours = parser.add_argument_group("options of unittest_leakfix", _SESSIONS)
                 ours.add_argument("--version", action="version", version=_version(),
                                   help="Show the version and exit")
                 _add_finding(ours)

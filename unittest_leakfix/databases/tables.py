@@ -24,8 +24,8 @@ def table(sessions: Sessions, style: Optional[Style] = None) -> str:
         lines.append(style.paint(_line(rows[0], widths), "bold"))
         for session, row in zip(sessions.sessions, rows[1:]):
             lines.append(_line(row, widths))
-            lines += [_cut("  %s  %s" % (" " * widths[0], style.clean(more)), style)
-                      for more in _more(session, style)]
+            indent = "  %s  " % (" " * widths[0])
+            lines += [_cut(indent + style.clean(more), style) for more in _more(session, style.width - len(indent))]
     if sessions.notes:
         lines += [""] + [style.clean("Note: " + note) for note in sessions.notes]
     return "\n".join(lines)
@@ -119,8 +119,8 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
                              for text, width in zip(row, widths))).rstrip()
 
 
-def _more(session: Session, style: Style) -> List[str]:
-    """Return the lines below a row."""
+def _more(session: Session, room: int) -> List[str]:
+    """Return the lines below a row. Who opened it is two lines where one has not the room."""
     lines = []
     if session.statement:
         lines.append(session.statement)
@@ -131,7 +131,11 @@ def _more(session: Session, style: Style) -> List[str]:
             " (and its fork%s %s)" % ("s" if len(others) > 1 else "", ", ".join(map(str, others))) if others else "",
             ": " + session.command_here if session.command_here else ""))
     if session.opened_by:
-        lines.append("opened by " + opened(session.opened_by))
+        who, comma, where = ("opened by " + opened(session.opened_by)).rpartition(", ")
+        if comma and cells(who + comma + where) > room:
+            lines += [who + ",", "    " + where]
+        else:
+            lines.append(who + comma + where)
     return lines
 
 
