@@ -112,6 +112,8 @@ class Readme(unittest.TestCase):
             path = os.path.join(folder, "test_block.py")
             with io.open(path, "w", encoding="utf-8") as block:
                 block.write(text)
+            if not MODERN and ("assertNoLeaks" in text or ".leaks import" in text):
+                continue    # finding is for 3.8 and later
             has_tests = "def test_" in text
             for arguments in ([path], ["-m", "unittest", "test_block"],
                               ["-m", "unittest_leakfix", "test_block"]):
