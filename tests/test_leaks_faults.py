@@ -474,12 +474,12 @@ class InnerTests(FaultCase):
                              show=warnings._showwarnmsg, hook=sys.unraisablehook):
                         KEPT.clear()
                         from unittest_leakfix.leaks import hook as audit
-                        from unittest_leakfix import attributes
+                        from unittest_leakfix import holdings
                         print("filters", warnings.filters is filters)
                         print("gc", (gc.collect, gc.get_objects, gc.freeze) == names)
                         print("show", warnings._showwarnmsg is show, sys.unraisablehook is hook)
                         print("frozen", gc.get_freeze_count())
-                        print("audited", audit._listeners, attributes.listeners)
+                        print("audited", audit._listeners, holdings.listeners)
                     """ % when, "--leaks=report")
                 for line in ("filters True", "gc True", "show True True", "frozen 0", "audited {} []"):
                     self.assertIn(line, ran.output)

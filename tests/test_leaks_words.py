@@ -8,7 +8,8 @@ import unittest
 from dataclasses import replace
 
 from unittest_leakfix.leaks.colour import Style, cells, style_for
-from unittest_leakfix.leaks.leak import Findings, Known, Leak, group, merge, redact, redact_code
+from unittest_leakfix.leaks.leak import Findings, Known, Leak, group, merge
+from unittest_leakfix.leaks.secret import redact, redact_code
 from unittest_leakfix.leaks.words import Names, amount, listed
 
 
@@ -99,6 +100,16 @@ class RedactTests(unittest.TestCase):
             ("tool --password=hunter2", "tool --password=***"),
             ("DB_PASSWORD=hunter2", "DB_PASSWORD=***"),
             ("https://h/x?token=abc&y=1", "https://h/x?token=***&y=1"),
+            ("MYSQL_PWD=hunter2 mysql", "MYSQL_PWD=*** mysql"),
+            ("PGPASSWORD='hunter2' psql", "PGPASSWORD=*** psql"),
+            ("dbpassword=hunt(er2, x", "dbpassword=***, x"),
+            ("user='a' password='a''hunter2' x", "user='a' password=*** x"),
+            ("{'password': b'hunter2", "{'password': ***"),
+            ("password => \"hunter2\", password == 'hunter2'", "password => ***, password == ***"),
+            ('{\\"password\\": \\"hunter2\\"', '{\\"password\\": ***'),
+            ("tool --db-password 'a hunter2' -x", "tool --db-password *** -x"),
+            ("x-api-key: hunter2", "x-api-key: ***"),
+            ("AWS_KEY=hunter2 key=hunter2", "AWS_KEY=*** key=***"),
         ):
             with self.subTest(text):
                 self.assertEqual(redact(text), expected)
@@ -119,7 +130,8 @@ class RedactTests(unittest.TestCase):
                 self.assertEqual(redact(text), text)
 
     def test_by_the_name_of_its_variable(self):
-        self.assertEqual(redact("hunter2", "DB_PASSWORD"), "***")
+        for name in ("DB_PASSWORD", "PGPASSWORD", "MYSQL_PWD", "DB_PASS", "AWS_KEY"):
+            self.assertEqual(redact("hunter2", name), "***", name)
         self.assertEqual(redact("/tmp", "OLDPWD"), "/tmp")
         leak = Leak(
             "environment",

@@ -1,13 +1,9 @@
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol, type_check_only
 from typing_extensions import TypeAlias
 
-from unittest_leakfix.kind import Kind
-
 # Not Sequence[str]: a plain string is one, and means its letters.
 _Names: TypeAlias = tuple[str, ...] | list[str] | set[str] | frozenset[str]
-
-ATOMS: frozenset[type]
 
 @type_check_only
 class _Holder(Protocol):
@@ -34,30 +30,10 @@ class ClassAttributes:
     def put(self, name: str, value: object) -> None: ...
     def drop(self, name: str) -> None: ...
 
-class Found:
-    label: str
-    kind: Kind
-    value: Any
-    def __init__(self, label: str, kind: Kind, value: object) -> None: ...
-
-listeners: list[Callable[[Any, Found], object]]
-foreign: list[Callable[[Any], bool]]
 drop_listeners: list[Callable[[dict[str, Any]], object]]
 
-def close(owner: object, found: Found) -> Awaitable[Any] | None: ...
 def gained(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]: ...
 def restore(
     attributes: _Holder, before: Mapping[str, Any], keep: Collection[str] = ()
 ) -> dict[str, Any]: ...
-def may_hold(values: Iterable[object]) -> bool: ...
-def open_resources(
-    values: Mapping[str, Any],
-    names: Iterable[str],
-    owned: Collection[int],
-    unsure: bool = False,
-) -> list[Found]: ...
 def declared(cls: type, name: str) -> set[str]: ...
-def declared_resources(values: Mapping[str, Any], names: Iterable[str]) -> list[Found]: ...
-def owned_by(
-    values: Mapping[str, Any], names: Iterable[str], past: Iterable[int]
-) -> frozenset[int]: ...

@@ -5,7 +5,7 @@ from __future__ import absolute_import
 import os
 import weakref
 
-from unittest_leakfix import attributes, faults, ownership
+from unittest_leakfix import attributes, faults, holdings, ownership
 from unittest_leakfix.heap import heap
 
 __unittest = True
@@ -21,7 +21,7 @@ def give_back(hand, alone, tally):
     nothing is touched. What was done is counted in *tally*.
     """
     values = attributes.namespace(hand[0])
-    if alone and not attributes.may_hold(values.values()):
+    if alone and not holdings.may_hold(values.values()):
         tally.released += 1
         return
     # A kept traceback (nose2) leads to our frames, and by them to the hand. The class
@@ -33,7 +33,7 @@ def give_back(hand, alone, tally):
         heap.doubt(weakref.ref(hand[0]))
         return
     tally.released += 1
-    _close(hand[0], attributes.open_resources(values, values, owned), tally)
+    _close(hand[0], holdings.open_resources(values, values, owned), tally)
     if not alone:
         _break_cycle(values, cycle, type(hand[0]))
         left = weakref.ref(hand[0])
@@ -57,7 +57,7 @@ def _close(test, found, tally):
         if each.kind.awaits(each.value):
             continue
         try:
-            attributes.close(test, each)
+            holdings.close(test, each)
         except Exception as error:
             faults.warn(test, each, error)
         else:

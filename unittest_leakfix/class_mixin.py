@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 
-from unittest_leakfix import attributes, faults
+from unittest_leakfix import attributes, faults, holdings
 from unittest_leakfix.attributes import declared
 from unittest_leakfix.mixins import check
 
@@ -79,7 +79,7 @@ class ClassLeakFixMixin(object):
         # A forked child closes nothing: it may be its parent's.
         for found in _found(cls, holder.read(), before, keep) if pid == _getpid() else ():
             try:
-                attributes.close(cls, found)
+                holdings.close(cls, found)
             except Exception as cause:
                 _tell(cls, found, cause, report)
         found = None
@@ -104,9 +104,9 @@ def _found(cls, now, before, keep):
     closed = declared(cls, "leakfix_close")
     names = [name for name in attributes.gained(before, now)
              if name not in keep and name not in closed]
-    owned = attributes.owned_by(now, names, (id(cls),))
-    return [each for each in attributes.declared_resources(now, closed)
-            + attributes.open_resources(now, names, owned, unsure=True)
+    owned = holdings.owned_by(now, names, (id(cls),))
+    return [each for each in holdings.declared_resources(now, closed)
+            + holdings.open_resources(now, names, owned, unsure=True)
             if not each.kind.awaits(each.value)]
 
 

@@ -21,13 +21,13 @@ from __future__ import absolute_import
 import gc
 import sys
 
+from unittest_leakfix.questions import NAMES, get_count, honest, is_automatic
+
 __unittest = True
 
 _collect = gc.collect
 _freeze = getattr(gc, "freeze", None)
 _unfreeze = getattr(gc, "unfreeze", None)
-#: How many containers have come, net, since the last collection. None count on PyPy.
-get_count = getattr(gc, "get_count", None) or (lambda: ())
 _get_debug = getattr(gc, "get_debug", lambda: 0)
 _get_objects = gc.get_objects
 _get_freeze_count = getattr(gc, "get_freeze_count", None)
@@ -234,40 +234,9 @@ class Heap(object):
     def _asked(self, phase, info):
         """Called by the collector: thaw before a collection that a test asked for."""
         if (info["generation"] == 2 and phase == "start" and self._asking
-                and self._frozen and not _automatic()):
+                and self._frozen and not is_automatic()):
             self.thaw()
 
 
-def _automatic():
-    """Tell whether this full collection is the collector's own idea.
-
-    It comes when the youngest and the oldest generation are over their thresholds;
-    the middle one was just emptied, as a rule. 3.14's collector never makes a full
-    one by itself.
-    """
-    young, _, old = map(int.__gt__, get_count(), gc.get_threshold())
-    return young and old and gc.isenabled() and sys.version_info < (3, 14)
-
-
-def _honest(name):
-    """Return gc's function *name* so that it sees the whole heap during a run."""
-    asks = getattr(gc, name)
-
-    if name == "get_objects" and sys.version_info >= (3, 8):
-        # Not through **kwds: the tuple of their names would be one object more.
-        def ask(generation=None):
-            heap.thaw()
-            return asks(generation=generation)
-    else:
-        def ask(*args):
-            heap.thaw()
-            return asks(*args)
-    ask.__name__ = name
-    ask.__doc__ = asks.__doc__
-    ask.asks = asks
-    return ask
-
-
 heap = Heap()
-_QUESTIONS = dict((name, _honest(name)) for name in (
-    "get_objects", "get_referrers", "freeze", "unfreeze") if hasattr(gc, name))
+_QUESTIONS = dict((name, honest(name, heap.thaw)) for name in NAMES if hasattr(gc, name))

@@ -2,14 +2,14 @@ import sys
 from typing import Any, ClassVar
 
 from unittest_leakfix.attributes import _Names
+from unittest_leakfix.limits import Limited
 
 if sys.version_info >= (3, 8):
     from unittest_leakfix.leaks import Watch
 
-class LeakFixMixin:
+class LeakFixMixin(Limited):
     leakfix_keep: ClassVar[_Names]
     leakfix_close: ClassVar[_Names]
-    leakfix_max_connections: ClassVar[int | None]
     def __init_subclass__(cls, **kwds: Any) -> None: ...
     # Any: the mixin goes before anybody's TestCase, whatever its run takes and returns.
     # No __getattr__ here: with it every misspelt attribute would pass.
@@ -19,5 +19,4 @@ class LeakFixMixin:
     if sys.version_info >= (3, 8):
         def assertNoLeaks(self, msg: object = None) -> Watch: ...
 
-def most_connections(cls: type) -> int | None: ...
 def check(cls: type, mixin: type) -> None: ...

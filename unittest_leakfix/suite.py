@@ -3,13 +3,13 @@
 from __future__ import absolute_import
 
 import sys
-import unittest
 import unittest.suite
 from unittest.util import strclass
 
 from unittest_leakfix.giving import given, method, overrides
-from unittest_leakfix.heap import SOME, get_count, heap
-from unittest_leakfix.mixins import most_connections
+from unittest_leakfix.heap import SOME, heap
+from unittest_leakfix.limits import most_connections
+from unittest_leakfix.questions import get_count
 from unittest_leakfix.release import Tally, release
 
 __unittest = True

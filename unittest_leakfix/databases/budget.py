@@ -8,10 +8,11 @@ from typing import Dict, List, Optional, Tuple
 
 from unittest_leakfix import faults
 from unittest_leakfix.heap import heap
-from unittest_leakfix.leaks.leak import redact
+from unittest_leakfix.leaks.secret import redact
 
 from .drivers import drivers
-from .records import PID, ConnectionRecord, Raw, book
+from .record import PID, ConnectionRecord, Raw
+from .records import book
 
 __unittest = True
 

@@ -5,7 +5,7 @@ import unittest
 from typing import Optional
 
 from unittest.util import strclass
-from unittest_leakfix.mixins import most_connections
+from unittest_leakfix.limits import most_connections
 from unittest_leakfix.suite import Watcher
 
 from .budget import Budget, name_of, of_class

@@ -11,7 +11,7 @@ import sys
 from functools import update_wrapper
 from typing import Any, Callable, List, NamedTuple, Tuple
 
-from unittest_leakfix import attributes
+from unittest_leakfix import holdings
 
 from .late import Late
 from .records import Book, User, book
@@ -159,7 +159,7 @@ class Drivers:
         if len(self.book.users) == 1:
             self._missing = list(POINTS)
             self._late.install()
-            attributes.foreign.append(self.book.foreign)
+            holdings.foreign.append(self.book.foreign)
         self.look()
 
     def remove(self, user: User) -> None:
@@ -170,7 +170,7 @@ class Drivers:
             return
         self._late.remove()
         self._missing = []
-        attributes.foreign[:] = [each for each in attributes.foreign if each != self.book.foreign]
+        holdings.foreign[:] = [each for each in holdings.foreign if each != self.book.foreign]
         while self._done:
             place, name, original, patch = self._done.pop()
             if vars(place).get(name) is patch:      # nobody has patched it since

@@ -9,47 +9,21 @@ from __future__ import annotations
 import os
 import threading
 from _thread import get_ident
-from dataclasses import dataclass
 from itertools import count
 from types import FrameType
 from typing import Any, Callable, Collection, Dict, List, Optional, Protocol, Set, Tuple
 from weakref import ref
 
-from unittest_leakfix.leaks.frames import Frame, walk
+from unittest_leakfix.leaks.frames import walk
 from unittest_leakfix.resources import kind_of
 
+from .record import DRIVER, IDENT, PID, PLAIN, SERIAL, TEST, THREAD, ConnectionRecord, Raw
 from .session_ids import descriptors_of, port_of, session_of
 from .stacks import frames_of, is_installed, stack
 
 __unittest = True
 
-#: driver, test, name and number of the thread, process, serial number; then code and place in it of
-#: each frame. Flat and plain, so that the collector leaves it alone (see `frames.walk`).
-Raw = Tuple[Any, ...]
-DRIVER, TEST, THREAD, IDENT, PID, SERIAL, PLAIN = range(7)
 _SWEPT = 64
-
-
-@dataclass(frozen=True)
-class ConnectionRecord:
-    """Where one connection was opened.
-
-    driver: "pymysql"; place: "pymysql connection to app@db.example:3306/shop"; test: the id of the
-    test or the name of the fixture that ran, "" outside of one; thread: its name; running: whether
-    that thread still runs; pid: the process that opened it; session: the server's number for it
-    (MySQL's connection id, PostgreSQL's backend pid), 0 where unknown; connecting: it is being
-    opened now; frames: of the opening, innermost first.
-    """
-
-    driver: str
-    place: str
-    test: str
-    thread: str
-    running: bool
-    pid: int
-    session: int
-    connecting: bool
-    frames: Tuple[Frame, ...]
 
 
 class User(Protocol):
@@ -119,11 +93,13 @@ class Book:
 
     def connected(self, connection: object, raw: Raw) -> None:
         """Tie the record to the connection that was opened."""
-        self.failed(raw)
         try:
+            # Before the place is given back: another thread counts at any moment.
             self._ties[id(connection)] = ref(connection), raw
         except TypeError:
             return
+        finally:
+            self.failed(raw)
         if len(self._ties) > self._most:
             self._sweep()
 
@@ -174,16 +150,19 @@ class Book:
 
     def open_records(self, but: object = None) -> List[ConnectionRecord]:
         """Return the records of what is open now or being opened, oldest first; without *but*."""
-        made = [(raw[SERIAL], self._made(each, raw)) for each, raw in self._open() if each is not but]
-        made += [(raw[SERIAL], self._made(None, raw)) for raw in tuple(self._opening.values())
-                 if raw[PID] == self.pid]
-        return [record for _, record in sorted(made, key=lambda item: item[0])]
+        made = {raw[SERIAL]: self._made(each, raw) for each, raw in self._taken(but)}
+        return [made[serial] for serial in sorted(made)]
 
     def count(self, but: object = None) -> int:
         """Return how many those are."""
+        return len({raw[SERIAL] for _, raw in self._taken(but)})
+
+    def _taken(self, but: object) -> List[Tuple[Any, Raw]]:
+        """List what is being opened, without its object, then what is open. Some may stand in both."""
         pid = self.pid
-        return (len([each for each, _ in self._open() if each is not but])
-                + len([raw for raw in tuple(self._opening.values()) if raw[PID] == pid]))
+        # In this order: what leaves the first meanwhile is in the second already.
+        opening = [(None, raw) for raw in tuple(self._opening.values()) if raw[PID] == pid]
+        return opening + [(each, raw) for each, raw in self._open() if each is not but]
 
     def mark(self) -> int:
         """Return a mark for `left_open`."""

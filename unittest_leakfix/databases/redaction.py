@@ -6,6 +6,7 @@ import re
 from typing import Sequence
 
 from unittest_leakfix.leaks import hiding
+from unittest_leakfix.leaks.secret import HIDDEN, redact
 
 __unittest = True
 
@@ -13,12 +14,6 @@ _WORDS = r"passw|passphrase|pwd|identified|secret|token|api_?key|credential|cryp
 _SUSPECT = re.compile(_WORDS, re.I)
 # Double quotes are a string in MySQL, where names have backticks, and a name in PostgreSQL.
 _QUOTED = {"mysql": re.compile(r"'|\"|\b0x|\$\w*\$"), "postgresql": re.compile(r"'|\$(?:[^\W\d]\w*)?\$")}
-# To the last @ of the word: a password may hold any character that its writer did not encode.
-_IN_URL = re.compile(r"(://[^/@:\s]*):\S*@")
-_SETTING = re.compile(
-    r"([\w-]*(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key|credential"
-    r"|(?<![a-z])pwd)[\w-]*"
-    r"['\"]?\s*(?:[=:]|=>)\s*)(?:b?'[^']*(?:'|$)|b?\"[^\"]*(?:\"|$)|[^\s&;,'\"]+)", re.I)
 _LITERAL = re.compile(r"'[^']*(?:'|$)|\"[^\"]*(?:\"|$)")
 _LONGEST = 200
 
@@ -33,7 +28,7 @@ def statement(text: str, dialect: str) -> str:
     if _SUSPECT.search(line):
         first = _QUOTED[dialect].search(line)
         if first is not None:
-            line = line[:first.start()] + hiding.HIDDEN
+            line = line[:first.start()] + HIDDEN
     return line_of(line)
 
 
@@ -45,7 +40,7 @@ def command(arguments: Sequence[str]) -> str:
     words = [line_of(os.path.basename(word)) for word in arguments[:1]]
     for word in map(line_of, arguments[1:]):
         if "(" in word or _SUSPECT.search(word) and " " in word:
-            word = _LITERAL.sub(hiding.HIDDEN, word)
+            word = _LITERAL.sub(HIDDEN, word)
         words.append(word)
     return hiding.command(words)
 
@@ -53,7 +48,7 @@ def command(arguments: Sequence[str]) -> str:
 def line_of(text: str) -> str:
     """Return any text of the server or a driver on one line, at most 200 characters, without secrets."""
     line = " ".join(text.split())
-    line = _SETTING.sub(r"\1" + hiding.HIDDEN, _IN_URL.sub(r"\1:" + hiding.HIDDEN + "@", line))
+    line = redact(line)
     return line if len(line) <= _LONGEST else line[:_LONGEST - 3] + "..."
 
 
@@ -66,5 +61,5 @@ def error(problem: BaseException, *secrets: str) -> str:
         said = "(its text cannot be had)"
     for secret in secrets:
         if secret:
-            said = said.replace(secret, hiding.HIDDEN)
+            said = said.replace(secret, HIDDEN)
     return ("%s: %s" % (type(problem).__name__, line_of(said))).rstrip(": ")

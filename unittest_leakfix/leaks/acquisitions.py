@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Collection, Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from . import hiding, hook, identity
+from . import hiding, hook, identity, secret
 from .events import Events
 from .frames import Frame, frames
 from .records import PLAIN, Raw, Records, Tie
@@ -188,5 +188,5 @@ class Acquisitions(Records):
 
 def _made(raw: Raw, more: str = "") -> Acquisition:
     what, detail, test, thread, _ = raw[:PLAIN]
-    shown = hiding.cut(hiding.without_secrets(more or detail), 200)
+    shown = hiding.cut(secret.redact(more or detail), 200)
     return Acquisition(what, shown, test, thread, frames(raw[PLAIN:]))

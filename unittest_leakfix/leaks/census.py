@@ -13,8 +13,9 @@ import weakref
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
 
-from unittest_leakfix.attributes import ATOMS, namespace
+from unittest_leakfix.attributes import namespace
 from unittest_leakfix.heap import heap
+from unittest_leakfix.holdings import ATOMS
 from unittest_leakfix.resources import kind_of
 
 from .frames import LIBRARY, OWN, kind_of as code_of

@@ -7,7 +7,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from unicodedata import combining, east_asian_width
 
 from .frames import _START
-from .leak import redact
+from .secret import redact
 
 __unittest = True
 

@@ -13,7 +13,7 @@ import traceback
 import warnings
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
-from . import hiding, identity
+from . import hiding, identity, secret
 from .acquisitions import Acquisition, Acquisitions
 from .frames import short
 
@@ -105,7 +105,7 @@ class Complaints:
 
     def _add(self, kind: str, text: str, detail: str = "", acquisition: Optional[Acquisition] = None) -> None:
         if len(self._caught) < _AT_MOST:
-            text, detail = hiding.without_secrets(text), hiding.without_secrets(detail)
+            text, detail = secret.redact(text), secret.redact(detail)
             self._caught.append(Complaint(kind, text, detail, acquisition))
 
     def _on_warning(self, message: Any) -> None:

@@ -7,7 +7,7 @@ from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 
 from .colour import Style, cells, pad, wrap
-from .leak import redact_code
+from .secret import redact_code
 
 if TYPE_CHECKING:
     from .holders import Chain, Step

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sys
 import unittest
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix.finished import finished
@@ -74,9 +74,11 @@ class Finding:
         if said:
             stream.write("\n" + said)
             stream.flush()
-        for path, write in ((self.options.json, lambda path: json.dump(found, path)),
-                            (self.options.write_baseline, lambda path: known.write_baseline(
-                                path, [*found.leaks, *(item.leak for item in found.known)]))):
+        writers: List[Tuple[Optional[str], Callable[[str], None]]] = [
+            (self.options.json, lambda path: json.dump(found, path)),
+            (self.options.write_baseline, lambda path: known.write_baseline(
+                path, [*found.leaks, *(item.leak for item in found.known)]))]
+        for path, write in writers:
             if path:
                 try:
                     write(path)

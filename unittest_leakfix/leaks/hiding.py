@@ -1,19 +1,14 @@
 """What may be shown: values without the secrets, objects without running their code."""
 from __future__ import annotations
 
-import re
 from types import BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Sequence
 
+from .secret import HIDDEN, is_secret, redact
+
 __unittest = True
 
-_NAMES = "passw(?:or)?d|passphrase|secret|token|key|credential"
-# PWD and OLDPWD are the shell's working directories.
-_SECRET = re.compile(_NAMES + "|(?<!^)(?<!^old)pwd", re.I)
-_IN_URL = re.compile(r"(://[^/@:\s]*):[^/@\s]+@")
-_SETTING = re.compile(r"([\w-]*(?:" + _NAMES + r"|\bpwd)[\w-]*)([=:]\s*)[^\s&;,'\"]+", re.I)
 _LONGEST = 60
-HIDDEN = "***"
 
 
 def cut(text: str, longest: int = _LONGEST) -> str:
@@ -25,22 +20,15 @@ def cut(text: str, longest: int = _LONGEST) -> str:
     return line[:head] + "..." + line[-(longest - 3 - head):]
 
 
-def without_secrets(text: str) -> str:
-    """Return `text` with the passwords of URLs and the values of secret settings replaced by ***."""
-    return _SETTING.sub(r"\1\2" + HIDDEN, _IN_URL.sub(r"\1:" + HIDDEN + "@", text))
-
-
 def value_of(name: str, value: str) -> str:
     """Return the setting's value as it may be shown: *** when `name` sounds secret, else cut."""
-    if _SECRET.search(name):
-        return HIDDEN
-    return cut(without_secrets(value))
+    return cut(redact(value, name))
 
 
 def command(arguments: object) -> str:
     """Return a child's command line as it may be shown; the value of a secret option is hidden."""
     if isinstance(arguments, (str, bytes)):
-        return cut(without_secrets(plain(arguments)))
+        return cut(redact(plain(arguments)))
     if not isinstance(arguments, Sequence):
         return ""
     words = []
@@ -51,10 +39,10 @@ def command(arguments: object) -> str:
             words.append(HIDDEN)
             hide = False
             continue
-        hide = word.startswith("-") and "=" not in word and bool(_SECRET.search(word))
+        hide = word.startswith("-") and "=" not in word and is_secret(word)
         # mysql's -pSECRET cannot be told from another program's -print, so all of it goes.
         short_option = word.startswith("-p") and len(word) > 2 and not word[2:].isdigit()
-        words.append("-p" + HIDDEN if short_option else without_secrets(word))
+        words.append("-p" + HIDDEN if short_option else redact(word))
     return cut(" ".join(words))
 
 
@@ -76,7 +64,7 @@ def naming(value: object) -> str:
     if value is None or kind in (bool, int, float):
         return repr(value)
     if kind is str:
-        return cut(without_secrets(str(value)))
+        return cut(redact(str(value)))
     if kind in (FunctionType, BuiltinFunctionType) or isinstance(value, type):
         return qualified(value)
     if kind in (CoroutineType, GeneratorType):

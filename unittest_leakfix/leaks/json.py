@@ -6,7 +6,8 @@ import json
 from collections import namedtuple
 from typing import Any, Callable, Dict, Optional
 
-from .leak import Findings, Known, Leak, redact
+from .leak import Findings, Known, Leak
+from .secret import redact
 
 __unittest = True
 

@@ -58,7 +58,8 @@ def type_attribute(cls: type, name: str) -> Any:
 def own_dict(obj: object) -> Optional[Dict[Any, Any]]:
     """The ``__dict__`` of a module or an instance by its C descriptor, or None. Classes have none here."""
     if inherits(obj, types.ModuleType):
-        return _MODULE_DICT(obj)
+        names: Dict[Any, Any] = _MODULE_DICT(obj)
+        return names
     if inherits(obj, type):
         return None
     for cls in mro(type(obj)):

@@ -5,40 +5,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+from .secret import redact
+
 if TYPE_CHECKING:
     from .acquisitions import Acquisition
     from .holders import Chain
 
 __unittest = True
-
-_SECRET = (r"pass(?:word|wd|phrase|code)?|pwd|secret|(?:api|access|private|signing|encryption)[_-]?key"
-           r"|token|credentials?|authorization")
-_SECRET_NAME = re.compile(r"(?<![a-z])(?:%s)(?![a-z])" % _SECRET, re.IGNORECASE)
-_WORKING_DIRECTORY = re.compile(r"(?<![A-Za-z_])(?:OLD)?PWD(?![A-Za-z_])")
-_LITERAL = r"""[a-zA-Z]{0,2}(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-_KEY = r"""(?i:(?<![a-z])(?:%s)(?![a-z])\w*)\\?["']?\]?\s*(?:=|:)\s*""" % _SECRET
-_IN_CODE = re.compile(r"(%s)(?:%s)" % (_KEY, _LITERAL))
-_IN_TEXT = re.compile(r"(%s)(?:%s|(?i:bearer|basic)\s+\S+|[^\s,;&(){}\[\]'\"]+)" % (_KEY, _LITERAL))
-_OPTION = re.compile(r"(--(?i:%s)\s+)[^\s-]\S*" % _SECRET)
-_URL = re.compile(r"""([a-zA-Z][\w+.-]*://[^\s:/@'"]*):[^\s'"]*@""")
-
-
-def redact(text: str, name: str = "") -> str:
-    """Return ``text`` with passwords and the like replaced by ``***``.
-
-    Knows URLs (``scheme://user:password@host``), ``password=...`` and ``"token": ...`` in connection
-    strings, dicts and command lines. ``name`` is what the text is the value of, if that is known (an
-    environment variable): the value of DB_PASSWORD is hidden whole. Doing it twice changes nothing.
-    """
-    if name and _SECRET_NAME.search(name) and not _WORKING_DIRECTORY.search(name):
-        return "***"
-    text = _OPTION.sub(r"\1***", _URL.sub(r"\1:***@", text))
-    return _IN_TEXT.sub(r"\1***", text)
-
-
-def redact_code(line: str) -> str:
-    """Return a line of source with secret literals hidden; names and calls stay (``password=self.key``)."""
-    return _IN_CODE.sub(r'\1"***"', _URL.sub(r"\1:***@", line))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional
 from weakref import WeakSet
 
 from . import hiding, identity

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import sys
+import unittest
 from typing import TYPE_CHECKING, List, Optional, Set, Tuple
 
 from .later import Later
@@ -18,13 +19,28 @@ __unittest = True
 class News:
     """The leaks of a run, as they come in: news apart from what is known."""
 
-    def __init__(self, baseline: Optional[known.Baseline], of_failed: bool) -> None:
-        """*of_failed*: the leaks of failing tests are news too."""
+    def __init__(self, baseline: Optional[known.Baseline], of_failed: bool,
+                 result: Optional[unittest.TestResult] = None) -> None:
+        """*of_failed*: the leaks of failing tests are news too; *result* tells which have failed."""
         self.leaks: List[Leak] = []
         self.known: List[Known] = []
         self.failed: Set[str] = set()       # tests that failed
         self._baseline = baseline
         self._of_failed = of_failed
+        self._lists = [each for each in (getattr(result, "failures", None),
+                                         getattr(result, "errors", None)) if isinstance(each, list)]
+        self._count = 0
+
+    def mark(self) -> None:
+        """Take note of what has failed so far: fixtures came between."""
+        self._count = sum(map(len, self._lists))
+
+    def ended(self, test: str) -> None:
+        """Look whether *test*, which has just ended, failed."""
+        count = sum(map(len, self._lists))
+        if count != self._count:
+            self.failed.add(test)
+            self._count = count
 
     def take(self, leaks: List[Leak]) -> List[Leak]:
         """Take the leaks of a class that is over; return those that are news.

@@ -7,7 +7,7 @@ from typing import Any, Match, Optional
 
 from unittest_leakfix.kind import Kind
 
-from . import descriptors, hiding, identity
+from . import descriptors, identity, secret
 from .acquisitions import Acquisition
 from .frames import short
 
@@ -87,7 +87,7 @@ def spoken(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
         prefix = identity.attributes(value).get("_thread_name_prefix", "")
         named = type(prefix) is str and not prefix.startswith("ThreadPoolExecutor-")
         return type(value).__name__ + (" '%s'" % prefix if prefix and named else "")
-    return hiding.without_secrets(kind.describe(value))
+    return secret.redact(kind.describe(value))
 
 
 def command(line: str) -> str:

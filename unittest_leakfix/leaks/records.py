@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from itertools import count
 from types import FrameType
-from typing import Any, Deque, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Deque, Dict, List, Optional, Set, Tuple
 from _thread import get_ident
 from weakref import ref
 

@@ -8,11 +8,39 @@ from typing import Any, List, Optional, Type
 from unittest_leakfix import faults
 from unittest_leakfix.heap import heap
 
-from . import text
+from . import judge, text
+from .changes import Changes
 from .finder import Finder
+from .fixtures import Fixtures
 from .leak import Leak, group
 
 __unittest = True
+
+
+class _Block(Finder):
+    """A finder for one block of code."""
+
+    _asker = ""
+
+    def begin_block(self, name: str) -> None:
+        """Begin to find in a block of code; inside a run that finds, too."""
+        outer = self._active[-1] if self._active else None
+        if outer is not None:
+            self._acquisitions = outer._acquisitions
+            self._fixtures, self._changed = Fixtures(self._acquisitions), Changes(self._acquisitions)
+            self._asker = self._acquisitions.current
+        self._judge = judge.Judge(self._acquisitions, self._imported)
+        self._judge.grows = 1       # one instance will do: a block runs once
+        self._listen(outer is None)
+        self._begin(name)
+
+    def end_block(self) -> List[Leak]:
+        """End the block; return what it left behind."""
+        self._complaints.install()
+        self.end()
+        self._acquisitions.current = self._asker
+        self.stop()
+        return self._news.leaks
 
 
 class Watch:
@@ -21,12 +49,12 @@ class Watch:
     def __init__(self, name: str) -> None:
         self.leaks: List[Leak] = []
         self._name = name
-        self._finder = Finder()
+        self._finder = _Block()
 
     def __enter__(self) -> "Watch":
         heap.enter()
         try:
-            self._finder.block_begins(self._name)
+            self._finder.begin_block(self._name)
         except BaseException:
             heap.leave()
             raise
@@ -35,7 +63,7 @@ class Watch:
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
         try:
-            self.leaks = group(self._finder.block_ends())
+            self.leaks = group(self._finder.end_block())
         finally:
             heap.leave()
 

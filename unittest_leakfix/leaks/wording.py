@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from typing import Any, List, Optional, Tuple
 
-from unittest_leakfix.attributes import Found
+from unittest_leakfix.holdings import Found
 from unittest_leakfix.kind import Kind
 
 from . import remedies

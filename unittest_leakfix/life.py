@@ -1,0 +1,152 @@
+"""The life of a test that inherits the mixin: what it had before, what it owes at its end."""
+
+from __future__ import absolute_import
+
+import os
+import sys
+
+from unittest_leakfix import attributes, faults, holdings
+from unittest_leakfix.attributes import declared
+from unittest_leakfix.heap import heap
+from unittest_leakfix.limits import begin_budget
+from unittest_leakfix.reportable import keep_reportable
+
+__unittest = True
+
+#: The attribute of a test that has its `Life`, while it runs.
+LIFE = "_leakfix_life"
+#: The attribute of a test that has the names of what was dropped, afterwards.
+DROPPED = "_leakfix_dropped"
+# The loop, runner and task of IsolatedAsyncioTestCase (3.8), which it ends itself: the
+# task is the one that awaits the cleanups.
+_UNITTESTS = frozenset([LIFE, "_asyncioTestLoop", "_asyncioCallsQueue",
+                        "_asyncioCallsTask", "_asyncioRunner"])
+_getpid = os.getpid
+
+
+class Life(object):
+    """What a test had before it began. It hangs on the test while it runs, and is
+    pickled with it (Django pickles a test to see whether a subtest can be)."""
+
+    def __init__(self, test, depth):
+        self.depth = depth      # how many runs of it are under way
+        self.before = attributes.Attributes(test).read()
+        self.before.pop(DROPPED, None)
+        self.at_run = self.before
+        self.closed = declared(type(test), "leakfix_close")
+        self.tried = set()      # ids of what was closed, or would not be
+        self.pid = _getpid()
+        self.budget = None
+        if type(test).leakfix_max_connections is not None:
+            self.budget = begin_budget(test)
+
+    def enter(self, test):
+        """Take note of what the framework gave *test* before ``run``: not to be
+        closed in its cleanups, since the framework may need it after ``run``.
+
+        Another run in the same life (a class whose ``run`` tries three times)
+        begins with what the first began with."""
+        if not self.depth:
+            if self.at_run is self.before:
+                self.at_run = attributes.Attributes(test).read()
+            else:
+                self._close(test, self.at_run)
+                attributes.restore(attributes.Attributes(test), self.at_run,
+                                   declared(type(test), "leakfix_keep"))
+                self.tried.clear()
+        self.depth += 1
+
+    def add_closings(self, test):
+        """Add a cleanup for each open resource that *test* gained and owns.
+
+        Returns whether there was one.
+        """
+        found = self._untried(test, self.at_run)
+        # Cleanups run last added first.
+        for each in reversed(found):
+            if not each.kind.awaits(each.value):
+                test.addCleanup(_close, test, each)
+            elif _is_async(test):
+                test.addAsyncCleanup(_wait_for(), holdings.close(test, each), None)
+        return bool(found)
+
+    def end(self, test):
+        """Close what only now is seen to be owned, then drop what was gained."""
+        self.at_run = None
+        try:
+            self._close(test, self.before)
+            self._drop(test)
+        finally:
+            if self.budget is not None:
+                self.budget.end()
+
+    def _close(self, test, before):
+        for each in self._untried(test, before, late=True):
+            # An awaitable close would need the test's loop, which is gone.
+            if not each.kind.awaits(each.value):
+                try:
+                    holdings.close(test, each)
+                except Exception as error:
+                    faults.warn(test, each, error)
+
+    def _untried(self, test, before, late=False):
+        """Return what *test* gained since *before*, owns, and nobody tried to close."""
+        if self.pid != _getpid():
+            return []       # a forked child: these may be its parent's
+        found = _found(test, before, self.closed, late)
+        if found:
+            found = [each for each in found if id(each.value) not in self.tried]
+            self.tried.update([id(each.value) for each in found])
+        return found
+
+    def _drop(self, test):
+        holder = attributes.Attributes(test)
+        for listener in attributes.drop_listeners:
+            listener(holder.read())
+        dropped = attributes.restore(holder, self.before,
+                                     declared(type(test), "leakfix_keep"))
+        if dropped:
+            holder.values[DROPPED] = frozenset(dropped)
+            keep_reportable(test, holder, dropped)
+
+
+def _found(test, before, closed, late):
+    """Return the open resources that *test* gained since *before* and owns, or that
+    are named to be *closed*.
+
+    *late* is after the test: an exception that is garbage in a cycle (3.12) may
+    seem to share what the frames on its way held, until it is collected.
+    """
+    now = attributes.Attributes(test).read()
+    names = attributes.gained(before, now)
+    if not closed and not holdings.may_hold([now[name] for name in names]):
+        return ()
+    keep = declared(type(test), "leakfix_keep")
+    names = [name for name in names
+             if name not in keep and name not in closed and name not in _UNITTESTS]
+    past = (id(test), id(attributes.namespace(test)))
+    owned = holdings.owned_by(now, names, past)
+    if late and not owned.issuperset(id(now[name]) for name in names):
+        heap.collect_new()
+        owned = holdings.owned_by(now, names, past)
+    return (holdings.declared_resources(now, closed)
+            + holdings.open_resources(now, names, owned, unsure=True))
+
+
+def _close(test, found):
+    """Close what was *found*; an error says to which attribute it happened."""
+    try:
+        holdings.close(test, found)
+    except Exception as cause:
+        raise faults.close_error(test, found, cause)
+
+
+def _is_async(test):
+    module = sys.modules.get("unittest.async_case")
+    return module is not None and isinstance(test, module.IsolatedAsyncioTestCase)
+
+
+def _wait_for():
+    # A coroutine function that awaits what it is given: 3.11+ awaits no other
+    # kind of cleanup, and 2.7 cannot compile one of ours.
+    return sys.modules["asyncio"].wait_for
