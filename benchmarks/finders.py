@@ -17,7 +17,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 ZOO = ROOT / "tests" / "zoo"
@@ -133,21 +133,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default="", metavar="WORD")
     zoo = list(animals(parser.parse_args().only))
-    pairs: List[Tuple[str, Animal]] = [(tool, animal) for animal in zoo for tool in TOOLS]
-    with ThreadPoolExecutor(2) as pool:
-        texts = list(pool.map(lambda pair: said(*pair), pairs))
-    cells = {pair: cell(text, pair[1]) for pair, text in zip(pairs, texts)}
     print("# Who names which leak\n\nMade by `python benchmarks/finders.py` on Python %s. Each row is one test of "
           "`tests/zoo`, run alone.\n**T**: the test is named, **L**: the line of the test that opened or started it, "
           "**H**: who still holds it; \"a word\": something is said,\nwithout any of these; empty: nothing is "
           "said.\n" % sys.version.split()[0])
     print("| leak | " + " | ".join(TOOLS) + " |\n|" + "---|" * (len(TOOLS) + 1))
-    for animal in zoo:
-        print("| %s `%s.%s` | %s |" % (animal.module, animal.cls, animal.name, " | ".join(
-            cells[tool, animal] for tool in TOOLS)))
-    print("| **named at all, of %d** | %s |" % (len(zoo), " | ".join(
-        "**%d**" % sum(bool(set(cells[tool, animal]) & set("TLH")) and cells[tool, animal] not in ("hangs", "a word")
-                       for animal in zoo) for tool in TOOLS)))
+    named = dict.fromkeys(TOOLS, 0)
+    with ThreadPoolExecutor(2) as pool:
+        for animal in zoo:
+            texts = pool.map(lambda tool: said(tool, animal), TOOLS)
+            row = dict(zip(TOOLS, (cell(text, animal) for text in texts)))
+            for tool in TOOLS:
+                named[tool] += bool(row[tool]) and row[tool] not in ("hangs", "a word")
+            print("| %s `%s.%s` | %s |" % (animal.module, animal.cls, animal.name, " | ".join(row.values())),
+                  flush=True)
+    print("| **named at all, of %d** | %s |" % (len(zoo), " | ".join("**%d**" % named[tool] for tool in TOOLS)))
     return 0
 
 
