@@ -1,4 +1,5 @@
 """The chain of references that keeps an object: its expression, for every kind of holder."""
+# needs Python 3.8
 
 import builtins
 import collections

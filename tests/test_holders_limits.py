@@ -1,4 +1,5 @@
 """The chain of references: what it prefers, what it leaves alone, and where it ends."""
+# needs Python 3.8
 
 import ctypes
 import enum
