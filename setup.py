@@ -14,21 +14,14 @@ import re
 import sys
 
 from setuptools import setup
-from setuptools.command.build_py import build_py
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODERN = sys.version_info >= (3, 8)
-MODERN_PACKAGES = ["unittest_leakfix.leaks", "unittest_leakfix.databases"]
-MODERN_MODULES = ["django", "pytest_plugin"]
-
-
-class BuildPy(build_py):
-    """Leaves the modules that need Python 3.8 out of a build by an older one."""
-
-    def find_package_modules(self, package, package_dir):
-        """As setuptools: a list of (package, module, path)."""
-        found = build_py.find_package_modules(self, package, package_dir)
-        return [item for item in found if MODERN or item[1] not in MODERN_MODULES]
+MODERN_PACKAGES = ["unittest_leakfix." + name
+                   for name in ("leaks", "databases", "django", "pytest_plugin")]
+ENTRY_POINTS = {"console_scripts": ["unittest-leakfix = unittest_leakfix.__main__:main"]}
+if MODERN:
+    ENTRY_POINTS["pytest11"] = ["unittest_leakfix = unittest_leakfix.pytest_plugin"]
 
 
 def _text(*path):
@@ -44,10 +37,7 @@ def _version():
 
 def _packages():
     packages = ["unittest_leakfix"]
-    for package in MODERN_PACKAGES if MODERN else []:
-        if os.path.isdir(os.path.join(HERE, *package.split("."))):
-            packages.append(package)
-    return packages
+    return packages + (MODERN_PACKAGES if MODERN else [])
 
 
 def _readme():
@@ -80,8 +70,7 @@ setup(
     packages=_packages(),
     package_data={"unittest_leakfix": ["*.pyi", "py.typed"]},
     zip_safe=False,  # type checkers read the .pyi files in place
-    cmdclass={"build_py": BuildPy},
-    entry_points={"console_scripts": ["unittest-leakfix = unittest_leakfix.__main__:main"]},
+    entry_points=ENTRY_POINTS,
     extras_require={
         "mysql": [
             'PyMySQL<1; python_version == "2.7"',

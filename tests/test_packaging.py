@@ -14,7 +14,7 @@ import zipfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODERN = sys.version_info >= (3, 8)
 TAGS = {True: "py38", False: "py2.py36.py37"}
-MODERN_ONLY = ("leaks/", "databases/", "django.py", "django.pyi", "pytest_plugin.py")
+MODERN_ONLY = ("leaks/", "databases/", "django/", "pytest_plugin/")
 SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md", "CHANGELOG.md",
            "unittest_leakfix")
 
@@ -121,6 +121,13 @@ class WheelTests(unittest.TestCase):
             self.assertTrue(name[len("unittest_leakfix/"):].startswith(MODERN_ONLY), name)
         with zipfile.ZipFile(built) as archive:
             self.assertEqual(bool(lacking & set(archive.namelist())), MODERN)
+
+    def test_pytest_finds_the_plugin_where_there_is_one(self):
+        with zipfile.ZipFile(built) as archive:
+            name, = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
+            said = archive.read(name).decode("utf-8")
+        self.assertEqual("[pytest11]\nunittest_leakfix = unittest_leakfix.pytest_plugin\n" in said,
+                         MODERN, said)
 
     def test_tag(self):
         self.assertRegexpMatches(os.path.basename(built), "^unittest_leakfix-[0-9.]+-%s-none-any.whl$"
