@@ -19,34 +19,6 @@ _isnotsuite = unittest.suite._isnotsuite
 _TestCase = unittest.TestCase
 
 
-class Watcher(object):
-    """What a `Run` tells of itself as it goes. This one does nothing; finding has its own."""
-
-    def begin(self, test):
-        """Called before *test* runs, when the fixtures around it are set up."""
-
-    def finished(self, test):
-        """Called when *test* is finished, before what it owns is closed."""
-
-    def end(self):
-        """Called when that test was let go, or could not be."""
-
-    def fixture(self, name):
-        """Called before a fixture: "setUpClass (tests.test_orders.OrderTests)"."""
-
-    def class_begins(self, cls):
-        """Called before ``setUpClass``."""
-
-    def class_over(self, cls):
-        """Called after ``tearDownClass`` and the class cleanups."""
-
-    def module_begins(self, name):
-        """Called before ``setUpModule`` of the module *name*."""
-
-    def module_over(self):
-        """Called after ``tearDownModule`` and the module cleanups."""
-
-
 _runs = []    # the runs that are under way in this process, the innermost last
 
 
@@ -56,7 +28,7 @@ class Run(object):
     :param result: the ``TestResult``.
     :param sweep: called with each finished test before it is let go; swaps it for
         a stand-in in a result that does not do so by itself.
-    :param watcher: a `Watcher`, or None.
+    :param watcher: a `watcher.Watcher`, or None.
     """
 
     def __init__(self, result, sweep=None, watcher=None):

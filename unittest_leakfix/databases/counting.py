@@ -6,7 +6,7 @@ from typing import Optional
 
 from unittest.util import strclass
 from unittest_leakfix.limits import most_connections
-from unittest_leakfix.suite import Watcher
+from unittest_leakfix.watcher import Passing, Watcher
 
 from .budget import Budget, name_of, of_class
 from .drivers import drivers
@@ -14,8 +14,8 @@ from .drivers import drivers
 __unittest = True
 
 
-class Counting(Watcher):
-    """Stands before another `Watcher`, or none, and tells it all; between `start` and `stop`.
+class Counting(Passing):
+    """Counts for itself, and tells the watcher behind it all; between `start` and `stop`.
 
     *most*: how many connections may be open at once in the whole run, None for any number. The
     tests and fixtures of a class with ``leakfix_max_connections`` have that one instead.
@@ -24,8 +24,8 @@ class Counting(Watcher):
     counts_connections = True
 
     def __init__(self, watcher: Optional[Watcher] = None, most: Optional[int] = None) -> None:
+        super().__init__(watcher)
         self.current = ""
-        self._inner = Watcher() if watcher is None else watcher
         self._of_run = None if most is None else Budget(most)
         self._of_class: Optional[Budget] = None
 
@@ -45,18 +45,15 @@ class Counting(Watcher):
     def begin(self, test: unittest.TestCase) -> None:
         drivers.look()
         self.current = name_of(test)
-        self._inner.begin(test)
-
-    def finished(self, test: unittest.TestCase) -> None:
-        self._inner.finished(test)
+        self.inner.begin(test)
 
     def end(self) -> None:
-        self._inner.end()
+        self.inner.end()
         self.current = ""
 
     def fixture(self, name: str) -> None:
         self.current = name
-        self._inner.fixture(name)
+        self.inner.fixture(name)
 
     def class_begins(self, cls: type) -> None:
         self._end_class()
@@ -64,20 +61,20 @@ class Counting(Watcher):
         most = most_connections(cls)
         if most is not None:
             self._of_class = of_class(cls, most)
-        self._inner.class_begins(cls)
+        self.inner.class_begins(cls)
 
     def class_over(self, cls: type) -> None:
         self._end_class()
         self.current = ""
-        self._inner.class_over(cls)
+        self.inner.class_over(cls)
 
     def module_begins(self, name: str) -> None:
         self.current = "setUpModule (%s)" % name
-        self._inner.module_begins(name)
+        self.inner.module_begins(name)
 
     def module_over(self) -> None:
         self.current = ""
-        self._inner.module_over()
+        self.inner.module_over()
 
     def _end_class(self) -> None:
         if self._of_class is not None:

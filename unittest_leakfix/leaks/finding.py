@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix.finished import finished
-from unittest_leakfix.suite import Watcher
+from unittest_leakfix.watcher import Watcher
 
 from .finder import Finder
 from .later import Later

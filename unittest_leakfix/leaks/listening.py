@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, List
 
 from unittest_leakfix import attributes, holdings
 from unittest_leakfix.heap import heap
-from unittest_leakfix.suite import Watcher
+from unittest_leakfix.watcher import Watcher
 
 from .acquisitions import Acquisitions
 from .census import Census
