@@ -6,19 +6,15 @@
 
 from __future__ import absolute_import
 
-import atexit
 import glob
 import io
 import os
 import shutil
 import signal
 import socket
-import subprocess
-import tempfile
-import time
 import unittest
 
-from tests import servers
+from tests import private_server
 
 try:
     import pwd
@@ -27,130 +23,57 @@ except ImportError:  # Windows, where find() says None
 
 NO_POSTGRESQL = "no PostgreSQL server: install postgresql"
 
-# As servers.GUARDED, but PostgreSQL is asked to end its sessions and shared memory (immediately).
-GUARDED = """
-exec 3<&0
-folder=$1
-shift
-( read word <&3 || {
-    kill -QUIT $$
-    for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $$ 2>/dev/null && sleep 0.2; done
-    kill -9 $$ 2>/dev/null
-}; rm -rf "$folder" ) &
-exec "$@" </dev/null 3<&-
-"""
-
 FAST = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=8MB",
         "autovacuum=off", "jit=off", "wal_level=minimal", "max_wal_senders=0",
         "log_checkpoints=off"]
 
 
-class PostgreSQL(object):
+class PostgreSQL(private_server.PrivateServer):
     """A running PostgreSQL of our own. It never runs as root.
 
-    ``max_connections`` (int) is how many sessions it admits, 3 of them for superusers only; the
-    account that ``settings(admin=True)`` names is one, so a full server can still be watched.
-
-    Attributes: ``host``, ``port`` (int), ``socket`` (the folder of its socket), ``user``,
-    ``admin`` (names of the two accounts), ``password`` (str, generated, the same for both) and
-    ``database``, which ``user`` owns.
-
-    Raises RuntimeError, with the server's log, when it does not start.
+    Of ``max_connections`` 3 are for superusers only, and the admin's account is one. ``socket`` is
+    the folder of its socket.
     """
 
-    host = "127.0.0.1"
-    user = "leakfix"
-    admin = "leakfix_admin"
-    database = "leakfix"
-
-    def __init__(self, max_connections=20, patience=60):
-        self._owner = os.getpid()
-        self.password = servers._secret()
-        self._folder = tempfile.mkdtemp(prefix="leakfix-postgresql-")
-        self.socket = self._folder
-        self.port = servers._free_port()
-        self._log = os.path.join(self._folder, "log")
-        self._data = os.path.join(self._folder, "data")
-        self._process = None
-        try:
-            self._prepare()
-            self._start(max_connections)
-            self._await(time.time() + patience)
-        except BaseException:
-            self.stop()
-            raise
-        atexit.register(self.stop)
-
-    def settings(self, admin=False):
-        """The keyword arguments for ``connect`` of psycopg2 and psycopg (a new dict)."""
-        return {
-            "host": self.host,
-            "port": self.port,
-            "user": self.admin if admin else self.user,
-            "password": self.password,
-            "dbname": self.database,
-        }
-
-    def stop(self):
-        """End the server at once and remove its folder. Stopping twice is no error."""
-        process, self._process = self._process, None
-        if os.getpid() != self._owner:
-            return  # a forked child that leaves through atexit
-        if process is not None:
-            if process.poll() is None:
-                process.send_signal(signal.SIGQUIT)  # "immediate": its children end too
-            process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        if process is not None:
-            process.stdin.write(b"ended\n")
-            process.stdin.close()
+    name = "PostgreSQL"
+    gently = getattr(signal, "SIGQUIT", None)   # "immediate": its children and shared memory go too
+    database_argument = "dbname"
 
     def _prepare(self):
-        shutil.copytree(_prepared_data(), self._data)
+        self.socket = self._folder
+        shutil.copytree(private_server.prepared_data(self.name, find(), _account().pw_uid, _install),
+                        self._data)
         with io.open(os.path.join(self._data, "pg_hba.conf"), "w") as rules:
             rules.write(u"local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n")
         _give(self._folder)
         statements = ["ALTER ROLE %s PASSWORD '%s'" % (self.admin, self.password),
                       "CREATE ROLE %s LOGIN PASSWORD '%s'" % (self.user, self.password),
                       "CREATE DATABASE %s OWNER %s" % (self.database, self.user)]
-        child = subprocess.Popen(
-            [_program("postgres"), "--single", "-F", "-D", self._data, "postgres"], cwd="/",
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            preexec_fn=_step_down)
-        said = child.communicate("".join(each + ";\n" for each in statements).encode())[0]
-        if child.returncode or b"ERROR" in said:
+        said = private_server.said_by(
+            [_program("postgres"), "--single", "-F", "-D", self._data, "postgres"],
+            typed="".join(each + ";\n" for each in statements).encode(), preexec_fn=_step_down)
+        if b"ERROR" in said:
             raise RuntimeError("PostgreSQL's accounts failed:\n" + said.decode("utf-8", "replace"))
 
-    def _start(self, max_connections):
+    def _command(self, max_connections):
         command = [_program("postgres"), "-D", self._data, "-p", str(self.port)]
         for setting in FAST + ["listen_addresses=" + self.host,
                                "unix_socket_directories=" + self._folder,
                                "max_connections=%d" % max_connections]:
             command += ["-c", setting]
-        with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", GUARDED, "sh", self._folder] + command,
-                stdin=subprocess.PIPE, stdout=log, stderr=log, cwd="/", close_fds=True,
-                preexec_fn=_apart)
-        servers._close_on_exec(self._process.stdin)
+        return command
 
-    def _await(self, deadline):
+    def _step_down(self):
+        _step_down()
+
+    def _listens(self):
         # The socket's lock file tells when it listens, the database when it lets somebody in.
-        ready = os.path.join(self._data, "postmaster.pid")
-        while True:
-            if self._process.poll() is not None or time.time() > deadline:
-                with open(self._log, "rb") as log:
-                    raise RuntimeError("PostgreSQL did not start:\n"
-                                       + log.read().decode("utf-8", "replace"))
-            try:
-                with io.open(ready) as lock:
-                    lines = lock.read().splitlines()
-                if len(lines) > 7 and lines[7].strip() == "ready":
-                    socket.create_connection((self.host, self.port), 1).close()
-                    return
-            except (IOError, OSError, socket.error):
-                pass
-            time.sleep(0.02)
+        with io.open(os.path.join(self._data, "postmaster.pid")) as lock:
+            lines = lock.read().splitlines()
+        if len(lines) < 8 or lines[7].strip() != "ready":
+            return False
+        socket.create_connection((self.host, self.port), 1).close()
+        return True
 
 
 _running = []
@@ -178,12 +101,7 @@ def find():
 def _program(name):
     # Debian keeps the programs of each version apart, and off the PATH.
     folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=_number, reverse=True)
-    folders += glob.glob("/usr/pgsql-*/bin")
-    for folder in folders + os.environ.get("PATH", os.defpath).split(os.pathsep):
-        path = os.path.join(folder, name)
-        if os.access(path, os.X_OK) and os.path.isfile(path):
-            return path
-    return None
+    return private_server.program([name], folders + glob.glob("/usr/pgsql-*/bin"))
 
 
 def _number(folder):
@@ -209,11 +127,6 @@ def _step_down():
         os.setuid(account.pw_uid)
 
 
-def _apart():
-    os.setsid()  # Ctrl-C is for the tests; the guard ends the server
-    _step_down()
-
-
 def _give(folder):
     """Make the server's account the owner of ``folder`` and all in it."""
     account = _account()
@@ -223,25 +136,9 @@ def _give(folder):
                 os.lchown(path, account.pw_uid, account.pw_gid)
 
 
-def _prepared_data():
-    """A data folder as initdb leaves it; made once per machine and user, then copied."""
-    version, account = os.stat(find()), _account()
-    prepared = os.path.join(tempfile.gettempdir(), "leakfix-postgresql-data-%d-%d-%d" % (
-        account.pw_uid, version.st_size, version.st_mtime))
-    if os.path.isdir(prepared) and os.stat(prepared).st_uid == account.pw_uid:
-        return prepared
-    fresh = tempfile.mkdtemp(prefix="leakfix-postgresql-new-")
-    _give(fresh)
-    child = subprocess.Popen(
-        [_program("initdb"), "-D", fresh, "--username=" + PostgreSQL.admin, "--auth=trust",
+def _install(folder):
+    _give(folder)
+    private_server.said_by(
+        [_program("initdb"), "-D", folder, "--username=" + PostgreSQL.admin, "--auth=trust",
          "--encoding=UTF8", "--locale=C", "--wal-segsize=1", "--no-sync", "--no-instructions"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", preexec_fn=_step_down)
-    said = child.communicate()[0]
-    if child.returncode:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise RuntimeError("PostgreSQL's initdb failed:\n" + said.decode("utf-8", "replace"))
-    try:
-        os.rename(fresh, prepared)
-    except OSError:  # another test process was quicker
-        shutil.rmtree(fresh, ignore_errors=True)
-    return prepared
+        preexec_fn=_step_down)
