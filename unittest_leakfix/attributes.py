@@ -15,11 +15,12 @@ __unittest = True
 _MISSING = object()
 _slotless = {}    # id: weak reference to a class without slots
 _TEXTS = (str, type(u""))
+_attribute = object.__getattribute__
 
 
 def namespace(instance):
     """Return the ``__dict__`` of *instance*, whatever its class says of it."""
-    return object.__getattribute__(instance, "__dict__")
+    return _attribute(instance, "__dict__")
 
 
 def slots(holder):
@@ -39,6 +40,16 @@ def slots(holder):
             type(holder), lambda _, key=id(type(holder)), forget=_slotless.pop:
             forget(key, None))
     return found
+
+
+def read(instance):
+    """Return a new dict of the name and value of all attributes, in order of assignment.
+
+    As ``Attributes(instance).read()``, which a class without slots does not need.
+    """
+    if id(type(instance)) in _slotless:
+        return _attribute(instance, "__dict__").copy()
+    return Attributes(instance).read()
 
 
 class Attributes(object):
@@ -109,12 +120,14 @@ def gained(before, now):
             if before.get(name, _MISSING) is not value]
 
 
-def restore(attributes, before, keep=()):
+def restore(attributes, before, keep=(), now=None):
     """Put *attributes* back to *before*, last assigned first; *keep* stays.
 
-    Returns {name: value} of those that were taken out.
+    *now* is what they are, if the caller has just read them; it is changed. Returns
+    {name: value} of those that were taken out.
     """
-    now = attributes.read()
+    if now is None:
+        now = attributes.read()
     dropped = {}
     for name in reversed(gained(before, now)):
         if name in keep:

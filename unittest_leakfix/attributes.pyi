@@ -14,6 +14,8 @@ class _Holder(Protocol):
 def namespace(instance: object) -> dict[str, Any]: ...
 def slots(holder: object) -> dict[str, Any]: ...
 
+def read(instance: object) -> dict[str, Any]: ...
+
 class Attributes:
     values: dict[str, Any]
     slots: dict[str, Any]
@@ -34,6 +36,9 @@ drop_listeners: list[Callable[[dict[str, Any]], object]]
 
 def gained(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]: ...
 def restore(
-    attributes: _Holder, before: Mapping[str, Any], keep: Collection[str] = ()
+    attributes: _Holder,
+    before: Mapping[str, Any],
+    keep: Collection[str] = (),
+    now: dict[str, Any] | None = None,
 ) -> dict[str, Any]: ...
 def declared(cls: type, name: str) -> set[str]: ...

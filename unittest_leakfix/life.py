@@ -30,7 +30,7 @@ class Life(object):
 
     def __init__(self, test, depth):
         self.depth = depth      # how many runs of it are under way
-        self.before = attributes.Attributes(test).read()
+        self.before = attributes.read(test)
         self.before.pop(DROPPED, None)
         self.at_run = self.before
         self.closed = declared(type(test), "leakfix_close")
@@ -48,7 +48,7 @@ class Life(object):
         begins with what the first began with."""
         if not self.depth:
             if self.at_run is self.before:
-                self.at_run = attributes.Attributes(test).read()
+                self.at_run = attributes.read(test)
             else:
                 self._close(test, self.at_run)
                 attributes.restore(attributes.Attributes(test), self.at_run,
@@ -61,7 +61,7 @@ class Life(object):
 
         Returns whether there was one.
         """
-        found = self._untried(test, self.at_run)
+        found = self._untried(test, self.at_run, attributes.read(test))
         # Cleanups run last added first.
         for each in reversed(found):
             if not each.kind.awaits(each.value):
@@ -74,50 +74,58 @@ class Life(object):
         """Close what only now is seen to be owned, then drop what was gained."""
         self.at_run = None
         try:
-            self._close(test, self.before)
-            self._drop(test)
+            self._drop(test, self._close(test, self.before))
         finally:
             if self.budget is not None:
                 self.budget.end()
 
     def _close(self, test, before):
-        for each in self._untried(test, before, late=True):
+        """Close what *test* gained since *before* and owns.
+
+        Returns the attributes as they were read, None if something ran since.
+        """
+        now = attributes.read(test)
+        found = self._untried(test, before, now, late=True)
+        for each in found:
             # An awaitable close would need the test's loop, which is gone.
             if not each.kind.awaits(each.value):
                 try:
                     holdings.close(test, each)
                 except Exception as error:
                     faults.warn(test, each, error)
+        return None if found else now
 
-    def _untried(self, test, before, late=False):
-        """Return what *test* gained since *before*, owns, and nobody tried to close."""
+    def _untried(self, test, before, now, late=False):
+        """Return what *test* gained since *before*, owns, and nobody tried to close.
+
+        *now* are its attributes.
+        """
         if self.pid != _getpid():
             return []       # a forked child: these may be its parent's
-        found = _found(test, before, self.closed, late)
+        found = _found(test, before, now, self.closed, late)
         if found:
             found = [each for each in found if id(each.value) not in self.tried]
             self.tried.update([id(each.value) for each in found])
         return found
 
-    def _drop(self, test):
+    def _drop(self, test, now):
         holder = attributes.Attributes(test)
         for listener in attributes.drop_listeners:
             listener(holder.read())
         dropped = attributes.restore(holder, self.before,
-                                     declared(type(test), "leakfix_keep"))
+                                     declared(type(test), "leakfix_keep"), now)
         if dropped:
             holder.values[DROPPED] = frozenset(dropped)
             keep_reportable(test, holder, dropped)
 
 
-def _found(test, before, closed, late):
+def _found(test, before, now, closed, late):
     """Return the open resources that *test* gained since *before* and owns, or that
-    are named to be *closed*.
+    are named to be *closed*. *now* are its attributes.
 
     *late* is after the test: an exception that is garbage in a cycle (3.12) may
     seem to share what the frames on its way held, until it is collected.
     """
-    now = attributes.Attributes(test).read()
     names = attributes.gained(before, now)
     if not closed and not holdings.may_hold([now[name] for name in names]):
         return ()
