@@ -49,6 +49,11 @@ def connect(address: Address) -> Any:
     return connection
 
 
+def is_full(error: BaseException) -> bool:
+    """Tell whether a driver's error says that the server admits no more connections."""
+    return code(error) in (1040, 1203, "53300") or any(each in str(error).lower() for each in _FULL)
+
+
 def server(dialect: str, connection: Any) -> Server:
     """Return the server of that dialect behind `connection`."""
     return MySQL(connection) if dialect == "mysql" else PostgreSQL(connection)
@@ -105,7 +110,7 @@ def _clear(address: Address, error: Exception) -> CannotConnect:
     """Return the error in one line, with what to do."""
     said = redaction.error(error, address.password).split(": ", 1)[-1]
     said = said.rpartition("FATAL: ")[2].strip() or said
-    if code(error) in (1040, 1203, "53300") or any(each in said.lower() for each in _FULL):
+    if is_full(error):
         advice = _MYSQL_FULL if address.dialect == "mysql" else _POSTGRESQL_FULL
         if code(error) == 1203 or "for role" in said or "for database" in said:
             advice = "that limit is the account's or the database's own: connect as another account"

@@ -17,6 +17,7 @@ from weakref import ref
 from unittest_leakfix.leaks.frames import walk
 from unittest_leakfix.resources import kind_of
 
+from .frameworks import kept, place_of
 from .record import DRIVER, IDENT, PID, PLAIN, SERIAL, TEST, THREAD, ConnectionRecord, Raw
 from .session_ids import descriptors_of, port_of, session_of
 from .stacks import frames_of, is_installed, stack
@@ -68,15 +69,19 @@ class Book:
             # reference: what is only watched must not fail.
             return
 
+    def raw(self, driver: str, frame: Optional[FrameType]) -> Raw:
+        """Return the record of a connection that the code in *frame* opens now in this thread."""
+        thread = self._threads.get(get_ident())
+        return (driver, self._current(), str(getattr(thread, "_name", "")), get_ident(), self.pid,
+                next(self._serial)) + (stack(frame) or self._origin(thread) or walk(frame))
+
     def opening(self, driver: str, connection: object, frame: Optional[FrameType]) -> Raw:
         """Note that the code in *frame* is about to open a connection; returns its record.
 
         For budgets. *connection*: the object that will be connected, None where the driver makes
         it later. Raises what ``admit`` returns; `connected` or `failed` has to follow otherwise.
         """
-        thread = self._threads.get(get_ident())
-        raw = (driver, self._current(), str(getattr(thread, "_name", "")), get_ident(), self.pid,
-               next(self._serial)) + (stack(frame) or self._origin(thread) or walk(frame))
+        raw = self.raw(driver, frame)
         refused = None if self.admit is None else self.admit(connection, raw)
         if refused is not None:
             raise refused
@@ -137,7 +142,7 @@ class Book:
     def of(self, connection: object) -> Optional[ConnectionRecord]:
         """Return the record of *connection*, None where it has none."""
         raw = self.raw_of(connection)
-        return None if raw is None else self._made(connection, raw)
+        return None if raw is None else self.made(connection, raw)
 
     def foreign(self, connection: object) -> bool:
         """Tell whether *connection* was opened by another process, from which this one was forked."""
@@ -146,11 +151,11 @@ class Book:
 
     def open_connections(self) -> List[Tuple[Any, ConnectionRecord]]:
         """Return the connections that this process has open now, oldest first, with their records."""
-        return [(each, self._made(each, raw)) for each, raw in self._open()]
+        return [(each, self.made(each, raw)) for each, raw in self._open()]
 
     def open_records(self, but: object = None) -> List[ConnectionRecord]:
         """Return the records of what is open now or being opened, oldest first; without *but*."""
-        made = {raw[SERIAL]: self._made(each, raw) for each, raw in self._taken(but)}
+        made = {raw[SERIAL]: self.made(each, raw) for each, raw in self._taken(but)}
         return [made[serial] for serial in sorted(made)]
 
     def count(self, but: object = None) -> int:
@@ -175,7 +180,8 @@ class Book:
         fixture *yet*, which is not over.
         """
         found = [(each, raw) for each, raw in self._open()
-                 if raw[SERIAL] > since and raw[TEST] not in ("", yet) and raw[SERIAL] not in self._told]
+                 if raw[SERIAL] > since and raw[TEST] not in ("", yet) and raw[SERIAL] not in self._told
+                 and not kept(each)]
         self._told.update(raw[SERIAL] for _, raw in found)
         return [(each, raw[TEST]) for each, raw in found if id(each) not in known]
 
@@ -205,11 +211,11 @@ class Book:
         alive = [(each(), raw) for each, raw in tuple(self._ties.values()) if raw[PID] == pid]
         return [(each, raw) for each, raw in alive if each is not None and _is_open(each)]
 
-    def _made(self, connection: object, raw: Raw) -> ConnectionRecord:
+    def made(self, connection: object, raw: Raw) -> ConnectionRecord:
+        """Return a record as it is told."""
         thread = self._threads.get(raw[IDENT])
-        kind = None if connection is None else kind_of(connection)
         return ConnectionRecord(
-            raw[DRIVER], "%s connection" % raw[DRIVER] if kind is None else kind.describe(connection),
+            raw[DRIVER], place_of(connection, raw[DRIVER]),
             raw[TEST], raw[THREAD], getattr(thread, "_name", None) == raw[THREAD], raw[PID],
             session_of(raw[DRIVER], connection), connection is None, frames_of(raw[PLAIN:]))
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from itertools import chain as joined
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from unittest_leakfix.databases.frameworks import kept
 from unittest_leakfix.heap import heap
 from unittest_leakfix.resources import kind_of
 
@@ -107,7 +108,7 @@ class Judge:
             if kind.name in ("thread", "thread timer", "mock patch"):
                 return None     # told as a change of the process
             sure = acquisition is not None and acquisition.test == survivor.test
-            if kind.is_open(value) is not True or not (sure or survivor.name or _weak(survivor)):
+            if kind.is_open(value) is not True or kept(value) or not (sure or survivor.name or _weak(survivor)):
                 return None
             return _Case(survivor, value, acquisition)
         if survivor.what == "attribute" or _of_its_own(survivor):

@@ -1,0 +1,10 @@
+"""What the shop sells, and to whom."""
+
+from django.db import models
+
+
+class Order(models.Model):
+    """One order of one thing."""
+
+    item = models.CharField(max_length=100)
+    number = models.PositiveIntegerField(default=1)

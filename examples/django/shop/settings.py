@@ -1,0 +1,40 @@
+"""The shop's settings. Which server, and how its connections are kept, comes from the environment."""
+
+import os
+
+SECRET_KEY = "for tests only"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.staticfiles", "shop"]
+STATIC_URL = "/static/"
+ROOT_URLCONF = "shop.urls"
+LOGGING_CONFIG = None   # a page that fails shall not fill the screen
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends." + os.environ.get("SHOP_ENGINE", "sqlite3"),
+        "NAME": "shop",
+        "HOST": os.environ.get("SHOP_HOST", ""),
+        "PORT": os.environ.get("SHOP_PORT", ""),
+        "USER": os.environ.get("SHOP_USER", ""),
+        "PASSWORD": os.environ.get("SHOP_PASSWORD", ""),
+        "CONN_MAX_AGE": int(os.environ.get("SHOP_CONN_MAX_AGE", "0")),
+        "OPTIONS": {},
+    },
+}
+if "SHOP_POOL" in os.environ:       # Django 5.1 and later, psycopg 3
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 4}
+if "SHOP_REPLICA" in os.environ:    # its host: the same server, perhaps under another name
+    DATABASES["replica"] = dict(DATABASES["default"], HOST=os.environ["SHOP_REPLICA"])
+if DATABASES["default"]["ENGINE"].endswith("mysql"):
+    try:
+        import MySQLdb      # noqa: F401
+    except ImportError:
+        import pymysql
+        pymysql.version_info = (2, 2, 1, "final", 0)
+        pymysql.install_as_MySQLdb()
+
+if os.environ.get("SHOP_TERMINATE") == "no":
+    LEAKFIX_TERMINATE_SESSIONS = False
+if "SHOP_PATIENCE" in os.environ:
+    LEAKFIX_PATIENCE = float(os.environ["SHOP_PATIENCE"])

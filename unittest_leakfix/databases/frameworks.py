@@ -1,0 +1,40 @@
+"""Frameworks that open connections for the code under test: what they call one, and which they keep.
+
+One that is in use puts itself into `frameworks`, as `unittest_leakfix.django` does.
+"""
+from __future__ import annotations
+
+from typing import List, Protocol
+
+from unittest_leakfix.resources import kind_of
+
+__unittest = True
+
+
+class Framework(Protocol):
+    """One that opens connections for others and looks after some of them."""
+
+    def name_of(self, connection: object) -> str:
+        """Return what it calls the connection: "connection 'default'"; "" for none of its own."""
+
+    def keeps(self, connection: object) -> bool:
+        """Tell whether the connection stays open on purpose: it is no test's leak."""
+
+
+frameworks: List[Framework] = []
+
+
+def kept(connection: object) -> bool:
+    """Tell whether a framework keeps *connection* open on purpose."""
+    return any(each.keeps(connection) for each in frameworks)
+
+
+def place_of(connection: object, driver: str) -> str:
+    """Return what a connection is and where it leads: "connection 'default' to app@db:5432/shop"."""
+    kind = None if connection is None else kind_of(connection)
+    place = "%s connection" % driver if kind is None else kind.describe(connection)
+    for each in frameworks:
+        name = each.name_of(connection)
+        if name:
+            return name + "".join(place.partition(" to ")[1:])
+    return place
