@@ -20,6 +20,9 @@ class Framework(Protocol):
     def keeps(self, connection: object) -> bool:
         """Tell whether the connection stays open on purpose: it is no test's leak."""
 
+    def closes(self, fd: int, name: str) -> bool:
+        """Tell whether the descriptor *fd*, which was open on what *name* says, was of one that it keeps."""
+
 
 frameworks: List[Framework] = []
 
@@ -27,6 +30,11 @@ frameworks: List[Framework] = []
 def kept(connection: object) -> bool:
     """Tell whether a framework keeps *connection* open on purpose."""
     return any(each.keeps(connection) for each in frameworks)
+
+
+def closes(fd: int, name: str) -> bool:
+    """Tell whether the descriptor that is closed now was a framework's own: it may close that at any time."""
+    return any(each.closes(fd, name) for each in frameworks)
 
 
 def place_of(connection: object, driver: str) -> str:

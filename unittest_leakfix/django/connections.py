@@ -12,7 +12,7 @@ import time
 import warnings
 from _thread import get_ident
 from types import FrameType
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Set
 from weakref import ref
 
 from django.db import connections as _of_thread
@@ -23,6 +23,7 @@ from unittest_leakfix.databases import frameworks
 from unittest_leakfix.databases.connecting import is_full
 from unittest_leakfix.databases.record import DRIVER, IDENT, PID, ConnectionRecord, Raw
 from unittest_leakfix.databases.records import book
+from unittest_leakfix.databases.session_ids import descriptors_of
 from unittest_leakfix.faults import LeakFixWarning
 from unittest_leakfix.heap import heap
 
@@ -61,6 +62,7 @@ class Connections:
         self._original: Any = None
         self._patch: Any = None
         self._tests = 0     # the thread that runs the tests
+        self._kept: Set[int] = set()    # descriptors of those that are Django's own for that thread
 
     # What Django tells.
 
@@ -79,6 +81,7 @@ class Connections:
         # A backend with a connect() of its own tells by the signal.
         connection_created.connect(self._created, weak=False, dispatch_uid="unittest_leakfix")
         frameworks.frameworks.append(self)
+        self.look()
 
     def remove(self) -> None:
         """End it; with the last one Django is as it was."""
@@ -128,6 +131,8 @@ class Connections:
             raw = self._raw(wrapper.connection, frame)
             thread = book._threads.get(raw[IDENT])
             known = thread is not None and not isinstance(thread, threading._DummyThread)
+            if raw[IDENT] == self._tests and wrapper.vendor != "sqlite":
+                self._kept |= descriptors_of(wrapper.connection)
             self._held[id(wrapper)] = Held(ref(wrapper), ref(thread) if known else None, raw)  # type: ignore[arg-type]
         except Exception:   # what is only watched must not fail
             return
@@ -170,6 +175,12 @@ class Connections:
     def reaped(self, records: List[ConnectionRecord]) -> None:
         """Called with the records of what was closed. Set by who tells of them."""
 
+    def look(self) -> None:
+        """Take note of the descriptors of Django's own connections, which its test cases close as they like."""
+        self._kept = set().union(*(
+            descriptors_of(each.connection) for each in _of_thread.all(initialized_only=True)
+            if each.connection is not None and each.vendor != "sqlite"))
+
     # What the records of connections ask of a framework.
 
     def name_of(self, connection: object) -> str:
@@ -188,6 +199,12 @@ class Connections:
         pool = getattr(connection, "_pool", None)
         return (pool is not None and any(pool is each for each in pools().values())
                 and not self.name_of(connection))
+
+    def closes(self, fd: int, name: str) -> bool:
+        """Tell whether it was of one of Django's own."""
+        return fd in self._kept or any(
+            str(each.settings_dict["NAME"]) in name for each in _of_thread.all(initialized_only=True)
+            if each.vendor == "sqlite" and not each.is_in_memory_db())
 
 
 def pools() -> Dict[str, Any]:

@@ -14,6 +14,10 @@ __unittest = True
 class Reaping(Counting):
     """A watcher that closes the connections of threads that are over, after each test and fixture."""
 
+    def class_begins(self, cls: type) -> None:
+        connections.look()
+        super().class_begins(cls)
+
     def end(self) -> None:
         connections.reap()      # before anybody looks at what is open
         super().end()

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Set, Tuple
 
+from unittest_leakfix.databases import frameworks
+
 from . import identity
 from .acquisitions import Acquisition, Acquisitions
 from .change import Change
@@ -45,6 +47,8 @@ class Changes:
         """
         fresh: List[Leak] = []
         for change in changes:
+            if change.kind == "closed descriptor" and frameworks.closes(change.fd, change.name):
+                continue
             key = (change.kind, change.name, change.fd, change.thread, change.pid, change.path)
             if fixture and key in self._told:
                 continue    # a test of the class, or a class of the module

@@ -1,21 +1,20 @@
 """Threads that are over, whose connections wait for the garbage collector: it may not come by for long."""
 
 import gc
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
-from django.test import TestCase
+from django.test import TransactionTestCase
 
 from shop.models import Order
 
 
-class OrderTests(TestCase):
-    pass
+class OrderTests(TransactionTestCase):
+    """Each test has a thread of its own, and waits until it is over."""
 
 
 def count_in_a_thread(self):
-    thread = threading.Thread(target=Order.objects.count, name="counter")
-    thread.start()
-    thread.join()
+    with ThreadPoolExecutor(1, thread_name_prefix="counter") as executor:
+        self.assertEqual(executor.submit(Order.objects.count).result(), 0)
 
 
 def setUpModule():
