@@ -17,11 +17,13 @@ def is_automatic():
     """Tell whether the full collection under way is the collector's own idea.
 
     It comes when the youngest and the oldest generation are over their thresholds;
-    the middle one was just emptied, as a rule. 3.14's collector never makes a full
-    one by itself.
+    the middle one was just emptied, as a rule. The incremental collector of the first
+    releases of 3.14 never makes a full one by itself: there the third threshold is 0.
     """
-    young, _, old = map(int.__gt__, get_count(), gc.get_threshold())
-    return young and old and gc.isenabled() and sys.version_info < (3, 14)
+    thresholds = gc.get_threshold()
+    young, _, old = map(int.__gt__, get_count(), thresholds)
+    return (young and old and gc.isenabled()
+            and (sys.version_info < (3, 14) or thresholds[2] > 0))
 
 
 def honest(name, thaw):

@@ -95,7 +95,7 @@ def async_cleanup(kit):
 
 
 # 3.9: the cancelled task keeps the frames of its CancelledError, and they keep the test.
-@case(stock=since(FREE, py39=UNTIL_GC), mixin=since(FREE, py312=LIGHT_UNTIL_GC), needs=(3, 8))
+@case(stock=since(FREE, py39=UNTIL_GC), mixin=since(FREE, py312=LIGHT_UNTIL_GC, py314=FREE), needs=(3, 8))
 def async_leftover_task(kit):
     async def forever(self):
         await asyncio.sleep(600)

@@ -9,8 +9,8 @@ from tests.retention.harness import (
 
 PASSED = dict(stock=since(KEPT, py36=FREE), mixin=since(LIGHT, py36=FREE))
 FAILED = dict(stock=KEPT, mixin=LIGHT)
-# 3.12: the exception is in a cycle with the frames that it went through.
-FAILED_LOCAL = dict(stock=KEPT, mixin=since(LIGHT, py312=LIGHT_PAYLOAD_UNTIL_GC))
+# 3.12 and 3.13: the exception is in a cycle with the frames that it went through.
+FAILED_LOCAL = dict(stock=KEPT, mixin=since(LIGHT, py312=LIGHT_PAYLOAD_UNTIL_GC, py314=LIGHT))
 
 
 @case(**PASSED)

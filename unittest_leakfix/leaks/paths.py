@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __unittest = True
 
+EXACT = "t" not in getattr(sys, "abiflags", "")
+"""Whether every reference counts: a free-threaded build leaves out some, and adds others of its own."""
 _SILENT = (".__closure__", ".__defaults__", ".__kwdefaults__", ".args", ".keywords")
 _ON_PATHS = 400
 _SIBLINGS = 4
@@ -193,7 +195,7 @@ def last_resort(search: Search, walk: Walk) -> Optional[Path]:
         hop = roots.Hop("<unknown>", "gave up after %d levels" % search.gave_up, "")
         end = _plain(" ...", walk.nodes[search.target])
         return Path(roots.LEAK, "unknown", "<unknown>", False, (hop, end))
-    hidden = [oid for oid in search.levels if surplus(oid, search, walk) > 0]
+    hidden = [oid for oid in search.levels if surplus(oid, search, walk) > 0] if EXACT else []
     if not hidden:
         return None
     top = min(search.levels[oid] for oid in hidden)
