@@ -71,7 +71,7 @@ class WordTests(unittest.TestCase):
             [
                 "CTests.test_x",
                 "CTests.test_y (i=1.5)",
-                "DTests.test_z[1.5]",
+                "tests/t.py::DTests::test_z[1.5]",
                 "CTests.setUpClass",
                 "b.setUpModule",
                 "e.FTests.test_x",

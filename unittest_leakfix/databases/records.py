@@ -11,7 +11,7 @@ import threading
 from _thread import get_ident
 from itertools import count
 from types import FrameType
-from typing import Any, Callable, Collection, Dict, List, Optional, Protocol, Set, Tuple
+from typing import Any, Callable, Collection, Container, Dict, List, Optional, Protocol, Set, Tuple
 from weakref import ref
 
 from unittest_leakfix.leaks.frames import walk
@@ -173,15 +173,15 @@ class Book:
         """Return a mark for `left_open`."""
         return next(self._serial)
 
-    def left_open(self, since: int, known: Collection[int], yet: str) -> List[Tuple[Any, str]]:
+    def left_open(self, since: int, known: Collection[int], yet: Container[str]) -> List[Tuple[Any, str]]:
         """Return, each once only, the open connections that tests and fixtures left, with their names.
 
         Those since that mark, without those whose ids are *known*, and without those of the
-        fixture *yet*, which is not over.
+        fixtures *yet* to be over.
         """
         found = [(each, raw) for each, raw in self._open()
-                 if raw[SERIAL] > since and raw[TEST] not in ("", yet) and raw[SERIAL] not in self._told
-                 and not kept(each)]
+                 if raw[SERIAL] > since and raw[TEST] and raw[TEST] not in yet
+                 and raw[SERIAL] not in self._told and not kept(each)]
         self._told.update(raw[SERIAL] for _, raw in found)
         return [(each, raw[TEST]) for each, raw in found if id(each) not in known]
 

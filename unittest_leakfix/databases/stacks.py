@@ -5,7 +5,7 @@ import os
 from types import CodeType, FrameType
 from typing import Any, Dict, List, Optional, Tuple
 
-from unittest_leakfix.leaks.frames import RUNNER, USER, Frame, frames, kind_of as code_of, short
+from unittest_leakfix.leaks.frames import HARNESS, RUNNER, USER, Frame, frames, kind_of as code_of, short
 
 __unittest = True
 
@@ -35,7 +35,7 @@ def stack(frame: Optional[FrameType]) -> Tuple[object, ...]:
             found += (code, frame.f_lasti)
             if len(found) == 2 * _FRAMES:
                 break
-        elif kind == RUNNER:
+        elif kind == RUNNER or kind == HARNESS:
             break
         frame = frame.f_back
     return tuple(found)
@@ -67,7 +67,7 @@ def _line(code: CodeType, place: int) -> int:
 
 def is_installed(filename: str) -> bool:
     """Tell whether a file is no user's: of an installed package, the standard library, or ours."""
-    return _find_kind(filename) not in (USER, RUNNER)
+    return _find_kind(filename) not in (USER, RUNNER, HARNESS)
 
 
 def _find_kind(filename: str) -> int:

@@ -6,7 +6,7 @@ One audit hook (`hook.py`); where the interpreter audits nothing, thin wrappers 
 from __future__ import annotations
 
 import threading
-from typing import Any, Collection, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Collection, Container, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from . import hiding, hook, identity, secret
 from .events import Events
@@ -117,7 +117,7 @@ class Acquisitions(Records):
         tie = self._ties.get(id(thread))
         return _made(tie.raw) if tie is not None and tie() is thread else None
 
-    def connections_left(self, since: int, known: Collection[int], yet: str) -> List[Tuple[Any, str]]:
+    def connections_left(self, since: int, known: Collection[int], yet: Container[str]) -> List[Tuple[Any, str]]:
         """Return the connections to servers that tests and fixtures left open; see `Book.left_open`."""
         return [] if self._drivers is None else list(self._drivers.book.left_open(since, known, yet))
 

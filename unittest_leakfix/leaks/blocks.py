@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Iterable, List, NamedTuple, Set, Tuple
 from .colour import Style, cells, pad, wrap
 from .drawing import draw_chain, draw_code
 from .leak import Leak
-from .words import FIXTURES, Names, amount, kind_of, listed, scopes
+from .words import FIXTURES, Names, amount, is_node_id, kind_of, listed, scopes
 
 if TYPE_CHECKING:
     from .acquisitions import Acquisition
@@ -40,7 +40,8 @@ def who(acquisition: Acquisition, names: Names) -> str:
         owner, _, name = frame.function.rpartition(".")
         if name in FIXTURES:
             owner = owner.rpartition(".")[2] or names.owner(acquisition.test)
-            return "%s.%s" % (owner, name) if owner else name
+            joint = "::" if is_node_id(owner) or ".py" in owner else "."
+            return joint.join(filter(None, (owner, name)))
     return names.short(acquisition.test) if acquisition.test else ""
 
 

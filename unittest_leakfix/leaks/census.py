@@ -11,14 +11,14 @@ import sys
 import unittest
 import weakref
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set
 
 from unittest_leakfix.attributes import namespace
 from unittest_leakfix.heap import heap
 from unittest_leakfix.holdings import ATOMS
 from unittest_leakfix.resources import kind_of
 
-from .frames import LIBRARY, OWN, kind_of as code_of
+from .frames import HARNESS, LIBRARY, OWN, kind_of as code_of
 
 __unittest = True
 
@@ -36,7 +36,7 @@ class Survivor:
     """One object that outlived its test. Told from another by identity alone: the comparison of
     two weak references compares their objects.
 
-    what: "test", "attribute", "instance" or "resource"; name: of the attribute, "" otherwise;
+    what: "test", "attribute", "instance" or "resource"; name: how the test had it ("self.db"), "" otherwise;
     ref: calls for the object, None once it is gone; type: its class.
     """
 
@@ -59,12 +59,15 @@ class Census:
         self._held: List[Survivor] = []
         self._quiet: Optional[Callable[[], Any]] = None
         self._new = 0
+        self._others: Set[int] = set()
         self.more = 0
 
     def begin(self, test: str) -> None:
         """Call when the test of this id is about to run."""
         if self._held:
             self._held = []
+        if self._others:
+            self._others = set()
         self._quiet = None
         self._test = test
         self._window = heap.open_window()
@@ -84,15 +87,23 @@ class Census:
             self._new = len(new)
             return True
         new = None
-        self._note("test", test, "")
-        self.attributes(values)
+        self.held(test)
         return False
 
-    def attributes(self, values: Dict[str, Any]) -> None:
-        """Take note of the attributes that a test holds, or is about to lose."""
+    def held(self, test: object) -> None:
+        """Take note of *test*, an instance of any class, and of its attributes."""
+        self._note("test", test, "")
+        self.attributes(namespace(test))
+
+    def attributes(self, values: Dict[str, Any], form: str = "self.%s") -> None:
+        """Take note of what a test holds, or is about to lose: attributes, or fixtures by their *form*."""
         for name, value in values.items():
             if type(value) not in ATOMS and not name.startswith("_"):
-                self._note("attribute", value, name)
+                self._note("attribute", value, form % name)
+
+    def exclude(self, objects: List[Any]) -> None:
+        """Say that these *objects*, which came since `begin`, are no test's."""
+        self._others.update(map(id, objects))
 
     def end(self) -> Optional[List[Survivor]]:
         """Call when the test was let go. Returns who outlived it, None if that cannot be told."""
@@ -115,7 +126,7 @@ class Census:
             kind = id(type(each))
             if kind not in news:
                 news[kind] = _is_news(each)
-            if not news[kind] or id(each) in held:
+            if not news[kind] or id(each) in held or id(each) in self._others:
                 continue
             if len(found) < MOST:
                 what = "instance" if kind_of(each) is None else "resource"
@@ -200,7 +211,7 @@ def _is_news(value: object) -> bool:
 
 
 def is_users(cls: type) -> bool:
-    """Tell whether *cls* was written neither in the standard library nor here."""
+    """Tell whether *cls* was written neither in the standard library, nor here, nor in pytest."""
     name = _module_of(cls)
     module = sys.modules.get(name) if isinstance(name, str) else None
     try:
@@ -209,4 +220,4 @@ def is_users(cls: type) -> bool:
         return True
     if not isinstance(file, str):
         return module is None or name == "__main__"
-    return code_of(file) not in (LIBRARY, OWN)
+    return code_of(file) not in (LIBRARY, OWN, HARNESS)

@@ -17,6 +17,9 @@ _Environ: Any = type(os.environ)
 class Environment(Watch):
     """Watches `os.environ`: variables added, changed and removed, and the mapping itself."""
 
+    #: Variables by which a runner tells where it is.
+    runners = frozenset(["PYTEST_CURRENT_TEST"])
+
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
         self._acquisitions = acquisitions
         self._seen = -1
@@ -44,7 +47,7 @@ class Environment(Watch):
         now = dict(self._data)
         for key in sorted(set(base) | set(now), key=str):
             old, new = base.get(key), now.get(key)
-            if old != new:
+            if old != new and _text(key) not in self.runners:
                 found.append(self._changed(mapping, key, old, new))
         if os.environ is not mapping:
             change = Change("environment", "os.environ", "replaced by %s" % hiding.naming(os.environ),

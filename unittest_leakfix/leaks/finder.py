@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import unittest
-from typing import TYPE_CHECKING, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Container, List, Optional, Set, Tuple
 
 from unittest.util import strclass
 from unittest_leakfix.heap import heap
@@ -133,6 +133,10 @@ class Finder(Listening):
             self._unmeasured.add(test, "it asked the collector itself")
         elif survivors:
             self._survivors += survivors
+        self._note(test)
+
+    def _note(self, test: str) -> None:
+        """Take note of what was heard, and of what has changed in the process, since *test* began."""
         for heard in (self._overheard, self._complaints):
             for complaint in heard.take() if heard.any else ():
                 self._fresh.append(wording.of_complaint(complaint, test))
@@ -172,7 +176,7 @@ class Finder(Listening):
             try:
                 self._changes(self._states[1].full(self._changed.grace()), name, 1)
                 self._shared.forget()
-                self._fresh += self._fixtures.left_open(cls, "cls.%s", name)
+                self._fresh += self._fixtures.left_open(cls, "cls.%s", (name,))
                 self._fresh += self._fixtures.held_by(cls)
             except Exception:
                 self._unmeasured.fault(name)
@@ -194,7 +198,7 @@ class Finder(Listening):
             self._module = ""
             try:
                 if module is not None:
-                    self._fresh += self._fixtures.left_open(module, "%s", name)
+                    self._fresh += self._fixtures.left_open(module, "%s", (name,))
                 self._changes(self._states[2].full(self._changed.grace()), name, 2)
                 self._changed.forget()
             except Exception:
@@ -215,12 +219,15 @@ class Finder(Listening):
             # Those that fixtures opened, and those of tests that could not be measured.
             survivors += [Survivor("resource", test, "", each) for each, test in
                           self._acquisitions.connections_left(
-                              self._connections, {each.key for each in survivors},
-                              "setUpModule (%s)" % self._module)]
+                              self._connections, {each.key for each in survivors}, self._yet())]
             if survivors or waiting or fresh:
                 self._judge_all(survivors, waiting, fresh)
         except Exception:
             self._unmeasured.fault(strclass(self._fixtures.cls) if self._fixtures.cls else "this run")
+
+    def _yet(self) -> Container[str]:
+        """Return the names of the fixtures that are not over."""
+        return ("setUpModule (%s)" % self._module,)
 
     def _judge_all(self, survivors: List[Survivor], waiting: List[Pending], fresh: List[Leak]) -> None:
         leaks, covered = self._objects(survivors) if survivors else ([], set())

@@ -1,7 +1,7 @@
 """What the fixtures of the class and the module under way left on them."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set
+from typing import TYPE_CHECKING, Any, Container, Dict, List, Optional, Set
 
 from unittest.util import strclass
 from unittest_leakfix.holdings import ATOMS
@@ -55,16 +55,17 @@ class Fixtures:
         total = sum(item[2] for item in holding)
         return [wording.of_class(strclass(cls), holding, words.amount(total), total)]
 
-    def left_open(self, holder: Any, form: str, test: str) -> List[Leak]:
-        """Return a leak for each of the resources that the fixture *test* opened are still open on its class or module."""
+    def left_open(self, holder: Any, form: str, fixtures: Container[str]) -> List[Leak]:
+        """Return a leak for each resource that one of the *fixtures* opened and that is still open on
+        *holder*, its class or module."""
         leaks: List[Leak] = []
         for name, value in list(vars(holder).items()):
             kind = kind_of(value)
             if kind is None or kind.is_open(value) is not True:
                 continue
             opened = self._acquisitions.of(value)
-            if opened is not None and opened.test == test:
-                leaks.append(wording.of_scope(form % name, value, kind, opened, test))
+            if opened is not None and opened.test in fixtures:
+                leaks.append(wording.of_scope(form % name, value, kind, opened, opened.test))
                 self.covered |= parts.held(value, opened)[0]
                 self._acquisitions.connection_told(value)
         return leaks

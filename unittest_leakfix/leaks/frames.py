@@ -11,7 +11,7 @@ __unittest = True
 _current_frames = sys._current_frames
 
 #: Kinds of code, told by file name.
-USER, LIBRARY, RUNNER, OWN = range(4)
+USER, LIBRARY, RUNNER, OWN, HARNESS = range(5)
 
 _START = os.getcwd() + os.sep
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -19,6 +19,10 @@ _LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 # The standard library's own tests, and what was installed beside it, are somebody's code.
 _NOT_LIBRARY = tuple(_LIBRARY + part + os.sep for part in ("site-packages", "dist-packages", "test"))
 _RUNNER = tuple(_LIBRARY + os.path.join("unittest", name) for name in ("case.py", "suite.py"))
+# pytest and what runs tests for it: neither their frames nor their objects are a test's.
+_HARNESS = tuple(os.sep + os.path.join(*parts) for parts in (
+    ("_pytest", ""), ("pluggy", ""), ("pytest_asyncio", ""), ("xdist", ""), ("execnet", ""),
+    ("pytest_django", ""), ("anyio", "pytest_plugin.py")))
 _KINDS: Dict[str, int] = {}
 _KINDS_AT_MOST = 10000
 
@@ -32,7 +36,8 @@ class Frame(NamedTuple):
 
 
 def kind_of(filename: str) -> int:
-    """Tell whose code `filename` holds: USER, LIBRARY, RUNNER (unittest itself) or OWN."""
+    """Tell whose code `filename` holds: USER, LIBRARY, RUNNER (unittest itself), OWN, or
+    HARNESS (pytest and its like)."""
     kind = _KINDS.get(filename)
     if kind is None:
         kind = _find_kind(filename)
@@ -52,7 +57,7 @@ def _find_kind(filename: str) -> int:
     if filename.startswith(_LIBRARY) and not filename.startswith(_NOT_LIBRARY):
         if os.sep + "tests" + os.sep not in filename:  # lib2to3/tests, unittest/test on 3.10 and older
             return LIBRARY
-    return USER
+    return HARNESS if any(part in filename for part in _HARNESS) else USER
 
 
 def walk(frame: Optional[FrameType], limit: int = 10) -> Tuple[object, ...]:
@@ -76,7 +81,7 @@ def walk(frame: Optional[FrameType], limit: int = 10) -> Tuple[object, ...]:
             limit -= 1
             if not limit:
                 break
-        elif kind == RUNNER and found:
+        elif found and (kind == RUNNER or kind == HARNESS):
             break  # whoever started the test runner opened nothing
         elif spare is None and kind != OWN:
             spare = frame

@@ -11,6 +11,20 @@ from unittest_leakfix.kind import on_type
 __unittest = True
 
 
+def spoken(test: str) -> str:
+    """Return what a test is called in a sentence: its class and method; of pytest's, the whole node id."""
+    return test if "::" in test.partition("[")[0] else ".".join(test.rsplit(".", 2)[-2:])
+
+
+def defines(test: str, module: str) -> bool:
+    """Tell whether the test of this id is written in *module*."""
+    path, colons, _ = test.partition("::")
+    if not colons:
+        return test.startswith(module + ".")
+    # pytest tells a file; what that is imported as depends on its import mode.
+    return ("." + path.rpartition(".")[0].replace("/", ".")).endswith("." + module)
+
+
 class Ids:
     """Knows what the tests of the class under way are called."""
 

@@ -14,7 +14,7 @@ from unittest_leakfix.databases.frameworks import kept
 from unittest_leakfix.heap import heap
 from unittest_leakfix.resources import kind_of
 
-from . import identity, sizes
+from . import identity, ids, sizes
 from .acquisitions import Acquisition, Acquisitions
 from .census import Survivor, recalled
 from .holders import Chain, chains
@@ -216,7 +216,7 @@ def _with_their_like(leaks: List[Leak], like: Sequence[_Case]) -> List[Leak]:
 
 def _of_its_own(survivor: Survivor) -> bool:
     """An instance of a class that the test's own module defines is no application's cache."""
-    return survivor.test.startswith(survivor.module + ".")
+    return ids.defines(survivor.test, survivor.module)
 
 
 def _weak(survivor: Survivor) -> bool:

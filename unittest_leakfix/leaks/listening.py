@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 from unittest_leakfix import attributes, holdings
 from unittest_leakfix.heap import heap
@@ -29,6 +29,7 @@ class Listening(Watcher):
 
     _getpid = staticmethod(os.getpid)
     _active: List["Listening"] = []
+    _without: Tuple[type, ...] = ()     # what a runner puts back by itself
 
     def __init__(self) -> None:
         self._acquisitions = Acquisitions()
@@ -62,13 +63,17 @@ class Listening(Watcher):
         self._installed = first
         if first:
             self._acquisitions.install()
-        self._states = tuple(ProcessState(self._acquisitions) for _ in range(3))
-        for state in self._states:
-            state._collect = heap.collect_new  # type: ignore[assignment]
-            state.before()
+        self._states = tuple(self._state() for _ in range(3))
         holdings.listeners.append(self._closing)
         attributes.drop_listeners.append(self._dropping)
         self._connections = self._acquisitions.connections_mark()
+
+    def _state(self) -> ProcessState:
+        """Return what watches the process from now on."""
+        state = ProcessState(self._acquisitions, self._without)
+        state._collect = heap.collect_new  # type: ignore[assignment]
+        state.before()
+        return state
 
     def stop(self) -> None:
         """Judge what is left and stop listening, whatever happens."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sys
 import unittest
-from typing import TYPE_CHECKING, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Callable, List, Optional, Set, Tuple
 
 from .later import Later
 
@@ -25,6 +25,8 @@ class News:
         self.leaks: List[Leak] = []
         self.known: List[Known] = []
         self.failed: Set[str] = set()       # tests that failed
+        self.entries: Callable[[Leak], List[known.Ignored]] = _class_entries
+        """Returns what is known of a leak where its test is written."""
         self._baseline = baseline
         self._of_failed = of_failed
         self._lists = [each for each in (getattr(result, "failures", None),
@@ -51,7 +53,7 @@ class News:
         for leak in leaks:
             if leak.tests[0] in self.failed and not self._of_failed:
                 continue
-            entry = known.match(leak, _class_entries(leak))
+            entry = known.match(leak, self.entries(leak))
             if entry is not None:
                 self.known.append(entry)
             elif self._baseline is not None and self._baseline.has(leak):

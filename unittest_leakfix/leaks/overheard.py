@@ -14,13 +14,19 @@ from typing import Any, List, Optional, Set, Tuple
 from . import identity
 from .acquisitions import Acquisitions
 from .complaints import Complaints, _Ear
-from .frames import RUNNER, USER, kind_of, short
+from .frames import HARNESS, RUNNER, USER, kind_of, short
 
 __unittest = True
 
-_impl = warnings._showwarnmsg_impl  # type: ignore[attr-defined]
-_orig = warnings.showwarning
 _getframe = sys._getframe
+
+
+def _catchers() -> Tuple[Any, ...]:
+    module: Any = warnings
+    return module._showwarnmsg_impl, module.showwarning
+
+
+_CATCHERS = _catchers()
 
 
 class Overheard(Complaints):
@@ -30,6 +36,8 @@ class Overheard(Complaints):
         super().__init__(acquisitions)
         self._shown: Set[Tuple[Any, ...]] = set()
         self._logger: Any = None
+        self.catchers: Tuple[Any, ...] = _CATCHERS
+        """Who shows warnings when no test catches them; a runner may have its own."""
 
     def install(self) -> None:
         """Begin to listen, to asyncio too once that is loaded. Twice is once."""
@@ -62,7 +70,7 @@ class Overheard(Complaints):
                                  and "was never awaited" in text):
             self._show(message)
             return
-        if not _expected():
+        if not self._expected():
             place = _dropped()
             if unclosed:
                 self._add("ResourceWarning", text, place, self._opened(message.source, text))
@@ -89,6 +97,10 @@ class Overheard(Complaints):
             frame = frame.f_back if frame is not None else None
         return False
 
+    def _expected(self) -> bool:
+        """Tell whether the running code catches warnings itself."""
+        return _catchers() != self.catchers
+
     def _on_asyncio(self, text: str, exc_info: Any, context: Any) -> bool:
         handlers = getattr(self._logger, "handlers", ())
         if not any(type(each).__name__ == "_CapturingHandler" for each in handlers):
@@ -99,14 +111,8 @@ class Overheard(Complaints):
 def _dropped() -> str:
     """Say where the user's code is that dropped something just now; "" if the test has returned."""
     frame: Optional[FrameType] = _getframe(2)
-    while frame is not None and kind_of(frame.f_code.co_filename) not in (USER, RUNNER):
+    while frame is not None and kind_of(frame.f_code.co_filename) not in (USER, RUNNER, HARNESS):
         frame = frame.f_back
-    if frame is None or kind_of(frame.f_code.co_filename) == RUNNER:
+    if frame is None or kind_of(frame.f_code.co_filename) != USER:
         return ""
     return "dropped at %s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
-
-
-def _expected() -> bool:
-    """Tell whether the running code catches warnings itself."""
-    module: Any = warnings
-    return module._showwarnmsg_impl is not _impl or module.showwarning is not _orig

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import types
 from typing import Any, Iterator, List, Optional, Set, Tuple
@@ -27,7 +28,11 @@ def held(value: object, acquisition: Optional[Acquisition]) -> Tuple[Set[object]
     are found by following its references, a few hundred at most, and never through types,
     modules, functions or frames.
     """
-    stands: Set[object] = set() if acquisition is None else {acquisition.detail}
+    stands: Set[object] = set()
+    if acquisition is not None:
+        stands.add(acquisition.detail)
+        if acquisition.what == "sqlite3 connection":    # whose path may be relative, and its descriptor's is not
+            stands.add(os.path.realpath(acquisition.detail))
     parts: Set[int] = set()
     queue: List[Any] = [value]
     seen: Set[int] = {id(value), id(queue)}

@@ -38,17 +38,18 @@ class ProcessState:
     _clock = staticmethod(time.monotonic)
     _collect = staticmethod(gc.collect)
 
-    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+    def __init__(self, acquisitions: Optional[Acquisitions] = None, without: Tuple[type, ...] = ()) -> None:
+        """*without*: the watches, by class, of what somebody else puts back."""
         self._threads = Threads()
         self._children = Children(acquisitions)
         self._descriptors = Descriptors(acquisitions)
         self._logging = Logging()
-        self._cheap: Tuple[Watch, ...] = (
+        self._cheap: Tuple[Watch, ...] = tuple(watch for watch in (
             self._threads, self._children, self._descriptors,
             environment.Environment(acquisitions), environment.WorkingDirectory(), environment.ImportPath(),
             MockPatches(), self._logging, WarningFilters(), settings.signals(), settings.objects(),
             settings.values(), Loops(acquisitions), TemporaryPaths(acquisitions),
-        )
+        ) if not isinstance(watch, without))
         self._looks = tuple((watch.same, watch) for watch in self._cheap)
         self._dear: Tuple[Watch, ...] = (ModuleAttributes(), settings.all_signals(), settings.dear_values())
         self._based = False

@@ -17,12 +17,13 @@ _INDENT = "    "
 
 
 def render(findings: Findings, style: Style = Style(), stacks: bool = False, verbose: bool = False,
-           failing: bool = False) -> str:
+           failing: bool = False, mark: str = "ignore") -> str:
     """Return the report of a run, ending in a newline; "" when there is nothing to tell.
 
     ``stacks`` shows whole acquisition stacks, chains, test lists and how to silence each leak
     (``--leaks-stacks``); ``verbose`` says that nothing was found, and why known leaks are known;
-    ``failing`` tells that leaks already count as failures (``--leaks=fail``).
+    ``failing`` tells that leaks already count as failures (``--leaks=fail``); ``mark`` is what the
+    last line calls ``ignore``.
     """
     leaks = sorted(findings.leaks, key=rank)
     shown = leaks if stacks else leaks[:MOST_BLOCKS]
@@ -32,7 +33,7 @@ def render(findings: Findings, style: Style = Style(), stacks: bool = False, ver
     more = findings.more + len(leaks) - len(shown)
     if more:
         parts.append(["and %s more" % format(more, ",")])
-    parts.append(_rest(findings, leaks, blocks, verbose, failing))
+    parts.append(_rest(findings, leaks, blocks, verbose, failing, mark))
     if not leaks and not findings.more and verbose:
         line = "LEAKS  none in %s" % count(findings.tests, "test")
         parts = [[style.paint(line, "green")] + parts[0]]
@@ -81,7 +82,8 @@ def _header(findings: Findings, leaks: Sequence[Leak], blocks: Blocks) -> str:
     return "\n".join(blocks.style.paint(line, "bold", "red") for line in lines)
 
 
-def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bool, failing: bool) -> List[str]:
+def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bool, failing: bool,
+          mark: str) -> List[str]:
     style, lines = blocks.style, []
     if findings.known and (leaks or verbose):
         lines += _known(findings, style, verbose or blocks.stacks)
@@ -100,7 +102,7 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
         more = [] if blocks.stacks else ["More: --leaks-stacks"]
         more += [] if failing else ["As failures: --leaks=fail"]
         silences = [leak.silence for leak in leaks if leak.silence]
-        more += ['Silence one: ignore(%s, reason="...")' % style.plain(silences[-1])] if silences else []
+        more += ['Silence one: %s(%s, reason="...")' % (mark, style.plain(silences[-1]))] if silences else []
         if more:
             lines += [style.paint(line.rstrip(), "dim")
                       for line in wrap("", more, "  %s  " % style.glyph("·"), style.width, 0)]

@@ -12,6 +12,7 @@ from .acquisitions import Acquisition
 from .census import Survivor
 from .complaints import Complaint
 from .frames import short
+from .ids import spoken as spoken_test
 from .holders import Chain
 from .leak import Leak
 from .phrases import noun, place_of, silence, spoken, state, steady
@@ -47,7 +48,7 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
                 holding: Tuple[Tuple[str, str, int], ...] = ()) -> Leak:
     """An object that outlived its test, with the chain that keeps it."""
     by = steady(chain.expression) if chain is not None else "?"
-    test = ".".join(survivor.test.rsplit(".", 2)[-2:])
+    test = spoken_test(survivor.test)
     if survivor.what == "test":
         return Leak("kept test", "%s was kept after it finished" % test, (survivor.test,), size,
                     chain, holding, remedy=remedies.let_go(chain, "self"),
@@ -59,10 +60,10 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
                     acquisition=acquisition, remedy=remedies.held(word, chain),
                     silence=silence(word, what),
                     cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by))
-    where = " (its self.%s)" % survivor.name if survivor.name else ""
-    name = "self.%s" % survivor.name if survivor.name else "..."
+    where = " (its %s)" % survivor.name if survivor.name else ""
+    name = survivor.name or "..."
     return Leak("object", "%s was kept after %s%s" % (survivor.type, test, where),
-                (survivor.test,), size, chain, holding, remedy=remedies.let_go(chain, name),
+                (survivor.test,), size, chain, holding, remedy=remedies.let_go(chain, name[len("fixture "):] if name.startswith("fixture ") else name),
                 silence=silence("object", survivor.type),
                 cause="%s.%s by %s" % (survivor.module, survivor.type, by))
 

@@ -55,7 +55,10 @@ KINDS: Dict[str, Kind] = {
 _RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 
 FIXTURES = frozenset(["setUp", "asyncSetUp", "tearDown", "asyncTearDown", "setUpClass", "tearDownClass",
-                      "setUpModule", "tearDownModule", "setUpTestData", "class", "module"])
+                      "setUpModule", "tearDownModule", "setUpTestData", "class", "module",
+                      # pytest's
+                      "setup_method", "teardown_method", "setup_function", "teardown_function",
+                      "setup_class", "teardown_class", "setup_module", "teardown_module", "package", "session"])
 
 
 def kind_of(leak: Leak) -> Kind:
@@ -95,9 +98,12 @@ def listed(names: List[str], limit: int) -> List[str]:
 
 
 def is_fixture(test: str) -> bool:
-    """True for what unittest calls "setUpClass (tests.test_orders.OrderTests)": the scope of a class or module."""
+    """True for what unittest calls "setUpClass (tests.test_orders.OrderTests)": the scope of a class or module.
+
+    So it is for pytest's: "fixture db (tests/test_orders.py)", "fixture db (session)".
+    """
     head, parenthesis, _ = test.partition(" (")
-    return bool(parenthesis) and head in FIXTURES
+    return bool(parenthesis) and (head in FIXTURES or head.startswith("fixture "))
 
 
 def scopes(tests: Iterable[str]) -> str:
@@ -108,13 +114,30 @@ def scopes(tests: Iterable[str]) -> str:
     return ", ".join(parts + ([count(fixtures, "fixture")] if fixtures else []))
 
 
+def is_node_id(test: str) -> bool:
+    """True for what pytest calls a test: "tests/test_orders.py::OrderTests::test_checkout[1]"."""
+    return "::" in _bare(test)
+
+
+def _is_node_fixture(test: str) -> bool:
+    """True for pytest's "fixture db (tests/test_orders.py)", whose scope is a node id or the session."""
+    return is_fixture(test) and ("::" in test or "/" in test or test.endswith((".py)", " (session)"))
+                                 or test.startswith("fixture "))
+
+
+def _bare(test: str) -> str:
+    return test.partition("[")[0]
+
+
 def _parts(test: str) -> List[str]:
+    if is_node_id(test) or _is_node_fixture(test):
+        return [test]       # pytest's, which one can give to pytest as it is
     if is_fixture(test):
         name, _, scope = test.partition(" (")
         return scope.rstrip(")").split(".") + [name]
     bare = test.split(" ", 1)[0].split("[", 1)[0]
     tail = test[len(bare):]
-    parts = bare.replace("::", ".").split(".")  # pytest writes tests/test_a.py::ATests::test_a
+    parts = bare.split(".")
     return parts[:-1] + [parts[-1] + tail]
 
 
@@ -138,9 +161,15 @@ class Names:
 
     def owner(self, test: str) -> str:
         """Return the short name of the test's class."""
+        if is_node_id(test) or _is_node_fixture(test):
+            return _bare(test.partition(" (")[2][:-1]) if is_fixture(test) else _bare(test).rpartition("::")[0]
         return self.short(test).split(" ", 1)[0].split("[", 1)[0].rpartition(".")[0]
 
     @staticmethod
     def method(test: str) -> str:
         """Return the bare name of the test's method or fixture."""
+        if is_node_id(test):
+            return _bare(test).rpartition("::")[2]
+        if test.startswith("fixture "):
+            return test[len("fixture "):test.index(" (")]
         return _parts(test)[-1].split(" ", 1)[0].split("[", 1)[0]

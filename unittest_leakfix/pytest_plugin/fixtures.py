@@ -1,0 +1,86 @@
+"""Fixtures: when each is set up and torn down, what it is called, and its value at the end.
+
+A value that nobody but its fixture refers to is about to be dropped by pytest; what of it is open is
+closed then.
+"""
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any, Callable, List
+
+import pytest
+
+from unittest_leakfix import faults, holdings, ownership
+
+__unittest = True
+
+# How pytest calls the fixtures that it makes of setUpClass, setup_module and the like.
+_XUNIT = re.compile(r"_?(?:unittest|xunit)_(\w+?)_fixture")
+
+
+def scope_of(fixturedef: Any) -> str:
+    """Return "function", "class", "module", "package" or "session"."""
+    return str(fixturedef.scope)
+
+
+def name_of(fixturedef: Any, node_id: str) -> str:
+    """Return what a fixture around several tests is called in a report.
+
+    "fixture db (tests/test_orders.py)", "setUpClass (tests/test_orders.py::OrderTests)".
+    """
+    found = _XUNIT.match(fixturedef.argname)
+    name = found.group(1) if found else "fixture %s" % fixturedef.argname
+    return "%s (%s)" % (name, node_id or "session")
+
+
+def is_xunit(fixturedef: Any) -> bool:
+    """Tell whether pytest has made this fixture of a method or function such as setUpClass."""
+    return _XUNIT.match(fixturedef.argname) is not None
+
+
+def close_owned(fixturedef: Any, request: Any, closed: Callable[[holdings.Found], None]) -> None:
+    """Close what is open of the value of a fixture that is torn down, if nobody else refers to it.
+
+    *closed* is told each.
+    """
+    held: List[Any] = []
+    references: List[int] = []
+    past: List[int] = []
+    _take(fixturedef, request, held, references, past)
+    if not held or not holdings.may_hold(held):
+        return
+    owned = ownership.owned(held, references, past)
+    name = fixturedef.argname
+    values = {name: held[0]}
+    del held
+    for found in holdings.open_resources(values, [name], owned):
+        if found.kind.awaits(found.value):
+            continue
+        try:
+            holdings.close(fixturedef, found)
+        except Exception as error:
+            warnings.warn("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the fixture, after "
+                          "its yield" % (found.label, found.kind.describe(found.value), type(error).__name__,
+                                         _text(error)), faults.LeakFixWarning)
+        else:
+            closed(found)
+
+
+def _text(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its text cannot be had)"
+
+
+def _take(fixturedef: Any, request: Any, held: List[Any], references: List[int], past: List[int]) -> None:
+    """Put the value into *held*, and how many references to it pytest is about to drop into *references*."""
+    cached = fixturedef.cached_result
+    if cached is None or cached[2] is not None or cached[0] is None:
+        return
+    funcargs = getattr(request.node, "funcargs", None) or getattr(
+        getattr(request, "_pyfuncitem", None), "funcargs", None) or {}
+    held.append(cached[0])
+    references.append(1 + sum(value is cached[0] for value in funcargs.values()))
+    past += [id(cached), id(funcargs)]

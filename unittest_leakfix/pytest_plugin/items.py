@@ -1,0 +1,86 @@
+"""The instance of a test's class: what a pytest item has of it, and the letting go of it."""
+from __future__ import annotations
+
+import sys
+import unittest
+import weakref
+from types import MethodType
+from typing import Any, List, Optional
+
+import pytest
+
+from unittest_leakfix.belongings import give_back
+from unittest_leakfix.heap import heap
+from unittest_leakfix.holdings import may_hold
+from unittest_leakfix.attributes import namespace
+from unittest_leakfix.release import Tally
+
+__unittest = True
+
+_getrefcount = sys.getrefcount
+_HAND: List[Any] = [object()]
+_SOLE = _getrefcount(_HAND[0])
+
+
+def instance_of(item: pytest.Item) -> Any:
+    """Return the instance that *item* runs on, None for a function's."""
+    values = vars(item)
+    found = values.get("_instance")         # pytest 8.2
+    if found is None:
+        found = values.get("_testcase")     # before, a TestCase's
+    if found is None and isinstance(item.parent, pytest.Class):
+        found = getattr(values.get("_obj"), "__self__", None)   # a plain class's
+    return None if isinstance(found, type) else found
+
+
+class Hand:
+    """Holds the instance of one item, from its tear-down until it can be let go."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._hand: List[Any] = [instance_of(item)]
+        self._left: Optional["weakref.ref[Any]"] = None
+        self.is_over = False
+        self.is_case = isinstance(self._hand[0], unittest.TestCase)
+
+    def peek(self) -> List[Any]:
+        """Return the list of one that has the instance, or None."""
+        return self._hand
+
+    def let_go(self, tally: Tally, last: bool) -> None:
+        """Close what the instance owns and let go of it, once nobody else refers to it.
+
+        *last*: if somebody does, count it as kept; otherwise try again later.
+        """
+        hand = self._hand
+        if hand[0] is None and self._left is not None:
+            hand[0] = self._left()
+        self._left = None
+        if hand[0] is None:
+            return
+        alone = _getrefcount(hand[0]) == _SOLE
+        if not alone:
+            # An exception, its traceback and the frames form a cycle that holds the test (3.12,
+            # python/cpython#129280; async tests on all).
+            heap.collect_new()
+            alone = _getrefcount(hand[0]) == _SOLE
+        if alone and not may_hold(namespace(hand[0]).values()):
+            tally.released += 1
+        elif alone or last:
+            give_back(hand, alone, tally)
+        else:
+            # In a cycle of its own, or held by the report that is in the making.
+            self._left = weakref.ref(hand[0])
+        hand[0] = None
+
+
+def forget(item: pytest.Item) -> None:
+    """Take the instance out of the finished *item*, which would keep it until the session is over.
+
+    Asked for again, pytest makes a new one.
+    """
+    values = vars(item)
+    if isinstance(values.get("_obj"), MethodType) and isinstance(item.parent, pytest.Class):
+        values["_obj"] = None
+    values.pop("_instance", None)
+    if values.get("_testcase") is not None:
+        values["_testcase"] = None

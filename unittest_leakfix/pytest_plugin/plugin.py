@@ -1,0 +1,188 @@
+"""The plugin proper, once something is asked: follows a session, item after item."""
+from __future__ import annotations
+
+import sys
+from typing import Any, Generator, List, Optional
+
+import pytest
+
+from unittest_leakfix.heap import SOME, heap
+from unittest_leakfix.questions import get_count
+from unittest_leakfix.release import Tally
+
+from . import fixtures
+from .items import Hand, forget
+from .options import Asked
+from .scopes import Scope, Scopes
+
+__unittest = True
+
+
+class Following:
+    """Lets go of each finished test. Told of what happens between, ``watcher`` finds (None: nobody does)."""
+
+    def __init__(self, watcher: Any = None) -> None:
+        self.tally = Tally()
+        self.watcher = watcher
+        self._scopes = Scopes()
+        self._item: Optional[pytest.Item] = None    # the one that is set up, run or torn down
+        self._hand: Optional[Hand] = None
+        self._entered = False
+        self._over: List[Scope] = []                # those torn down with it
+
+    # The session.
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, None, None]:
+        """The tests are collected: begin."""
+        if not session.config.pluginmanager.hasplugin("dsession"):     # whose workers run the tests
+            heap.enter()
+            self._entered = True
+            if self.watcher is not None:
+                self.watcher.start()
+        yield
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """All fixtures are torn down, also after an interruption: end."""
+        if not self._entered:
+            return
+        self._entered = False
+        try:
+            if self.watcher is not None:
+                self._leave(None)
+                self._judge()
+                self.watcher.stop()
+        finally:
+            heap.leave()
+
+    # One item.
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Follow one item, however often it is tried."""
+        self._item = item
+        if self.watcher is not None:
+            self.watcher.item_begins(item)
+        yield
+        self._finish(item)
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        """First the scopes' fixtures, then the test's own."""
+        if self.watcher is not None:
+            self._scopes.enter(item, self.watcher.scope_begins)
+        yield
+        if self.watcher is not None:
+            self.watcher.function_begins(item.nodeid)
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item,
+                                nextitem: Optional[pytest.Item]) -> Generator[None, None, None]:
+        """First the test's own fixtures, then those of the scopes that end with it."""
+        self._hand = Hand(item)
+        yield
+        self._function_over()
+        if self.watcher is not None:
+            self._leave(nextitem)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logfinish(self) -> None:
+        """All reports of the item are made: what held it for their sake is gone."""
+        if self._item is not None:
+            self._finish(self._item)
+
+    def _function_over(self) -> None:
+        """The test's own fixtures are torn down. pytest drops a TestCase now, before its class's."""
+        hand = self._hand
+        if hand is None or hand.is_over:
+            return
+        hand.is_over = True
+        if self.watcher is not None:
+            self.watcher.function_ends(hand.peek())
+        if hand.is_case:
+            hand.let_go(self.tally, False)
+        if self.watcher is not None:
+            self.watcher.end()
+
+    def _finish(self, item: pytest.Item) -> None:
+        """Let go of what is left of *item*, and judge the scopes that ended with it."""
+        self._item = None
+        hand, self._hand = self._hand, None
+        born = heap.asked or get_count() >= SOME
+        if hand is not None:
+            forget(item)
+            if self.watcher is not None:
+                self.watcher.late(item.nodeid)
+            hand.let_go(self.tally, True)
+            if self.watcher is not None:
+                self.watcher.late("")
+        if born:
+            heap.collect()
+        if self._over:
+            self._judge()
+
+    # The scopes around it.
+
+    def _leave(self, nextitem: Optional[pytest.Item]) -> None:
+        for scope in self._scopes.leaving(nextitem):
+            self.watcher.scope_ends(scope)
+            self._scopes.leave(scope)
+            self._over.append(scope)
+
+    def _judge(self) -> None:
+        over, self._over = self._over, []
+        for scope in over:
+            self.watcher.scope_over(scope)
+
+    # Fixtures.
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, None, None]:
+        """Follow one fixture from here to its end."""
+        scope = None
+        name = begun = None
+        fixturedef.addfinalizer(lambda: self._fixture_over(fixturedef, request))     # the last to be called
+        if fixturedef.scope == "function":
+            if self.watcher is not None:
+                self.watcher.function_begins(request.node.nodeid)
+        elif self.watcher is not None:
+            scope = self._scopes.of(request.node, fixturedef.scope)
+            name = fixtures.name_of(fixturedef, scope.name if scope is not None else "")
+            begun = self.watcher.fixture_begins(name, scope)
+        yield
+        if fixturedef.scope == "function":
+            cached = fixturedef.cached_result
+            if self.watcher is not None and cached is not None:
+                self.watcher.fixture_value(fixturedef.argname, cached[0])
+        else:
+            if self.watcher is not None:
+                self.watcher.fixture_ready(name, scope, begun)
+            fixturedef.addfinalizer(lambda: self._fixture_ends(name))       # the first
+
+    def _fixture_ends(self, name: Optional[str]) -> None:
+        """A scope's fixture is about to be torn down."""
+        self._function_over()
+        if self.watcher is not None:
+            self.watcher.tear_down_begins(name)
+
+    def _fixture_over(self, fixturedef: Any, request: Any) -> None:
+        """A fixture was torn down; pytest still has its value."""
+        try:
+            fixtures.close_owned(fixturedef, request, lambda found: self.tally.close(found.kind))
+        finally:
+            if self.watcher is not None and fixturedef.scope != "function":
+                self.watcher.tear_down_ends()
+
+
+def register(config: pytest.Config, asked: Asked) -> None:
+    """Register what does the things *asked*."""
+    if asked.mode != "off":
+        from . import finding, summary
+        watcher = finding.begin(config, asked) if asked.finds else None
+        following = Following(watcher)
+        config.pluginmanager.register(following, "leakfix-following")
+        config.pluginmanager.register(summary.Summary(config, asked, following, watcher), "leakfix-summary")
+    if asked.most is not None:
+        from .budgets import register as register_budgets
+        register_budgets(config, asked.most)

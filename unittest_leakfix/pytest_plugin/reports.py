@@ -1,0 +1,121 @@
+"""pytest's reports of the tests: what each test left is added to them, or is an error of the test."""
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Dict, List, Optional
+
+import pytest
+
+from unittest_leakfix.leaks import text
+from unittest_leakfix.leaks.leak import Leak
+
+__unittest = True
+
+PROPERTY = "leak"
+
+
+class Reports:
+    """Keeps the reports of the tests of a module until it is over: objects are judged only then."""
+
+    def __init__(self, config: pytest.Config, failing: bool) -> None:
+        self._config = config
+        self._failing = failing
+        self._items: Dict[str, Any] = {}        # by node id: where the test is written, keywords
+        self._reports: Dict[str, Any] = {}      # by node id: that of the tear-down
+        self._xml: Dict[str, Any] = {}          # by node id: the element in the making
+        self._last = ""                         # the test that ended last
+
+    def begins(self, item: pytest.Item) -> None:
+        """*item* is about to be set up."""
+        self._items[item.nodeid] = item.location, {name: 1 for name in item.keywords}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Keep the report of a tear-down."""
+        if report.when == "teardown" and not getattr(report, "leakfix", False):
+            self._last = report.nodeid
+            self._reports[report.nodeid] = report
+            self._xml[report.nodeid] = _element_of(self._config, report)
+
+    def over(self) -> None:
+        """A module is over: nobody will ask for its reports any more."""
+        self._items = {name: value for name, value in self._items.items() if name == self._last}
+        self._reports = {name: value for name, value in self._reports.items() if name == self._last}
+        self._xml = {name: value for name, value in self._xml.items() if name == self._last}
+
+    def leaks(self, leaks: List[Leak]) -> None:
+        """Tell the tests' reports of *leaks*, which are news; make errors of them if so asked.
+
+        What a scope's fixture left is told of the test that was torn down with it, as pytest does.
+        """
+        of_test: Dict[str, List[Leak]] = {}
+        for leak in leaks:
+            of_test.setdefault(leak.tests[0] if leak.tests[0] in self._reports else self._last, []).append(leak)
+        for name, mine in of_test.items():
+            properties = [(PROPERTY, text.one_line(leak)) for leak in mine]
+            report = self._reports.get(name)
+            if report is not None:
+                report.user_properties += properties
+                _add_properties(self._xml.get(name), properties)
+            if self._failing:
+                self.error(name, _message(name, mine), properties, getattr(report, "node", None))
+
+    def error(self, name: str, message: str, properties: Any, node: Optional[Any] = None) -> None:
+        """Report an error in the tear-down of the test *name*; *node*: xdist's worker that ran it."""
+        location, keywords = self._items.get(name, ((name.partition("::")[0], None, name), {}))
+        report: Any = pytest.TestReport(
+            nodeid=name, location=location, keywords=keywords, outcome="failed",
+            longrepr=_said(message), when="teardown", user_properties=list(properties))
+        report.leakfix = True
+        if node is not None:
+            report.node = node
+        self._config.hook.pytest_runtest_logreport(report=report)
+
+
+def _message(name: str, leaks: List[Leak]) -> str:
+    """Return one line a leak; what was not left by the test *name* itself says who left it."""
+    shown = [leak if name in leak.tests else replace(leak, subject="%s (by %s)" % (leak.subject, leak.tests[0]))
+             for leak in leaks]
+    return text.failure_text(shown)
+
+
+def _said(message: str) -> Any:
+    """Return *message* as pytest shows the text of a failure, with no traceback."""
+    try:
+        pytest.fail(message, pytrace=False)
+    except BaseException:
+        return pytest.ExceptionInfo.from_current().getrepr(style="value")
+
+
+def _element_of(config: pytest.Config, report: Any) -> Any:
+    """Return what makes the test's element of the JUnit file, before it is finished; None without one."""
+    xml = _junit(config)
+    if xml is None:
+        return None
+    try:
+        return xml.node_reporter(report)
+    except Exception:   # pytest's own affairs: then the file has it in the error only
+        return None
+
+
+def _junit(config: pytest.Config) -> Any:
+    from _pytest.junitxml import xml_key
+    stash = getattr(config, "stash", None)
+    return None if stash is None else stash.get(xml_key, None)
+
+
+def _add_properties(reporter: Any, properties: Any) -> None:
+    """Add *properties* to the finished element of a test."""
+    if reporter is None:
+        return
+    import xml.etree.ElementTree as ElementTree
+    try:
+        element = reporter.to_xml()
+        place = element.find("properties")
+        if place is None:
+            place = ElementTree.Element("properties")
+            element.insert(0, place)
+        for name, value in properties:
+            place.append(ElementTree.Element("property", name=name, value=value))
+    except Exception:
+        pass

@@ -1,0 +1,66 @@
+"""The scopes around an item: session, package, module and class, and which of them are under way."""
+from __future__ import annotations
+
+from typing import Any, Callable, List, Optional
+
+import pytest
+
+__unittest = True
+
+
+class Scope:
+    """One scope under way. ``kind`` is as pytest's fixtures call it; ``name`` its node id, "session" for that."""
+
+    def __init__(self, node: Any, kind: str) -> None:
+        self.node = node
+        self.kind = kind
+        self.name = node.nodeid if kind != "session" else "session"
+        self.kept: Any = None       # what the finder keeps with it
+
+    @property
+    def holder(self) -> Any:
+        """The class or module itself; None for the others."""
+        return getattr(self.node, "obj", None) if self.kind in ("class", "module") else None
+
+
+class Scopes:
+    """The stack of scopes, outermost first."""
+
+    def __init__(self) -> None:
+        self.active: List[Scope] = []
+
+    def enter(self, item: pytest.Item, begins: Callable[[Scope], None]) -> None:
+        """Take note of those around *item*; call *begins* with each new one."""
+        chain = [node for node in item.listchain()[:-1] if _kind(node) is not None]
+        known = [scope.node for scope in self.active]
+        for node in chain:
+            if node not in known:
+                scope = Scope(node, str(_kind(node)))
+                begins(scope)
+                self.active.append(scope)
+
+    def leaving(self, nextitem: Optional[pytest.Item]) -> List[Scope]:
+        """Return those that are over before *nextitem*, the innermost first. None: all are."""
+        needed = set(map(id, nextitem.listchain())) if nextitem is not None else set()
+        return [scope for scope in reversed(self.active) if id(scope.node) not in needed]
+
+    def leave(self, scope: Scope) -> None:
+        """It is over."""
+        self.active.remove(scope)
+
+    def of(self, node: Any, kind: str) -> Optional[Scope]:
+        """Return the scope of the fixture that is of this *kind* of scope, by its node."""
+        for scope in reversed(self.active):
+            if scope.node is node or scope.kind == kind:
+                return scope
+        return self.active[0] if self.active else None
+
+
+def _kind(node: Any) -> Optional[str]:
+    if isinstance(node, pytest.Session):
+        return "session"
+    if isinstance(node, pytest.Package):    # before pytest 8 a Module
+        return "package"
+    if isinstance(node, pytest.Class):
+        return "class"
+    return "module" if isinstance(node, pytest.File) else None
