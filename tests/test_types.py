@@ -65,5 +65,6 @@ class TypesTests(unittest.TestCase):
 
     def test_stubs_say_what_the_code_does(self):
         status, said = self.check("mypy.stubtest", "unittest_leakfix", "--allowlist",
-                                  os.path.join(PROGRAMS, "allowlist.txt"))
+                                  os.path.join(PROGRAMS, "allowlist.txt"), "--mypy-config-file",
+                                  os.path.join(ROOT, "pyproject.toml"))
         self.assertEqual(status, 0, said)

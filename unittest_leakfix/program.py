@@ -56,7 +56,7 @@ class LeakFixProgram(unittest.TestProgram):
                 ours = parser.add_argument_group("options of unittest_leakfix", _SESSIONS)
                 ours.add_argument("--version", action="version", version=_version(),
                                   help="Show the version and exit")
-                _add_finding(ours)
+                add_options(ours)
             return parser
     else:
         # 2.7 parses with getopt and shows a text of its own.
@@ -93,8 +93,8 @@ def _asks(argument):
             or len(argument) > 2 and "--help".startswith(argument))
 
 
-def _add_finding(group):
-    """Add the options of finding to *group*, of argparse."""
+def add_options(group):
+    """Add our options, but for ``--version``, to *group*, of argparse."""
     group.add_argument("--leaks", choices=("off", "report", "fail"), default="off",
                        help="Find what each test left behind: say so at the end (report), "
                        "or make the test fail as well (fail). Python 3.8 and later")

@@ -52,7 +52,8 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         Raises ``TypeError`` if ``resultclass`` is none, or *test* no test.
         """
         finder = finding(self.finding)
-        guided = _Guided(test, finder, counting(self.max_connections))
+        counting(self.max_connections)      # raises before anything is printed
+        guided = _Guided(test, finder, self.watching)
         result = super(LeakFixTestRunner, self).run(guided)
         self.tally = guided.tally
         line = said(self.tally, self.verbosity > 1)
@@ -62,6 +63,12 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         if finder is not None:
             finder.tell(self.stream, self.verbosity > 1)
         return result
+
+    def watching(self, watcher):
+        """Return who watches the run: *watcher*, which is finding's or None, or a
+        ``watcher.Passing`` that stands before it. For subclasses."""
+        counts = counting(self.max_connections)
+        return watcher if counts is None else counts(watcher)
 
 
 FINDING = ("leaks", "leaks_failed", "leaks_baseline", "leaks_write_baseline",
@@ -101,25 +108,25 @@ def counting(most):
 class _Guided(object):
     """Stands for the suite in ``TextTestRunner.run``, which calls it with the result."""
 
-    def __init__(self, test, finding, counting):
+    def __init__(self, test, finding, watching):
         self._test = test
         self._finding = finding
-        self._counting = counting
+        self._watching = watching
         self.tally = Tally()
 
     def __call__(self, result):
         sweep = None if isinstance(result, LeakFixResultMixin) else Sweep(result)
-        watcher = None if self._finding is None else self._finding.begin(result)
-        counts = None if self._counting is None else self._counting(watcher)
-        run = Run(result, sweep, watcher if counts is None else counts)
+        finder = None if self._finding is None else self._finding.begin(result)
+        watcher = self._watching(finder)
+        run = Run(result, sweep, watcher)
         self.tally = run.tally
         try:
-            if counts is not None:
-                counts.start()
+            if watcher is not finder:
+                watcher.start()
             run.all(self._test)
         finally:
-            if counts is not None:
-                counts.stop()
+            if watcher is not finder:
+                watcher.stop()
             if self._finding is not None:
                 self._finding.end()
             if sweep is not None:

@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol, type_check_only
 from typing_extensions import TypeAlias
 
 from unittest_leakfix.release import Tally
+from unittest_leakfix.watcher import Watcher
 
 @type_check_only
 class _Stream(Protocol):
@@ -63,6 +64,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             restore: bool = False,
             max_connections: int | None = None,
         ) -> None: ...
+    def watching(self, watcher: Watcher | None) -> Watcher | None: ...
 
 def said(tally: Tally, always: bool) -> str: ...
 

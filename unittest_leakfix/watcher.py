@@ -34,10 +34,23 @@ class Watcher(object):
 
 
 class Passing(Watcher):
-    """A watcher that stands before another, ``inner``, and tells it all; None: before nobody."""
+    """A watcher that stands before another, ``inner``, and tells it all; None: before nobody.
+
+    ``start`` and ``stop`` are called around the run.
+    """
 
     def __init__(self, inner=None):
         self.inner = Watcher() if inner is None else inner
+
+    def start(self):
+        """Begin to watch."""
+        if isinstance(self.inner, Passing):
+            self.inner.start()
+
+    def stop(self):
+        """End it."""
+        if isinstance(self.inner, Passing):
+            self.inner.stop()
 
     def begin(self, test):
         self.inner.begin(test)

@@ -31,6 +31,7 @@ class Counting(Passing):
 
     def start(self) -> None:
         """Begin to record, and to count if the run has a budget."""
+        super().start()
         drivers.install(self)
         if self._of_run is not None:
             self._of_run.begin()
@@ -41,6 +42,7 @@ class Counting(Passing):
         if self._of_run is not None:
             self._of_run.end()
         drivers.remove(self)
+        super().stop()
 
     def begin(self, test: unittest.TestCase) -> None:
         drivers.look()
