@@ -4,21 +4,20 @@ from __future__ import annotations
 import gc
 import threading
 import unittest
-from typing import Dict, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from unittest_leakfix import faults
 from unittest_leakfix.heap import heap
 from unittest_leakfix.leaks.secret import redact
 
 from .drivers import drivers
+from .groups import grouped
 from .record import PID, ConnectionRecord, Raw
 from .records import book
 
 __unittest = True
 
 _collect = gc.collect
-_GROUPS = 20
-"""So many groups of connections are listed in an error; the others are counted."""
 
 
 class ConnectionBudgetError(AssertionError):
@@ -127,29 +126,5 @@ def message(most: int, said: str, records: Tuple[ConnectionRecord, ...]) -> str:
             most, said)
     if not records:
         return head
-    groups: Dict[Tuple[str, ...], int] = {}
-    for record in records:
-        key = _lines(record)
-        groups[key] = groups.get(key, 0) + 1
-    ordered = sorted(groups.items(), key=lambda item: -item[1])     # stable: oldest first
-    lines = [head, "open now:"]
-    for (first, *rest), number in ordered[:_GROUPS]:
-        lines.append("  %d x %s" % (number, first))
-        lines += ["      " + line for line in rest]
-    more = sum(number for _, number in ordered[_GROUPS:])
-    if more:
-        lines.append("  and %d more, of %d other lines, tests or threads" % (more, len(ordered) - _GROUPS))
+    lines = [head, "open now:"] + grouped(records)
     return redact("\n".join(lines))
-
-
-def _lines(record: ConnectionRecord) -> Tuple[str, ...]:
-    what = record.place + (", being opened now" if record.connecting else "")
-    frame = record.frames[0] if record.frames else None
-    where = "%s:%d in %s" % (frame.file, frame.line, frame.function) if frame else "opened by unknown code"
-    who = "for %s" % record.test if record.test else "outside of the tests"
-    if record.thread != "MainThread" or not record.running:
-        who += ", in thread %s" % (record.thread or "?")
-        who += "" if record.running else " (no longer running)"
-    return what, where, who
-
-

@@ -17,6 +17,9 @@ class Framework(Protocol):
     def name_of(self, connection: object) -> str:
         """Return what it calls the connection: "connection 'default'"; "" for none of its own."""
 
+    def remedy_of(self, connection: object) -> str:
+        """Return the one line for the user's code that ends it; "" for none of its own."""
+
     def keeps(self, connection: object) -> bool:
         """Tell whether the connection stays open on purpose: it is no test's leak."""
 
@@ -37,12 +40,17 @@ def closes(fd: int, name: str) -> bool:
     return any(each.closes(fd, name) for each in frameworks)
 
 
-def place_of(connection: object, driver: str) -> str:
-    """Return what a connection is and where it leads: "connection 'default' to app@db:5432/shop"."""
+def remedy_of(connection: object) -> str:
+    """Return the one line for the user's code that ends a connection of a framework's; "" for another's."""
+    return next(filter(None, (each.remedy_of(connection) for each in frameworks)), "")
+
+
+def place_of(connection: object, driver: str, name: str = "") -> str:
+    """Return what a connection is and where it leads: "connection 'default' to app@db:5432/shop".
+
+    *name*: what its framework calls it, "" to ask.
+    """
     kind = None if connection is None else kind_of(connection)
     place = "%s connection" % driver if kind is None else kind.describe(connection)
-    for each in frameworks:
-        name = each.name_of(connection)
-        if name:
-            return name + "".join(place.partition(" to ")[1:])
-    return place
+    name = name or next(filter(None, (each.name_of(connection) for each in frameworks)), "")
+    return name + "".join(place.partition(" to ")[1:]) if name else place

@@ -20,7 +20,7 @@ from unittest_leakfix.resources import kind_of
 from .frameworks import kept, place_of
 from .record import DRIVER, IDENT, PID, PLAIN, SERIAL, TEST, THREAD, ConnectionRecord, Raw
 from .session_ids import descriptors_of, port_of, session_of
-from .stacks import frames_of, is_installed, stack
+from .stacks import entry, frames_of, is_installed, stack
 
 __unittest = True
 
@@ -60,7 +60,7 @@ class Book:
             raw = (driver, self.users[-1].current or self._current(),
                    "" if thread is None else thread._name,  # type: ignore[attr-defined]
                    ident, self.pid, next(self._serial),
-                   *(stack(frame) or self._origin(thread) or walk(frame)))
+                   *(stack(frame) or self._origin(thread) or entry(frame) or walk(frame)))
             self._ties[id(connection)] = ref(connection), raw
             if len(self._ties) > self._most:
                 self._sweep()
@@ -73,7 +73,7 @@ class Book:
         """Return the record of a connection that the code in *frame* opens now in this thread."""
         thread = self._threads.get(get_ident())
         return (driver, self._current(), str(getattr(thread, "_name", "")), get_ident(), self.pid,
-                next(self._serial)) + (stack(frame) or self._origin(thread) or walk(frame))
+                next(self._serial)) + (stack(frame) or self._origin(thread) or entry(frame) or walk(frame))
 
     def opening(self, driver: str, connection: object, frame: Optional[FrameType]) -> Raw:
         """Note that the code in *frame* is about to open a connection; returns its record.

@@ -41,6 +41,16 @@ def stack(frame: Optional[FrameType]) -> Tuple[object, ...]:
     return tuple(found)
 
 
+def entry(frame: Optional[FrameType]) -> Tuple[object, ...]:
+    """Return the outermost frame of an installed package, as `stack` does: what a thread was given to do."""
+    found: Tuple[object, ...] = ()
+    while frame is not None:
+        if _find_kind(frame.f_code.co_filename) == _PACKAGE:
+            found = (frame.f_code, frame.f_lasti)
+        frame = frame.f_back
+    return found
+
+
 def frames_of(flat: Tuple[Any, ...]) -> Tuple[Frame, ...]:
     """Return what `stack`, or `walk`, has found."""
     if not flat or type(flat[0]) is str:

@@ -9,10 +9,9 @@ import gc
 import sys
 import threading
 import time
-import warnings
 from _thread import get_ident
 from types import FrameType
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, Optional, Set
 from weakref import ref
 
 from django.db import connections as _of_thread
@@ -24,29 +23,17 @@ from unittest_leakfix.databases.connecting import is_full
 from unittest_leakfix.databases.record import DRIVER, IDENT, PID, ConnectionRecord, Raw
 from unittest_leakfix.databases.records import book
 from unittest_leakfix.databases.session_ids import descriptors_of
-from unittest_leakfix.faults import LeakFixWarning
 from unittest_leakfix.heap import heap
 
+from .wrappers import Held, close, driver_of, name_of, pools
+
 __unittest = True
+
+REMEDY = "connections.close_all() at the end of the thread's work"
 
 _getframe = sys._getframe
 _PATIENCE = 0.5
 """So long a full server is asked again, once something was given back: it takes a moment to notice."""
-
-
-class Held(NamedTuple):
-    """A wrapper that has connected, and where that was."""
-
-    wrapper: ref[Any]
-    thread: Optional[ref[threading.Thread]]
-    raw: Raw
-
-    def is_over(self) -> bool:
-        """Tell whether its thread has ended."""
-        if self.thread is None:     # not one of threading's
-            return self.raw[IDENT] not in sys._current_frames()
-        thread = self.thread()
-        return thread is None or not thread.is_alive()
 
 
 class Connections:
@@ -142,7 +129,7 @@ class Connections:
         known = book.raw_of(connection)
         if known is not None and getattr(connection, "_pool", None) is None:
             return known
-        driver = _driver(connection) if known is None else known[DRIVER]
+        driver = driver_of(connection) if known is None else known[DRIVER]
         raw = book.raw(driver, frame)
         book.connected(connection, raw)
         return raw
@@ -165,7 +152,7 @@ class Connections:
         reaped = []
         for key in over:
             held = self._held.pop(key, None)    # of two threads that reap, one has it
-            record = None if held is None or held.raw[PID] != book.pid else _close(held)
+            record = None if held is None or held.raw[PID] != book.pid else close(held)
             if record is not None:
                 reaped.append(record)
         if reaped:
@@ -185,11 +172,19 @@ class Connections:
 
     def name_of(self, connection: object) -> str:
         """Return "connection 'default'" for a connection of one of Django's wrappers."""
+        held = self._of(connection)
+        return "" if held is None else name_of(held.wrapper())
+
+    def remedy_of(self, connection: object) -> str:
+        """Return what a thread has to do, for a connection of another thread's wrapper."""
+        held = self._of(connection)
+        return "" if held is None or held.raw[IDENT] == self._tests else REMEDY
+
+    def _of(self, connection: object) -> Optional[Held]:
         for held in tuple(self._held.values()):
-            wrapper = held.wrapper()
-            if wrapper is not None and wrapper.connection is connection:
-                return "connection %r" % wrapper.alias
-        return ""
+            if getattr(held.wrapper(), "connection", None) is connection is not None:
+                return held
+        return None
 
     def keeps(self, connection: object) -> bool:
         """Tell whether it is Django's own for the thread that runs the tests, or rests in a pool."""
@@ -205,40 +200,6 @@ class Connections:
         return fd in self._kept or any(
             str(each.settings_dict["NAME"]) in name for each in _of_thread.all(initialized_only=True)
             if each.vendor == "sqlite" and not each.is_in_memory_db())
-
-
-def pools() -> Dict[str, Any]:
-    """Return the pools of connections by alias (Django 5.1 and later, PostgreSQL only)."""
-    found: Dict[str, Any] = {}
-    for wrapper in _of_thread.all(initialized_only=True):
-        found.update(getattr(type(wrapper), "_connection_pools", {}))
-    return found
-
-
-def _driver(connection: object) -> str:
-    module = type(connection).__module__
-    return next((each for each in ("mysql.connector", "sqlite3") if module.startswith(each)),
-                module.partition(".")[0])
-
-
-def _close(held: Held) -> Optional[ConnectionRecord]:
-    """Close the connection of a thread that is over; None where there was nothing to close."""
-    wrapper = held.wrapper()
-    if wrapper is None or wrapper.connection is None or wrapper.allow_thread_sharing:
-        return None
-    if wrapper.vendor == "sqlite" and wrapper.is_in_memory_db():
-        return None     # closing the last connection to it would destroy the database
-    record = book.made(wrapper.connection, held.raw)
-    wrapper.inc_thread_sharing()
-    try:
-        wrapper.close()
-    except Exception as error:
-        warnings.warn("the connection %r of thread %s, which is over, could not be closed: %s: %s" % (
-            wrapper.alias, record.thread, type(error).__name__, error), LeakFixWarning, stacklevel=2)
-        return None
-    finally:
-        wrapper.dec_thread_sharing()
-    return record
 
 
 connections = Connections()

@@ -1,12 +1,20 @@
 """DatabasesMixin: what a DiscoverRunner does about connections and test databases."""
 from __future__ import annotations
 
+import sys
+import unittest
 from typing import Any, List, Optional
 
 from unittest_leakfix.databases.counting import Counting
+from unittest_leakfix.leaks.colour import style_for
 from unittest_leakfix.watcher import Watcher
 
+from . import aliases, clean_up
+from .closed import Closed
 from .connections import connections
+from .created import Database, created
+from .live_server import live_servers
+from .waiting import waiting
 
 __unittest = True
 
@@ -17,6 +25,10 @@ class Reaping(Counting):
     def class_begins(self, cls: type) -> None:
         connections.look()
         super().class_begins(cls)
+
+    def finished(self, test: unittest.TestCase) -> None:
+        connections.reap()      # before the collector comes, and nobody would hear of them
+        super().finished(test)
 
     def end(self) -> None:
         connections.reap()      # before anybody looks at what is open
@@ -35,15 +47,24 @@ class DatabasesMixin:
     """For a ``DiscoverRunner``: connections are watched from before the test databases are made."""
 
     _leakfix_watchers: List[Reaping]
+    _leakfix_closed: Closed
+    _leakfix_stream: Any
 
     def setup_databases(self, **kwargs: Any) -> Any:
         """Make the test databases, with an eye on who connects."""
-        self._leakfix_watchers = []
+        self._leakfix_watchers, self._leakfix_closed = [], Closed()
+        self._leakfix_stream = sys.stderr   # as it is before tests replace it
         connections.install()
+        live_servers.install()
+        waiting.install(self._leakfix_say)
+        connections.reaped = self._leakfix_closed.take  # type: ignore[method-assign]
         try:
-            return super().setup_databases(**kwargs)  # type: ignore[misc]
+            self._leakfix_say("\n".join(aliases.unmirrored(kwargs.get("aliases"))))
+            old_config = super().setup_databases(**kwargs)  # type: ignore[misc]
+            waiting.created = {each.name for each in self._leakfix_created(old_config)}
+            return old_config
         except BaseException:
-            connections.remove()
+            self._leakfix_end()
             raise
 
     def leakfix_watching(self, watcher: Optional[Watcher]) -> Watcher:
@@ -56,8 +77,26 @@ class DatabasesMixin:
     def teardown_databases(self, old_config: Any, **kwargs: Any) -> None:
         """Destroy the test databases; first see to it that nobody is in the way."""
         try:
+            self._leakfix_say(clean_up.before_destroy(
+                old_config, getattr(self, "parallel", 0), getattr(self, "keepdb", False),
+                style=style_for(self._leakfix_stream)))
+            self._leakfix_say(self._leakfix_closed.text())
             super().teardown_databases(old_config, **kwargs)  # type: ignore[misc]
         finally:
-            for each in self._leakfix_watchers:
-                each.stop()
-            connections.remove()
+            self._leakfix_end()
+
+    def _leakfix_created(self, old_config: Any) -> List[Database]:
+        return created(old_config, getattr(self, "parallel", 0), getattr(self, "keepdb", False))
+
+    def _leakfix_end(self) -> None:
+        while self._leakfix_watchers:
+            self._leakfix_watchers.pop().stop()
+        waiting.created = ()
+        waiting.remove()
+        live_servers.remove()
+        connections.remove()
+
+    def _leakfix_say(self, text: str) -> None:
+        if text:
+            self._leakfix_stream.write(text + "\n")
+            self._leakfix_stream.flush()

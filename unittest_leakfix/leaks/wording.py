@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from typing import Any, List, Optional, Tuple
 
+from unittest_leakfix.databases import frameworks
 from unittest_leakfix.holdings import Found
 from unittest_leakfix.kind import Kind
 
@@ -56,8 +57,10 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
     if kind is not None:
         word = noun(kind.name)
         what = spoken(kind, value, acquisition)
-        return Leak(word, "%s %s" % (what, state(word)), (survivor.test,), 0, chain,
-                    acquisition=acquisition, remedy=remedies.held(word, chain),
+        remedy = frameworks.remedy_of(value)
+        # How a framework keeps its own is nothing that a user could change.
+        return Leak(word, "%s %s" % (what, state(word)), (survivor.test,), 0, None if remedy else chain,
+                    acquisition=acquisition, remedy=remedy or remedies.held(word, chain),
                     silence=silence(word, what),
                     cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by))
     where = " (its %s)" % survivor.name if survivor.name else ""

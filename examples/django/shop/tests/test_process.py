@@ -1,0 +1,31 @@
+"""Another process, here a report that somebody left running, is on the test database."""
+
+import subprocess
+import sys
+
+from django.db import connection
+from django.test import TransactionTestCase
+
+REPORT = """
+import sys, django
+from django.conf import settings
+settings.configure(DATABASES={"default": eval(sys.stdin.readline())})
+django.setup()
+from django.db import connection
+connection.ensure_connection()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+class OrderTests(TransactionTestCase):
+    running = []
+
+    def test_report(self):
+        report = subprocess.Popen([sys.executable, "-c", REPORT], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, universal_newlines=True)
+        self.running.append(report)
+        wanted = ("ENGINE", "NAME", "HOST", "PORT", "USER", "PASSWORD")
+        report.stdin.write("%r\n" % {name: connection.settings_dict[name] for name in wanted})
+        report.stdin.flush()
+        self.assertEqual(report.stdout.readline(), "ready\n")

@@ -1,0 +1,45 @@
+"""Aliases that point at the same database, and do not say so."""
+from __future__ import annotations
+
+from typing import Any, Container, Dict, List, Optional, Tuple
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+__unittest = True
+
+_PORTS = {"postgresql": "5432", "mysql": "3306"}
+_HERE = ("", "localhost", "127.0.0.1", "::1")
+
+
+def unmirrored(used: Optional[Container[str]] = None) -> List[str]:
+    """Return a line for each alias that is the same database as another one without ``TEST: MIRROR``.
+
+    One with the same settings to the letter, Django itself takes for a mirror. One that names the
+    server in another way it makes a second time, and so destroys the first. Called before the test
+    databases are made: afterwards all have other names. *used*: the aliases that the tests use, None
+    for all.
+    """
+    found: Dict[Tuple[str, ...], str] = {}
+    lines = []
+    for alias in sorted(connections, key=lambda each: (each != DEFAULT_DB_ALIAS, each)):
+        place = _place(connections[alias]) if used is None or alias in used else ()
+        first = found.setdefault(place, alias) if place else alias
+        if first != alias:
+            lines.append(
+                "unittest_leakfix: the aliases %r and %r are the same test database, %s: "
+                "DATABASES[%r][\"TEST\"] = {\"MIRROR\": %r}" % (first, alias, place[1], alias, first))
+    return lines
+
+
+def _place(wrapper: Any) -> Tuple[str, ...]:
+    """Return what tells the test database from others; () for a mirror and where it cannot be said."""
+    settings = wrapper.settings_dict
+    if wrapper.vendor not in _PORTS or settings.get("TEST", {}).get("MIRROR"):
+        return ()
+    try:
+        name = str(wrapper.creation._get_test_db_name())
+    except Exception:   # a backend with names of its own
+        return ()
+    host = str(settings.get("HOST") or "")
+    return (wrapper.vendor, name, "localhost" if host in _HERE else host.lower(),
+            str(settings.get("PORT") or _PORTS[wrapper.vendor]))

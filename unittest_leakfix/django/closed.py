@@ -1,0 +1,74 @@
+"""What was closed for threads that are over: told as leaks where somebody finds them, else at the end."""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Dict, List, Sequence, Tuple
+
+from unittest_leakfix.databases.record import ConnectionRecord
+from unittest_leakfix.leaks.secret import redact
+
+from .connections import REMEDY
+
+__unittest = True
+
+_MOST = 10000
+_SHOWN = 20
+
+
+class Closed:
+    """The records of the connections that `Connections.reap` has closed, and nobody was told of yet."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._records: List[ConnectionRecord] = []
+
+    def take(self, records: Sequence[ConnectionRecord]) -> None:
+        """Hand them to the finder, if one finds; keep them otherwise."""
+        for record in records:
+            if not _told(record):
+                self.count += 1
+                if len(self._records) < _MOST:
+                    self._records.append(record)
+
+    def text(self) -> str:
+        """Return what was closed, by opening line, "" for nothing; and forget it."""
+        if not self.count:
+            return ""
+        lines = ["unittest_leakfix: closed %d connection%s of threads that were over" % (
+            self.count, "" if self.count == 1 else "s")]
+        groups: Dict[Tuple[str, str], List[ConnectionRecord]] = {}
+        for record in self._records:
+            groups.setdefault((record.place, _where(record)), []).append(record)
+        for (place, where), same in sorted(groups.items(), key=lambda item: -len(item[1]))[:_SHOWN]:
+            lines += ["  %d x %s" % (len(same), place), "      opened at %s, in thread %s" % (where, same[0].thread)]
+            tests = list(dict.fromkeys(record.test for record in same if record.test))
+            if tests:
+                lines.append("      in %s%s" % (tests[0], "" if len(tests) == 1 else " and %d other%s" % (
+                    len(tests) - 1, "s" if len(tests) > 2 else "")))
+        if len(groups) > _SHOWN:
+            lines.append("  and %d more opening lines" % (len(groups) - _SHOWN))
+        self.count, self._records = 0, []
+        return redact("\n".join(lines + ["in your code: " + REMEDY]))
+
+
+def _where(record: ConnectionRecord) -> str:
+    if not record.frames:
+        return "an unknown line"
+    frame = record.frames[0]
+    return "%s:%d in %s" % (frame.file.rpartition("site-packages" + os.sep)[2], frame.line, frame.function)
+
+
+def _told(record: ConnectionRecord) -> bool:
+    listening = sys.modules.get("unittest_leakfix.leaks.listening")
+    if listening is None or not listening.Listening._active:
+        return False
+    from unittest_leakfix.leaks.acquisitions import Acquisition
+    from unittest_leakfix.leaks.leak import Leak
+    from unittest_leakfix.leaks.phrases import place_of, silence
+    opened = Acquisition("database connection", record.place, record.test,
+                         "%s (no longer running)" % record.thread, record.frames)
+    return bool(listening.Listening.hear(Leak(
+        "connection", "%s was left open" % record.place, (record.test,) if record.test else (), acquisition=opened,
+        closed="closed for you: its thread was over", remedy=REMEDY, silence=silence("connection", record.place),
+        cause="connection of a thread that is over, opened in %s" % place_of(opened))))

@@ -1,0 +1,76 @@
+"""Django's wrappers of connections: who holds one, what it is called, and its end when its thread is over."""
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+from dataclasses import replace
+from typing import Any, Dict, NamedTuple, Optional
+from weakref import ref
+
+from django.db import connections as _of_thread
+
+from unittest_leakfix.databases.frameworks import place_of
+from unittest_leakfix.databases.record import DRIVER, IDENT, ConnectionRecord, Raw
+from unittest_leakfix.databases.records import book
+from unittest_leakfix.faults import LeakFixWarning
+
+__unittest = True
+
+_current_frames = sys._current_frames
+
+
+class Held(NamedTuple):
+    """A wrapper that has connected, and where that was."""
+
+    wrapper: ref[Any]
+    thread: Optional[ref[threading.Thread]]
+    raw: Raw
+
+    def is_over(self) -> bool:
+        """Tell whether its thread has ended."""
+        if self.thread is None:     # not one of threading's
+            return self.raw[IDENT] not in _current_frames()
+        thread = self.thread()
+        return thread is None or not thread.is_alive()
+
+
+def pools() -> Dict[str, Any]:
+    """Return the pools of connections by alias (Django 5.1 and later, PostgreSQL only)."""
+    found: Dict[str, Any] = {}
+    for wrapper in _of_thread.all(initialized_only=True):
+        found.update(getattr(type(wrapper), "_connection_pools", {}))
+    return found
+
+
+def name_of(wrapper: Any) -> str:
+    """Return "connection 'default'"."""
+    return "connection %r" % str(getattr(wrapper, "alias", "?"))
+
+
+def driver_of(connection: object) -> str:
+    """Return the driver's name, as the records of connections have it."""
+    module = type(connection).__module__
+    return next((each for each in ("mysql.connector", "sqlite3") if module.startswith(each)),
+                module.partition(".")[0])
+
+
+def close(held: Held) -> Optional[ConnectionRecord]:
+    """Close the connection of a thread that is over; None where there was nothing to close."""
+    wrapper = held.wrapper()
+    if wrapper is None or wrapper.connection is None or wrapper.allow_thread_sharing:
+        return None
+    if wrapper.vendor == "sqlite" and wrapper.is_in_memory_db():
+        return None     # closing the last connection to it would destroy the database
+    record = replace(book.made(wrapper.connection, held.raw),
+                     place=place_of(wrapper.connection, held.raw[DRIVER], name_of(wrapper)))
+    wrapper.inc_thread_sharing()
+    try:
+        wrapper.close()
+    except Exception as error:
+        warnings.warn("the connection %r of thread %s, which is over, could not be closed: %s: %s" % (
+            wrapper.alias, record.thread, type(error).__name__, error), LeakFixWarning, stacklevel=2)
+        return None
+    finally:
+        wrapper.dec_thread_sharing()
+    return record
