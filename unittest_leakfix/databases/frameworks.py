@@ -23,6 +23,9 @@ class Framework(Protocol):
     def keeps(self, connection: object) -> bool:
         """Tell whether the connection stays open on purpose: it is no test's leak."""
 
+    def runs(self, thread: int) -> bool:
+        """Tell whether the thread of that number runs on purpose."""
+
     def closes(self, fd: int, name: str) -> bool:
         """Tell whether the descriptor *fd*, which was open on what *name* says, was of one that it keeps."""
 
@@ -33,6 +36,11 @@ frameworks: List[Framework] = []
 def kept(connection: object) -> bool:
     """Tell whether a framework keeps *connection* open on purpose."""
     return any(each.keeps(connection) for each in frameworks)
+
+
+def runs(thread: int) -> bool:
+    """Tell whether the thread of that number is a framework's own, which runs on purpose."""
+    return any(each.runs(thread) for each in frameworks)
 
 
 def closes(fd: int, name: str) -> bool:

@@ -25,7 +25,7 @@ from unittest_leakfix.databases.records import book
 from unittest_leakfix.databases.session_ids import descriptors_of
 from unittest_leakfix.heap import heap
 
-from .wrappers import Held, close, driver_of, name_of, pools
+from .wrappers import Held, close, driver_of, name_of, pool_threads, rests
 
 __unittest = True
 
@@ -191,9 +191,11 @@ class Connections:
         if get_ident() == self._tests and any(
                 each.connection is connection for each in _of_thread.all(initialized_only=True)):
             return True
-        pool = getattr(connection, "_pool", None)
-        return (pool is not None and any(pool is each for each in pools().values())
-                and not self.name_of(connection))
+        return not self._of(connection) and rests(connection)
+
+    def runs(self, thread: int) -> bool:
+        """Tell whether it is a thread of one of Django's pools."""
+        return any(thread == getattr(each, "ident", 0) for each in pool_threads())
 
     def closes(self, fd: int, name: str) -> bool:
         """Tell whether it was of one of Django's own."""

@@ -5,7 +5,7 @@ import sys
 import threading
 import warnings
 from dataclasses import replace
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 from weakref import ref
 
 from django.db import connections as _of_thread
@@ -33,6 +33,19 @@ class Held(NamedTuple):
             return self.raw[IDENT] not in _current_frames()
         thread = self.thread()
         return thread is None or not thread.is_alive()
+
+
+def rests(connection: object) -> bool:
+    """Tell whether a connection belongs to one of Django's pools (psycopg_pool notes on it which one has lent it)."""
+    pool = getattr(connection, "_pool", None)
+    return any(pool is each or any(connection is idle for idle in tuple(getattr(each, "_pool", ())))
+               for each in pools().values())
+
+
+def pool_threads() -> List[object]:
+    """Return the threads of Django's pools."""
+    return [thread for each in pools().values()
+            for thread in [*getattr(each, "_workers", ()), getattr(each, "_sched_runner", None)]]
 
 
 def pools() -> Dict[str, Any]:

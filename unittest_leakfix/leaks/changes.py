@@ -49,6 +49,8 @@ class Changes:
         for change in changes:
             if change.kind == "closed descriptor" and frameworks.closes(change.fd, change.name):
                 continue
+            if change.thread and frameworks.runs(change.thread):
+                continue
             key = (change.kind, change.name, change.fd, change.thread, change.pid, change.path)
             if fixture and key in self._told:
                 continue    # a test of the class, or a class of the module

@@ -7,6 +7,7 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.staticfiles", "shop"]
 STATIC_URL = "/static/"
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # tells the length, so that clients need not hang up
 ROOT_URLCONF = "shop.urls"
 LOGGING_CONFIG = None   # a page that fails shall not fill the screen
 
