@@ -4,15 +4,12 @@ For any runner: it takes what ``django.test.utils.setup_databases`` returned, an
 """
 from __future__ import annotations
 
-from _thread import get_ident
 from dataclasses import replace
 from typing import List, Optional
 
-from django.db import connections as of_thread
-
 from unittest_leakfix.databases.postgresql import PostgreSQL
 from unittest_leakfix.databases.queries import rows
-from unittest_leakfix.databases.record import IDENT, ConnectionRecord
+from unittest_leakfix.databases.record import ConnectionRecord
 from unittest_leakfix.databases.records import book
 from unittest_leakfix.databases.server import Server
 from unittest_leakfix.databases.sessions import Ended, Sessions
@@ -21,7 +18,8 @@ from unittest_leakfix.leaks.colour import Style
 
 from .asking import ASKED, asking, may_terminate, said
 from .connections import REMEDY, connections
-from .created import OldConfig, Database, created
+from .created import Database, OldConfig, created
+from .own import close_own
 
 __unittest = True
 
@@ -47,7 +45,7 @@ def before_destroy(old_config: OldConfig, parallel: int = 0, keepdb: bool = Fals
     if terminate is None:
         terminate = may_terminate()
     connections.reap()
-    parts = [_close_own(databases)]
+    parts = [close_own(databases)]
     for database in databases:
         try:
             parts.append(_clear(database, terminate, style or Style()))
@@ -55,25 +53,6 @@ def before_destroy(old_config: OldConfig, parallel: int = 0, keepdb: bool = Fals
             parts.append("unittest_leakfix: who is on %s cannot be asked: %s" % (
                 quoted(database.name), said(error, database.wrapper)))
     return "\n".join(part for part in parts if part)
-
-
-def _close_own(databases: List[Database]) -> str:
-    """Close this thread's connections to the databases, and the pools. Other threads may be in mid-query."""
-    names = {database.name for database in databases if database.wrapper.vendor in ASKED}
-    own = of_thread.all(initialized_only=True)
-    own += [held.wrapper() for held in connections.open() if held.raw[IDENT] == get_ident()]
-    problems = []
-    for wrapper in own:
-        if wrapper is None or wrapper.vendor not in ASKED or wrapper.settings_dict["NAME"] not in names:
-            continue
-        try:
-            wrapper.close()
-            if wrapper.settings_dict.get("OPTIONS", {}).get("pool"):
-                wrapper.close_pool()
-        except Exception as error:
-            problems.append("unittest_leakfix: closing the connection %r raised %s" % (
-                wrapper.alias, said(error, wrapper)))
-    return "\n".join(problems)
 
 
 def _clear(database: Database, terminate: bool, style: Style) -> str:

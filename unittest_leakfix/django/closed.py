@@ -52,6 +52,11 @@ class Closed:
         return redact("\n".join(lines + ["in your code: " + REMEDY]))
 
 
+def opened(record: ConnectionRecord) -> str:
+    """Return "was opened in test_orders.OrderTests.test_a at shop/models.py:19 in connect"."""
+    return "was opened %sat %s" % ("in %s " % record.test if record.test else "", _where(record))
+
+
 def _where(record: ConnectionRecord) -> str:
     if not record.frames:
         return "an unknown line"

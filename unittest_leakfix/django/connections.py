@@ -141,6 +141,11 @@ class Connections:
         return [each for each in tuple(self._held.values())
                 if each.raw[PID] == book.pid and getattr(each.wrapper(), "connection", None) is not None]
 
+    def record_of(self, wrapper: Any) -> Optional[ConnectionRecord]:
+        """Return the record of what *wrapper* has open, None where there is none."""
+        held = None if wrapper.connection is None else self._of(wrapper.connection)
+        return None if held is None else book.made(wrapper.connection, held.raw)
+
     def reap(self) -> List[ConnectionRecord]:
         """Close the connections of threads that are over; return their records, as they were.
 
