@@ -66,24 +66,37 @@ class ClassLeakFixMixin(object):
 
     @classmethod
     def _leakfix_remember(cls):
-        if cls not in _remembered:
-            _remembered[cls] = attributes.ClassAttributes(cls).read(), _getpid()
+        remember(cls)
 
     @classmethod
     def _leakfix_restore(cls, report=None):
-        before, pid = _remembered.pop(cls, (None, 0))
-        if before is None:
-            return
-        holder = attributes.ClassAttributes(cls)
-        keep = declared(cls, "leakfix_keep") | _UNITTESTS
-        # A forked child closes nothing: it may be its parent's.
-        for found in _found(cls, holder.read(), before, keep) if pid == _getpid() else ():
-            try:
-                holdings.close(cls, found)
-            except Exception as cause:
-                _tell(cls, found, cause, report)
-        found = None
-        attributes.restore(holder, before, keep)
+        restore(cls, report)
+
+
+def remember(cls):
+    """Take note of what the class *cls* has, unless that was done already."""
+    if cls not in _remembered:
+        _remembered[cls] = attributes.ClassAttributes(cls).read(), _getpid()
+
+
+def restore(cls, report=None):
+    """Put *cls* back to what it had; close the open resources that only it refers to.
+
+    *report* is called with an exc_info for a ``close()`` that raises; None: that is a warning.
+    """
+    before, pid = _remembered.pop(cls, (None, 0))
+    if before is None:
+        return
+    holder = attributes.ClassAttributes(cls)
+    keep = declared(cls, "leakfix_keep") | _UNITTESTS
+    # A forked child closes nothing: it may be its parent's.
+    for found in _found(cls, holder.read(), before, keep) if pid == _getpid() else ():
+        try:
+            holdings.close(cls, found)
+        except Exception as cause:
+            _tell(cls, found, cause, report)
+    found = None
+    attributes.restore(holder, before, keep)
 
 
 def _remembering(own):

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from unittest_leakfix.attributes import _Names
@@ -11,3 +12,6 @@ class ClassLeakFixMixin:
     @classmethod
     def doClassCleanups(cls) -> None: ...
 
+
+def remember(cls: type) -> None: ...
+def restore(cls: type, report: Callable[[Any], object] | None = None) -> None: ...

@@ -51,17 +51,15 @@ class LeakFixTestRunner(unittest.TextTestRunner):
 
         Raises ``TypeError`` if ``resultclass`` is none, or *test* no test.
         """
-        finder = finding(self.finding)
-        counting(self.max_connections)      # raises before anything is printed
-        guided = _Guided(test, finder, self.watching)
+        guided = test
+        if not isinstance(test, Guided):    # somebody guides it already
+            finder = finding(self.finding)
+            counting(self.max_connections)      # raises before anything is printed
+            guided = Guided(test, finder, self.watching)
         result = super(LeakFixTestRunner, self).run(guided)
         self.tally = guided.tally
-        line = said(self.tally, self.verbosity > 1)
-        if line:
-            self.stream.writeln(line)
-            self.stream.flush()
-        if finder is not None:
-            finder.tell(self.stream, self.verbosity > 1)
+        if guided is not test:
+            guided.tell(self.stream, self.verbosity > 1)
         return result
 
     def watching(self, watcher):
@@ -105,8 +103,13 @@ def counting(most):
     return lambda watcher: Counting(watcher, most)
 
 
-class _Guided(object):
-    """Stands for the suite in ``TextTestRunner.run``, which calls it with the result."""
+class Guided(object):
+    """Stands for a suite in a runner's ``run``, which calls it with the result: the run is ours.
+
+    :param test: the suite, or a test.
+    :param finding: what was asked of finding, as `finding` returns it, or None.
+    :param watching: called with finding's watcher, or None, returns who watches the run.
+    """
 
     def __init__(self, test, finding, watching):
         self._test = test
@@ -115,6 +118,7 @@ class _Guided(object):
         self.tally = Tally()
 
     def __call__(self, result):
+        """Run the suite into *result*."""
         sweep = None if isinstance(result, LeakFixResultMixin) else Sweep(result)
         finder = None if self._finding is None else self._finding.begin(result)
         watcher = self._watching(finder)
@@ -139,6 +143,15 @@ class _Guided(object):
 
     def __getattr__(self, name):
         return getattr(self._test, name)
+
+    def tell(self, stream, verbose):
+        """Write to *stream* what was closed, and what was found. *verbose*: even if that is nothing."""
+        line = said(self.tally, verbose)
+        if line:
+            stream.write(line + "\n")
+            stream.flush()
+        if self._finding is not None:
+            self._finding.tell(stream, verbose)
 
 
 def _check_class(resultclass):

@@ -1,18 +1,20 @@
 """LeakFixDiscoverRunner: Django's runner, whose finished tests give back what they took."""
 from __future__ import annotations
 
+import sys
 import unittest
 from argparse import ArgumentParser
-from typing import Any, Dict, Optional
+from typing import Any, Optional
 
-from django.core.management.base import CommandError
-from django.test.runner import DiscoverRunner
+from django.test.runner import DiscoverRunner, ParallelTestSuite
 
-from unittest_leakfix.program import add_options
-from unittest_leakfix.runner import FINDING, LeakFixTestRunner, counting, finding
+from unittest_leakfix.result import LeakFixTextTestResult
+from unittest_leakfix.runner import Guided, finding
 from unittest_leakfix.watcher import Watcher
 
+from . import options as options_of
 from .databases import DatabasesMixin
+from .watching import watchers
 
 __unittest = True
 
@@ -20,37 +22,36 @@ __unittest = True
 class LeakFixRunnerMixin(DatabasesMixin):
     """Put it before a ``DiscoverRunner``: ``class Runner(LeakFixRunnerMixin, TheirRunner)``.
 
-    Takes what that takes, and our options: those of ``python -m unittest_leakfix``. Where that runs
-    the tests with a ``test_runner`` of its own, the class of that is ours and theirs in one.
-    Raises ``CommandError`` for options that do not fit.
+    Takes what that takes, and our options: those of ``python -m unittest_leakfix``. The tests are
+    run by whatever ``test_runner``, result and suite classes that has; a ``test_runner`` needs to
+    call the suite that it is given, with the result. Raises ``CommandError`` for options that do
+    not fit.
     """
 
     test_runner: Any
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        self.leakfix_options: Dict[str, Any] = {
-            name: options.pop(name) for name in (*FINDING, "max_connections") if name in options}
-        try:
-            finding({name: self.leakfix_options[name] for name in FINDING if name in self.leakfix_options})
-            counting(self.leakfix_options.get("max_connections"))
-        except ValueError as error:
-            raise CommandError(str(error)) from None
+        self.leakfix = options_of.take(options)
         super().__init__(*args, **options)
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:
         """Add Django's arguments and ours to those of ``manage.py test``."""
         super().add_arguments(parser)  # type: ignore[misc]
-        add_options(parser.add_argument_group("options of unittest_leakfix"))
+        options_of.add_arguments(parser)
 
-    def get_test_runner_kwargs(self) -> Dict[str, Any]:
-        """Return Django's, and our options."""
-        return dict(super().get_test_runner_kwargs(), **self.leakfix_options)  # type: ignore[misc]
+    def leakfix_watching(self, watcher: Optional[Watcher]) -> Watcher:
+        """Return who watches the run in this process: *watcher*, of finding or None, behind others."""
+        return watchers(watcher, self.leakfix, super().leakfix_watching)
 
     def run_suite(self, suite: unittest.TestSuite, **kwargs: Any) -> Any:
-        """Run *suite* with `LeakFixTestRunner`."""
-        self.test_runner = _watched(self.test_runner, self)
-        return super().run_suite(suite, **kwargs)  # type: ignore[misc]
+        """Run *suite* with the ``test_runner``, and tell what was closed and found."""
+        theirs = self.test_runner
+        self.test_runner = lambda **options: _GuidingRunner(theirs, options, self)
+        try:
+            return super().run_suite(suite, **kwargs)  # type: ignore[misc]
+        finally:
+            self.test_runner = theirs
 
 
 class LeakFixDiscoverRunner(LeakFixRunnerMixin, DiscoverRunner):  # type: ignore[misc]
@@ -60,13 +61,32 @@ class LeakFixDiscoverRunner(LeakFixRunnerMixin, DiscoverRunner):  # type: ignore
     """
 
 
-def _watched(runner: Any, owner: DatabasesMixin) -> Any:
-    """Return a class like *runner* that is one of ours, and whose runs *owner* watches."""
-    bases = (runner,) if issubclass(runner, LeakFixTestRunner) else (
-        (LeakFixTestRunner,) if runner is unittest.TextTestRunner else (LeakFixTestRunner, runner))
+class _GuidingRunner:
+    """Runs the suite with a runner of the class *theirs*, made with *options*, on behalf of *owner*."""
 
-    def watching(self: Any, watcher: Optional[Watcher]) -> Watcher:
-        return owner.leakfix_watching(super(made, self).watching(watcher))
-    made: Any = type(runner.__name__, bases, {"__module__": runner.__module__, "__doc__": runner.__doc__,
-                                         "watching": watching})
-    return made
+    def __init__(self, theirs: Any, options: Any, owner: LeakFixRunnerMixin) -> None:
+        if theirs is unittest.TextTestRunner and options.get("resultclass") is None:
+            options = dict(options, resultclass=LeakFixTextTestResult)
+        self._runner = theirs(**options)
+        self._owner = owner
+
+    def run(self, suite: Any) -> Any:
+        """Run *suite* and return the result."""
+        owner = self._owner
+        stream = getattr(self._runner, "stream", sys.stderr)
+        guided: Any
+        if isinstance(suite, ParallelTestSuite):
+            from .parallel import ParallelRun
+            run = ParallelRun(suite, owner.leakfix)
+            guided = Guided(run, run.finding, owner.leakfix_watching)
+        else:
+            run = None
+            guided = Guided(suite, finding(owner.leakfix.finding), owner.leakfix_watching)
+        result = self._runner.run(guided)
+        if run is not None:
+            guided.tally = run.tally
+        guided.tell(stream, getattr(owner, "verbosity", 1) > 1)
+        return result
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runner, name)

@@ -1,0 +1,60 @@
+"""Letting go of what a class holds, once it is over: its test data, and what Django put there."""
+from __future__ import annotations
+
+from typing import Dict, Optional
+
+from django.test.testcases import TestData
+
+from unittest_leakfix import class_mixin
+from unittest_leakfix.attributes import ClassAttributes, gained
+from unittest_leakfix.watcher import Passing, Watcher
+
+__unittest = True
+
+DJANGOS = frozenset(["atomics", "async_client", "client", "cls_atomics"])
+"""What Django keeps on the class for its running tests (5.2; cls_atomics: all)."""
+
+
+class ClassData(Passing):
+    """A watcher after which a class no longer has the test data of its run.
+
+    What ``setUpTestData`` made is dropped, or rebound to what was there before, and Django's own
+    clients and transactions as well: no row of theirs is in the database any more. Of that class
+    only, not of its bases, which may remember for others. Nothing is closed.
+
+    *everything*: so is all else that ``setUpClass`` put there, and what the class alone referred to
+    is closed. ``leakfix_keep`` counts. Not by default: ``tearDownModule``, or a class that comes
+    later, may read it.
+    """
+
+    def __init__(self, watcher: Optional[Watcher] = None, everything: bool = False) -> None:
+        super().__init__(watcher)
+        self._everything = everything
+        self._class: Optional[type] = None
+        self._before: Dict[str, object] = {}
+
+    def class_begins(self, cls: type) -> None:
+        self._class, self._before = cls, ClassAttributes(cls).read()
+        if self._everything:
+            class_mixin.remember(cls)
+        self.inner.class_begins(cls)
+
+    def class_over(self, cls: type) -> None:
+        # Finding tells what the class holds besides.
+        if cls is self._class:
+            self._drop(cls)
+        self.inner.class_over(cls)
+        if self._everything:
+            class_mixin.restore(cls)
+
+    def _drop(self, cls: type) -> None:
+        before, self._class, self._before = self._before, None, {}
+        holder = ClassAttributes(cls)
+        now = holder.read()
+        for name in gained(before, now):
+            if type(now[name]) is not TestData and name not in DJANGOS:
+                continue
+            if name in before:
+                holder.put(name, before[name])
+            else:
+                holder.drop(name)

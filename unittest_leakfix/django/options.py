@@ -1,0 +1,64 @@
+"""What was asked of us: options of ``manage.py test``, settings for those who cannot pass options."""
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any, Dict, NamedTuple, Optional
+
+from django import conf   # whose settings may not be looked at before they are asked for
+from django.core.management.base import CommandError
+
+from unittest_leakfix.leaks.options import MODES
+from unittest_leakfix.program import add_options
+from unittest_leakfix.runner import FINDING, counting, finding
+
+__unittest = True
+
+SETTINGS = {"leaks": "LEAKFIX_LEAKS", "leaks_baseline": "LEAKFIX_LEAKS_BASELINE",
+            "max_connections": "LEAKFIX_MAX_CONNECTIONS"}
+"""The options that are settings too. An option that is given comes first."""
+RELEASE_CLASSES = "LEAKFIX_RELEASE_CLASSES"
+
+_HELP = ("With the options below, what the tests leave behind is found. In the settings: %s."
+         % ", ".join(sorted(SETTINGS.values())))
+
+
+class Asked(NamedTuple):
+    """finding: the options of finding, by their names on the runner; max_connections: the budget of each
+    process; release_classes: classes are put back to what they had before their ``setUpClass``."""
+
+    finding: Dict[str, Any]
+    max_connections: Optional[int] = None
+    release_classes: bool = False
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add our options to those of ``manage.py test``. What the settings say is their default."""
+    add_options(parser.add_argument_group("options of unittest_leakfix", _HELP))
+    parser.set_defaults(**_from_settings())
+
+
+def take(options: Dict[str, Any]) -> Asked:
+    """Take our options out of a runner's keyword arguments, the settings' where one is missing.
+
+    Raises ``CommandError`` for what does not fit.
+    """
+    given = dict(_from_settings(), **{
+        name: options.pop(name) for name in (*FINDING, "max_connections") if name in options})
+    most = given.pop("max_connections", None)
+    try:
+        finding(given)
+        counting(most)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    return Asked(given, most, bool(getattr(conf.settings, RELEASE_CLASSES, False)))
+
+
+def _from_settings() -> Dict[str, Any]:
+    found = {option: getattr(conf.settings, name) for option, name in SETTINGS.items() if hasattr(conf.settings, name)}
+    for option, value in found.items():
+        if option == "leaks" and value not in MODES:
+            raise CommandError("LEAKFIX_LEAKS = %r: choose from %s" % (value, ", ".join(map(repr, MODES))))
+        if option == "max_connections" and value is not None and (type(value) is not int or value < 0):
+            raise CommandError("LEAKFIX_MAX_CONNECTIONS = %r: give a number of connections, 0 or more, or None"
+                               % (value,))
+    return found
