@@ -33,7 +33,10 @@ class TypesTests(unittest.TestCase):
         """The status and the output of a module of mypy's, with the clone to be found."""
         child = subprocess.Popen(
             [sys.executable, "-m"] + list(command), stdout=subprocess.PIPE, cwd=self.folder,
-            stderr=subprocess.STDOUT, env=dict(os.environ, MYPYPATH=ROOT, PYTHONPATH=ROOT))
+            stderr=subprocess.STDOUT, env=dict(
+                os.environ, MYPYPATH=ROOT, PYTHONPATH=ROOT,
+                # stubtest looks at all that a module has: Django's settings too
+                DJANGO_SETTINGS_MODULE="django.conf.global_settings"))
         said = child.communicate()[0].decode("utf-8", "replace")
         return child.returncode, said
 

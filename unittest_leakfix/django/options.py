@@ -4,7 +4,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any, Dict, NamedTuple, Optional
 
-from django import conf   # whose settings may not be looked at before they are asked for
+from django.conf import settings
 from django.core.management.base import CommandError
 
 from unittest_leakfix.leaks.options import MODES
@@ -50,11 +50,11 @@ def take(options: Dict[str, Any]) -> Asked:
         counting(most)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    return Asked(given, most, bool(getattr(conf.settings, RELEASE_CLASSES, False)))
+    return Asked(given, most, bool(getattr(settings, RELEASE_CLASSES, False)))
 
 
 def _from_settings() -> Dict[str, Any]:
-    found = {option: getattr(conf.settings, name) for option, name in SETTINGS.items() if hasattr(conf.settings, name)}
+    found = {option: getattr(settings, name) for option, name in SETTINGS.items() if hasattr(settings, name)}
     for option, value in found.items():
         if option == "leaks" and value not in MODES:
             raise CommandError("LEAKFIX_LEAKS = %r: choose from %s" % (value, ", ".join(map(repr, MODES))))
