@@ -8,3 +8,9 @@ class Order(models.Model):
 
     item = models.CharField(max_length=100)
     number = models.PositiveIntegerField(default=1)
+
+
+class Customer(models.Model):
+    """One who buys."""
+
+    name = models.CharField(max_length=100)

@@ -1,6 +1,7 @@
 """Where each page is."""
 
-from django.urls import path
+from django.conf import settings
+from django.urls import include, path
 
 from shop import views
 
@@ -9,3 +10,5 @@ urlpatterns = [
     path("checkout/", views.checkout),
     path("audit/", views.audit),
 ]
+if "rest_framework" in settings.INSTALLED_APPS:
+    urlpatterns.append(path("api/", include("shop.api")))
