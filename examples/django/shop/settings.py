@@ -27,11 +27,12 @@ DATABASES = {
         "PASSWORD": os.environ.get("SHOP_PASSWORD", ""),
         "CONN_MAX_AGE": int(os.environ.get("SHOP_CONN_MAX_AGE", "0")),
         "OPTIONS": {},
-        "TEST": {"NAME": "test_shop"},      # the default, said here because channels' live server wants it
     },
 }
 if "SHOP_POOL" in os.environ:       # Django 5.1 and later, psycopg 3
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 4}
+if not DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["TEST"] = {"NAME": "test_shop"}    # the default; channels' live server wants it said
 if DATABASES["default"]["ENGINE"].endswith("mysql"):
     DATABASES["default"]["TEST"]["CHARSET"] = "utf8mb4"
     try:
