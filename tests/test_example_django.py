@@ -174,6 +174,8 @@ class Full:
         self.assertEqual(said.count("AssertionError: the report is not written yet"), 25, said)
         self.assertNotIn(self.said_full, said)
         ended = re.sub(r"(manager.py:)\d+", r"\1N", self.ended(said).replace(":PORT", ""))
+        # Nobody waits for the view's thread: it may open its connection when the test is over.
+        ended = re.sub(r"(test_checkout_0)\d and 2\d", r"\g<1>0 and 24", ended)
         self.assertEqual(ended.partition("unittest_leakfix: closed")[2], (
             CLOSED.format(view=line_of("shop/views.py", "update(number=2)")) + DESTROYING
         ).partition("unittest_leakfix: closed")[2])

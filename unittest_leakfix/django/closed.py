@@ -41,7 +41,7 @@ class Closed:
         for record in self._records:
             groups.setdefault((record.place, _where(record)), []).append(record)
         for (place, where), same in sorted(groups.items(), key=lambda item: -len(item[1]))[:_SHOWN]:
-            lines += ["  %d x %s" % (len(same), place), "      opened at %s, in thread %s" % (where, same[0].thread)]
+            lines += ["  %d x %s" % (len(same), place), "      opened at %s, in thread %s" % (where, same[0].thread or "?")]
             tests = list(dict.fromkeys(record.test for record in same if record.test))
             if tests:
                 lines.append("      in %s%s" % (tests[0], "" if len(tests) == 1 else " and %d other%s" % (
@@ -72,7 +72,7 @@ def _told(record: ConnectionRecord) -> bool:
     from unittest_leakfix.leaks.leak import Leak
     from unittest_leakfix.leaks.phrases import place_of, silence
     opened = Acquisition("database connection", record.place, record.test,
-                         "%s (no longer running)" % record.thread, record.frames)
+                         "%s (no longer running)" % (record.thread or "?"), record.frames)
     return bool(listening.Listening.hear(Leak(
         "connection", "%s was left open" % record.place, (record.test,) if record.test else (), acquisition=opened,
         closed="closed for you: its thread was over", remedy=REMEDY, silence=silence("connection", record.place),

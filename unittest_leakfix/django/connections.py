@@ -66,7 +66,7 @@ class Connections:
         self._patch = connect
         BaseDatabaseWrapper.connect = connect
         # A backend with a connect() of its own tells by the signal.
-        connection_created.connect(self._created, weak=False, dispatch_uid="unittest_leakfix")
+        connection_created.connect(self._created, weak=False)
         frameworks.frameworks.append(self)
         self.look()
 
@@ -77,7 +77,7 @@ class Connections:
             return
         if BaseDatabaseWrapper.__dict__.get("connect") is self._patch:
             BaseDatabaseWrapper.connect = self._original
-        connection_created.disconnect(dispatch_uid="unittest_leakfix")
+        connection_created.disconnect(self._created)
         frameworks.frameworks.remove(self)
         self._held.clear()
 

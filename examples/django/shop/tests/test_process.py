@@ -16,7 +16,7 @@ except ImportError:
     import pymysql
     pymysql.version_info = (2, 2, 1, "final", 0)
     pymysql.install_as_MySQLdb()
-settings.configure(DATABASES={"default": eval(sys.stdin.readline())})
+settings.configure(USE_TZ=True, TIME_ZONE="UTC", DATABASES={"default": eval(sys.stdin.readline())})
 django.setup()
 from django.db import connection
 connection.ensure_connection()
