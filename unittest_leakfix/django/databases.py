@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sys
 import unittest
-from typing import Any, List, Optional
+from typing import Any, Callable, List, Optional
 
 from unittest_leakfix.databases.counting import Counting
 from unittest_leakfix.leaks.colour import style_for
@@ -43,6 +43,31 @@ class Reaping(Counting):
         super().module_over()
 
 
+def begin(say: Callable[[str], None]) -> None:
+    """Begin to watch Django's connections, live servers and flushes in this process; `end` has to follow, as often.
+
+    *say* is called with what cannot wait for the end of the run, perhaps from another thread.
+    """
+    connections.install()
+    live_servers.install()
+    waiting.install(say)
+
+
+def end() -> None:
+    """End it; with the last one Django is as it was."""
+    waiting.remove()
+    live_servers.remove()
+    connections.remove()
+
+
+def say(text: str, stream: Any = None) -> None:
+    """Write *text*, if there is any, as lines to *stream*; None: to ``sys.stderr``."""
+    if text:
+        stream = stream or sys.stderr
+        stream.write(text + "\n")
+        stream.flush()
+
+
 class DatabasesMixin:
     """For a ``DiscoverRunner``: connections are watched from before the test databases are made."""
 
@@ -54,9 +79,7 @@ class DatabasesMixin:
         """Make the test databases, with an eye on who connects."""
         self._leakfix_watchers, self._leakfix_closed = [], Closed()
         self._leakfix_stream = sys.stderr   # as it is before tests replace it
-        connections.install()
-        live_servers.install()
-        waiting.install(self._leakfix_say)
+        begin(self._leakfix_say)
         connections.reaped = self._leakfix_closed.take  # type: ignore[method-assign]
         try:
             self._leakfix_say("\n".join(aliases.unmirrored(kwargs.get("aliases"))))
@@ -92,11 +115,7 @@ class DatabasesMixin:
         while self._leakfix_watchers:
             self._leakfix_watchers.pop().stop()
         waiting.created = ()
-        waiting.remove()
-        live_servers.remove()
-        connections.remove()
+        end()
 
     def _leakfix_say(self, text: str) -> None:
-        if text:
-            self._leakfix_stream.write(text + "\n")
-            self._leakfix_stream.flush()
+        say(text, self._leakfix_stream)

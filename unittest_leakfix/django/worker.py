@@ -21,8 +21,7 @@ from unittest_leakfix.result import Sweep
 from unittest_leakfix.runner import Guided
 from unittest_leakfix.suite import Run
 
-from .connections import connections
-from .databases import Reaping
+from .databases import Reaping, begin, say
 from .options import Asked
 from .watching import watchers
 from .worker_finder import WorkerFinder
@@ -149,7 +148,7 @@ class Worker:
     def __init__(self, makers: RemoteRunners) -> None:
         self.pid = _getpid()
         self.finder = _finder(makers)
-        connections.install()
+        begin(say)
         self.watcher = watchers(self.finder, makers.asked, Reaping)
         self.watcher.start()
 
