@@ -177,8 +177,8 @@ class Records(unittest.TestCase):
             pymysql.connect(host="127.0.0.1", port=1, user="app", password="hunter2-secret")
         self.assertEqual(book.count(), before)
 
-    def test_every_point_names_its_driver_once(self):
-        self.assertEqual(len({point.driver for point in POINTS}), len(POINTS))
+    def test_every_point_stands_there_once(self):
+        self.assertEqual(len({(point.module, point.owner) for point in POINTS}), len(POINTS))
 
     def test_object_that_allows_no_weak_reference(self):
         book.opened("psycopg2", (), sys._getframe())

@@ -8,7 +8,7 @@ from __future__ import absolute_import
 import sys
 
 from unittest_leakfix.kind import (
-    MISSING, Kind, class_of, is_coroutine_function, method, mro, name_of,
+    MISSING, Kind, class_of, flag, is_coroutine_function, method, mro, name_of,
     on_type, open_by_flags, own, text)
 
 __unittest = True
@@ -114,6 +114,11 @@ def _connector_open(value):
     return held is not None and held.fileno() != -1
 
 
+def _connector_awaited_open(value):
+    inner = own(value, "_socket")
+    return inner is not None and flag(inner, "_is_connected")
+
+
 def _connector_c_open(value):
     inner = own(value, "_cmysql")
     return inner is not None and bool(inner.connected())  # a flag of the C client
@@ -193,6 +198,9 @@ KINDS = {
         "database connection", method("close"), _connector_open, _connection_text),
     (_CONNECTOR + "connection_cext", "CMySQLConnection"): Kind(
         "database connection", method("close"), _connector_c_open, _connection_text),
+    (_CONNECTOR + "aio.connection", "MySQLConnection"): Kind(
+        "database connection", method("close"), _connector_awaited_open, _connection_text,
+        awaits=True),
     ("aiosqlite.core", "Connection"): Kind(
         "database connection", method("close"), _aiosqlite_open, _connection_text,
         awaits=True),

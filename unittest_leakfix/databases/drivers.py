@@ -134,6 +134,8 @@ POINTS: Tuple[Point, ...] = (
     Point("MySQLdb", "MySQLdb.connections", "Connection", "__init__", _method),
     Point("mysql.connector", "mysql.connector.abstracts", "MySQLConnectionAbstract", "connect",
           _method),
+    Point("mysql.connector", "mysql.connector.aio.connection", "MySQLConnection", "connect",
+          _awaited_method),
     # Its connections are immutable C objects: the function below psycopg2.connect is all there is.
     Point("psycopg2", "psycopg2", "", "_connect", _function),
     # psycopg.connect is bound at import, so Connection.connect would be missed.
