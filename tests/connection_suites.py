@@ -60,6 +60,14 @@ DRIVERS = {each.name: each for each in (
     Driver("psycopg", "psycopg", "postgresql", "driver.connect(**settings)", "select pg_backend_pid()"),
 )}
 
+# Those that are awaited: for suites in a process of their own.
+AWAITED = {each.name: each for each in (
+    Driver("asyncpg", "asyncpg", "postgresql", "connect(**settings)", ""),
+    Driver("psycopg async", "psycopg", "postgresql", "connect(**settings)", ""),
+    Driver("aiomysql", "aiomysql", "mysql", "connect(**settings)", ""),
+)}
+_BASES = {"asyncpg": "database", "aiomysql": "db"}      # what it calls the database
+
 HEAD = """\
 import json
 import os
@@ -83,8 +91,12 @@ def run(driver: str, body: str, *options: str, module: str = "unittest_leakfix",
     Returns what it wrote, without its folder and with PORT for the port. Fails if that has the
     password in it.
     """
-    chosen = DRIVERS[driver]
+    chosen = DRIVERS.get(driver) or AWAITED[driver]
     values = dict(chosen.settings(), **settings)
+    if driver in _BASES:
+        values[_BASES[driver]] = values.pop("dbname", None) or values.pop("database")
+    if driver == "psycopg async":
+        head += "connect = driver.AsyncConnection.connect\n"
     with tempfile.TemporaryDirectory() as folder:
         folder = os.path.realpath(folder)
         with open(os.path.join(folder, "test_shop.py"), "w") as written:

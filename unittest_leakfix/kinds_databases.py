@@ -128,6 +128,12 @@ def _aiosqlite_open(value):
     return own(value, "_connection") is not None
 
 
+def _needs_a_loop(value):
+    # aiomysql: close() is no coroutine, but its transport asks the loop to close it.
+    loop = own(value, "_loop")
+    return loop is not None and loop.is_closed()
+
+
 def _asyncpg_text(value):
     address, settings = value._addr, value._params
     host, port = address if type(address) is tuple else (address, "")
@@ -204,6 +210,9 @@ KINDS = {
     ("aiosqlite.core", "Connection"): Kind(
         "database connection", method("close"), _aiosqlite_open, _connection_text,
         awaits=True),
+    ("aiomysql.connection", "Connection"): Kind(
+        "database connection", method("close"), open_by_flags, _connection_text,
+        awaits=_needs_a_loop),
     ("asyncpg.connection", "Connection"): Kind(
         "database connection", method("close"), lambda value: not value.is_closed(),
         _asyncpg_text, awaits=True),

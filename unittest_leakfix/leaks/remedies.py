@@ -40,8 +40,8 @@ CHANGES: Dict[str, str] = {
 }
 
 
-def end(kind: str, name: str = "") -> str:
-    """Return the clean-up for a resource of this noun that is reached by *name*."""
+def end(kind: str, name: str = "", awaited: bool = False) -> str:
+    """Return the clean-up for a resource of this noun that is reached by *name*; *awaited*: its close is."""
     name = name or _VARIABLES.get(kind, "")
     if not name:
         return ""
@@ -49,7 +49,7 @@ def end(kind: str, name: str = "") -> str:
         return "self.addCleanup({0}.wait); self.addCleanup({0}.kill)".format(name)
     if kind == "generator":
         return "await %s.aclose()" % name
-    return "self.addCleanup(%s.%s)" % (name, _ENDS.get(kind, "close"))
+    return "self.add%sCleanup(%s.%s)" % ("Async" if awaited else "", name, _ENDS.get(kind, "close"))
 
 
 def dropped(kind: str) -> str:
@@ -57,13 +57,13 @@ def dropped(kind: str) -> str:
     return _DROPPED.get(kind, "")
 
 
-def held(kind: str, chain: Optional[Chain]) -> str:
-    """Return the clean-up for an open resource that *chain* holds."""
+def held(kind: str, chain: Optional[Chain], awaited: bool = False) -> str:
+    """Return the clean-up for an open resource that *chain* holds; *awaited*: its close is."""
     stream = chain.expression if chain is not None else ""
     if stream in ("sys.stdout", "sys.stderr"):
         return "with contextlib.redirect_%s(...):" % stream[4:]
     named = chain is not None and chain.evaluates and _DOTTED.match(chain.expression)
-    return end(kind, chain.expression if chain is not None and named else "")
+    return end(kind, chain.expression if chain is not None and named else "", awaited)
 
 
 def scoped(remedy: str, test: str) -> str:

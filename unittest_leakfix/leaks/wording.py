@@ -7,6 +7,7 @@ from typing import Any, List, Optional, Tuple
 from unittest_leakfix.databases import frameworks
 from unittest_leakfix.holdings import Found
 from unittest_leakfix.kind import Kind
+from unittest_leakfix.kinds_databases import closing_is_awaited
 
 from . import remedies
 from .acquisitions import Acquisition
@@ -35,7 +36,7 @@ def of_closing(found: Found, acquisition: Optional[Acquisition], test: str) -> L
     name = re.split(r"\W", found.label, maxsplit=1)[0]
     what = spoken(found.kind, found.value, acquisition)
     owner = "cls" if is_fixture(test) else "self"
-    remedy = remedies.scoped(remedies.end(kind, "%s.%s" % (owner, found.label)), test)
+    remedy = remedies.scoped(remedies.end(kind, "%s.%s" % (owner, found.label), closing_is_awaited(found.value)), test)
     return Leak(
         kind, "%s %s" % (what, state(kind)), (test,), acquisition=acquisition,
         closed="closed for you: nothing else referred to it",
@@ -60,7 +61,7 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
         remedy = frameworks.remedy_of(value)
         # How a framework keeps its own is nothing that a user could change.
         return Leak(word, "%s %s" % (what, state(word)), (survivor.test,), 0, None if remedy else chain,
-                    acquisition=acquisition, remedy=remedy or remedies.held(word, chain),
+                    acquisition=acquisition, remedy=remedy or remedies.held(word, chain, closing_is_awaited(value)),
                     silence=silence(word, what),
                     cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by))
     where = " (its %s)" % survivor.name if survivor.name else ""
