@@ -63,6 +63,7 @@ class Inner(unittest.TestCase):
         self.assertRegex(said, r"\n\[\d+\] connection 'default' to /\S*inner.sqlite3 was left open +\d+ tests\n")
         self.assertIn("    closed for you: its thread was over\n", said)
         self.assertNotIn("unittest_leakfix: closed", said)
+        self.assertNotIn("memorydb", said)
 
 
 if __name__ == "__main__":

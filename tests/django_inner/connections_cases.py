@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 import _thread
+import asyncio
 import os
+import sys
 import threading
+import time
 import warnings
 from unittest import mock
 
@@ -99,10 +102,18 @@ class Reaping(TransactionTestCase):
         worker = self.worker(alias="memory")
         worker.end()
         self.assertEqual(connections.reap(), [])
-        self.assertIsNotNone(worker.wrapper.connection)
         with of_thread["memory"].cursor() as cursor:
             cursor.execute("SELECT COUNT(*) FROM kept")
             cursor.execute("DROP TABLE kept")
+
+    def test_the_last_connection_to_memory_stays(self):
+        worker = self.worker(alias="memory")
+        worker.end()
+        own = of_thread["memory"]
+        with mock.patch.object(own, "connection", None):    # as when only the thread has opened it
+            self.assertEqual(connections.reap(), [])
+        self.assertIsNotNone(worker.wrapper.connection)
+        worker.wrapper.connection.close()
 
     def test_a_thread_that_threading_does_not_know(self):
         opened, gone, wrappers = threading.Event(), threading.Event(), []
@@ -116,9 +127,25 @@ class Reaping(TransactionTestCase):
         opened.wait(10)
         self.assertEqual(connections.reap(), [])
         gone.set()
-        while ident in __import__("sys")._current_frames():
+        while ident in sys._current_frames():
             pass
         connections.reap()
+        self.assertIsNone(wrappers[0].connection)
+
+    def test_threads_of_a_loop(self):
+        wrappers = []
+
+        def work():
+            wrappers.append(of_thread["default"])
+            wrappers[0].ensure_connection()
+
+        async def ask():
+            await asyncio.get_running_loop().run_in_executor(None, work)
+        asyncio.run(ask())
+        for _ in range(1000):    # before 3.9 the loop does not wait for them
+            if connections.reap() or wrappers[0].connection is None:
+                break
+            time.sleep(0.01)
         self.assertIsNone(wrappers[0].connection)
 
     def test_what_the_parent_opened(self):

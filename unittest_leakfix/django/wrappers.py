@@ -35,6 +35,17 @@ class Held(NamedTuple):
         return thread is None or not thread.is_alive()
 
 
+def _close_memory(wrapper: Any) -> None:
+    """Close a connection to a database in memory, but not the last one: that would destroy the database."""
+    own = next((each for each in _of_thread.all(initialized_only=True) if each.alias == wrapper.alias), None)
+    name = str(wrapper.settings_dict["NAME"])
+    if own is None or own is wrapper or own.connection is None or "cache=shared" not in name:
+        return
+    if str(own.settings_dict["NAME"]) == name:
+        connection, wrapper.connection = wrapper.connection, None
+        connection.close()
+
+
 def rests(connection: object) -> bool:
     """Tell whether a connection belongs to one of Django's pools (psycopg_pool notes on it which one has lent it)."""
     pool = getattr(connection, "_pool", None)
@@ -74,7 +85,8 @@ def close(held: Held) -> Optional[ConnectionRecord]:
     if wrapper is None or wrapper.connection is None or wrapper.allow_thread_sharing:
         return None
     if wrapper.vendor == "sqlite" and wrapper.is_in_memory_db():
-        return None     # closing the last connection to it would destroy the database
+        _close_memory(wrapper)
+        return None     # Django itself never closes it, so nobody is to blame
     record = replace(book.made(wrapper.connection, held.raw),
                      place=place_of(wrapper.connection, held.raw[DRIVER], name_of(wrapper)))
     wrapper.inc_thread_sharing()
