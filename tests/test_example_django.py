@@ -284,10 +284,16 @@ class WithoutServers(ShopCase):
 
     def test_same_verdicts(self):
         names = self.labels("thread", "pages", "replica", "finished_threads", "audit", "process")
-        said = [self.manage(*runner, "-v2", *names, SHOP_CONN_MAX_AGE="60") for runner in ((), OURS)]
+        said = [self.manage(*runner, "-v2", *names, SHOP_CONN_MAX_AGE="60")
+                for runner in ((), OURS + ("--leaks=report",))]
         verdicts = [(status, re.findall(r"(?m)^(test_\w+ \(.*?\)) \.\.\. (\w+)", text)) for status, text in said]
         self.assertEqual(verdicts[0], verdicts[1])
         self.assertEqual(len(verdicts[0][1]), 55, said[0][1])
+        leaks = re.findall(r"(?m)^\[\d+\] (thread|\w+ \w+) [\"']([^\"'(]*\w)", said[1][1])
+        self.assertEqual([(kind, name) for kind, name in leaks if kind == "thread"],
+                         [("thread", "Thread-2"), ("thread", "audit"), ("thread", "worker")], said[1][1])
+        self.assertEqual([kind for kind, name in leaks], ["thread"] * 3 + ["child process"], said[1][1])
+        self.assertIn("close the client, which keeps it waiting for one more request", said[1][1])
 
     def test_readme_names_each(self):
         with open(os.path.join(FOLDER, "README.md"), encoding="utf-8") as source:

@@ -81,6 +81,13 @@ class Reaping(TransactionTestCase):
         self.assertEqual(connections.remedy_of(worker.wrapper.connection), REMEDY)
         self.assertFalse(connections.keeps(worker.wrapper.connection))
 
+    def test_who_opened_it(self):
+        worker = self.worker()
+        record = connections.opening_of(worker.wrapper.connection)
+        self.assertEqual((record.test, record.thread, record.running), (self.id(), "worker", True))
+        self.assertEqual(record.place.partition(" to ")[0], "connection 'default'")
+        self.assertIsNone(connections.opening_of(object()))
+
     def test_the_tests_own_is_kept(self):
         of_thread["default"].ensure_connection()
         connections.reap()

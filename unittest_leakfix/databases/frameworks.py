@@ -4,9 +4,12 @@ One that is in use puts itself into `frameworks`, as `unittest_leakfix.django` d
 """
 from __future__ import annotations
 
-from typing import List, Protocol
+from typing import TYPE_CHECKING, List, Optional, Protocol
 
 from unittest_leakfix.resources import kind_of
+
+if TYPE_CHECKING:
+    from .record import ConnectionRecord
 
 __unittest = True
 
@@ -16,6 +19,9 @@ class Framework(Protocol):
 
     def name_of(self, connection: object) -> str:
         """Return what it calls the connection: "connection 'default'"; "" for none of its own."""
+
+    def opening_of(self, connection: object) -> Optional[ConnectionRecord]:
+        """Return the record of one that no driver's patch tells of (sqlite3); None for none of its own."""
 
     def remedy_of(self, connection: object) -> str:
         """Return the one line for the user's code that ends it; "" for none of its own."""
@@ -46,6 +52,11 @@ def runs(thread: int) -> bool:
 def closes(fd: int, name: str) -> bool:
     """Tell whether the descriptor that is closed now was a framework's own: it may close that at any time."""
     return any(each.closes(fd, name) for each in frameworks)
+
+
+def opening_of(connection: object) -> Optional[ConnectionRecord]:
+    """Return a framework's own record of a connection, None where there is none."""
+    return next(filter(None, (each.opening_of(connection) for each in frameworks)), None)
 
 
 def remedy_of(connection: object) -> str:

@@ -25,7 +25,7 @@ from unittest_leakfix.databases.records import book
 from unittest_leakfix.databases.session_ids import descriptors_of
 from unittest_leakfix.heap import heap
 
-from .wrappers import Held, close, driver_of, name_of, pool_threads, rests
+from .wrappers import Held, close, driver_of, is_in_memory, name_of, pool_threads, rests
 
 __unittest = True
 
@@ -143,8 +143,7 @@ class Connections:
 
     def record_of(self, wrapper: Any) -> Optional[ConnectionRecord]:
         """Return the record of what *wrapper* has open, None where there is none."""
-        held = None if wrapper.connection is None else self._of(wrapper.connection)
-        return None if held is None else book.made(wrapper.connection, held.raw)
+        return None if wrapper.connection is None else self.opening_of(wrapper.connection)
 
     def reap(self) -> List[ConnectionRecord]:
         """Close the connections of threads that are over; return their records, as they were.
@@ -180,6 +179,11 @@ class Connections:
         held = self._of(connection)
         return "" if held is None else name_of(held.wrapper())
 
+    def opening_of(self, connection: object) -> Optional[ConnectionRecord]:
+        """Return the record of a connection of one of Django's wrappers."""
+        held = self._of(connection)
+        return None if held is None else book.made(connection, held.raw)
+
     def remedy_of(self, connection: object) -> str:
         """Return what a thread has to do, for a connection of another thread's wrapper."""
         held = self._of(connection)
@@ -192,11 +196,12 @@ class Connections:
         return None
 
     def keeps(self, connection: object) -> bool:
-        """Tell whether it is Django's own for the thread that runs the tests, or rests in a pool."""
+        """Tell whether it is Django's own for the thread that runs the tests, rests in a pool, or leads to memory."""
         if get_ident() == self._tests and any(
                 each.connection is connection for each in _of_thread.all(initialized_only=True)):
             return True
-        return not self._of(connection) and rests(connection)
+        held = self._of(connection)
+        return rests(connection) if held is None else is_in_memory(held.wrapper())
 
     def runs(self, thread: int) -> bool:
         """Tell whether it is a thread of one of Django's pools."""

@@ -35,6 +35,11 @@ class Held(NamedTuple):
         return thread is None or not thread.is_alive()
 
 
+def is_in_memory(wrapper: Any) -> bool:
+    """Tell whether its database is SQLite's in memory, whose connections Django never closes."""
+    return wrapper is not None and wrapper.vendor == "sqlite" and bool(wrapper.is_in_memory_db())
+
+
 def _close_memory(wrapper: Any) -> None:
     """Close a connection to a database in memory, but not the last one: that would destroy the database."""
     own = next((each for each in _of_thread.all(initialized_only=True) if each.alias == wrapper.alias), None)
@@ -84,7 +89,7 @@ def close(held: Held) -> Optional[ConnectionRecord]:
     wrapper = held.wrapper()
     if wrapper is None or wrapper.connection is None or wrapper.allow_thread_sharing:
         return None
-    if wrapper.vendor == "sqlite" and wrapper.is_in_memory_db():
+    if is_in_memory(wrapper):
         _close_memory(wrapper)
         return None     # Django itself never closes it, so nobody is to blame
     record = replace(book.made(wrapper.connection, held.raw),

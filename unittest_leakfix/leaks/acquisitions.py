@@ -6,13 +6,18 @@ One audit hook (`hook.py`); where the interpreter audits nothing, thin wrappers 
 from __future__ import annotations
 
 import threading
-from typing import Any, Collection, Container, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Collection, Container, Iterator, List, NamedTuple, Optional, Set, Tuple
+
+from unittest_leakfix.databases import frameworks
 
 from . import hiding, hook, identity, secret
 from .events import Events
 from .frames import Frame, frames
 from .records import PLAIN, Raw, Records, Tie
 from .wrappers import Wrappers
+
+if TYPE_CHECKING:
+    from unittest_leakfix.databases.record import ConnectionRecord
 
 __unittest = True
 
@@ -88,14 +93,12 @@ class Acquisitions(Records):
             return _made(self._dead[key])
         raw = self._connections.get(key)
         if raw is not None and identity.is_connection(obj):
-            return _made(raw)
+            opened = frameworks.opening_of(obj)
+            return _made(raw) if opened is None else _of_connection(opened)
         if self._drivers is not None:
             record = self._drivers.book.of(identity.connection_of(obj))
             if record is not None:
-                thread = record.thread
-                if thread != "MainThread":
-                    thread += " (still running)" if record.running else " (no longer running)"
-                return Acquisition("database connection", record.place, record.test, thread, record.frames)
+                return _of_connection(record)
         path = identity.temporary_path(obj)
         if path:
             return self.of_path(path)
@@ -184,6 +187,13 @@ class Acquisitions(Records):
 
     def _live(self, what: str) -> Iterator[Tie]:
         return (tie for tie in tuple(self._ties.values()) if tie.raw[0] == what)
+
+
+def _of_connection(record: ConnectionRecord) -> Acquisition:
+    thread = record.thread
+    if thread != "MainThread":
+        thread += " (still running)" if record.running else " (no longer running)"
+    return Acquisition("database connection", record.place, record.test, thread, record.frames)
 
 
 def _made(raw: Raw, more: str = "") -> Acquisition:

@@ -29,6 +29,7 @@ CHANGES: Dict[str, str] = {
     "socket timeout": "self.addCleanup(socket.setdefaulttimeout, socket.getdefaulttimeout())",
     "locale": "self.addCleanup(locale.setlocale, locale.LC_ALL, locale.setlocale(locale.LC_ALL))",
     "thread": "tell it to end, and self.addCleanup(thread.join)",
+    "client": "close the client, which keeps it waiting for one more request: self.addCleanup(client.close)",
     "timer": "self.addCleanup(timer.cancel)",
     "child process": "self.addCleanup(child.wait); self.addCleanup(child.kill)",
     "temporary folder": "self.addCleanup(shutil.rmtree, path)",

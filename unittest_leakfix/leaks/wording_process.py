@@ -51,9 +51,11 @@ def _thread(change: Change, test: str, acquisition: Optional[Acquisition]) -> Le
     if change.after.startswith("now at ") and not timer:
         now = (("now at", change.after[len("now at "):]),)
     how = "waiting" if timer else "running"
+    # Of a server, and its client has not hung up.
+    serves = change.after.endswith(" in handle_one_request")
     return Leak(kind, '%s "%s" was still %s after its test' % (kind, change.name, how), (test,),
                 acquisition=acquisition, notes=now + (("waited", WAITED),),
-                remedy=remedies.CHANGES[kind], silence=silence(kind, change.name),
+                remedy=remedies.CHANGES["client" if serves else kind], silence=silence(kind, change.name),
                 cause="%s %s started in %s" % (kind, steady(change.name), place_of(acquisition)))
 
 
