@@ -18,8 +18,8 @@ SETTINGS = {"leaks": "LEAKFIX_LEAKS", "leaks_baseline": "LEAKFIX_LEAKS_BASELINE"
 """The options that are settings too. An option that is given comes first."""
 RELEASE_CLASSES = "LEAKFIX_RELEASE_CLASSES"
 
-_HELP = ("With the options below, what the tests leave behind is found. In the settings: %s."
-         % ", ".join(sorted(SETTINGS.values())))
+_HELP = ("The settings %s say the same for every run. With --parallel, each process has a budget of its own."
+         % ", ".join(SETTINGS.values()))
 
 
 class Asked(NamedTuple):
@@ -34,6 +34,7 @@ class Asked(NamedTuple):
 def add_arguments(parser: ArgumentParser) -> None:
     """Add our options to those of ``manage.py test``. What the settings say is their default."""
     add_options(parser.add_argument_group("options of unittest_leakfix", _HELP))
+    # Looked at by `take`: what is raised here, Django shows with a traceback.
     parser.set_defaults(**_from_settings())
 
 
@@ -42,6 +43,7 @@ def take(options: Dict[str, Any]) -> Asked:
 
     Raises ``CommandError`` for what does not fit.
     """
+    _check_settings()
     given = dict(_from_settings(), **{
         name: options.pop(name) for name in (*FINDING, "max_connections") if name in options})
     most = given.pop("max_connections", None)
@@ -54,11 +56,13 @@ def take(options: Dict[str, Any]) -> Asked:
 
 
 def _from_settings() -> Dict[str, Any]:
-    found = {option: getattr(settings, name) for option, name in SETTINGS.items() if hasattr(settings, name)}
-    for option, value in found.items():
-        if option == "leaks" and value not in MODES:
-            raise CommandError("LEAKFIX_LEAKS = %r: choose from %s" % (value, ", ".join(map(repr, MODES))))
-        if option == "max_connections" and value is not None and (type(value) is not int or value < 0):
-            raise CommandError("LEAKFIX_MAX_CONNECTIONS = %r: give a number of connections, 0 or more, or None"
-                               % (value,))
-    return found
+    return {option: getattr(settings, name) for option, name in SETTINGS.items() if hasattr(settings, name)}
+
+
+def _check_settings() -> None:
+    leaks = getattr(settings, SETTINGS["leaks"], "off")
+    if leaks not in MODES:
+        raise CommandError("LEAKFIX_LEAKS = %r: choose from %s" % (leaks, ", ".join(map(repr, MODES))))
+    most = getattr(settings, SETTINGS["max_connections"], None)
+    if most is not None and (type(most) is not int or most < 0):
+        raise CommandError("LEAKFIX_MAX_CONNECTIONS = %r: give a number of connections, 0 or more, or None" % (most,))

@@ -1,7 +1,6 @@
 """A parallel run, from its parent's side: its workers' parts come in, and are told as one."""
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import Any, Iterator, List, Optional, Set
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
@@ -10,6 +9,7 @@ from unittest_leakfix.leaks import json, known
 from unittest_leakfix.leaks.finding import Finding
 from unittest_leakfix.leaks.leak import Findings, merge
 from unittest_leakfix.release import Tally
+from unittest_leakfix.result import Sweep
 
 from .options import Asked
 from .worker import EVENT, Part, RemoteRunners
@@ -33,7 +33,7 @@ class ParallelRun:
 
     def __call__(self, result: Any) -> None:
         """Run it into *result*."""
-        self._result = result
+        self._result, self._sweep = result, Sweep(result)
         setattr(result, EVENT, self._take)
         try:
             self._suite(result)
@@ -61,6 +61,7 @@ class ParallelRun:
             self.finding.ran.update(part.ran)
         for name, message in part.failures:
             self._result.addFailure(_ErrorHolder(name), (AssertionError, AssertionError(message), None))
+        self._sweep()
 
 
 class Gathered(Finding):

@@ -8,7 +8,6 @@ from typing import Any, Optional
 
 from django.test.runner import DiscoverRunner, ParallelTestSuite
 
-from unittest_leakfix.result import LeakFixTextTestResult
 from unittest_leakfix.runner import Guided, finding
 from unittest_leakfix.watcher import Watcher
 
@@ -65,8 +64,6 @@ class _GuidingRunner:
     """Runs the suite with a runner of the class *theirs*, made with *options*, on behalf of *owner*."""
 
     def __init__(self, theirs: Any, options: Any, owner: LeakFixRunnerMixin) -> None:
-        if theirs is unittest.TextTestRunner and options.get("resultclass") is None:
-            options = dict(options, resultclass=LeakFixTextTestResult)
         self._runner = theirs(**options)
         self._owner = owner
 

@@ -183,20 +183,25 @@ def recalled(survivors: Iterable[Survivor]) -> Iterator[None]:
 
     Meanwhile the ``ref`` of those refers to them. Thaws the heap if there are any.
     """
-    refs = {each.key: each.ref for each in survivors if type(each.ref) is _ById}
+    refs: Dict[int, List[_ById]] = {}       # what came later may have the id of what is gone
+    for each in survivors:
+        if type(each.ref) is _ById:
+            refs.setdefault(each.key, []).append(each.ref)
     if refs:
         heap.thaw()
         for value in _get_objects():
             if id(value) in refs:
-                refs[id(value)]._found = refs[id(value)]._of(value)
+                for ref in refs[id(value)]:
+                    ref._found = ref._of(value)
         value = None
-    for ref in refs.values():
+    known = [ref for same in refs.values() for ref in same]
+    for ref in known:
         if ref._found is ref:
             ref._found = None
     try:
         yield
     finally:
-        for ref in refs.values():
+        for ref in known:
             ref._found = ref
 
 
