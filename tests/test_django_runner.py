@@ -169,8 +169,10 @@ SERIAL = {
 }
 if sys.version_info >= (3, 12) and django.VERSION >= (5,):
     SERIAL["durations"] = ["--durations=0"]
-PARALLEL = {"parallel": ["--parallel=2"], "parallel_buffer": ["--parallel=2", "--buffer", "-v2"],
+PARALLEL = {"parallel": ["--parallel=2"], "parallel_verbose": ["--parallel=2", "-v2"],
             "parallel_report": ["--parallel=2", "--leaks=report"]}
+if sys.version_info >= (3, 11):     # before, Django's own run ends in an AttributeError
+    PARALLEL["parallel_buffer"] = ["--parallel=2", "--buffer"]
 OPTIONS = ("--leaks", "--max-connections")      # Django knows nothing of
 
 
@@ -227,16 +229,15 @@ def _lines(text):
                   and not line.startswith("0 s "))
 
 
-def _serial(mode):
+def _mode(mode):
     def test(self):
-        # A debugger's own traceback has the last one.
         self.check(mode, [])
     test.__doc__ = " ".join(SERIAL.get(mode, PARALLEL.get(mode, []))) or "no options"
     return test
 
 
-for _mode in (*SERIAL, *PARALLEL):
-    setattr(VerdictsTest, "test_" + _mode, _serial(_mode))
+for _name in (*SERIAL, *PARALLEL):
+    setattr(VerdictsTest, "test_" + _name, _mode(_name))
 
 
 if __name__ == "__main__":
