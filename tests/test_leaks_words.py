@@ -170,7 +170,7 @@ class MergeTests(unittest.TestCase):
         ]
         merged = merge(parts)
         self.assertEqual(
-            merged, Findings((replace(shared, tests=("t1", "t3")),), (known,), ("b", "a"), 5, (("t", "w"),), 5, "")
+            merged, Findings((replace(shared, tests=("t1", "t3"), notes=(("in worker", "gw2, gw10"),)),), (known,), ("b", "a"), 5, (("t", "w"),), 5, "")
         )
         self.assertEqual(merge(parts[::-1]), merged)
         self.assertEqual(merge(parts[:1]), parts[0])

@@ -91,12 +91,15 @@ def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
 class Baseline:
     """The leaks that an old suite starts with: a JSON file, by kind and cause, never by counts."""
 
-    def __init__(self, path: str) -> None:
-        """Read the file *path*. Raises ValueError with what is wrong with it."""
+    def __init__(self, path: str, text: Optional[str] = None) -> None:
+        """Read the file *path*, or its *text* where that is known. Raises ValueError with what is wrong with it."""
         self.path = path
         try:
-            with _open(path, encoding="utf-8") as source:
-                value = json.load(source)
+            if text is None:
+                with _open(path, encoding="utf-8") as source:
+                    text = source.read()
+            self.text = text
+            value = json.loads(text)
             if value["version"] != VERSION:
                 raise ValueError("it has version %r, this release reads %d" % (value["version"], VERSION))
             self._causes: Dict[Tuple[str, str], Set[str]] = {

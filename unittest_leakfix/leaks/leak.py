@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __unittest = True
 
+WORKER = "in worker"
+
 
 @dataclass(frozen=True)
 class Leak:
@@ -94,15 +96,26 @@ def _joined(same: Sequence[Leak]) -> Leak:
         return same[0]
     tests = dict.fromkeys(test for leak in same for test in leak.tests)
     return replace(same[0], tests=tuple(tests), size=sum(leak.size for leak in same),
-                   growth=sum(leak.growth for leak in same))
+                   growth=sum(leak.growth for leak in same), notes=_with_workers(same))
+
+
+def _with_workers(same: Sequence[Leak]) -> Tuple[Tuple[str, str], ...]:
+    """Return the first one's notes, with the workers of all."""
+    workers = dict.fromkeys(text for leak in same for label, text in leak.notes if label == WORKER)
+    notes = tuple(note for note in same[0].notes if note[0] != WORKER)
+    return notes + (((WORKER, ", ".join(workers)),) if workers else ())
 
 
 def merge(parts: Iterable[Findings]) -> Findings:
     """Return the findings of parallel workers as one, the same whichever worker reported first.
 
-    A baseline entry is gone when no worker met it any more.
+    A baseline entry is gone when no worker met it any more. Of several workers each leak says in
+    which it was found.
     """
     ordered = sorted(parts, key=lambda part: (_natural(part.worker), part.worker))
+    if len(ordered) > 1:
+        ordered = [replace(part, leaks=tuple(_of_worker(leak, part.worker) for leak in part.leaks))
+                   for part in ordered]
     known: Dict[Tuple[str, str, str, str], List[Known]] = {}
     for part in ordered:
         for item in part.known:
@@ -116,6 +129,10 @@ def merge(parts: Iterable[Findings]) -> Findings:
         unmeasured=tuple(dict.fromkeys(item for part in ordered for item in part.unmeasured)),
         more=sum(part.more for part in ordered),
         worker=ordered[0].worker if len(ordered) == 1 else "")
+
+
+def _of_worker(leak: Leak, worker: str) -> Leak:
+    return replace(leak, notes=leak.notes + ((WORKER, worker),)) if worker else leak
 
 
 def _natural(name: str) -> List[Tuple[int, str]]:
