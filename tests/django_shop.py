@@ -44,6 +44,19 @@ def line_of(path, text):
     return number
 
 
+def started(kind, program, missing):
+    """A server for the classes of one module: counts of sessions want one that nobody else is on."""
+    if program is None:
+        raise unittest.SkipTest(missing)
+    if kind not in _started:
+        _started[kind] = kind(20)
+        unittest.addModuleCleanup(lambda: _started.pop(kind).stop())
+    return _started[kind]
+
+
+_started = {}
+
+
 class ShopCase(unittest.TestCase):
     """A test that runs the shop's tests in a child process, on a server of this class's own."""
 
@@ -106,9 +119,7 @@ class OnPostgreSQL(ShopCase):
             import psycopg
         except ImportError:
             raise unittest.SkipTest("psycopg is missing")
-        servers_postgresql.postgresql()    # skips where there is none
-        cls.server = servers_postgresql.PostgreSQL(20)
-        cls.addClassCleanup(cls.server.stop)
+        cls.server = started(servers_postgresql.PostgreSQL, servers_postgresql.find(), servers_postgresql.NO_POSTGRESQL)
         cls.admin = psycopg.connect(autocommit=True, **cls.server.settings(admin=True))
         cls.addClassCleanup(cls.admin.close)
         cls.admin.execute("ALTER ROLE %s CREATEDB" % cls.server.user)
@@ -135,9 +146,7 @@ class OnMariaDB(ShopCase):
             import pymysql
         except ImportError:
             raise unittest.SkipTest("PyMySQL is missing")
-        servers.mariadb()    # skips where there is none
-        cls.server = servers.MariaDB(20)
-        cls.addClassCleanup(cls.server.stop)
+        cls.server = started(servers.MariaDB, servers.find(), servers.NO_MARIADB)
         cls.admin = pymysql.connect(user="root", password=cls.server.password, unix_socket=cls.server.socket)
         cls.addClassCleanup(cls.admin.close)
         cls.asked("GRANT ALL ON `test%%`.* TO '%s'@'%%'" % cls.server.user)

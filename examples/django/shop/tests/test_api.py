@@ -25,7 +25,7 @@ class ApiTests(LiveServerTestCase):
         while cls.sessions:
             cls.sessions.pop().close()
 
-    @tries(max_examples=30, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+    @tries(max_examples=24, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
            suppress_health_check=list(HealthCheck))
     @given(strategies.data())
     def test_any_operation(self, data):

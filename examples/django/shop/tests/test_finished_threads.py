@@ -25,5 +25,5 @@ def tearDownModule():
     gc.enable()
 
 
-for number in range(25):
+for number in range(20):
     setattr(OrderTests, "test_count_%02d" % number, count_in_a_thread)
