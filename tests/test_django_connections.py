@@ -14,6 +14,17 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+UNKNOWN = """
+from django.test import TestCase
+
+
+class OrderTests(TestCase):
+    databases = {"default", "nowhere"}
+
+    def test_nothing(self):
+        pass
+"""
+
 
 class Inner(unittest.TestCase):
     """A module of tests/django_inner passes, all of it, and the run says nothing that it should not."""
@@ -27,23 +38,28 @@ class Inner(unittest.TestCase):
         except ImportError:
             raise unittest.SkipTest("Django is missing")
 
-    def passes(self, name, *options):
+    def passes(self, name, *options, runner="unittest_leakfix.django.LeakFixDiscoverRunner"):
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder)
         with open(os.path.join(ROOT, "tests", "django_inner", name + ".py"), encoding="utf-8") as source:
             number = len(re.findall(r"(?m)^    def test_", source.read()))
+        status, said = self.run_it(folder, runner, *options, "tests.django_inner." + name)
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, r"Ran %d tests\n" % number)
+        return said
+
+    def run_it(self, folder, runner, *arguments):
+        """Run ``django-admin test``; return its status and output, without the time it took."""
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("DJANGO_", "PYTHON"))}
-        environment.update(INNER_FOLDER=folder, PYTHONPATH=ROOT, PYTHONUTF8="1", PYTHONWARNINGS="default",
-                           PYTHONUNBUFFERED="1")
+        environment.update(INNER_FOLDER=folder, PYTHONPATH=os.pathsep.join((ROOT, folder)), PYTHONUTF8="1",
+                           PYTHONWARNINGS="default", PYTHONUNBUFFERED="1")
         child = subprocess.run(
             [sys.executable, "-m", "django", "test", "--settings=tests.django_inner.settings", "--noinput",
-             "--testrunner=unittest_leakfix.django.LeakFixDiscoverRunner", *options, "tests.django_inner." + name],
+             "--testrunner=" + runner, *arguments],
             cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
         said = child.stdout.decode("utf-8", "replace")
-        self.assertEqual(child.returncode, 0, said)
-        self.assertRegex(said, r"Ran %d tests in " % number)
-        return said
+        return child.returncode, re.sub(r" in [0-9.]+s$", "", said, flags=re.MULTILINE)
 
     def test_connections(self):
         said = self.passes("connections_cases")
@@ -57,6 +73,22 @@ class Inner(unittest.TestCase):
 
     def test_clean_up(self):
         self.assertNotIn("unittest_leakfix: ", self.passes("clean_up_cases"))
+
+    def test_runners_without_databases(self):
+        for runner in "NoDatabases", "NoneReturned":
+            said = self.passes("clean_up_cases", runner="tests.django_inner.runners." + runner)
+            self.assertTrue(said.endswith("\nOK\n"), said)
+
+    def test_unknown_alias(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        with open(os.path.join(folder, "test_nowhere.py"), "w", encoding="utf-8") as file:
+            file.write(UNKNOWN)
+        said = [self.run_it(folder, runner, "test_nowhere") for runner in (
+            "django.test.runner.DiscoverRunner", "unittest_leakfix.django.LeakFixDiscoverRunner")]
+        self.assertEqual(said[0], said[1])
+        self.assertEqual(said[0][0], 1)
+        self.assertIn("nowhere", said[0][1])
 
     def test_connections_when_leaks_are_found(self):
         said = self.passes("connections_cases", "--leaks=report")

@@ -147,6 +147,17 @@ class Drop(OnPostgreSQL):
         self.assertEqual(status, 0, said)
         self.assertEqual(self.databases(), [])
 
+    @story(NEWEST)
+    def test_busy(self):
+        status, said = self.manage(*OURS, *self.labels("busy"))
+        self.assertEqual(status, 0, said)
+        self.assertEqual(self.databases(), [])
+        ended = self.ended(said)
+        self.assertIn("SELECT PG_SLEEP(60)\n", ended)
+        for thread in "long-query", "come-again":
+            self.assertIn("thread '%s' (still running)" % thread, ended)
+        self.assertRegex(ended, r"\nended [2-9] sessions on \"test_shop\": ")
+
     @story()
     def test_kept(self):
         status, said = self.manage(*OURS, "--keepdb", *self.labels("thread"))
@@ -229,6 +240,12 @@ class FlushMariaDB(OnMariaDB):
         self.assertEqual((told[1] + told[2]).partition("\n\n---")[0] + "\n", FLUSH.format(
             server="MariaDB", state="idle", statement="", note=NOTE,
             line=line_of("shop/tests/test_transaction.py", "with transaction.atomic()")))
+
+    @story()
+    def test_busy(self):
+        status, said = self.manage(*OURS, *self.labels("busy"))
+        self.assertEqual(status, 0, said)
+        self.assertEqual(self.databases(), [])
 
     @story()
     def test_drop_plain(self):

@@ -1,7 +1,7 @@
 """Aliases that point at the same database, and do not say so."""
 from __future__ import annotations
 
-from typing import Any, Container, Dict, List, Optional, Tuple
+from typing import Container, Dict, List, Optional, Tuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
@@ -21,8 +21,8 @@ def unmirrored(used: Optional[Container[str]] = None) -> List[str]:
     """
     found: Dict[Tuple[str, ...], str] = {}
     lines = []
-    for alias in sorted(connections, key=lambda each: (each != DEFAULT_DB_ALIAS, each)):
-        place = _place(connections[alias]) if used is None or alias in used else ()
+    for alias in _sorted():
+        place = _place(alias) if used is None or alias in used else ()
         first = found.setdefault(place, alias) if place else alias
         if first != alias:
             lines.append(
@@ -31,14 +31,22 @@ def unmirrored(used: Optional[Container[str]] = None) -> List[str]:
     return lines
 
 
-def _place(wrapper: Any) -> Tuple[str, ...]:
-    """Return what tells the test database from others; () for a mirror and where it cannot be said."""
-    settings = wrapper.settings_dict
-    if wrapper.vendor not in _PORTS or settings.get("TEST", {}).get("MIRROR"):
-        return ()
+def _sorted() -> List[str]:
     try:
+        return sorted(connections, key=lambda each: (each != DEFAULT_DB_ALIAS, each))
+    except Exception:   # Django says what is wrong with the settings
+        return []
+
+
+def _place(alias: str) -> Tuple[str, ...]:
+    """Return what tells the test database from others; () for a mirror and where it cannot be said."""
+    try:
+        wrapper = connections[alias]
+        settings = wrapper.settings_dict
+        if wrapper.vendor not in _PORTS or settings.get("TEST", {}).get("MIRROR"):
+            return ()
         name = str(wrapper.creation._get_test_db_name())
-    except Exception:   # a backend with names of its own
+    except Exception:   # no such backend, or one with names of its own
         return ()
     host = str(settings.get("HOST") or "")
     return (wrapper.vendor, name, "localhost" if host in _HERE else host.lower(),

@@ -14,7 +14,6 @@ from types import FrameType
 from typing import Any, Dict, List, Optional, Set
 from weakref import ref
 
-from django.db import connections as _of_thread
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -25,7 +24,7 @@ from unittest_leakfix.databases.records import book
 from unittest_leakfix.databases.session_ids import descriptors_of
 from unittest_leakfix.heap import heap
 
-from .wrappers import Held, close, driver_of, is_in_memory, name_of, pool_threads, rests
+from .wrappers import Held, close, driver_of, is_in_memory, name_of, own, pool_threads, rests
 
 __unittest = True
 
@@ -169,7 +168,7 @@ class Connections:
     def look(self) -> None:
         """Take note of the descriptors of Django's own connections, which its test cases close as they like."""
         self._kept = set().union(*(
-            descriptors_of(each.connection) for each in _of_thread.all(initialized_only=True)
+            descriptors_of(each.connection) for each in own()
             if each.connection is not None and each.vendor != "sqlite"))
 
     # What the records of connections ask of a framework.
@@ -198,7 +197,7 @@ class Connections:
     def keeps(self, connection: object) -> bool:
         """Tell whether it is Django's own for the thread that runs the tests, rests in a pool, or leads to memory."""
         if get_ident() == self._tests and any(
-                each.connection is connection for each in _of_thread.all(initialized_only=True)):
+                each.connection is connection for each in own()):
             return True
         held = self._of(connection)
         return rests(connection) if held is None else is_in_memory(held.wrapper())
@@ -210,7 +209,7 @@ class Connections:
     def closes(self, fd: int, name: str) -> bool:
         """Tell whether it was of one of Django's own."""
         return fd in self._kept or any(
-            str(each.settings_dict["NAME"]) in name for each in _of_thread.all(initialized_only=True)
+            str(each.settings_dict["NAME"]) in name for each in own()
             if each.vendor == "sqlite" and not each.is_in_memory_db())
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sys
 import unittest
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Tuple
 
 from unittest_leakfix.databases.counting import Counting
 from unittest_leakfix.leaks.colour import style_for
@@ -12,7 +12,7 @@ from unittest_leakfix.watcher import Watcher
 from . import aliases, clean_up
 from .closed import Closed
 from .connections import connections
-from .created import Database, created
+from .created import created
 from .live_server import live_servers
 from .waiting import waiting
 
@@ -69,22 +69,22 @@ def say(text: str, stream: Any = None) -> None:
 
 
 class DatabasesMixin:
-    """For a ``DiscoverRunner``: connections are watched from before the test databases are made."""
+    """For a ``DiscoverRunner``: connections are watched from before the test databases are made.
 
-    _leakfix_watchers: List[Reaping]
+    A runner that makes no databases, or does not call these, is watched from its first test on.
+    """
+
+    _leakfix_watchers: Optional[List[Reaping]] = None   # None: nothing is watched
     _leakfix_closed: Closed
     _leakfix_stream: Any
 
     def setup_databases(self, **kwargs: Any) -> Any:
         """Make the test databases, with an eye on who connects."""
-        self._leakfix_watchers, self._leakfix_closed = [], Closed()
-        self._leakfix_stream = sys.stderr   # as it is before tests replace it
-        begin(self._leakfix_say)
-        connections.reaped = self._leakfix_closed.take  # type: ignore[method-assign]
+        self._leakfix_begin()
         try:
             self._leakfix_say("\n".join(aliases.unmirrored(kwargs.get("aliases"))))
             old_config = super().setup_databases(**kwargs)  # type: ignore[misc]
-            waiting.created = {each.name for each in self._leakfix_created(old_config)}
+            waiting.created = {each.name for each in created(old_config or (), *self._leakfix_how())}
             return old_config
         except BaseException:
             self._leakfix_end()
@@ -94,26 +94,37 @@ class DatabasesMixin:
         """Return a watcher of the run that reaps, before *watcher* (None: before nobody)."""
         reaping = Reaping(watcher)
         reaping.start()
-        self._leakfix_watchers.append(reaping)
+        self._leakfix_begin().append(reaping)
         return reaping
 
     def teardown_databases(self, old_config: Any, **kwargs: Any) -> None:
         """Destroy the test databases; first see to it that nobody is in the way."""
+        self._leakfix_begin()
         try:
-            self._leakfix_say(clean_up.before_destroy(
-                old_config, getattr(self, "parallel", 0), getattr(self, "keepdb", False),
-                style=style_for(self._leakfix_stream)))
+            connections.reap()
+            # Told first: among those that come later are the threads whose sessions are ended now.
             self._leakfix_say(self._leakfix_closed.text())
+            self._leakfix_say(clean_up.before_destroy(
+                old_config or (), *self._leakfix_how(), style=style_for(self._leakfix_stream)))
             super().teardown_databases(old_config, **kwargs)  # type: ignore[misc]
         finally:
             self._leakfix_end()
 
-    def _leakfix_created(self, old_config: Any) -> List[Database]:
-        return created(old_config, getattr(self, "parallel", 0), getattr(self, "keepdb", False))
+    def _leakfix_how(self) -> Tuple[int, bool]:
+        return getattr(self, "parallel", 0), getattr(self, "keepdb", False)
+
+    def _leakfix_begin(self) -> List[Reaping]:
+        if self._leakfix_watchers is None:
+            self._leakfix_watchers, self._leakfix_closed = [], Closed()
+            self._leakfix_stream = sys.stderr   # as it is before tests replace it
+            begin(self._leakfix_say)
+            connections.reaped = self._leakfix_closed.take  # type: ignore[method-assign]
+        return self._leakfix_watchers
 
     def _leakfix_end(self) -> None:
-        while self._leakfix_watchers:
-            self._leakfix_watchers.pop().stop()
+        for each in self._leakfix_watchers or ():
+            each.stop()
+        self._leakfix_watchers = None
         waiting.created = ()
         end()
 

@@ -35,6 +35,14 @@ class Held(NamedTuple):
         return thread is None or not thread.is_alive()
 
 
+def own() -> List[Any]:
+    """Return the wrappers that Django has for this thread; none where the settings are no good."""
+    try:
+        return list(_of_thread.all(initialized_only=True))
+    except Exception:   # Django says so, when it needs them
+        return []
+
+
 def is_in_memory(wrapper: Any) -> bool:
     """Tell whether its database is SQLite's in memory, whose connections Django never closes."""
     return wrapper is not None and wrapper.vendor == "sqlite" and bool(wrapper.is_in_memory_db())
@@ -42,11 +50,11 @@ def is_in_memory(wrapper: Any) -> bool:
 
 def _close_memory(wrapper: Any) -> None:
     """Close a connection to a database in memory, but not the last one: that would destroy the database."""
-    own = next((each for each in _of_thread.all(initialized_only=True) if each.alias == wrapper.alias), None)
+    mine = next((each for each in own() if each.alias == wrapper.alias), None)
     name = str(wrapper.settings_dict["NAME"])
-    if own is None or own is wrapper or own.connection is None or "cache=shared" not in name:
+    if mine is None or mine is wrapper or mine.connection is None or "cache=shared" not in name:
         return
-    if str(own.settings_dict["NAME"]) == name:
+    if str(mine.settings_dict["NAME"]) == name:
         connection, wrapper.connection = wrapper.connection, None
         connection.close()
 
@@ -67,7 +75,7 @@ def pool_threads() -> List[object]:
 def pools() -> Dict[str, Any]:
     """Return the pools of connections by alias (Django 5.1 and later, PostgreSQL only)."""
     found: Dict[str, Any] = {}
-    for wrapper in _of_thread.all(initialized_only=True):
+    for wrapper in own():
         found.update(getattr(type(wrapper), "_connection_pools", {}))
     return found
 
