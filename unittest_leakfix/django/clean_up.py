@@ -75,11 +75,12 @@ def _clear(database: Database, terminate: bool, style: Style) -> str:
 def _end(asked: Server, name: str) -> Ended:
     """End all sessions on the database, and those of clients that come again at once."""
     ended = asked.terminate(name)
+    if ended.complete:
+        _shut(asked, name)
     for _ in range(_ROUNDS):
         known = ended.lingering + tuple(each.session for each in ended.refused)
         if all(any(map(each.is_same, known)) for each in asked.look(name)):
             break
-        _shut(asked, name)
         again = asked.terminate(name, keep=known)
         ended = replace(ended, ended=ended.ended + again.ended, gone=ended.gone + again.gone,
                         refused=ended.refused + again.refused, lingering=ended.lingering + again.lingering)
@@ -87,7 +88,7 @@ def _end(asked: Server, name: str) -> Ended:
 
 
 def _shut(asked: Server, name: str) -> None:
-    """Let nobody on to a database that is about to be dropped, where the server can do that."""
+    """Let nobody on to a database that can be dropped now, where the server can do that."""
     if isinstance(asked, PostgreSQL):
         try:
             rows(asked.connection, 'ALTER DATABASE "%s" ALLOW_CONNECTIONS false' % name.replace('"', '""'))
