@@ -11,7 +11,11 @@ OLDEST, NEWEST = (3, 8), (3, 13)
 
 
 def told_on(*versions: Tuple[int, int]) -> Any:
-    """Return a decorator that skips a test, by name, on other interpreters, unless LEAKFIX_ALL_STORIES is set."""
+    """Return a decorator that skips a test, by name, on other interpreters, unless LEAKFIX_ALL_STORIES is set.
+
+    Without *versions* it is skipped on all.
+    """
     told = "LEAKFIX_ALL_STORIES" in os.environ or sys.version_info[:2] in versions
-    return unittest.skipUnless(told, "told on %s only; everywhere with LEAKFIX_ALL_STORIES" % (
-        " and ".join("%d.%d" % each for each in versions)))
+    where = " and ".join("%d.%d" % each for each in versions)
+    return unittest.skipUnless(told, "told %sonly%s with LEAKFIX_ALL_STORIES" % (
+        "on %s " % where if where else "", "; everywhere" if where else ""))

@@ -21,7 +21,7 @@ _NOT_LIBRARY = tuple(_LIBRARY + part + os.sep for part in ("site-packages", "dis
 _RUNNER = tuple(_LIBRARY + os.path.join("unittest", name) for name in ("case.py", "suite.py"))
 # pytest and what runs tests for it: neither their frames nor their objects are a test's.
 _HARNESS = tuple(os.sep + os.path.join(*parts) for parts in (
-    ("_pytest", ""), ("pluggy", ""), ("pytest_asyncio", ""), ("xdist", ""), ("execnet", ""),
+    ("_pytest", ""), ("pytest", "__main__.py"), ("pluggy", ""), ("pytest_asyncio", ""), ("xdist", ""), ("execnet", ""),
     ("pytest_django", ""), ("anyio", "pytest_plugin.py")))
 _KINDS: Dict[str, int] = {}
 _KINDS_AT_MOST = 10000

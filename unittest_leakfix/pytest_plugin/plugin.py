@@ -183,6 +183,10 @@ def register(config: pytest.Config, asked: Asked) -> None:
         following = Following(watcher)
         config.pluginmanager.register(following, "leakfix-following")
         config.pluginmanager.register(summary.Summary(config, asked, following, watcher), "leakfix-summary")
+        if any(map(config.pluginmanager.hasplugin, ("django", "pytest_django.plugin"))):
+            from .django import Databases
+            # Last, so the innermost around a tear-down: it closes before anybody judges.
+            config.pluginmanager.register(Databases(config), "leakfix-django")
     if asked.most is not None:
         from .budgets import register as register_budgets
         register_budgets(config, asked.most)

@@ -1,0 +1,153 @@
+"""pytest-django: connections of finished threads are closed, and nobody is in the way of the databases' end.
+
+pytest-django's ``django_db_setup`` makes and destroys the test databases, or one of the user's own in
+its place. Whichever it is, it ends in Django's ``destroy_test_db``: so that is where we come in.
+"""
+from __future__ import annotations
+
+from functools import update_wrapper
+from typing import Any, Dict, Generator, List, Optional, Set, Tuple
+
+import pytest
+
+from unittest_leakfix.databases.drivers import drivers
+
+__unittest = True
+
+_KEY = "leakfix_django"
+
+
+class Databases:
+    """Watches one session's connections and test databases; in a worker of xdist, that worker's."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.current = ""               # what opens connections now; the records ask for it
+        self.said: List[str] = []       # for the end of the session
+        self._begun = False
+        self._closed: Any = None
+        self._created: Set[str] = set()
+        self._put_back: List[Tuple[Any, str, Any, Any]] = []
+
+    # The session.
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, None, None]:
+        """Django's settings are known by now, and no database is made yet."""
+        from django.conf import settings
+        if settings.configured and not self.config.pluginmanager.hasplugin("dsession"):
+            self._begin()
+        yield
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """All fixtures are torn down: end, and send what was said to the controller of xdist."""
+        if self._begun:
+            self._begun = False
+            self._end()
+        output: Optional[Dict[str, Any]] = getattr(self.config, "workeroutput", None)
+        if output is not None:
+            output[_KEY] = self.said
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker is done."""
+        said = getattr(node, "workeroutput", {}).pop(_KEY, [])
+        self.said += ["[%s] %s" % (node.gateway.id, text) for text in said]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say who was in the way, and what was closed."""
+        if self.said:
+            terminalreporter.write_sep("=", "leaks: test databases")
+            for text in self.said:
+                terminalreporter.write_line(text)
+
+    # One item.
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:
+        """The connections that are opened from here on are of this test, or of a fixture that it is the first to use."""
+        self.current = item.nodeid
+        if self._begun:
+            drivers.look()
+        yield
+        self.current = ""
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_teardown(self) -> Generator[None, None, None]:
+        """The test and its fixtures are over: close what threads that ended have left, before anybody collects it."""
+        yield
+        if self._begun:
+            self._reap()
+
+    def _reap(self) -> None:
+        from unittest_leakfix.django.connections import connections
+        connections.reap()
+
+    # The databases.
+
+    def _begin(self) -> None:
+        from django.db.backends.base.creation import BaseDatabaseCreation
+        from django.test import utils
+
+        from unittest_leakfix.django import databases
+        from unittest_leakfix.django.closed import Closed
+        from unittest_leakfix.django.connections import connections
+        databases.begin(self._say)
+        self._closed = Closed()
+        connections.reaped = self._closed.take      # type: ignore[method-assign]
+        drivers.install(self)
+        self._patch(utils, "setup_databases", self._setting_up)
+        self._patch(BaseDatabaseCreation, "create_test_db", self._creating)
+        self._patch(BaseDatabaseCreation, "destroy_test_db", self._destroying)
+        self._begun = True
+
+    def _end(self) -> None:
+        from unittest_leakfix.django import databases
+        from unittest_leakfix.django.waiting import waiting
+        while self._put_back:
+            place, name, original, patch = self._put_back.pop()
+            if vars(place).get(name) is patch:      # nobody has patched it since
+                setattr(place, name, original)
+        drivers.remove(self)
+        waiting.created = ()
+        databases.end()
+        self._say(self._closed.text())
+
+    def _patch(self, place: Any, name: str, around: Any) -> None:
+        original = vars(place)[name]
+
+        def patch(*args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            return around(original, *args, **kwargs)
+        update_wrapper(patch, original)
+        setattr(place, name, patch)
+        self._put_back.append((place, name, original, patch))
+
+    def _setting_up(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        from unittest_leakfix.django import aliases
+        for line in aliases.unmirrored(kwargs.get("aliases")):
+            self._say(line)
+        return original(*args, **kwargs)
+
+    def _creating(self, original: Any, creation: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        from unittest_leakfix.django.waiting import waiting
+        name = original(creation, *args, **kwargs)
+        if not kwargs.get("keepdb"):
+            self._created.add(str(name))
+            waiting.created = frozenset(self._created)
+        return name
+
+    def _destroying(self, original: Any, creation: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        from unittest_leakfix.django import clean_up
+        wrapper = creation.connection
+        if str(wrapper.settings_dict["NAME"]) in self._created and not kwargs.get("suffix"):
+            self._say(clean_up.before_destroy([(wrapper, "", True)], keepdb=bool(kwargs.get("keepdb"))))
+        return original(creation, *args, **kwargs)
+
+    def _say(self, text: str) -> None:
+        if text:
+            self.said.append(text)
