@@ -32,6 +32,11 @@ _get_objects = gc.get_objects
 _BARE = len(vars(unittest.TestCase("run")))
 
 
+# Django fills caches of its own objects as the first tests come by: models' metadata, templates, resolvers,
+# signals, catalogs. What is a test's attribute, a resource or a user's own is told all the same.
+_FRAMEWORKS = frozenset(["django", "asgiref"])
+
+
 class Survivor:
     """One object that outlived its test. Told from another by identity alone: the comparison of
     two weak references compares their objects.
@@ -216,8 +221,10 @@ def _is_news(value: object) -> bool:
 
 
 def is_users(cls: type) -> bool:
-    """Tell whether *cls* was written neither in the standard library, nor here, nor in pytest."""
+    """Tell whether *cls* was written neither in the standard library, nor here, nor in pytest or Django."""
     name = _module_of(cls)
+    if isinstance(name, str) and name.partition(".")[0] in _FRAMEWORKS:
+        return False
     module = sys.modules.get(name) if isinstance(name, str) else None
     try:
         file = getattr(module, "__file__", None)

@@ -57,6 +57,13 @@ _WARM = tuple((re.compile(pattern), reason) for pattern, reason in (
     (r".*\._(member_map|value2member_map|unhashable_values)_\b", "an enum's table of members"),
     (r"ctypes\._|_ctypes\.", "a cache of ctypes"),
     (r"(urllib\.parse|gettext|mimetypes|tokenize|locale|sysconfig)\._", "a table of the standard library"),
+    # Django fills these as they are needed.
+    (r".*(\._meta\.|__dict__\['\w+'\]\.field\.)", "the metadata of a Django model"),
+    (r".*\.get_template_cache\[|django\.template\.engines\.", "Django's templates"),
+    (r"django\.utils\.translation\.", "Django's catalogs"),
+    (r"django\.contrib\.(contenttypes|sites)\.models\.", "a cache of Django's rows"),
+    (r"django\.db\.models\.signals\.\w+\.sender_receivers_cache", "a cache of Django's signals"),
+    (r"django\.(core\.files|contrib\.staticfiles)\.storage\.\w+\._wrapped", "a storage of Django's"),
     (r"threading\._dangling|weakref\.|_weakrefset\.", "weak reference bookkeeping"),
 ))
 
@@ -72,6 +79,8 @@ def warm_up(names: str, library: bool, cached: bool, target: object) -> Optional
             return reason
     if library and cached:
         return "an lru_cache of the standard library"
+    if cached and names.startswith("django."):
+        return "an lru_cache of Django"
     if labels.inherits(target, _REF) and type(target) is not _REF:
         return "weak reference bookkeeping"
     return None
