@@ -19,6 +19,7 @@ except ImportError:
 
 SAMPLE = '''\
 import unittest, weakref
+from django.db import IntegrityError, transaction
 from django.test import SimpleTestCase, TestCase, TransactionTestCase, tag
 from shop.models import Order
 
@@ -81,6 +82,11 @@ class Outcomes(Taking, TestCase):
 
     async def test_j_async_fails(self):
         self.fail("asynchronously")
+
+    def test_ja_breaks_a_transaction(self):
+        order = Order.objects.create(name="twice")
+        with self.assertRaises(IntegrityError), transaction.atomic():
+            Order.objects.create(pk=order.pk, name="twice")
 
     def test_k_cycle(self):
         self.again = self.test_k_cycle

@@ -126,6 +126,13 @@ def _runs(title, code):
                     __import__(module)
                 except ImportError:
                     self.skipTest("needs " + NEEDS[module])
+        if "unittest_leakfix.django" in code:
+            if sys.version_info < (3, 8):
+                self.skipTest("needs Python 3.8")
+            try:
+                import unittest_leakfix.django
+            except ImportError as error:
+                self.skipTest(str(error))
         probe = self.perform(code)
         self.assertEqual(probe, "3 begun, alive: ", self.text)
         self.assertIn("of the test", self.text)

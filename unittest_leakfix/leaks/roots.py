@@ -61,7 +61,7 @@ _WARM = tuple((re.compile(pattern), reason) for pattern, reason in (
     (r".*(\._meta\.|__dict__\['\w+'\]\.field\.)", "the metadata of a Django model"),
     (r".*\.get_template_cache\[|django\.template\.engines\.", "Django's templates"),
     (r"django\.utils\.translation\.", "Django's catalogs"),
-    (r"django\.contrib\.(contenttypes|sites)\.models\.", "a cache of Django's rows"),
+    (r"django\.contrib\.(contenttypes|sites)\.models\.|.*managers\[\d+\]\._cache\[", "a cache of Django's rows"),
     (r"django\.db\.models\.signals\.\w+\.sender_receivers_cache", "a cache of Django's signals"),
     (r"django\.(core\.files|contrib\.staticfiles)\.storage\.\w+\._wrapped", "a storage of Django's"),
     (r"threading\._dangling|weakref\.|_weakrefset\.", "weak reference bookkeeping"),

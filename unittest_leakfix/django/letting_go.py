@@ -1,8 +1,10 @@
-"""Letting go of what a class holds, once it is over: its test data, and what Django put there."""
+"""Letting go of what Django keeps of a test or a class that is over."""
 from __future__ import annotations
 
+import unittest
 from typing import Dict, Optional
 
+from django.db import connections as _of_thread
 from django.test.testcases import TestData
 
 from unittest_leakfix import class_mixin
@@ -15,8 +17,11 @@ DJANGOS = frozenset(["atomics", "async_client", "client", "cls_atomics"])
 """What Django keeps on the class for its running tests (5.2; cls_atomics: all)."""
 
 
-class ClassData(Passing):
-    """A watcher after which a class no longer has the test data of its run.
+class LettingGo(Passing):
+    """A watcher after which Django's connections no longer hold a test, nor a class the data of its run.
+
+    A connection remembers the last exception that broke a transaction, and with it, by its frames, the
+    test: for as long as no other comes.
 
     What ``setUpTestData`` made is dropped, or rebound to what was there before, and Django's own
     clients and transactions as well: no row of theirs is in the database any more. Of that class
@@ -32,6 +37,13 @@ class ClassData(Passing):
         self._everything = everything
         self._class: Optional[type] = None
         self._before: Dict[str, object] = {}
+
+    def finished(self, test: unittest.TestCase) -> None:
+        for wrapper in _of_thread.all(initialized_only=True):
+            # Read by Django only where the transaction still needs to be rolled back.
+            if wrapper.rollback_exc is not None and not wrapper.needs_rollback:
+                wrapper.rollback_exc = None
+        self.inner.finished(test)
 
     def class_begins(self, cls: type) -> None:
         self._class, self._before = cls, ClassAttributes(cls).read()
