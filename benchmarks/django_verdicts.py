@@ -26,8 +26,9 @@ from typing import Any, NamedTuple
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BOUND = 1.05
 LIMIT = 900     # seconds for one run
-NEWEST = {"django": {(3, 8): "4.2.30", (3, 9): "4.2.30", (3, 10): "5.2.19", (3, 11): "5.2.19"},
-          "django-filter": {(3, 8): "24.3", (3, 9): "25.1"}}
+NEWEST = {"django": {"3.8": "4.2.30", "3.9": "4.2.30", "3.10": "5.2.19", "3.11": "5.2.19"},
+          "django-filter": {"3.8": "24.3", "3.9": "25.1"}}
+"""The newest that run on an old Python; elsewhere it is the newest of all."""
 LABELS = ("aggregation annotations auth_tests basic forms_tests generic_views model_forms queries servers "
           "signals template_tests test_client test_runner test_utils transactions").split()
 
@@ -140,17 +141,16 @@ def prepare(python: str, folder: str, suites: list[str], django: str) -> tuple[s
     """Make the environment; return its Python, and the folder of each suite."""
     subprocess.run([python, "-m", "venv", os.path.join(folder, "env")], check=True)
     made = os.path.join(folder, "env", "bin", "python")
-    version = tuple(int(part) for part in subprocess.check_output(
-        [made, "-c", "import sys; print('%d %d' % sys.version_info[:2])"], text=True).split())
-    pinned = django or NEWEST["django"].get(version, "")  # type: ignore[call-overload]
+    version = subprocess.check_output([made, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], text=True).strip()
+    pinned = django or NEWEST["django"].get(version, "")
     more = [each for name in suites for each in SUITES[name].more]
     subprocess.run([made, "-m", "pip", "install", "-q", "--disable-pip-version-check",
                     "Django" + ("==" + pinned if pinned else ""), *more], check=True)
     installed = subprocess.check_output([made, "-c", "import django; print(django.__version__)"], text=True).strip()
-    print("Python %d.%d, Django %s" % (*version, installed))
+    print("Python %s, Django %s" % (version, installed), flush=True)
     found = {}
     for name in suites:
-        wanted = installed if name == "django" else NEWEST[name].get(version, "")  # type: ignore[call-overload]
+        wanted = installed if name == "django" else NEWEST[name].get(version, "")
         found[name] = fetch(folder, made, SUITES[name].package, wanted)
     return made, found
 
@@ -203,7 +203,7 @@ def compare(python: str, folder: str, name: str, scratch: str, repeat: int) -> b
         for way in WAYS:
             runs[way].append(run(python, folder, name, way, scratch))
             for line in differences(runs["Django's"][number], runs[way][number]):
-                print("DIFFERS  %s, %s: %s" % (name, way, line))
+                print("DIFFERS  %s, %s: %s" % (name, way, line), flush=True)
                 well = False
     plain = runs["Django's"]
     print("%-14s %5d tests" % (name, len({each[0] for each in plain[0].noted})), end="")
@@ -212,7 +212,7 @@ def compare(python: str, folder: str, name: str, scratch: str, repeat: int) -> b
                                        for mine, theirs in zip(runs[way], plain)) for clock in ("wall", "cpu"))
         print("   %s: wall %.2f, cpu %.2f" % (way, wall, cpu), end="")
         well = well and (way != "ours" or cpu <= BOUND)
-    print()
+    print(flush=True)
     report = runs["ours, finding"][-1].text.partition("\nLEAKS")[2].partition("\nDestroying")[0]
     print("LEAKS" + report if report else "no leaks")
     return well
