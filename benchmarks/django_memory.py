@@ -114,7 +114,11 @@ def measure(python: str, way: str, end: str, of_class: bool, number: int, size: 
         said = subprocess.run(
             [python, "manage.py", *(["--parallel=2"] if "workers" in way else []), "shop"], cwd=folder,
             env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
-        peaks = [json.load(open(os.path.join(folder, name))) for name in os.listdir(folder) if name.startswith("peak-")]
+        peaks = []
+        for name in os.listdir(folder):
+            if name.startswith("peak-"):
+                with open(os.path.join(folder, name)) as told:
+                    peaks.append(json.load(told))
         if not peaks:
             sys.exit("%s, %s, ended with:\n%s" % (python, way, said[-3000:]))
         return float(max(peaks))
@@ -154,7 +158,8 @@ def main() -> int:
     parser.add_argument("--number", type=int, default=300)
     parser.add_argument("pythons", nargs="*", metavar="PYTHON", default=[sys.executable])
     options = parser.parse_args()
-    return 1 - min([table(python, options.number) for python in options.pythons])
+    pythons = [os.path.abspath(python) if os.sep in python else python for python in options.pythons]
+    return 1 - min([table(python, options.number) for python in pythons])
 
 
 if __name__ == "__main__":
