@@ -175,8 +175,8 @@ SERIAL = {
 }
 if sys.version_info >= (3, 12) and django.VERSION >= (5,):
     SERIAL["durations"] = ["--durations=0"]
-PARALLEL = {"parallel": ["--parallel=2"], "parallel_verbose": ["--parallel=2", "-v2"],
-            "parallel_report": ["--parallel=2", "--leaks=report"]}
+PARALLEL = {"parallel": ["--parallel=4"], "parallel_verbose": ["--parallel=2", "-v2"],
+            "parallel_report": ["--parallel=4", "--leaks=report"]}
 if sys.version_info >= (3, 11):     # before, Django's own run ends in an AttributeError
     PARALLEL["parallel_buffer"] = ["--parallel=2", "--buffer"]
 OPTIONS = ("--leaks", "--max-connections")      # Django knows nothing of
