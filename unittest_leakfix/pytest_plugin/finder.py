@@ -109,6 +109,9 @@ class ScopedFinder(Finder):
 
     def scope_begins(self, scope: Scope) -> None:
         self._between()
+        if not self._scopes:
+            # Only now does pytest capture what is written, by other descriptors and streams.
+            self._states = tuple(self._state() for _ in self._states)
         waiting = self._survivors, self._changed.pending, self._fresh
         self._survivors, self._changed.pending, self._fresh = [], [], []
         state = self._spare.pop() if self._spare else self._state()

@@ -8,7 +8,7 @@ import pytest
 from unittest_leakfix.leaks import known
 from unittest_leakfix.leaks.options import Options
 
-from . import markers
+from . import markers, xdist
 from .finder import ScopedFinder
 from .options import Asked
 from .reports import Reports
@@ -23,6 +23,7 @@ class Watching(ScopedFinder):
     """The finder as the plugin follows items: knows their markers, and hands on what is news."""
 
     def __init__(self, config: pytest.Config, asked: Asked, baseline: Optional[known.Baseline]) -> None:
+        self.baseline = baseline
         super().__init__(Options(asked.mode, asked.failed, asked.baseline, asked.write_baseline, asked.json,
                                  asked.stacks, asked.restore), baseline, self._entries, self._news_of)
         self._config = config
@@ -44,7 +45,6 @@ class Watching(ScopedFinder):
         import unittest
         cls = getattr(item, "cls", None)
         self.item(item.nodeid, isinstance(cls, type) and issubclass(cls, unittest.TestCase))
-        self.reports.begins(item)
         entries = markers.known_of(item)
         if entries:
             self._known[item.nodeid] = entries
@@ -79,7 +79,7 @@ def begin(config: pytest.Config, asked: Asked) -> Watching:
     baseline = None
     if asked.baseline:
         try:
-            baseline = known.Baseline(asked.baseline)
+            baseline = known.Baseline(asked.baseline, xdist.baseline_of(config))
         except ValueError as error:
             raise pytest.UsageError(str(error))
     watching = Watching(config, asked, baseline)

@@ -9,10 +9,10 @@ from typing import Any, List, Optional
 
 import pytest
 
+from unittest_leakfix.attributes import namespace
 from unittest_leakfix.belongings import give_back
 from unittest_leakfix.heap import heap
-from unittest_leakfix.holdings import may_hold
-from unittest_leakfix.attributes import namespace
+from unittest_leakfix.ownership import owned
 from unittest_leakfix.release import Tally
 
 __unittest = True
@@ -37,6 +37,7 @@ class Hand:
     """Holds the instance of one item, from its tear-down until it can be let go."""
 
     def __init__(self, item: pytest.Item) -> None:
+        self.test = item.nodeid
         self._hand: List[Any] = [instance_of(item)]
         self._left: Optional["weakref.ref[Any]"] = None
         self.is_over = False
@@ -46,31 +47,35 @@ class Hand:
         """Return the list of one that has the instance, or None."""
         return self._hand
 
-    def let_go(self, tally: Tally, last: bool) -> None:
+    def let_go(self, tally: Tally, last: bool) -> bool:
         """Close what the instance owns and let go of it, once nobody else refers to it.
 
-        *last*: if somebody does, count it as kept; otherwise try again later.
+        Returns whether it is gone. If somebody does refer to it, one can try again later; with
+        *last* it is counted as kept.
         """
         hand = self._hand
-        if hand[0] is None and self._left is not None:
-            hand[0] = self._left()
-        self._left = None
+        if self._left is not None:
+            hand[0], self._left = self._left(), None
+            tally.released += hand[0] is None       # it has gone by itself meanwhile
         if hand[0] is None:
-            return
+            return True
         alone = _getrefcount(hand[0]) == _SOLE
         if not alone:
             # An exception, its traceback and the frames form a cycle that holds the test (3.12,
             # python/cpython#129280; async tests on all).
             heap.collect_new()
             alone = _getrefcount(hand[0]) == _SOLE
-        if alone and not may_hold(namespace(hand[0]).values()):
-            tally.released += 1
-        elif alone or last:
-            give_back(hand, alone, tally)
-        else:
-            # In a cycle of its own, or held by the report that is in the making.
+        if not alone and not last and not self._is_owned():
             self._left = weakref.ref(hand[0])
+        else:
+            give_back(hand, alone, tally)
         hand[0] = None
+        return self._left is None
+
+    def _is_owned(self) -> bool:
+        """Tell whether nothing but a cycle of its own refers to the instance."""
+        values = namespace(self._hand[0])
+        return id(self._hand[0]) in owned([self._hand[0], values], [1, 1], (id(self._hand), id(type(self._hand[0]))))
 
 
 def forget(item: pytest.Item) -> None:

@@ -17,6 +17,8 @@ from .scopes import Scope, Scopes
 
 __unittest = True
 
+_KEPT = 16      # so many tests that somebody has are tried again at most
+
 
 class Following:
     """Lets go of each finished test. Told of what happens between, ``watcher`` finds (None: nobody does)."""
@@ -28,6 +30,7 @@ class Following:
         self._item: Optional[pytest.Item] = None    # the one that is set up, run or torn down
         self._hand: Optional[Hand] = None
         self._entered = False
+        self._kept: List[Hand] = []                 # tests of this class or module that somebody has
         self._over: List[Scope] = []                # those torn down with it
 
     # The session.
@@ -49,6 +52,7 @@ class Following:
             return
         self._entered = False
         try:
+            self._try_again(True)
             if self.watcher is not None:
                 self._leave(None)
                 self._judge()
@@ -112,15 +116,27 @@ class Following:
         born = heap.asked or get_count() >= SOME
         if hand is not None:
             forget(item)
-            if self.watcher is not None:
-                self.watcher.late(item.nodeid)
-            hand.let_go(self.tally, True)
-            if self.watcher is not None:
-                self.watcher.late("")
+            self._let_go(hand, False)
         if born:
             heap.collect()
         if self._over:
             self._judge()
+
+    def _let_go(self, hand: Hand, last: bool) -> None:
+        """Let go of a test that is over; later, if somebody has it who will not have it for long."""
+        if self.watcher is not None:
+            self.watcher.late(hand.test)
+        if not hand.let_go(self.tally, last):
+            self._kept.append(hand)
+            if len(self._kept) > _KEPT:
+                self._try_again(True)
+        if self.watcher is not None:
+            self.watcher.late("")
+
+    def _try_again(self, last: bool) -> None:
+        kept, self._kept = self._kept, []
+        for hand in kept:
+            self._let_go(hand, last)
 
     # The scopes around it.
 
@@ -132,6 +148,7 @@ class Following:
 
     def _judge(self) -> None:
         over, self._over = self._over, []
+        self._try_again(True)
         for scope in over:
             self.watcher.scope_over(scope)
 
@@ -170,6 +187,9 @@ class Following:
         """A fixture was torn down; pytest still has its value."""
         try:
             fixtures.close_owned(fixturedef, request, lambda found: self.tally.close(found.kind))
+            if self._kept and fixturedef.scope == "class":
+                # Before pytest 8.2 the generator that calls setUpClass holds the first test of the class.
+                self._try_again(False)
         finally:
             if self.watcher is not None and fixturedef.scope != "function":
                 self.watcher.tear_down_ends()
@@ -182,7 +202,7 @@ def register(config: pytest.Config, asked: Asked) -> None:
         watcher = finding.begin(config, asked) if asked.finds else None
         following = Following(watcher)
         config.pluginmanager.register(following, "leakfix-following")
-        config.pluginmanager.register(summary.Summary(config, asked, following, watcher), "leakfix-summary")
+        summary.register(config, asked, following, watcher)
         if any(map(config.pluginmanager.hasplugin, ("django", "pytest_django.plugin"))):
             from .django import Databases
             # Last, so the innermost around a tear-down: it closes before anybody judges.

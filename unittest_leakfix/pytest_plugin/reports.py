@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 import pytest
 
@@ -14,20 +14,25 @@ __unittest = True
 PROPERTY = "leak"
 
 
+class Told(NamedTuple):
+    """What was told of one test: an error's text, and a property for each leak."""
+
+    test: str
+    message: str
+    properties: Tuple[Tuple[str, str], ...]
+
+
 class Reports:
     """Keeps the reports of the tests of a module until it is over: objects are judged only then."""
 
     def __init__(self, config: pytest.Config, failing: bool) -> None:
+        self.told: List[Told] = []
         self._config = config
         self._failing = failing
-        self._items: Dict[str, Any] = {}        # by node id: where the test is written, keywords
+        self._worker = hasattr(config, "workerinput")   # of xdist: the controller has the reports
         self._reports: Dict[str, Any] = {}      # by node id: that of the tear-down
         self._xml: Dict[str, Any] = {}          # by node id: the element in the making
         self._last = ""                         # the test that ended last
-
-    def begins(self, item: pytest.Item) -> None:
-        """*item* is about to be set up."""
-        self._items[item.nodeid] = item.location, {name: 1 for name in item.keywords}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -35,16 +40,16 @@ class Reports:
         if report.when == "teardown" and not getattr(report, "leakfix", False):
             self._last = report.nodeid
             self._reports[report.nodeid] = report
-            self._xml[report.nodeid] = _element_of(self._config, report)
+            if not self._worker:
+                self._xml[report.nodeid] = _element_of(self._config, report)
 
     def over(self) -> None:
         """A module is over: nobody will ask for its reports any more."""
-        self._items = {name: value for name, value in self._items.items() if name == self._last}
         self._reports = {name: value for name, value in self._reports.items() if name == self._last}
         self._xml = {name: value for name, value in self._xml.items() if name == self._last}
 
     def leaks(self, leaks: List[Leak]) -> None:
-        """Tell the tests' reports of *leaks*, which are news; make errors of them if so asked.
+        """Tell the tests' reports of *leaks*, which are news.
 
         What a scope's fixture left is told of the test that was torn down with it, as pytest does.
         """
@@ -52,23 +57,31 @@ class Reports:
         for leak in leaks:
             of_test.setdefault(leak.tests[0] if leak.tests[0] in self._reports else self._last, []).append(leak)
         for name, mine in of_test.items():
-            properties = [(PROPERTY, text.one_line(leak)) for leak in mine]
-            report = self._reports.get(name)
-            if report is not None:
-                report.user_properties += properties
-                _add_properties(self._xml.get(name), properties)
-            if self._failing:
-                self.error(name, _message(name, mine), properties, getattr(report, "node", None))
+            told = Told(name, _message(name, mine), tuple((PROPERTY, text.one_line(leak)) for leak in mine))
+            if self._worker:
+                self.told.append(told)
+            else:
+                self.tell(told)
 
-    def error(self, name: str, message: str, properties: Any, node: Optional[Any] = None) -> None:
-        """Report an error in the tear-down of the test *name*; *node*: xdist's worker that ran it."""
-        location, keywords = self._items.get(name, ((name.partition("::")[0], None, name), {}))
+    def tell(self, told: Told) -> None:
+        """Add what was *told* to the report of its test; make an error of it if so asked."""
+        report = self._reports.get(told.test)
+        if report is not None:
+            report.user_properties += told.properties
+            _add_properties(self._xml.get(told.test), told.properties)
+        if self._failing:
+            self._error(told, report)
+
+    def _error(self, told: Told, like: Any) -> None:
+        """Report an error in the tear-down of a test, whose own report is *like* it."""
         report: Any = pytest.TestReport(
-            nodeid=name, location=location, keywords=keywords, outcome="failed",
-            longrepr=_said(message), when="teardown", user_properties=list(properties))
+            nodeid=told.test, when="teardown", outcome="failed", longrepr=_said(told.message),
+            location=like.location if like is not None else (told.test.partition("::")[0], None, told.test),
+            keywords=like.keywords if like is not None else {}, user_properties=list(told.properties))
         report.leakfix = True
-        if node is not None:
-            report.node = node
+        for name in ("node", "worker_id"):      # of xdist
+            if hasattr(like, name):
+                setattr(report, name, getattr(like, name))
         self._config.hook.pytest_runtest_logreport(report=report)
 
 

@@ -5,9 +5,11 @@ from typing import Any, Callable, List, Optional, Tuple
 
 import pytest
 
+from unittest_leakfix.leaks.leak import Findings
 from unittest_leakfix.runner import said
 
 from .options import Asked
+from .xdist import Controller, Worker
 
 __unittest = True
 
@@ -16,8 +18,8 @@ class Summary:
     """Says what was found, closed, and let go of."""
 
     def __init__(self, config: pytest.Config, asked: Asked, following: Any, watching: Any) -> None:
-        self._config = config
         self._asked = asked
+        self.controller = Controller(following, watching)
         self._following = following
         self._watching = watching
         self._faults: List[str] = []
@@ -25,10 +27,10 @@ class Summary:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Write the files."""
-        if self._watching is None or not self._watching.here() or hasattr(self._config, "workerinput"):
+        found = self._findings()
+        if found is None:
             return
         from unittest_leakfix.leaks import json, known
-        found = self._watching.findings()
         writers: List[Tuple[Optional[str], Callable[[str], None]]] = [
             (self._asked.json, lambda path: json.dump(found, path)),
             (self._asked.write_baseline, lambda path: known.write_baseline(
@@ -43,21 +45,46 @@ class Summary:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Add the section "leaks", if there is something to tell."""
         verbose = terminalreporter.verbosity > 0
-        lines = [said(self._following.tally, verbose)]
-        lines += [self._found(terminalreporter, verbose)] if self._watching is not None else []
-        shown = [line.rstrip("\n") for line in lines + self._faults if line]
+        lines = [said(self._following.tally, verbose), self._found(terminalreporter, verbose)]
+        shown = [line.rstrip("\n") for line in lines + self.controller.lost + self._faults if line]
         if shown:
             terminalreporter.section("leaks")
             for line in shown:
                 terminalreporter.write_line(line)
 
+    def _findings(self) -> Optional[Findings]:
+        """Return what was found; None if nobody was to find, or in a child that a test has forked."""
+        if self._watching is None:
+            return None
+        found = self.controller.findings()
+        if found is not None:
+            return found
+        return self._watching.findings() if self._watching.here() else None
+
     def _found(self, reporter: Any, verbose: bool) -> str:
-        if not self._watching.here() or self._watching.silent() and not verbose:
+        found = self._findings()
+        if found is None or not verbose and not self._loud(found):
             return ""
         from unittest_leakfix.leaks import text
         from unittest_leakfix.leaks.colour import Style
         writer = reporter._tw
         style = Style(width=min(max(writer.fullwidth, 60), 160), colour=bool(reporter.hasmarkup),
                       encoding=getattr(writer._file, "encoding", None) or "utf-8")
-        return text.render(self._watching.findings(), style, stacks=self._asked.stacks, verbose=verbose,
+        return text.render(found, style, stacks=self._asked.stacks, verbose=verbose,
                            failing=self._asked.mode == "fail", mark="@pytest.mark.leakfix_ignore")
+
+    def _loud(self, found: Findings) -> bool:
+        """Tell whether there is anything to tell."""
+        return bool(found.leaks or found.known or found.unmeasured or found.more or self._asked.baseline)
+
+
+def register(config: pytest.Config, asked: Asked, following: Any, watching: Any) -> None:
+    """Register what tells; in a worker of xdist, what sends it to the one that tells."""
+    manager = config.pluginmanager
+    if hasattr(config, "workerinput"):
+        manager.register(Worker(config, following, watching), "leakfix-worker")
+        return
+    summary = Summary(config, asked, following, watching)
+    manager.register(summary, "leakfix-summary")
+    if manager.hasplugin("xdist"):
+        manager.register(summary.controller, "leakfix-controller")

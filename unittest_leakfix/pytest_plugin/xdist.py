@@ -1,0 +1,89 @@
+"""pytest-xdist: each worker finds on its own and sends what it found; the controller tells all of it."""
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Dict, List, Optional
+
+import pytest
+
+from unittest_leakfix.leaks import json, leak as leaks
+from unittest_leakfix.release import Tally
+
+from .reports import Told
+
+__unittest = True
+
+_KEY = "leakfix"
+_LOST = "worker %s crashed: what its tests left behind is not known"
+
+
+def baseline_of(config: pytest.Config) -> Optional[str]:
+    """Return the text of the baseline that the controller has read; None where this is no worker.
+
+    A worker on another machine has no such file.
+    """
+    text = getattr(config, "workerinput", {}).get(_KEY)
+    return text if isinstance(text, str) else None
+
+
+class Worker:
+    """Sends what this worker found."""
+
+    def __init__(self, config: Any, following: Any, watching: Any) -> None:
+        self._config = config
+        self._following = following
+        self._watching = watching
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Put it where xdist takes it from when all of these hooks are done."""
+        tally: Tally = self._following.tally
+        sent: Dict[str, Any] = {"tally": [tally.released, tally.kept, tally.closed]}
+        if self._watching is not None:
+            found = replace(self._watching.findings(), worker=self._config.workerinput["workerid"])
+            sent["findings"] = json.to_value(found)
+            sent["told"] = [[told.test, told.message, [list(pair) for pair in told.properties]]
+                            for told in self._watching.reports.told]
+        self._config.workeroutput[_KEY] = sent
+
+
+class Controller:
+    """Takes what the workers found, as each is done."""
+
+    def __init__(self, following: Any, watching: Any) -> None:
+        self.parts: List[leaks.Findings] = []
+        self.lost: List[str] = []
+        self._following = following
+        self._watching = watching
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """A worker is about to start: it is given the baseline."""
+        baseline = getattr(self._watching, "baseline", None)
+        if baseline is not None:
+            node.workerinput[_KEY] = baseline.text
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """A worker is done, or has crashed."""
+        output = getattr(node, "workeroutput", None)
+        if output is None:
+            self.lost.append(_LOST % node.gateway.id)
+            return
+        sent = output.pop(_KEY, None)
+        if sent is None:
+            return
+        tally: Tally = self._following.tally
+        released, kept, closed = sent["tally"]
+        tally.released += released
+        tally.kept += kept
+        for kind, number in closed.items():
+            tally.closed[kind] = tally.closed.get(kind, 0) + number
+        if self._watching is not None:
+            self.parts.append(json.from_value(sent["findings"]))
+            for test, message, properties in sent["told"]:
+                self._watching.reports.tell(Told(test, message, tuple((name, value) for name, value in properties)))
+
+    def findings(self) -> Optional[leaks.Findings]:
+        """Return what all of them found; None when there was no worker."""
+        return leaks.merge(self.parts) if self.parts or self.lost else None
