@@ -61,7 +61,7 @@ class PytestCase(unittest.TestCase):
 
     def section(self, text):
         """Return our section of the output, "" without one."""
-        found = re.search(r"^=+ leaks =+\n(.*?)(?=^=+ |^\d+ (?:passed|failed|error)|\Z)", text,
+        found = re.search(r"^=+ leaks =+\n(.*?)(?=^\n?(?:=|!)+ |^\d+ (?:passed|failed|error)|\Z)", text,
                           re.MULTILINE | re.DOTALL)
         return found.group(1) if found else ""
 

@@ -47,6 +47,11 @@ class Hand:
         """Return the list of one that has the instance, or None."""
         return self._hand
 
+    def hold(self) -> None:
+        """Hold again what could not be let go: who has it is about to drop it."""
+        if self._left is not None:
+            self._hand[0] = self._left()
+
     def let_go(self, tally: Tally, last: bool) -> bool:
         """Close what the instance owns and let go of it, once nobody else refers to it.
 

@@ -54,7 +54,7 @@ class Following:
         try:
             self._try_again(True)
             if self.watcher is not None:
-                self._leave(None)
+                self._leave(None, interrupted=True)
                 self._judge()
                 self.watcher.stop()
         finally:
@@ -140,9 +140,10 @@ class Following:
 
     # The scopes around it.
 
-    def _leave(self, nextitem: Optional[pytest.Item]) -> None:
+    def _leave(self, nextitem: Optional[pytest.Item], interrupted: bool = False) -> None:
         for scope in self._scopes.leaving(nextitem):
-            self.watcher.scope_ends(scope)
+            if not interrupted:     # pytest captures no longer: the streams are others
+                self.watcher.scope_ends(scope)
             self._scopes.leave(scope)
             self._over.append(scope)
 
@@ -182,13 +183,15 @@ class Following:
         self._function_over()
         if self.watcher is not None:
             self.watcher.tear_down_begins(name)
+        for hand in self._kept:
+            # Before pytest 8.2 the generator that calls setUpClass holds the first test of the class.
+            hand.hold()
 
     def _fixture_over(self, fixturedef: Any, request: Any) -> None:
         """A fixture was torn down; pytest still has its value."""
         try:
             fixtures.close_owned(fixturedef, request, lambda found: self.tally.close(found.kind))
-            if self._kept and fixturedef.scope == "class":
-                # Before pytest 8.2 the generator that calls setUpClass holds the first test of the class.
+            if self._kept and fixturedef.scope != "function":
                 self._try_again(False)
         finally:
             if self.watcher is not None and fixturedef.scope != "function":
