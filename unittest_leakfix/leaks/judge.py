@@ -71,7 +71,9 @@ class Judge:
         With them, what need not be told again: descriptors, process ids and paths that the open
         resources among them hold. Thaws the heap where it has to.
         """
-        with recalled(joined.from_iterable((survivors, *(like.noted for like in self._grown.values())))):
+        kinds = {(each.module, each.type) for each in survivors if each.what == "instance"}
+        noted = (self._grown[kind].noted for kind in kinds if kind in self._grown)
+        with recalled(joined(survivors, *noted)):
             return self._objects(survivors)
 
     def _objects(self, survivors: Sequence[Survivor]) -> Tuple[List[Leak], Set[object]]:

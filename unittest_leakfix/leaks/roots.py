@@ -8,7 +8,7 @@ import sys
 import threading
 import types
 import weakref
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
 from . import labels, naming
 
@@ -31,6 +31,28 @@ class Hop(NamedTuple):
     lasting: bool = False
     container: bool = False
     silent: bool = False
+
+
+class Named(NamedTuple):
+    """An object by which a harness keeps others, and what it is called: "fixture registry"."""
+
+    value: Any
+    name: str
+    place: str
+
+
+class Harness:
+    """What runs the tests, if it keeps objects of its own for the whole run.
+
+    While one is set as `harness`, the frames of this thread are its own, and no holders.
+    """
+
+    def named(self) -> Iterable[Named]:
+        """Return what of it keeps objects for good."""
+        return ()
+
+
+harness: Optional[Harness] = None
 
 
 class Root(NamedTuple):
@@ -65,6 +87,9 @@ _WARM = tuple((re.compile(pattern), reason) for pattern, reason in (
     (r"django\.db\.models\.signals\.\w+\.sender_receivers_cache", "a cache of Django's signals"),
     (r"django\.(core\.files|contrib\.staticfiles)\.storage\.\w+\._wrapped", "a storage of Django's"),
     (r"threading\._dangling|weakref\.|_weakrefset\.", "weak reference bookkeeping"),
+    (r"sys\.last_(value|exc|traceback)\b", "the last failure, kept for a post-mortem"),
+    # For each function with @given the instance that it ran on last, to tell whether it changes.
+    (r".*\['prev_self'\]\Z", "hypothesis's memory of a function's last test"),
 ))
 
 
@@ -99,6 +124,11 @@ class Roots:
         self.values: Dict[int, List[Root]] = {}
         self.counts: Dict[int, int] = {}
         self.variables: Dict[int, contextvars.ContextVar[Any]] = {}
+        self.named: Dict[int, Root] = {}
+        if harness is not None:
+            for value, name, place in harness.named():
+                hop = Hop(name, name, place, id(value), lasting=True)
+                self.named[id(value)] = Root(CLASS, "harness", name, False, hop)
         self._note_modules()
         self._note_threads(ignored)
         self._note_handlers()
@@ -135,7 +165,7 @@ class Roots:
         frame = top
         while frame is not None:
             module = frame.f_globals.get("__name__")
-            machinery = id(frame) in ignored or (type(module) is str and module.partition(".")[0] == _PACKAGE)
+            machinery = own and harness is not None or id(frame) in ignored or (type(module) is str and module.partition(".")[0] == _PACKAGE)
             plain = frame.f_code.co_flags & 1 == 0 and frame.f_locals is frame.f_globals
             if not plain and module not in _OUR_FRAMES:
                 root = _frame_root(frame, own, expression, name)
@@ -165,7 +195,9 @@ class Roots:
     def find(self, obj: object) -> List[Root]:
         """The roots that an object is, or hangs on with nothing between."""
         found = list(self.values.get(id(obj), ()))
-        if id(obj) in self.modules:
+        if id(obj) in self.named:
+            found.append(self.named[id(obj)])
+        elif id(obj) in self.modules:
             found.append(self.module(obj))
         elif id(obj) in self.threads:
             name = self.threads[id(obj)]

@@ -6,7 +6,8 @@ from typing import Any, Callable, Container, Dict, FrozenSet, List, Optional, Se
 
 from unittest_leakfix import holdings
 from unittest_leakfix.heap import heap
-from unittest_leakfix.leaks import known, overheard, wording
+from unittest_leakfix.leaks import known, overheard, roots, wording
+from unittest_leakfix.leaks.census import Survivor
 from unittest_leakfix.leaks.change import Change
 from unittest_leakfix.leaks.filters import WarningFilters
 from unittest_leakfix.leaks.finder import Finder
@@ -15,12 +16,14 @@ from unittest_leakfix.leaks.leak import Leak
 from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.leaks.process import ProcessState
 
+from .holders import Holders, is_held_rightly
 from .scopes import Scope
 from .wordings import Wordings
 
 __unittest = True
 
 _Key = Tuple[Any, ...]
+_ENOUGH = 100
 _HOOKS = frozenset(["sys.unraisablehook", "threading.excepthook"])
 
 
@@ -32,6 +35,7 @@ class _Kept:
         self.waiting = waiting              # what the scope around it had found so far
         self.fixtures: Set[str] = set()     # names of its fixtures
         self.made: Dict[_Key, str] = {}     # by which of them the process was changed
+        self.values: List[Tuple[str, Any]] = []     # of those that are set up: name and definition
 
 
 class ScopedFinder(Finder):
@@ -49,11 +53,23 @@ class ScopedFinder(Finder):
         self._news.entries = lambda leak: entries(leak.tests[0])
         self._scopes: List[Scope] = []
         self._spare: List[ProcessState] = []
+        self._finds = False
+        self._judged = 0                # how many tests there were at the last look at objects
         self._put_back: FrozenSet[str] = frozenset()    # names of what pytest puts back
 
-    def start(self) -> bool:
+    def start(self, session: Any = None) -> bool:
         self._imported = Imported()     # the test modules are loaded by now
-        return super().start()
+        self._finds = super().start()
+        if self._finds:
+            roots.harness = Holders(session, self._scopes)
+        return self._finds
+
+    def stop(self) -> None:
+        try:
+            super().stop()
+        finally:
+            if self._finds:
+                roots.harness = None
 
     def restored_by_pytest(self, filters: bool, hooks: bool) -> None:
         """Say what pytest itself puts back after each test: the warning *filters*, the *hooks* for
@@ -159,19 +175,35 @@ class ScopedFinder(Finder):
         self._scopes.remove(scope)
         kept: _Kept = scope.kept
         self._spare.append(kept.state)
+        survivors: List[Survivor] = []
         if self._alive():
+            if self._can_wait(scope):
+                survivors, self._survivors = self._survivors, []
+            else:
+                self._judged = self._tests
             self._over()
         if scope.kind != "class":
             self._changed.forget()
         self._survivors, self._changed.pending, self._fresh = kept.waiting
+        self._survivors += survivors
+
+    def _can_wait(self, scope: Scope) -> bool:
+        """Tell whether the objects that outlived the tests may be judged later.
+
+        To trace them takes a look at the whole heap, 50 ms and more: where nobody waits for errors,
+        not after each class of three tests.
+        """
+        return (self.options.leaks != "fail" and scope.kind != "session"
+                and self._tests - self._judged < _ENOUGH and len(self._survivors) < 10 * _ENOUGH)
 
     # Fixtures of scopes.
 
-    def fixture_begins(self, name: str, scope: Optional[Scope]) -> Any:
+    def fixture_begins(self, name: str, scope: Optional[Scope], fixturedef: Any) -> Any:
         """A scope's fixture is about to be set up. Returns what `fixture_ready` wants."""
         if not self._alive() or scope is None:
             return None
         scope.kept.fixtures.add(name)
+        scope.kept.values.append((name, fixturedef))
         before = self._acquisitions.current
         self._acquisitions.current = name
         state = self._spare.pop() if self._spare else self._state()
@@ -230,7 +262,8 @@ class ScopedFinder(Finder):
         return {name for scope in self._scopes for name in scope.kept.fixtures}
 
     def tell(self, leaks: List[Leak]) -> List[Leak]:
-        news = super().tell([self.wordings.of(leak) for leak in leaks if not self.wordings.is_harness(leak)])
+        news = super().tell([self.wordings.of(leak) for leak in leaks
+                             if not is_held_rightly(leak) and not self.wordings.is_harness(leak)])
         if news:
             self._told(news)
         return news

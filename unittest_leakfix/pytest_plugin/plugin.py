@@ -42,7 +42,7 @@ class Following:
             heap.enter()
             self._entered = True
             if self.watcher is not None:
-                self.watcher.start()
+                self.watcher.start(session)
         yield
 
     @pytest.hookimpl(trylast=True)
@@ -167,7 +167,7 @@ class Following:
         elif self.watcher is not None:
             scope = self._scopes.of(request.node, fixturedef.scope)
             name = fixtures.name_of(fixturedef, scope.name if scope is not None else "")
-            begun = self.watcher.fixture_begins(name, scope)
+            begun = self.watcher.fixture_begins(name, scope, fixturedef)
         yield
         if fixturedef.scope == "function":
             cached = fixturedef.cached_result
