@@ -201,8 +201,11 @@ class Following:
 def register(config: pytest.Config, asked: Asked) -> None:
     """Register what does the things *asked*."""
     if asked.mode != "off":
-        from . import finding, summary
-        watcher = finding.begin(config, asked) if asked.finds else None
+        from . import summary
+        watcher = None
+        if asked.finds:
+            from .finding import begin
+            watcher = begin(config, asked)
         following = Following(watcher)
         config.pluginmanager.register(following, "leakfix-following")
         summary.register(config, asked, following, watcher)

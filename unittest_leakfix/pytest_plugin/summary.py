@@ -1,15 +1,17 @@
 """The end of a session: the section in the terminal, and the files that were asked for."""
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 
 import pytest
 
-from unittest_leakfix.leaks.leak import Findings
 from unittest_leakfix.runner import said
 
 from .options import Asked
 from .xdist import Controller, Worker
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks.leak import Findings
 
 __unittest = True
 

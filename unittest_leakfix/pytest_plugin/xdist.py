@@ -1,15 +1,14 @@
 """pytest-xdist: each worker finds on its own and sends what it found; the controller tells all of it."""
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import pytest
 
-from unittest_leakfix.leaks import json, leak as leaks
 from unittest_leakfix.release import Tally
 
-from .reports import Told
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks.leak import Findings
 
 __unittest = True
 
@@ -40,6 +39,9 @@ class Worker:
         tally: Tally = self._following.tally
         sent: Dict[str, Any] = {"tally": [tally.released, tally.kept, tally.closed]}
         if self._watching is not None:
+            from dataclasses import replace
+
+            from unittest_leakfix.leaks import json
             found = replace(self._watching.findings(), worker=self._config.workerinput["workerid"])
             sent["findings"] = json.to_value(found)
             sent["told"] = [[told.test, told.message, [list(pair) for pair in told.properties]]
@@ -51,7 +53,7 @@ class Controller:
     """Takes what the workers found, as each is done."""
 
     def __init__(self, following: Any, watching: Any) -> None:
-        self.parts: List[leaks.Findings] = []
+        self.parts: List[Findings] = []
         self.lost: List[str] = []
         self._following = following
         self._watching = watching
@@ -80,10 +82,16 @@ class Controller:
         for kind, number in closed.items():
             tally.closed[kind] = tally.closed.get(kind, 0) + number
         if self._watching is not None:
+            from unittest_leakfix.leaks import json
+
+            from .reports import Told
             self.parts.append(json.from_value(sent["findings"]))
             for test, message, properties in sent["told"]:
                 self._watching.reports.tell(Told(test, message, tuple((name, value) for name, value in properties)))
 
-    def findings(self) -> Optional[leaks.Findings]:
+    def findings(self) -> Optional[Findings]:
         """Return what all of them found; None when there was no worker."""
-        return leaks.merge(self.parts) if self.parts or self.lost else None
+        if not self.parts and not self.lost:
+            return None
+        from unittest_leakfix.leaks.leak import merge
+        return merge(self.parts)
