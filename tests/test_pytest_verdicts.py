@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unittest
 
-from tests.pytest_case import VERSION, PytestCase
+from tests.pytest_case import ALL_STORIES, VERSION, WHY, PytestCase
 
 SAMPLE = '''
     import asyncio
@@ -179,6 +179,7 @@ SAMPLE = '''
 EVERY = ("-v", "-rA", "--tb=long", "--showlocals", "--durations=3", "--durations-min=100", "-p", "no:randomly")
 
 
+@unittest.skipUnless(ALL_STORIES, WHY)
 class VerdictTests(PytestCase):
 
     def compare(self, *arguments, modes=("report",), **more):

@@ -193,7 +193,8 @@ class ScopedFinder(Finder):
         To trace them takes a look at the whole heap, 50 ms and more: where nobody waits for errors,
         not after each class of three tests.
         """
-        return (self.options.leaks != "fail" and scope.kind != "session"
+        return (self.options.leaks != "fail" and scope.kind != "session" and not self._changed.pending
+                and not any(each.what == "resource" for each in self._survivors)
                 and self._tests - self._judged < _ENOUGH and len(self._survivors) < 10 * _ENOUGH)
 
     # Fixtures of scopes.

@@ -39,15 +39,16 @@ def is_xunit(fixturedef: Any) -> bool:
     return _XUNIT.match(fixturedef.argname) is not None
 
 
-def close_owned(fixturedef: Any, request: Any, closed: Callable[[holdings.Found], None]) -> None:
+def close_owned(fixturedef: Any, item: Any, closed: Callable[[holdings.Found], None]) -> None:
     """Close what is open of the value of a fixture that is torn down, if nobody else refers to it.
 
-    *closed* is told each.
+    *item* is the one whose tear-down it is, which still has the values of its fixtures. *closed* is
+    told each.
     """
     held: List[Any] = []
     references: List[int] = []
     past: List[int] = []
-    _take(fixturedef, request, held, references, past)
+    _take(fixturedef, item, held, references, past)
     if not held or not holdings.may_hold(held):
         return
     owned = ownership.owned(held, references, past)
@@ -74,13 +75,12 @@ def _text(error: Exception) -> str:
         return "(its text cannot be had)"
 
 
-def _take(fixturedef: Any, request: Any, held: List[Any], references: List[int], past: List[int]) -> None:
+def _take(fixturedef: Any, item: Any, held: List[Any], references: List[int], past: List[int]) -> None:
     """Put the value into *held*, and how many references to it pytest is about to drop into *references*."""
     cached = fixturedef.cached_result
     if cached is None or cached[2] is not None or cached[0] is None:
         return
-    funcargs = getattr(request.node, "funcargs", None) or getattr(
-        getattr(request, "_pyfuncitem", None), "funcargs", None) or {}
+    funcargs = getattr(item, "funcargs", None) or {}
     held.append(cached[0])
     references.append(1 + sum(value is cached[0] for value in funcargs.values()))
     past += [id(cached), id(funcargs)]

@@ -17,6 +17,8 @@ from .scopes import Scope, Scopes
 
 __unittest = True
 
+# pytest keeps the last failure here for a post-mortem, until the next test is called.
+_LAST = ("last_type", "last_value", "last_traceback", "last_exc")
 _KEPT = 16      # so many tests that somebody has are tried again at most
 
 
@@ -29,6 +31,7 @@ class Following:
         self._scopes = Scopes()
         self._item: Optional[pytest.Item] = None    # the one that is set up, run or torn down
         self._hand: Optional[Hand] = None
+        self._more = True                           # another item follows
         self._entered = False
         self._kept: List[Hand] = []                 # tests of this class or module that somebody has
         self._over: List[Scope] = []                # those torn down with it
@@ -63,9 +66,11 @@ class Following:
     # One item.
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:
+    def pytest_runtest_protocol(self, item: pytest.Item,
+                                nextitem: Optional[pytest.Item]) -> Generator[None, None, None]:
         """Follow one item, however often it is tried."""
         self._item = item
+        self._more = nextitem is not None
         if self.watcher is not None:
             self.watcher.item_begins(item)
         yield
@@ -113,10 +118,15 @@ class Following:
         """Let go of what is left of *item*, and judge the scopes that ended with it."""
         self._item = None
         hand, self._hand = self._hand, None
+        if self._more and "last_value" in vars(sys):
+            for name in _LAST:
+                vars(sys).pop(name, None)
         born = heap.asked or get_count() >= SOME
+        forget(item)
         if hand is not None:
-            forget(item)
             self._let_go(hand, False)
+        elif self._kept:
+            self._try_again(False)
         if born:
             heap.collect()
         if self._over:
@@ -160,7 +170,7 @@ class Following:
         """Follow one fixture from here to its end."""
         scope = None
         name = begun = None
-        fixturedef.addfinalizer(lambda: self._fixture_over(fixturedef, request))     # the last to be called
+        fixturedef.addfinalizer(lambda: self._fixture_over(fixturedef))     # the last to be called
         if fixturedef.scope == "function":
             if self.watcher is not None:
                 self.watcher.function_begins(request.node.nodeid)
@@ -183,14 +193,17 @@ class Following:
         self._function_over()
         if self.watcher is not None:
             self.watcher.tear_down_begins(name)
+        if self._hand is not None and self._hand.is_case:
+            self._kept.append(self._hand)       # unless it is gone, nothing is done with that
+            self._hand = None
         for hand in self._kept:
             # Before pytest 8.2 the generator that calls setUpClass holds the first test of the class.
             hand.hold()
 
-    def _fixture_over(self, fixturedef: Any, request: Any) -> None:
+    def _fixture_over(self, fixturedef: Any) -> None:
         """A fixture was torn down; pytest still has its value."""
         try:
-            fixtures.close_owned(fixturedef, request, lambda found: self.tally.close(found.kind))
+            fixtures.close_owned(fixturedef, self._item, lambda found: self.tally.close(found.kind))
             if self._kept and fixturedef.scope != "function":
                 self._try_again(False)
         finally:

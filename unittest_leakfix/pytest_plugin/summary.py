@@ -47,7 +47,9 @@ class Summary:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Add the section "leaks", if there is something to tell."""
         verbose = terminalreporter.verbosity > 0
-        lines = [said(self._following.tally, verbose), self._found(terminalreporter, verbose)]
+        # Functions have no instance to let go of.
+        closed = said(self._following.tally, verbose).replace("let go of 0 finished tests, ", "")
+        lines = [closed, self._found(terminalreporter, verbose)]
         shown = [line.rstrip("\n") for line in lines + self.controller.lost + self._faults if line]
         if shown:
             terminalreporter.section("leaks")
@@ -88,5 +90,4 @@ def register(config: pytest.Config, asked: Asked, following: Any, watching: Any)
         return
     summary = Summary(config, asked, following, watching)
     manager.register(summary, "leakfix-summary")
-    if manager.hasplugin("xdist"):
-        manager.register(summary.controller, "leakfix-controller")
+    manager.register(summary.controller, "leakfix-controller")      # idle without xdist
