@@ -21,13 +21,8 @@ _NOT_LIBRARY = tuple(_LIBRARY + part + os.sep for part in ("site-packages", "dis
 _RUNNER = tuple(_LIBRARY + os.path.join("unittest", name) for name in ("case.py", "suite.py"))
 # pytest, Hypothesis and what runs tests for them: neither their frames nor their objects are a test's.
 _HARNESS = tuple(os.sep + os.path.join(*parts) for parts in (
-<<<<<<< HEAD
     ("_pytest", ""), ("pytest", "__main__.py"), ("pluggy", ""), ("pytest_asyncio", ""), ("xdist", ""), ("execnet", ""),
-    ("pytest_django", ""), ("anyio", "pytest_plugin.py")))
-=======
-    ("_pytest", ""), ("pluggy", ""), ("pytest_asyncio", ""), ("xdist", ""), ("execnet", ""),
     ("pytest_django", ""), ("anyio", "pytest_plugin.py"), ("hypothesis", "")))
->>>>>>> 2fa1945 (pytest: tests of the modes, options, markers, the fixture and of workers)
 _KINDS: Dict[str, int] = {}
 _KINDS_AT_MOST = 10000
 
