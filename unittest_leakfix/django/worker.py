@@ -65,6 +65,11 @@ class RemoteRunners:
         """Return the runner of one class."""
         return _RemoteRunner(self.theirs(*args, **options), Worker.of_process(self))
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):       # asked for while it is unpickled, too
+            raise AttributeError(name)
+        return getattr(self.theirs, name)
+
 
 class _RemoteRunner:
     def __init__(self, theirs: Any, worker: Worker) -> None:
@@ -77,6 +82,9 @@ class _RemoteRunner:
         result = self._theirs.run(guided)
         result.events.append((EVENT, 0, tuple(self._worker.part(guided.tally))))
         return result
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._theirs, name)
 
 
 class _Subsuite(Guided):
