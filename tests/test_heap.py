@@ -224,6 +224,21 @@ class NothingIsKeptTests(unittest.TestCase):
         self.assertEqual([ref() for ref in seen if ref() is not None], [])
         self.assertEqual(sorted(told), ["test_%02d" % place for place in range(40)])
 
+    def test_the_collector_came_during_the_test(self):
+        """What it saw alive is older now, and what goes afterwards is taken from the count of the new."""
+        alive, counts = [], []
+
+        def method(test):
+            counts.append(sum(each() is not None for each in alive))
+            loose = Payload()
+            loose.me = loose
+            alive.append(weakref.ref(loose))
+            many = [[] for _ in range(3 * gc.get_threshold()[0])]
+            del loose, many[:]
+        members = dict(("test_%d" % place, method) for place in range(6))
+        run(LeakFixTestRunner, type("Tests", (unittest.TestCase,), members))
+        self.assertEqual(counts, [0] * 6)
+
     def test_old_garbage_goes_once_the_heap_has_grown_by_a_quarter(self):
         hand = [Before()]
         gone = weakref.ref(hand[0])

@@ -39,8 +39,8 @@ FREEZES = (_freeze is not None and hasattr(sys, "getrefcount")
 
 # So many net new containers are looked through at most before a freeze hides them.
 _FEW = 50
-#: With fewer net new containers than these (`get_count`) a test can have left nothing
-#: in a cycle.
+#: With fewer net new containers than these (`get_count`) a test can have left nothing in
+#: a cycle, unless the collector came meanwhile: then the second figure is not nought.
 SOME = (3, 0, 0)
 # Nor have fixtures, and ourselves, between two tests.
 _FIXTURE = (30, 0, 0)
@@ -159,7 +159,8 @@ class Heap(object):
                 or self._doubts and self._doubtful()):
             self.full()
             return self._window
-        if not self._frozen or self._born or get_count() >= _FIXTURE:
+        count = get_count()
+        if not self._frozen or self._born or count >= _FIXTURE or count[1]:
             self.collect_new()
         self._window += 1
         self._frozen, self.asked = True, False

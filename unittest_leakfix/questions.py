@@ -10,7 +10,7 @@ __unittest = True
 #: The functions of gc that see, or change, less of the heap while it is frozen.
 NAMES = ("get_objects", "get_referrers", "freeze", "unfreeze")
 #: How many containers have come, net, since the last collection. None count on PyPy.
-get_count = getattr(gc, "get_count", None) or (lambda: ())
+get_count = getattr(gc, "get_count", None) or (lambda: (0, 0, 0))
 
 
 def is_automatic():

@@ -97,8 +97,8 @@ class Run(object):
                 self._sweep(hand[0])
             if watcher is not None:
                 watcher.finished(hand[0])
-            # Asked while the test is alive: its end takes from the same count.
-            born = heap.asked or get_count() >= SOME
+            count = get_count()     # while the test is alive: its end takes from the same count
+            born = heap.asked or count >= SOME or count[1]
             if not kept:
                 release(hand, self.tally)
             hand[0] = None

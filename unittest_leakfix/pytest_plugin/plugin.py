@@ -121,7 +121,8 @@ class Following:
         if self._more and "last_value" in vars(sys):
             for name in _LAST:
                 vars(sys).pop(name, None)
-        born = heap.asked or get_count() >= SOME
+        count = get_count()
+        born = heap.asked or count >= SOME or count[1]
         forget(item)
         if hand is not None:
             self._let_go(hand, False)
