@@ -110,6 +110,18 @@ class Story:
         self.assertIn("in your code: self.%s(connection.close)" % self.cleanup, told)
         self.assertRegex(told, r"> +\d+         KEPT.append\(await connect\(\*\*settings\)\)")
 
+    def test_let_go_by_the_runner(self) -> None:
+        """Its close() can no longer be awaited; told once, and nothing more that its driver says as it dies."""
+        said = self.run_suite(TAKING.replace("range(25)", "range(2)").replace('self.fail("as it should")', "pass"),
+                              "--leaks=report")
+        self.assertIn("LEAKS  1 cause in 2 of 2 tests: 1 connection", said)
+        told = connection_suites.paragraph(said, "[1]")
+        self.assertIn("connection to leakfix@127.0.0.1:PORT/leakfix was left open", told)
+        self.assertIn("opened by Shop.asyncSetUp   test_shop.py:1", told)
+        self.assertIn("let go for you: nothing else referred to it, and there was no loop left to await its close()",
+                      told)
+        self.assertIn("in your code: self.%s(self.db.close)" % self.cleanup, told)
+
     def test_faults(self) -> None:
         server = connection_suites.AWAITED[self.driver].server
         end, number = {"mysql": ("kill %s", "select connection_id()"), "postgresql": (

@@ -55,6 +55,7 @@ def _close(test, found, tally):
         return
     for each in found:
         if each.kind.awaits(each.value):
+            holdings.let_go(test, each)
             continue
         try:
             holdings.close(test, each)

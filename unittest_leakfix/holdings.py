@@ -23,7 +23,7 @@ ATOMS = frozenset([type(None), bool, int, float, bytes, str, type(u""), type])
 _ORDERED = sys.version_info >= (3, 6)    # a __dict__ remembers who came first
 _CALLED = Kind("object", method("close"))    # named by the user, of no known kind
 
-#: Called with the owner and what was `Found`, before it is closed. Finding listens.
+#: Called with the owner and what was `Found`, before it is closed or let go of. Finding listens.
 listeners = []
 #: Called with a resource that is about to be closed: True says that it is another
 #: process's, from which this one was forked. It is not ours to close then.
@@ -75,6 +75,14 @@ def open_resources(values, names, owned, unsure=False):
     for name in reversed(list(names)):
         _gather(name, values[name], owned, unsure, found, seen, 0)
     return found if _ORDERED else _users_first(found)
+
+
+def let_go(owner, found):
+    """Say that what was *found* on *owner* is let go of as it is: closing it has to be awaited,
+    and the loop for that is gone. A connection ends with its last reference."""
+    if found.kind.name == "database connection":
+        for listener in listeners:
+            listener(owner, found)
 
 
 def close(owner, found):

@@ -88,7 +88,9 @@ class Life(object):
         found = self._untried(test, before, now, late=True)
         for each in found:
             # An awaitable close would need the test's loop, which is gone.
-            if not each.kind.awaits(each.value):
+            if each.kind.awaits(each.value):
+                holdings.let_go(test, each)
+            else:
                 try:
                     holdings.close(test, each)
                 except Exception as error:

@@ -15,6 +15,7 @@ from .fixtures import Fixtures
 from .ids import Ids
 from .imported import Imported
 from .later import Later
+from .let_go import told_already
 from .listening import Listening
 from .news import News
 from .options import Options
@@ -139,7 +140,9 @@ class Finder(Listening):
         """Take note of what was heard, and of what has changed in the process, since *test* began."""
         for heard in (self._overheard, self._complaints):
             for complaint in heard.take() if heard.any else ():
-                self._fresh.append(wording.of_complaint(complaint, test))
+                if not told_already(complaint, self._let_go):
+                    self._fresh.append(wording.of_complaint(complaint, test))
+        self._let_go.clear()
         changes = self._states[0].after()
         closed = self._shared.closed() if self._shared.any else []
         self._fresh += [wording_process.of_change(change, test, opened) for change, opened in closed]

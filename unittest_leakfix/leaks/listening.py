@@ -37,6 +37,7 @@ class Listening(Watcher):
         self._overheard = Overheard(self._acquisitions)
         self._census = Census()
         self._fresh: List[Leak] = []        # of the class that runs
+        self._let_go: List[int] = []        # ids of connections that die with the test
         self._test = ""                     # the one that runs
         self._pid = 0
         self._installed = False
@@ -111,6 +112,8 @@ class Listening(Watcher):
         if test and self._alive():
             self._fresh.append(wording.of_closing(
                 found, self._acquisitions.of(found.value), test))
+            if found.kind.awaits(found.value):
+                self._let_go.append(id(found.value))
 
     def _dropping(self, values: Dict[str, Any]) -> None:
         if self._test and self._alive():

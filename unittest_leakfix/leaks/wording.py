@@ -24,6 +24,7 @@ __unittest = True
 
 _COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",
                "exception was never retrieved": "exception"}
+_AWAITED = "let go for you: nothing else referred to it, and there was no loop left to await its close()"
 _QUOTED = re.compile(r"'([^']*)'")
 _DEFINED = re.compile(r"(running|defined|created) at (\S+?:\d+)")
 _LABELLED = re.compile(r"(written at|made at|dropped at) (.*)")
@@ -39,7 +40,7 @@ def of_closing(found: Found, acquisition: Optional[Acquisition], test: str) -> L
     remedy = remedies.scoped(remedies.end(kind, "%s.%s" % (owner, found.label), closing_is_awaited(found.value)), test)
     return Leak(
         kind, "%s %s" % (what, state(kind)), (test,), acquisition=acquisition,
-        closed="closed for you: nothing else referred to it",
+        closed=_AWAITED if found.kind.awaits(found.value) else "closed for you: nothing else referred to it",
         remedy=remedy,
         silence=silence(kind, what),
         cause="%s self.%s opened in %s" % (found.kind.name, name, place_of(acquisition)))
