@@ -94,8 +94,9 @@ class WorkersTest(ProjectCase):
 
 
 OTHERS = '''\
-import unittest
-from django.test import SimpleTestCase
+import threading, unittest
+from django.test import SimpleTestCase, TransactionTestCase
+from shop.models import Order
 
 payloads = []
 
@@ -122,6 +123,13 @@ class Reporting(SimpleTestCase):
     @unittest.expectedFailure
     def test_expected(self):
         self.fail("of the test")
+
+
+class Threads(TransactionTestCase):
+    def test_thread(self):
+        thread = threading.Thread(target=Order.objects.count, name="counting")
+        thread.start()
+        thread.join()
 
 
 class Unpicklable(SimpleTestCase):
@@ -166,6 +174,7 @@ class OthersTest(ProjectCase):
     def setUpClass(cls) -> None:
         super().setUpClass()
         cls.write("shop/tests.py", OTHERS)
+        cls.write("settings.py", SETTINGS + 'DATABASES["default"]["TEST"] = {"NAME": "orders.sqlite3"}\n')
         cls.write("runners.py", RUNNERS)
         two = ("shop.tests.Connecting", "shop.tests.Reporting")
         limits = ("shop.tests.Limited", "shop.tests.Reporting")
@@ -174,7 +183,8 @@ class OthersTest(ProjectCase):
             asked("--parallel=2", "--max-connections=0", labels=two), asked("--parallel=2", labels=limits),
             asked("--parallel=2", "-v2", labels=two[1:] + limits[:1], runner="runners.Plain"),
             asked("--parallel=2", "-v2", labels=two[1:] + limits[:1], runner="runners.Ours"),
-            asked("--parallel=2", "--failfast", "--max-connections=0", labels=two)])
+            asked("--parallel=2", "--failfast", "--max-connections=0", labels=two),
+            asked("--parallel=2", labels=("shop.tests.Threads", "shop.tests.Reporting"))])
         cls.bad = [asked("--parallel=2", labels=bad, runner=runner) for runner in (PLAIN, OURS)]
 
     @unittest.skipIf(pymysql is None, "needs PyMySQL")
@@ -196,6 +206,11 @@ class OthersTest(ProjectCase):
     def test_failfast(self):
         self.assertEqual(self.runs[4].status, 1)
         self.assertIn("FAILED (failures=1", self.runs[4].text)
+
+    def test_connections_that_were_closed_in_a_worker_are_told(self):
+        text = self.runs[5].text
+        self.assertIn("unittest_leakfix: closed 1 connection of threads that were over\n  1 x connection 'default'", text)
+        self.assertIn("      in shop.tests.Threads.test_thread\n", text)
 
     def test_what_cannot_be_sent_ends_the_run_as_under_django(self):
         ends = []

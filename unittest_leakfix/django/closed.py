@@ -31,6 +31,11 @@ class Closed:
                 if len(self._records) < _MOST:
                     self._records.append(record)
 
+    def hand_over(self) -> List[ConnectionRecord]:
+        """Return the records, and forget them: somebody else tells."""
+        records, self._records, self.count = self._records, [], 0
+        return records
+
     def text(self) -> str:
         """Return what was closed, by opening line, "" for nothing; and forget it."""
         if not self.count:

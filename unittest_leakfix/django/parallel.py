@@ -11,6 +11,7 @@ from unittest_leakfix.leaks.leak import Findings, merge
 from unittest_leakfix.release import Tally
 from unittest_leakfix.result import Sweep
 
+from .connections import connections
 from .options import Asked
 from .worker import EVENT, Part, RemoteRunners
 
@@ -54,6 +55,7 @@ class ParallelRun:
         released, kept, closed = part.tally
         self.tally.released += released
         self.tally.kept += kept
+        connections.reaped(list(part.closed))
         for kind, number in closed.items():
             self.tally.closed[kind] = self.tally.closed.get(kind, 0) + number
         if self.finding is not None and part.found is not None:

@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from django.test import runner as django_runner
 
+from unittest_leakfix.databases.record import ConnectionRecord
 from unittest_leakfix.leaks import json, known
 from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.release import Tally
@@ -21,6 +22,8 @@ from unittest_leakfix.result import Sweep
 from unittest_leakfix.runner import Guided
 from unittest_leakfix.suite import Run
 
+from .closed import Closed
+from .connections import connections
 from .databases import Reaping, begin, say
 from .options import Asked
 from .watching import watchers
@@ -40,11 +43,13 @@ _ATOMS = (type(None), bool, int, float, str)
 class Part(NamedTuple):
     """What a worker has to say after a class, as plain values.
 
-    found: `Findings` since the last one, as ``leaks.json`` has them; ran: ids of tests, where there is
-    a baseline; failures: (fixture, message) of leaks that fail the run and are no test's.
+    closed: connections of threads that were over, which finding has not told; found: `Findings` since
+    the last one, as ``leaks.json`` has them; ran: ids of tests, where there is a baseline; failures:
+    (fixture, message) of leaks that fail the run and are no test's.
     """
 
     tally: Tuple[int, int, Dict[str, int]]
+    closed: Tuple[ConnectionRecord, ...]
     found: Optional[Dict[str, Any]] = None
     ran: Tuple[str, ...] = ()
     failures: Tuple[Tuple[str, str], ...] = ()
@@ -157,6 +162,8 @@ class Worker:
         self.pid = _getpid()
         self.finder = _finder(makers)
         begin(say)
+        self._closed = Closed()
+        connections.reaped = self._closed.take  # type: ignore[method-assign]
         self.watcher = watchers(self.finder, makers.asked, Reaping)
         self.watcher.start()
 
@@ -175,10 +182,11 @@ class Worker:
     def part(self, tally: Tally) -> Part:
         """Return what has come since the last class, whose *tally* this is."""
         counts = (tally.released, tally.kept, tally.closed)
+        closed = tuple(self._closed.hand_over())
         if self.finder is None:
-            return Part(counts)
+            return Part(counts, closed)
         found, ran, failures = self.finder.take()
-        return Part(counts, json.to_value(replace(found, worker=name())), ran, failures)
+        return Part(counts, closed, json.to_value(replace(found, worker=name())), ran, failures)
 
 
 def name() -> str:
