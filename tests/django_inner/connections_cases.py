@@ -204,9 +204,10 @@ class Full(TransactionTestCase):
 
     def test_asked_once_more_only(self):
         wrapper = self.refusing(*[FULL] * 9)
-        with self.assertRaisesMessage(OperationalError, FULL):
+        with self.assertRaisesMessage(OperationalError, FULL) as caught:
             wrapper.ensure_connection()
         self.assertEqual(wrapper.asked, 2)
+        self.assertIsNone(caught.exception.__context__)
 
     def test_asked_longer_when_something_was_given_back(self):
         worker = Worker()

@@ -51,7 +51,10 @@ def connect(address: Address) -> Any:
 
 def is_full(error: BaseException) -> bool:
     """Tell whether a driver's error says that the server admits no more connections."""
-    return code(error) in (1040, 1203, "53300") or any(each in str(error).lower() for each in _FULL)
+    try:
+        return code(error) in (1040, 1203, "53300") or any(each in str(error).lower() for each in _FULL)
+    except Exception:   # its text cannot be had
+        return False
 
 
 def server(dialect: str, connection: Any) -> Server:

@@ -85,14 +85,14 @@ class Connections:
         try:
             original(wrapper)
         except Exception as error:
-            if wrapper.connection is not None or not is_full(error):
+            # It is the first error that is raised, alone, as plainly.
+            if wrapper.connection is not None or not is_full(error) or not self._connect_again(original, wrapper):
                 raise
-            self._connect_again(original, wrapper, error)
         finally:
             self._note(wrapper, _getframe(2))
 
-    def _connect_again(self, original: Any, wrapper: Any, error: Exception) -> None:
-        """The server is full: give back what nobody uses, and ask it again."""
+    def _connect_again(self, original: Any, wrapper: Any) -> bool:
+        """The server is full: give back what nobody uses, ask it again, and tell whether that did it."""
         before = len(self._held)
         heap.collect_new()
         self._collect()
@@ -101,10 +101,10 @@ class Connections:
         while True:
             try:
                 original(wrapper)
-                return
-            except Exception as again:
-                if wrapper.connection is not None or not is_full(again) or self._clock() >= end:
-                    raise
+                return True
+            except Exception:
+                if wrapper.connection is not None or self._clock() >= end:
+                    return False
             self._sleep(0.02)
 
     def _created(self, connection: Any, **_: Any) -> None:
