@@ -229,6 +229,41 @@ class Full(TransactionTestCase):
         self.assertEqual(wrapper.asked, 1)
 
 
+class Pools(SimpleTestCase):
+    """A pool as `OPTIONS: {"pool": ...}` makes it, without its server."""
+
+    databases = {"default"}
+
+    def setUp(self):
+        self.thread = threading.Thread(target=time.sleep, args=(0.01,))
+        self.thread.start()
+        self.addCleanup(self.thread.join)
+        self.idle, self.lent = mock.Mock(_pool=None), mock.Mock()
+        pool = mock.Mock(_pool=[self.idle], _workers=[self.thread], _sched_runner=None)
+        self.lent._pool = pool
+        of_thread["default"].ensure_connection()
+        self.pools = mock.patch.object(
+            type(of_thread["default"]), "_connection_pools", {"default": pool}, create=True)
+        self.pools.start()
+        self.addCleanup(self.pools.stop)
+
+    def test_what_rests_in_it_is_kept(self):
+        self.assertTrue(connections.keeps(self.idle))
+        self.assertTrue(connections.keeps(self.lent))
+        self.assertFalse(connections.keeps(mock.Mock()))
+
+    def test_its_threads_run_on_purpose(self):
+        self.assertTrue(connections.runs(self.thread.ident))
+        self.assertFalse(connections.runs(threading.get_ident()))
+
+    def test_what_its_threads_wait_with(self):
+        self.assertTrue(connections.closes(99, "eventpoll"))
+        self.assertFalse(connections.closes(99, "pipe"))
+        self.pools.stop()
+        self.assertFalse(connections.closes(99, "eventpoll"))
+        self.pools.start()
+
+
 class Installing(SimpleTestCase):
     def test_put_back(self):
         before = BaseDatabaseWrapper.connect, len(connection_created.receivers), list(frameworks)

@@ -24,7 +24,7 @@ from unittest_leakfix.databases.records import book
 from unittest_leakfix.databases.session_ids import descriptors_of
 from unittest_leakfix.heap import heap
 
-from .wrappers import Held, close, driver_of, is_in_memory, name_of, own, pool_threads, rests
+from .wrappers import Held, close, driver_of, is_in_memory, name_of, own, pool_threads, pools, rests
 
 __unittest = True
 
@@ -207,8 +207,8 @@ class Connections:
         return any(thread == getattr(each, "ident", 0) for each in pool_threads())
 
     def closes(self, fd: int, name: str) -> bool:
-        """Tell whether it was of one of Django's own."""
-        return fd in self._kept or any(
+        """Tell whether it was of one of Django's own, or what a pool's thread waits with while it connects."""
+        return fd in self._kept or name.startswith("eventpoll") and bool(pools()) or any(
             str(each.settings_dict["NAME"]) in name for each in own()
             if each.vendor == "sqlite" and not each.is_in_memory_db())
 
