@@ -95,6 +95,8 @@ class Inner(unittest.TestCase):
         self.assertRegex(said, r"\n\[\d+\] connection 'default' to /\S*inner.sqlite3 was left open +\d+ tests\n")
         self.assertIn("    closed for you: its thread was over\n", said)
         self.assertNotIn("unittest_leakfix: closed", said)
+        # Neither the tests' own in the file nor those in memory.
+        self.assertEqual(set(re.findall(r"(?m)^\[\d+\] (\w+ \S+ to)", said)), {"connection 'default' to"}, said)
         self.assertNotIn("memorydb", said)
 
 

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import gc
 import os
 import sys
 import threading
 import time
 import warnings
+import weakref
 from unittest import mock
 
 from django.db import OperationalError, connections as of_thread
@@ -81,6 +83,16 @@ class Reaping(TransactionTestCase):
         self.assertEqual(connections.remedy_of(worker.wrapper.connection), REMEDY)
         self.assertFalse(connections.keeps(worker.wrapper.connection))
 
+    def test_wrappers_that_are_gone(self):
+        for _ in range(100):
+            wrapper = of_thread["default"].copy()
+            wrapper.ensure_connection()
+            wrapper.close()
+            del wrapper
+        gc.collect()
+        connections.reap()
+        self.assertLess(len(connections._held), 10)
+
     def test_who_opened_it(self):
         worker = self.worker()
         record = connections.opening_of(worker.wrapper.connection)
@@ -95,6 +107,12 @@ class Reaping(TransactionTestCase):
         self.assertIsNotNone(own)
         self.assertTrue(connections.keeps(own))
         self.assertEqual(connections.remedy_of(own), "")
+
+    def test_descriptors_of_the_tests_own(self):
+        name = of_thread["default"].settings_dict["NAME"]
+        for closed in True, False:
+            self.assertTrue(connections.owns(99, "file '%s'" % name, closed))
+            self.assertFalse(connections.owns(99, "file '/somewhere/else'", closed))
 
     def test_a_shared_one_is_left_alone(self):
         worker = self.worker(shared=True)
@@ -175,6 +193,13 @@ class Reaping(TransactionTestCase):
                                                    "could not be closed: RuntimeError: no$"):
             self.assertEqual(len(connections.reap()), 1)
         self.assertIsNone(other.wrapper.connection)
+        connections._note(worker.wrapper, None)
+        connections._held[id(worker.wrapper)] = connections._held[id(worker.wrapper)]._replace(
+            thread=weakref.ref(worker.thread))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.assertEqual(connections.reap(), [])
+        self.assertEqual(worker.wrapper.close.call_count, 2)
         del worker.wrapper.close
         worker.wrapper.inc_thread_sharing()
         worker.wrapper.close()
@@ -182,6 +207,10 @@ class Reaping(TransactionTestCase):
 
 class Full(TransactionTestCase):
     """The server is full."""
+
+    def setUp(self):
+        gc.collect()
+        connections.reap()
 
     def refusing(self, *errors):
         wrapper = of_thread["default"].copy()
@@ -257,10 +286,10 @@ class Pools(SimpleTestCase):
         self.assertFalse(connections.runs(threading.get_ident()))
 
     def test_what_its_threads_wait_with(self):
-        self.assertTrue(connections.closes(99, "eventpoll"))
-        self.assertFalse(connections.closes(99, "pipe"))
+        self.assertTrue(connections.owns(99, "eventpoll", True))
+        self.assertFalse(connections.owns(99, "pipe", True))
         self.pools.stop()
-        self.assertFalse(connections.closes(99, "eventpoll"))
+        self.assertFalse(connections.owns(99, "eventpoll", True))
         self.pools.start()
 
 

@@ -32,8 +32,8 @@ class Framework(Protocol):
     def runs(self, thread: int) -> bool:
         """Tell whether the thread of that number runs on purpose."""
 
-    def closes(self, fd: int, name: str) -> bool:
-        """Tell whether the descriptor *fd*, which was open on what *name* says, was of one that it keeps."""
+    def owns(self, fd: int, name: str, closed: bool) -> bool:
+        """Tell whether the descriptor *fd*, open on what *name* says, is of one that it keeps; was, if it is *closed*."""
 
 
 frameworks: List[Framework] = []
@@ -49,9 +49,9 @@ def runs(thread: int) -> bool:
     return any(each.runs(thread) for each in frameworks)
 
 
-def closes(fd: int, name: str) -> bool:
-    """Tell whether the descriptor that is closed now was a framework's own: it may close that at any time."""
-    return any(each.closes(fd, name) for each in frameworks)
+def owns(fd: int, name: str, closed: bool) -> bool:
+    """Tell whether a descriptor is a framework's own, which it opens and closes at any time."""
+    return any(each.owns(fd, name, closed) for each in frameworks)
 
 
 def opening_of(connection: object) -> Optional[ConnectionRecord]:

@@ -24,7 +24,8 @@ from unittest_leakfix.databases.records import book
 from unittest_leakfix.databases.session_ids import descriptors_of
 from unittest_leakfix.heap import heap
 
-from .wrappers import Held, close, driver_of, is_in_memory, name_of, own, pool_threads, pools, rests
+from .wrappers import (
+    Held, close, driver_of, is_in_memory, name_of, own, own_descriptors, pool_threads, pools, rests)
 
 __unittest = True
 
@@ -149,13 +150,16 @@ class Connections:
 
         A wrapper whose connection is shared among threads is left alone.
         """
-        over = [key for key, held in tuple(self._held.items()) if held.is_over()]
+        over = [key for key, held in tuple(self._held.items()) if held.wrapper() is None or held.is_over()]
         if not over:
             return []
         reaped = []
         for key in over:
             held = self._held.pop(key, None)    # of two threads that reap, one has it
-            record = None if held is None or held.raw[PID] != book.pid else close(held)
+            try:
+                record = None if held is None or held.raw[PID] != book.pid else close(held)
+            except Exception:   # the warning that it could not be closed, where warnings are errors
+                continue
             if record is not None:
                 reaped.append(record)
         if reaped:
@@ -167,9 +171,7 @@ class Connections:
 
     def look(self) -> None:
         """Take note of the descriptors of Django's own connections, which its test cases close as they like."""
-        self._kept = set().union(*(
-            descriptors_of(each.connection) for each in own()
-            if each.connection is not None and each.vendor != "sqlite"))
+        self._kept = own_descriptors()
 
     # What the records of connections ask of a framework.
 
@@ -206,9 +208,11 @@ class Connections:
         """Tell whether it is a thread of one of Django's pools."""
         return any(thread == getattr(each, "ident", 0) for each in pool_threads())
 
-    def closes(self, fd: int, name: str) -> bool:
-        """Tell whether it was of one of Django's own, or what a pool's thread waits with while it connects."""
-        return fd in self._kept or name.startswith("eventpoll") and bool(pools()) or any(
+    def owns(self, fd: int, name: str, closed: bool) -> bool:
+        """Tell whether it is of one of Django's own, or what a pool's thread waits with while it connects."""
+        if name.startswith("eventpoll") and pools():
+            return True
+        return fd in (self._kept if closed else own_descriptors()) or any(
             str(each.settings_dict["NAME"]) in name for each in own()
             if each.vendor == "sqlite" and not each.is_in_memory_db())
 

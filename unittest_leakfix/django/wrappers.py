@@ -5,14 +5,16 @@ import sys
 import threading
 import warnings
 from dataclasses import replace
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Set
 from weakref import ref
 
 from django.db import connections as _of_thread
 
+from unittest_leakfix.databases import redaction
 from unittest_leakfix.databases.frameworks import place_of
 from unittest_leakfix.databases.record import DRIVER, IDENT, ConnectionRecord, Raw
 from unittest_leakfix.databases.records import book
+from unittest_leakfix.databases.session_ids import descriptors_of
 from unittest_leakfix.faults import LeakFixWarning
 
 __unittest = True
@@ -41,6 +43,12 @@ def own() -> List[Any]:
         return list(_of_thread.all(initialized_only=True))
     except Exception:   # Django says so, when it needs them
         return []
+
+
+def own_descriptors() -> Set[int]:
+    """Return the descriptors of the connections of `own`; not SQLite's, which has them for itself."""
+    return set().union(*(descriptors_of(each.connection) for each in own()
+                         if each.connection is not None and each.vendor != "sqlite"))
 
 
 def is_in_memory(wrapper: Any) -> bool:
@@ -106,8 +114,9 @@ def close(held: Held) -> Optional[ConnectionRecord]:
     try:
         wrapper.close()
     except Exception as error:
-        warnings.warn("the connection %r of thread %s, which is over, could not be closed: %s: %s" % (
-            wrapper.alias, record.thread, type(error).__name__, error), LeakFixWarning, stacklevel=2)
+        warnings.warn("the connection %r of thread %s, which is over, could not be closed: %s" % (
+            wrapper.alias, record.thread, redaction.error(error, str(wrapper.settings_dict.get("PASSWORD") or ""))),
+            LeakFixWarning, stacklevel=2)
         return None
     finally:
         wrapper.dec_thread_sharing()

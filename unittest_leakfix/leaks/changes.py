@@ -18,6 +18,8 @@ else:
 
 __unittest = True
 
+_DESCRIPTORS = ("descriptor", "closed descriptor")
+
 
 class Changes:
     """Tells each change once: by its test, not again by the fixtures around it."""
@@ -47,7 +49,8 @@ class Changes:
         """
         fresh: List[Leak] = []
         for change in changes:
-            if change.kind == "closed descriptor" and frameworks.closes(change.fd, change.name):
+            if change.kind in _DESCRIPTORS and frameworks.owns(
+                    change.fd, change.name, change.kind == "closed descriptor"):
                 continue
             if change.thread and frameworks.runs(change.thread):
                 continue
