@@ -13,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, "examples", "django")
 OURS = ("--testrunner", "unittest_leakfix.django.LeakFixDiscoverRunner")
 DATABASE = "test_shop"
+DESTROYING = "Destroying test database for alias 'default'...\n"
 OLDEST, NEWEST = (3, 8), (3, 13)
 _VARIES = (
     (r"(MariaDB|PostgreSQL) [0-9.]+: \d+ of \d+", r"\1 N: N of N"), (r"(127\.0\.0\.1:|localhost:)\d+", r"\1PORT"),

@@ -62,11 +62,14 @@ class Inner(unittest.TestCase):
         return child.returncode, re.sub(r" in [0-9.]+s$", "", said, flags=re.MULTILINE)
 
     def test_connections(self):
-        said = self.passes("connections_cases")
+        self.passes("connections_cases")
+
+    def test_reaping(self):
+        said = self.passes("reaping_cases")
         # What ended threads left is told, one line of the cases' own for all.
         self.assertRegex(said, r"\nunittest_leakfix: closed \d+ connections of threads that were over\n"
                                r"  \d+ x connection 'default' to /\S*inner.sqlite3\n"
-                               r"      opened at tests/django_inner/connections_cases.py:\d+ in _work, in thread worker\n")
+                               r"      opened at tests/django_inner/worker.py:\d+ in _work, in thread worker\n")
 
     def test_live_server(self):
         self.assertNotIn("unittest_leakfix: closed", self.passes("live_server_cases"))
@@ -90,8 +93,8 @@ class Inner(unittest.TestCase):
         self.assertEqual(said[0][0], 1)
         self.assertIn("nowhere", said[0][1])
 
-    def test_connections_when_leaks_are_found(self):
-        said = self.passes("connections_cases", "--leaks=report")
+    def test_reaping_when_leaks_are_found(self):
+        said = self.passes("reaping_cases", "--leaks=report")
         self.assertRegex(said, r"\n\[\d+\] connection 'default' to /\S*inner.sqlite3 was left open +\d+ tests\n")
         self.assertIn("    closed for you: its thread was over\n", said)
         self.assertNotIn("unittest_leakfix: closed", said)

@@ -1,19 +1,16 @@
 """examples/django on real servers: under Django's own runner each story fails, under ours it passes and is told."""
 from __future__ import annotations
 
-import os
 import re
-import sys
 import unittest
 
 from tests.django_shop import (
-    DATABASE, FOLDER, NEWEST, OLDEST, OURS, OnMariaDB, OnPostgreSQL, ShopCase, line_of, story, without_what_varies)
+    DATABASE, DESTROYING, NEWEST, OLDEST, OURS, OnMariaDB, OnPostgreSQL, line_of, story)
 
 MIRROR = ("unittest_leakfix: the aliases 'default' and 'replica' are the same test database, test_shop: "
           "DATABASES['replica'][\"TEST\"] = {\"MIRROR\": 'default'}\n")
 IN_YOUR_CODE = ("in your code: end the thread with the test, self.addCleanup(thread.join); "
                 "connections.close_all() at the end of the thread's work\n")
-DESTROYING = "Destroying test database for alias 'default'...\n"
 DROP = """\
 unittest_leakfix: closed the connection 'replica' to "test_shop", which was opened in \
 shop.tests.test_replica.ReportTests.test_report at shop/tests/test_replica.py:{replica} in test_report
@@ -37,21 +34,6 @@ unittest_leakfix: before it is destroyed, 5 sessions on "test_shop", PostgreSQL 
 """ * 3 + """
 ended 5 sessions on "test_shop": ID, ID, ID, ID, ID
 """ + IN_YOUR_CODE + DESTROYING
-FLUSH = """\
-unittest_leakfix: OrderTests.test_worker is over, and its flush has waited 1 s for 1 session on "test_shop", \
-{server} N: N of N connections in use
-
-  id user client state for
-  ID leakfix 127.0.0.1:PORT {state} N s
-{statement}      held by pid N: python CUT
-      opened by shop.tests.test_transaction.OrderTests.test_worker, thread 'worker' (still running),
-          shop/tests/test_transaction.py:{line} in worker
-{note}
-ended 1 session on "test_shop": ID
-in your code: end the transaction with the test, self.addCleanup(thread.join)
-"""
-NOTE = ("\nNote: 'leakfix'@'%' sees its own sessions only, and no open transactions; to see all: "
-        "GRANT PROCESS ON *.* TO 'leakfix'@'%'\n")
 CLOSED = """\
 unittest_leakfix: closed 40 connections of threads that were over
   20 x connection 'default' to leakfix@127.0.0.1/test_shop
@@ -205,121 +187,6 @@ class FullMariaDB(Full, OnMariaDB):
     """MariaDB says "Too many connections"."""
 
     said_full = "Too many connections"
-
-
-class Flush(OnPostgreSQL):
-    """The flush after a test, behind the transaction of a thread."""
-
-    @story()
-    def test_plain(self):
-        status, said = self.manage(*self.labels("transaction"), patience=8)
-        self.assertIsNone(status, said)
-
-    @story(OLDEST, NEWEST)
-    def test_ours(self):
-        status, said = self.manage(*OURS, *self.labels("transaction"), SHOP_PATIENCE="1")
-        self.assertEqual(status, 0, said)
-        self.assertEqual(self.databases(), [])
-        told = without_what_varies(said).partition("unittest_leakfix: ")
-        self.assertEqual((told[1] + told[2]).partition("\n\n---")[0] + "\n", FLUSH.format(
-            server="PostgreSQL", state="idle in transaction", note="",
-            statement="      INSERT INTO \"shop_order\" (\"item\", \"number\") VALUES ('tea', 1) RETURNING "
-                      "\"shop_order\".\"id\"\n",
-            line=line_of("shop/tests/test_transaction.py", "with transaction.atomic()")))
-
-
-class FlushMariaDB(OnMariaDB):
-    """The same on MariaDB; and the drop, which there waits for a transaction."""
-
-    @story(NEWEST)
-    def test_ours(self):
-        status, said = self.manage(*OURS, *self.labels("transaction"), SHOP_PATIENCE="1")
-        self.assertEqual(status, 0, said)
-        self.assertEqual(self.databases(), [])
-        told = without_what_varies(said).partition("unittest_leakfix: ")
-        self.assertEqual((told[1] + told[2]).partition("\n\n---")[0] + "\n", FLUSH.format(
-            server="MariaDB", state="idle", statement="", note=NOTE,
-            line=line_of("shop/tests/test_transaction.py", "with transaction.atomic()")))
-
-    @story()
-    def test_busy(self):
-        status, said = self.manage(*OURS, *self.labels("busy"))
-        self.assertEqual(status, 0, said)
-        self.assertEqual(self.databases(), [])
-
-    @story()
-    def test_drop_plain(self):
-        status, said = self.manage(*self.labels("open_transaction"), patience=8)
-        self.assertIsNone(status, said)
-        self.assertTrue(said.endswith("\nOK\n" + DESTROYING), said)
-
-    @story(NEWEST)
-    def test_drop(self):
-        status, said = self.manage(*OURS, *self.labels("open_transaction"))
-        self.assertEqual(status, 0, said)
-        self.assertEqual(self.databases(), [])
-        self.assertIn("opened by shop.tests.test_open_transaction.OrderTests.test_worker, "
-                      "thread 'worker' (still running),\n", said)
-        self.assertRegex(said, r"\nended 1 session on \"test_shop\": \d+\n")
-
-
-class Api(OnPostgreSQL):
-    """Schemathesis with an open session for each case; channels' live server."""
-
-    @story(NEWEST)
-    def test_plain(self):
-        self.needs("schemathesis")
-        status, said = self.manage(*self.labels("api"), SHOP_CONN_MAX_AGE="60")
-        self.assertEqual(status, 1, said)
-        self.assertIn("remaining connection slots are reserved", said)
-
-    @story(NEWEST)
-    def test_ours(self):
-        self.needs("schemathesis")
-        status, said = self.manage(*OURS, *self.labels("api"), SHOP_CONN_MAX_AGE="60")
-        self.assertEqual(status, 0, said)
-        self.assertEqual(self.databases(), [])
-        self.assertEqual(self.ended(said), DESTROYING)
-
-    @story(NEWEST)
-    def test_channels(self):
-        self.needs("channels")
-        status, said = self.manage(*OURS, *self.labels("channels"), SHOP_CONN_MAX_AGE="60")
-        self.assertEqual(status, 0, said)
-        self.assertEqual(self.databases(), [])
-        self.assertEqual(self.ended(said), DESTROYING)
-
-    def needs(self, name):
-        try:
-            __import__(name)
-        except ImportError:
-            self.skipTest("%s is missing" % name)
-
-
-@story(OLDEST)
-class WithoutServers(ShopCase):
-    """Where no server is named, the shop's tests run on SQLite in memory, which threads share in live servers."""
-
-    def test_same_verdicts(self):
-        names = self.labels("thread", "pages", "replica", "finished_threads", "audit", "process")
-        said = [self.manage(*runner, "-v2", *names, SHOP_CONN_MAX_AGE="60")
-                for runner in ((), OURS + ("--leaks=report",))]
-        verdicts = [(status, re.findall(r"(?m)^(test_\w+ \(.*?\)) \.\.\. (\w+)", text)) for status, text in said]
-        self.assertEqual(verdicts[0], verdicts[1])
-        self.assertEqual(len(verdicts[0][1]), 45, said[0][1])
-        leaks = re.findall(r"(?m)^\[\d+\] (thread|\w+ \w+) [\"']([^\"'(]*\w)", said[1][1])
-        self.assertEqual([(kind, name) for kind, name in leaks if kind == "thread"],
-                         [("thread", "Thread-2"), ("thread", "audit"), ("thread", "worker")], said[1][1])
-        self.assertEqual([kind for kind, name in leaks], ["thread"] * 3 + ["child process"], said[1][1])
-        self.assertIn("close the client, which keeps it waiting for one more request", said[1][1])
-
-    def test_readme_names_each(self):
-        with open(os.path.join(FOLDER, "README.md"), encoding="utf-8") as source:
-            text = source.read()
-        for target in re.findall(r"\]\(([^)#]+)\)", text):
-            self.assertTrue(os.path.exists(os.path.join(FOLDER, target)), target)
-        tests = [name for name in os.listdir(os.path.join(FOLDER, "shop", "tests")) if name.startswith("test_")]
-        self.assertEqual([name for name in sorted(tests) if "](shop/tests/%s)" % name not in text], [])
 
 
 if __name__ == "__main__":
