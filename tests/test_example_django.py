@@ -182,7 +182,7 @@ class FullPostgreSQL(Full, OnPostgreSQL):
     said_full = "remaining connection slots are reserved"
 
 
-@story(NEWEST)
+@story(OLDEST)
 class FullMariaDB(Full, OnMariaDB):
     """MariaDB says "Too many connections"."""
 

@@ -33,7 +33,7 @@ class Flush(OnPostgreSQL):
         status, said = self.manage(*self.labels("transaction"), patience=8)
         self.assertIsNone(status, said)
 
-    @story(OLDEST, NEWEST)
+    @story(OLDEST)
     def test_ours(self):
         status, said = self.manage(*OURS, *self.labels("transaction"), SHOP_PATIENCE="1")
         self.assertEqual(status, 0, said)

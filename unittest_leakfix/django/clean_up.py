@@ -5,7 +5,7 @@ For any runner: it takes what ``django.test.utils.setup_databases`` returned, an
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import List, Optional
+from typing import Optional
 
 from unittest_leakfix.databases.postgresql import PostgreSQL
 from unittest_leakfix.databases.queries import rows
