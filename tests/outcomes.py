@@ -18,6 +18,8 @@ import sys
 import traceback
 import unittest
 
+from tests import passwords
+
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 NEEDS = re.compile(r"^# needs Python (\d+)\.(\d+)|^from __future__ import annotations", re.MULTILINE)
 
@@ -90,6 +92,7 @@ class Result(unittest.TextTestResult):
 def main(report_path, names):
     """Run ``names`` (every module when empty). Returns the exit status: 0 when all passed."""
     report = Report(report_path)
+    passwords.watch()
     suite = unittest.TestSuite()
     for name in names or sorted(_modules()):
         name = name if name.startswith("tests.") else "tests." + name

@@ -15,6 +15,8 @@ import subprocess
 import tempfile
 import time
 
+from tests import passwords
+
 # The server replaces the shell, so the process Popen knows is the server itself. The shell's child
 # waits on a pipe that only the test process can write to: end of file without a word means that
 # the test process died, however it did, and then the child ends the server and removes its folder.
@@ -54,6 +56,7 @@ class PrivateServer(object):
     def __init__(self, max_connections=20, patience=60):
         self._owner = os.getpid()
         self.password = binascii.hexlify(os.urandom(12)).decode("ascii")
+        passwords.note(self.password)
         self._folder = tempfile.mkdtemp(prefix="leakfix-%s-" % self.name.lower())
         self.socket = os.path.join(self._folder, "socket")
         self.port = _free_port()

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from tests import interpreters
+from tests import interpreters, passwords
 
 LIMIT = 1200  # seconds for one interpreter's tests
 
@@ -43,9 +43,20 @@ class Run(object):
             for problem in problems:
                 self.fail("environment", problem)
             started = time.time()
-            status = _run(self._command(report) + names, log)
+            known = os.path.join(folder, self.version + ".passwords")
+            status = _run(self._command(report) + names, log, passwords.environment(known))
             self.seconds = time.time() - started
         self._read(report, status, output)
+        self._search(known, output, report)
+
+    def _search(self, known, *files):
+        """No password of a private server may stand in what the run has written."""
+        for name in files:
+            with io.open(name, encoding="utf-8", errors="replace") as file:
+                if passwords.found(file.read(), known):
+                    self.fail("the output", "the password of a server is in %s" % os.path.basename(name))
+        if os.path.exists(known):
+            os.remove(known)
 
     def fail(self, test, text):
         """One more failure that is not an outcome of a test."""
@@ -135,10 +146,10 @@ def stop():
             _end(child)
 
 
-def _run(command, log):
+def _run(command, log, variables):
     """The exit status, or None when LIMIT had passed and the tests' processes were ended."""
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log,
-                             cwd=interpreters.ROOT, env=interpreters.environment(),
+                             cwd=interpreters.ROOT, env=interpreters.environment(**variables),
                              preexec_fn=getattr(os, "setsid", None))
     _children.append(child)
     child.stdin.close()

@@ -9,7 +9,7 @@ import socket
 import threading
 import unittest
 
-from tests import connection_suites, servers
+from tests import connection_suites, servers, servers_postgresql
 from tests.connection_suites import DRIVERS
 from unittest_leakfix.databases.budget import Budget, ConnectionBudgetError
 from unittest_leakfix.databases.records import book
@@ -66,6 +66,26 @@ settings = server.settings()
                     said = connection_suites.run(name, TAKING + body, *options, head=head)
                     self.ran(said, 3, "FAILED (errors=1)")
                     self.assertIn("ERROR: test_b", said)
+
+    def test_postgresql_goes_away(self):
+        servers_postgresql.postgresql()
+        body = """
+    def test_a(self):
+        server.stop()
+    def test_b(self):
+        pass
+"""
+        head = connection_suites.HEAD + """
+from tests import servers_postgresql
+server = servers_postgresql.PostgreSQL(8)
+settings = server.settings()
+"""
+        for name in ("psycopg2", "psycopg"):
+            with self.subTest(name):
+                said = connection_suites.run(name, TAKING + body, *WAYS[3], head=head)
+                self.ran(said, 2, "FAILED (errors=1)")
+                self.assertIn("ERROR: test_b", said)
+                self.assertRegex(said, "OperationalError: .*127.0.0.1.*")
 
     def test_server_refuses(self):
         servers.mariadb()
