@@ -21,7 +21,8 @@ if DATABASES["default"]["ENGINE"].endswith("mysql"):
     pymysql.version_info = (2, 2, 1, "final", 0)
     pymysql.install_as_MySQLdb()
 USE_TZ = True
-INSTALLED_APPS = []
+INSTALLED_APPS = ["django.contrib.contenttypes"]
+LEAKFIX_PATIENCE = 1.5
 if "SHOP_LISTS_ONLY" in os.environ:
     LEAKFIX_TERMINATE_SESSIONS = False
 """
@@ -59,6 +60,17 @@ def test_transaction():
     def work():
         connection.set_autocommit(False)
         connection.cursor().execute("insert into orders values (1)")
+        ready.set()
+        threading.Event().wait()
+    threading.Thread(target=work, name="mailer", daemon=True).start()
+    ready.wait()
+
+@pytest.mark.django_db(transaction=True)
+def test_flush():
+    ready = threading.Event()
+    def work():
+        connection.set_autocommit(False)
+        connection.cursor().execute("lock table django_content_type")
         ready.set()
         threading.Event().wait()
     threading.Thread(target=work, name="mailer", daemon=True).start()
@@ -135,6 +147,18 @@ GRANT PROCESS ON *.* TO 'leakfix'@'%'
 ended 1 session on "test_shop": ID
 in your code: end the thread with the test, self.addCleanup(thread.join); connections.close_all() at the end of \
 the thread's work"""
+FLUSH = """\
+unittest_leakfix: test_shop.py::test_flush is over, and its flush has waited 1.5 s for 1 session on "test_shop", \
+PostgreSQL N: N of N connections in use
+
+  id user client state for
+  ID leakfix 127.0.0.1:PORT idle in transaction N s
+      lock table django_content_type
+      held by pid N: CUT
+      opened by test_shop.py::test_flush, thread 'mailer' (still running), test_shop.py:LINE in work
+
+ended 1 session on "test_shop": ID
+in your code: end the transaction with the test, self.addCleanup(thread.join)"""
 PROCESS = """\
 unittest_leakfix: before it is destroyed, 1 session on "test_shop", PostgreSQL N: N of N connections in use
 
@@ -159,7 +183,7 @@ at django/test/testcases.py:LINE in _pre_setup"""
 WARNED = "Error when trying to teardown test databases"
 _VARIES = ((r"(MariaDB|PostgreSQL) [0-9.]+: \d+ of \d+", r"\1 N: N of N"), (r"(127\.0\.0\.1:|localhost:)\d+", r"\1PORT"),
            (r"\b\d+ s$", "N s"), (r"pid \d+: .*", "pid N: CUT"), (r"^  \d+ (?!x )", "  ID "),
-           (r"(?<=: |, )\d+(?=, |$)", "ID"), (r"(?<=\S) +", " "), (r"(?<=\.py:)\d+", "LINE"), (r"^ +(?=held|opened|in test|select|insert|SELECT|BEGIN)", "      "))
+           (r"(?<=: |, )\d+(?=, |$)", "ID"), (r"(?<=\S) +", " "), (r"(?<=\.py:)\d+", "LINE"), (r"^ +(?=held|opened|in test|select|insert|lock|SELECT|BEGIN)", "      "))
 
 
 class Story(PytestCase):
@@ -287,6 +311,10 @@ class OnPostgreSQL(Story):
     @told_on()
     def test_thread_of_a_test_case(self):
         self.assertEqual(self.ours("CaseTests"), self.thread(test="test_shop.py::CaseTests::test_case"))
+
+    def test_flush_that_waits(self):
+        """Plainly, the flush after the test waits for the thread for ever."""
+        self.assertEqual(self.ours("test_flush"), FLUSH)
 
     def test_process(self):
         self.plain("test_process")

@@ -93,7 +93,7 @@ class Databases:
         from unittest_leakfix.django import databases
         from unittest_leakfix.django.closed import Closed
         from unittest_leakfix.django.connections import connections
-        databases.begin(self._say)
+        databases.begin(self._say_of_test)
         self._closed = Closed()
         connections.reaped = self._closed.take      # type: ignore[method-assign]
         drivers.install(self)
@@ -147,6 +147,10 @@ class Databases:
         if str(wrapper.settings_dict["NAME"]) in self._created and not kwargs.get("suffix"):
             self._say(clean_up.before_destroy([(wrapper, "", True)], keepdb=bool(kwargs.get("keepdb"))))
         return original(creation, *args, **kwargs)
+
+    def _say_of_test(self, text: str) -> None:
+        # pytest-django has one TestCase for all test functions, of no name that anybody knows.
+        self._say(text.replace("PytestDjangoTestCase.__init__", self.current))
 
     def _say(self, text: str) -> None:
         if text:
