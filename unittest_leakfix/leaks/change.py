@@ -12,7 +12,7 @@ class Change(NamedTuple):
     kind: "thread", "descriptor", "closed descriptor", "child process", "environment", ... (the
     modules that watch them list theirs); name: which one; detail: what is known of it;
     before, after: the values, "" where there was none. The rest finds its acquisition:
-    fd (-1 if none), thread (ident), pid, path.
+    fd (-1 if none), thread (ident), pid, path, oid (the id of a loop or task).
     """
 
     kind: str
@@ -25,6 +25,7 @@ class Change(NamedTuple):
     thread: int = 0
     pid: int = 0
     path: str = ""
+    oid: int = 0
 
 
 Undo = Optional[Callable[[], None]]

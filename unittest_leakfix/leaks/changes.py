@@ -54,7 +54,7 @@ class Changes:
                 continue
             if change.thread and frameworks.runs(change.thread):
                 continue
-            key = (change.kind, change.name, change.fd, change.thread, change.pid, change.path)
+            key = (change.kind, change.name, change.fd, change.thread, change.pid, change.path, change.oid)
             if fixture and key in self._told:
                 continue    # a test of the class, or a class of the module
             self._told.add(key)
@@ -74,4 +74,7 @@ class Changes:
             return self._acquisitions.of_pid(change.pid)
         if change.path:
             return self._acquisitions.of_path(change.path)
+        if change.oid:
+            live = self._acquisitions.live(change.kind)
+            return next((self._acquisitions.of(each) for each in live if id(each) == change.oid), None)
         return self._acquisitions.of_descriptor(change.fd) if change.fd >= 0 else None

@@ -55,7 +55,7 @@ class Loops(Watch):
             if loop not in self._known:
                 detail = "set as the current loop" if loop is current else ""
                 after = "running" if loop.is_running() else "open"
-                found.append((Change("event loop", type(loop).__name__, detail, after=after), None))
+                found.append((Change("event loop", type(loop).__name__, detail, after=after, oid=id(loop)), None))
         for task in self._tasks():
             if task not in self._known:
                 found.append((_task(task), None))
@@ -112,4 +112,4 @@ def _task(task: Any) -> Change:
     if frame is not None:
         after = "pending at %s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
     name = hiding.cut(str(get_name())) if get_name is not None else "task"
-    return Change("task", name, hiding.naming(coro), after=after)
+    return Change("task", name, hiding.naming(coro), after=after, oid=id(task))

@@ -62,6 +62,8 @@ class ScopedFinder(Finder):
         self._finds = super().start()
         if self._finds:
             roots.harness = Holders(session, self._scopes)
+        else:
+            self._unmeasured.add("this session", "it is part of a test of a run that finds already")
         return self._finds
 
     def stop(self) -> None:
@@ -116,6 +118,10 @@ class ScopedFinder(Finder):
     def failed(self, name: str) -> None:
         """Take note that this test failed."""
         self._news.failed.add(name)
+
+    def fault(self) -> None:
+        """What is being handled now has gone wrong here."""
+        self._unmeasured.fault(self._test or self._acquisitions.current or "this session")
 
     def late(self, name: str) -> None:
         """What is closed from now on is of this test, which is over ("": of none)."""
@@ -271,4 +277,4 @@ class ScopedFinder(Finder):
 
 
 def _key(change: Change) -> _Key:
-    return change.kind, change.name, change.fd, change.thread, change.pid, change.path
+    return change.kind, change.name, change.fd, change.thread, change.pid, change.path, change.oid

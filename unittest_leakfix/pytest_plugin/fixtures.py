@@ -6,7 +6,6 @@ closed then.
 from __future__ import annotations
 
 import re
-import warnings
 from typing import Any, Callable, List
 
 import pytest
@@ -61,9 +60,9 @@ def close_owned(fixturedef: Any, item: Any, closed: Callable[[holdings.Found], N
         try:
             holdings.close(fixturedef, found)
         except Exception as error:
-            warnings.warn("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the fixture, after "
+            faults.say("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the fixture, after "
                           "its yield" % (found.label, found.kind.describe(found.value), type(error).__name__,
-                                         _text(error)), faults.LeakFixWarning)
+                                         _text(error)))
         else:
             closed(found)
 

@@ -6,6 +6,7 @@ from typing import Any, Generator, List, Optional
 
 import pytest
 
+from unittest_leakfix import faults
 from unittest_leakfix.heap import SOME, heap
 from unittest_leakfix.questions import get_count
 from unittest_leakfix.release import Tally
@@ -44,8 +45,8 @@ class Following:
         if not session.config.pluginmanager.hasplugin("dsession"):     # whose workers run the tests
             heap.enter()
             self._entered = True
-            if self.watcher is not None:
-                self.watcher.start(session)
+            if self._tell("start", session) is False:
+                self.watcher = None     # this session is part of a test of one that finds already
         yield
 
     @pytest.hookimpl(trylast=True)
@@ -71,8 +72,7 @@ class Following:
         """Follow one item, however often it is tried."""
         self._item = item
         self._more = nextitem is not None
-        if self.watcher is not None:
-            self.watcher.item_begins(item)
+        self._tell("item_begins", item)
         yield
         self._finish(item)
 
@@ -80,10 +80,9 @@ class Following:
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         """First the scopes' fixtures, then the test's own."""
         if self.watcher is not None:
-            self._scopes.enter(item, self.watcher.scope_begins)
+            self._scopes.enter(item, lambda scope: self._tell("scope_begins", scope))
         yield
-        if self.watcher is not None:
-            self.watcher.function_begins(item.nodeid)
+        self._tell("function_begins", item.nodeid)
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item,
@@ -107,12 +106,10 @@ class Following:
         if hand is None or hand.is_over:
             return
         hand.is_over = True
-        if self.watcher is not None:
-            self.watcher.function_ends(hand.peek())
+        self._tell("function_ends", hand.peek())
         if hand.is_case:
-            hand.let_go(self.tally, False)
-        if self.watcher is not None:
-            self.watcher.end()
+            self._gone(hand, False)
+        self._tell("end")
 
     def _finish(self, item: pytest.Item) -> None:
         """Let go of what is left of *item*, and judge the scopes that ended with it."""
@@ -135,14 +132,28 @@ class Following:
 
     def _let_go(self, hand: Hand, last: bool) -> None:
         """Let go of a test that is over; later, if somebody has it who will not have it for long."""
-        if self.watcher is not None:
-            self.watcher.late(hand.test)
-        if not hand.let_go(self.tally, last):
+        self._tell("late", hand.test)
+        if not self._gone(hand, last):
             self._kept.append(hand)
             if len(self._kept) > _KEPT:
                 self._try_again(True)
+        self._tell("late", "")
+
+    def _gone(self, hand: Hand, last: bool) -> bool:
+        try:
+            return hand.let_go(self.tally, last)
+        except Exception as error:  # the verdict is pytest's, whatever is wrong here
+            faults.say("%s could not be let go of: %s" % (hand.test, error))
+            return True
+
+    def _tell(self, what: str, *arguments: Any) -> Any:
+        """Tell the watcher *what* happens, if there is one. Nothing that goes wrong there matters to a test."""
         if self.watcher is not None:
-            self.watcher.late("")
+            try:
+                return getattr(self.watcher, what)(*arguments)
+            except Exception:
+                self.watcher.fault()
+        return None
 
     def _try_again(self, last: bool) -> None:
         kept, self._kept = self._kept, []
@@ -154,7 +165,7 @@ class Following:
     def _leave(self, nextitem: Optional[pytest.Item], interrupted: bool = False) -> None:
         for scope in self._scopes.leaving(nextitem):
             if not interrupted:     # pytest captures no longer: the streams are others
-                self.watcher.scope_ends(scope)
+                self._tell("scope_ends", scope)
             self._scopes.leave(scope)
             self._over.append(scope)
 
@@ -162,7 +173,7 @@ class Following:
         over, self._over = self._over, []
         self._try_again(True)
         for scope in over:
-            self.watcher.scope_over(scope)
+            self._tell("scope_over", scope)
 
     # Fixtures.
 
@@ -173,27 +184,24 @@ class Following:
         name = begun = None
         fixturedef.addfinalizer(lambda: self._fixture_over(fixturedef))     # the last to be called
         if fixturedef.scope == "function":
-            if self.watcher is not None:
-                self.watcher.function_begins(request.node.nodeid)
+            self._tell("function_begins", request.node.nodeid)
         elif self.watcher is not None:
             scope = self._scopes.of(request.node, fixturedef.scope)
             name = fixtures.name_of(fixturedef, scope.name if scope is not None else "")
-            begun = self.watcher.fixture_begins(name, scope, fixturedef)
+            begun = self._tell("fixture_begins", name, scope, fixturedef)
         yield
         if fixturedef.scope == "function":
             cached = fixturedef.cached_result
-            if self.watcher is not None and cached is not None:
-                self.watcher.fixture_value(fixturedef.argname, cached[0])
+            if cached is not None:
+                self._tell("fixture_value", fixturedef.argname, cached[0])
         else:
-            if self.watcher is not None:
-                self.watcher.fixture_ready(name, scope, begun)
+            self._tell("fixture_ready", name, scope, begun)
             fixturedef.addfinalizer(lambda: self._fixture_ends(name))       # the first
 
     def _fixture_ends(self, name: Optional[str]) -> None:
         """A scope's fixture is about to be torn down."""
         self._function_over()
-        if self.watcher is not None:
-            self.watcher.tear_down_begins(name)
+        self._tell("tear_down_begins", name)
         if self._hand is not None and self._hand.is_case:
             self._kept.append(self._hand)       # unless it is gone, nothing is done with that
             self._hand = None
@@ -205,11 +213,12 @@ class Following:
         """A fixture was torn down; pytest still has its value."""
         try:
             fixtures.close_owned(fixturedef, self._item, lambda found: self.tally.close(found.kind))
-            if self._kept and fixturedef.scope != "function":
+        except Exception as error:
+            faults.say("the value of fixture %s could not be looked at: %s" % (fixturedef.argname, error))
+        if fixturedef.scope != "function":
+            if self._kept:
                 self._try_again(False)
-        finally:
-            if self.watcher is not None and fixturedef.scope != "function":
-                self.watcher.tear_down_ends()
+            self._tell("tear_down_ends")
 
 
 def register(config: pytest.Config, asked: Asked) -> None:
