@@ -27,6 +27,11 @@ class Change(NamedTuple):
     path: str = ""
     oid: int = 0
 
+    @property
+    def key(self) -> Tuple[object, ...]:
+        """What makes it the same as one that was seen before."""
+        return self.kind, self.name, self.fd, self.thread, self.pid, self.path, self.oid
+
 
 Undo = Optional[Callable[[], None]]
 #: A change, with what puts it back (None where nothing can).

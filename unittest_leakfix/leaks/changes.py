@@ -54,10 +54,9 @@ class Changes:
                 continue
             if change.thread and frameworks.runs(change.thread):
                 continue
-            key = (change.kind, change.name, change.fd, change.thread, change.pid, change.path, change.oid)
-            if fixture and key in self._told:
+            if fixture and change.key in self._told:
                 continue    # a test of the class, or a class of the module
-            self._told.add(key)
+            self._told.add(change.key)
             acquisition = self._opened(change)
             if change.kind in pending.KINDS:
                 self.pending.append(pending.Pending(change, test, acquisition, identity.target(change.fd)))

@@ -132,12 +132,7 @@ class Finder(Listening):
         self._imported.note(test)
         if survivors is None:
             self._unmeasured.add(test, "it asked the collector itself")
-        elif survivors:
-            self._survivors += survivors
-        self._note(test)
-
-    def _note(self, test: str) -> None:
-        """Take note of what was heard, and of what has changed in the process, since *test* began."""
+        self._survivors += survivors or ()
         for heard in (self._overheard, self._complaints):
             for complaint in heard.take() if heard.any else ():
                 if not told_already(complaint, self._let_go):

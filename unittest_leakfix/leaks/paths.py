@@ -6,7 +6,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any, Collection, Dict, List, NamedTuple, Optional, Set, Tuple
 
-from . import labels, naming, roots
+from . import labels, naming, roots, warm
 
 if TYPE_CHECKING:
     from .walk import Search, Walk
@@ -149,7 +149,7 @@ def _along(above: Path, edge: naming.Edge, child: Any) -> Path:
     expression = edge.before + above.expression + edge.after
     path = above._replace(expression=expression, hops=hops + (hop,), evaluates=above.evaluates and edge.evaluates)
     names = "".join(step.access for step in path.hops)
-    return path._replace(warm_up=roots.warm_up(names, path.library, path.cached, child))
+    return path._replace(warm_up=warm.warm_up(names, path.library, path.cached, child))
 
 
 def _lasting(obj: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Callable, Container, Dict, FrozenSet, List, Optional, Se
 
 from unittest_leakfix import holdings
 from unittest_leakfix.heap import heap
-from unittest_leakfix.leaks import known, overheard, roots, wording
+from unittest_leakfix.leaks import harness, known, overheard, wording
 from unittest_leakfix.leaks.census import Survivor
 from unittest_leakfix.leaks.change import Change
 from unittest_leakfix.leaks.filters import WarningFilters
@@ -17,25 +17,14 @@ from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.leaks.process import ProcessState
 
 from .holders import Holders, is_held_rightly
+from .kept import Kept, Key
 from .scopes import Scope
 from .wordings import Wordings
 
 __unittest = True
 
-_Key = Tuple[Any, ...]
 _ENOUGH = 100
 _HOOKS = frozenset(["sys.unraisablehook", "threading.excepthook"])
-
-
-class _Kept:
-    """What is kept with a scope while it is under way."""
-
-    def __init__(self, state: ProcessState, waiting: Tuple[Any, ...]) -> None:
-        self.state = state
-        self.waiting = waiting              # what the scope around it had found so far
-        self.fixtures: Set[str] = set()     # names of its fixtures
-        self.made: Dict[_Key, str] = {}     # by which of them the process was changed
-        self.values: List[Tuple[str, Any]] = []     # of those that are set up: name and definition
 
 
 class ScopedFinder(Finder):
@@ -61,7 +50,7 @@ class ScopedFinder(Finder):
         self._imported = Imported()     # the test modules are loaded by now
         self._finds = super().start()
         if self._finds:
-            roots.harness = Holders(session, self._scopes)
+            harness.running = Holders(session, self._scopes)
         else:
             self._unmeasured.add("this session", "it is part of a test of a run that finds already")
         return self._finds
@@ -70,8 +59,7 @@ class ScopedFinder(Finder):
         try:
             super().stop()
         finally:
-            if self._finds:
-                roots.harness = None
+            harness.running = None if self._finds else harness.running
 
     def restored_by_pytest(self, filters: bool, hooks: bool) -> None:
         """Say what pytest itself puts back after each test: the warning *filters*, the *hooks* for
@@ -123,10 +111,6 @@ class ScopedFinder(Finder):
         """What is being handled now has gone wrong here."""
         self._unmeasured.fault(self._test or self._acquisitions.current or "this session")
 
-    def late(self, name: str) -> None:
-        """What is closed from now on is of this test, which is over ("": of none)."""
-        self._acquisitions.current = name
-
     # Scopes.
 
     def scope_begins(self, scope: Scope) -> None:
@@ -137,7 +121,7 @@ class ScopedFinder(Finder):
         waiting = self._survivors, self._changed.pending, self._fresh
         self._survivors, self._changed.pending, self._fresh = [], [], []
         state = self._spare.pop() if self._spare else self._state()
-        scope.kept = _Kept(state, waiting)
+        scope.kept = Kept(state, waiting)
         self._scopes.append(scope)
         try:
             state.before(dear=True)
@@ -151,7 +135,7 @@ class ScopedFinder(Finder):
         if not self._alive():
             return
         self._acquisitions.current = ""
-        kept: _Kept = scope.kept
+        kept: Kept = scope.kept
         try:
             self._scope_changes(scope, kept)
             if scope.kind == "class":
@@ -165,12 +149,12 @@ class ScopedFinder(Finder):
         except Exception:
             self._unmeasured.fault(scope.name)
 
-    def _scope_changes(self, scope: Scope, kept: _Kept) -> None:
+    def _scope_changes(self, scope: Scope, kept: Kept) -> None:
         others = self._made(but=scope)
         by: Dict[str, List[Change]] = {}
         for change in kept.state.full(self._changed.grace()):
             if self._matters(change, others):
-                name = kept.made.get(_key(change), "%s (%s)" % (scope.kind, scope.name))
+                name = kept.made.get(change.key, "%s (%s)" % (scope.kind, scope.name))
                 by.setdefault(name, []).append(change)
         for name, changes in by.items():
             back = kept.state.restore(changes) if self.options.restore else []
@@ -179,14 +163,13 @@ class ScopedFinder(Finder):
     def scope_over(self, scope: Scope) -> None:
         """Judge what was left in *scope*, now that all of pytest's reports on it are made."""
         self._scopes.remove(scope)
-        kept: _Kept = scope.kept
+        kept: Kept = scope.kept
         self._spare.append(kept.state)
         survivors: List[Survivor] = []
         if self._alive():
             if self._can_wait(scope):
                 survivors, self._survivors = self._survivors, []
-            else:
-                self._judged = self._tests
+            self._judged = self._judged if survivors else self._tests
             self._over()
         if scope.kind != "class":
             self._changed.forget()
@@ -211,8 +194,7 @@ class ScopedFinder(Finder):
             return None
         scope.kept.fixtures.add(name)
         scope.kept.values.append((name, fixturedef))
-        before = self._acquisitions.current
-        self._acquisitions.current = name
+        before, self._acquisitions.current = self._acquisitions.current, name
         state = self._spare.pop() if self._spare else self._state()
         state.before(dear=True)
         seen = self._since()
@@ -223,32 +205,24 @@ class ScopedFinder(Finder):
         if begun is None or scope is None:
             return
         before, state, seen = begun
-        others = self._made()
-        for change in state.full(0.0):
-            if _key(change) not in others:
-                scope.kept.made[_key(change)] = name
+        scope.kept.made.update((change.key, name) for change in state.full(0.0) if change.key not in self._made())
         self._spare.append(state)
         now = self._since()
         if seen is not None and now is not None:
             self._census.exclude([each for each in now if id(each) not in seen])
         self._acquisitions.current = before
 
-    def tear_down_begins(self, name: str) -> None:
-        """A scope's fixture is about to be torn down."""
-        if self._alive():
-            self._acquisitions.current = name
-
-    def tear_down_ends(self) -> None:
-        """It is."""
-        self._acquisitions.current = ""
+    def current(self, name: str) -> None:
+        """What is opened or closed from now on is of this fixture, or of this test, which is over ("": of none)."""
+        self._acquisitions.current = name
 
     def _since(self) -> Optional[List[Any]]:
         return heap.since(self._census._window) if self._measuring else None
 
-    def _matters(self, change: Change, others: Set[_Key]) -> bool:
-        return _key(change) not in others and change.name not in self._put_back
+    def _matters(self, change: Change, others: Set[Key]) -> bool:
+        return change.key not in others and change.name not in self._put_back
 
-    def _made(self, but: Optional[Scope] = None) -> Set[_Key]:
+    def _made(self, but: Optional[Scope] = None) -> Set[Key]:
         return {key for scope in self._scopes if scope is not but for key in scope.kept.made}
 
     # What the finder of unittest does by class and module.
@@ -261,9 +235,8 @@ class ScopedFinder(Finder):
         test = self._test or self._acquisitions.current
         if test and self._alive():
             leak = wording.of_closing(found, self._acquisitions.of(found.value), test)
-            if type(owner).__name__ == "FixtureDef" or hasattr(type(owner), "cached_result"):
-                leak = self.wordings.of_fixture(leak, found.label)
-            self._fresh.append(leak)
+            fixture = type(owner).__module__ == "_pytest.fixtures"
+            self._fresh.append(self.wordings.of_fixture(leak) if fixture else leak)
 
     def _yet(self) -> Container[str]:
         return {name for scope in self._scopes for name in scope.kept.fixtures}
@@ -274,7 +247,3 @@ class ScopedFinder(Finder):
         if news:
             self._told(news)
         return news
-
-
-def _key(change: Change) -> _Key:
-    return change.kind, change.name, change.fd, change.thread, change.pid, change.path, change.oid

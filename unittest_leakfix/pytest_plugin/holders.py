@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any, Iterator, List
 
-from unittest_leakfix.leaks import labels, roots
+from unittest_leakfix.leaks import harness, labels
 from unittest_leakfix.leaks.leak import Leak
 
 from .scopes import Scope
@@ -13,21 +13,21 @@ __unittest = True
 _SESSION, _CONFIG = "session", "session.config"
 
 
-class Holders(roots.Harness):
+class Holders(harness.Harness):
     """The values of the scopes' fixtures, and the session with its items."""
 
     def __init__(self, session: Any, scopes: List[Scope]) -> None:
         self._session = session
         self._scopes = scopes       # those under way, outermost first
 
-    def named(self) -> Iterator[roots.Named]:
+    def named(self) -> Iterator[harness.Named]:
         for scope in self._scopes:
             for name, fixturedef in scope.kept.values:
                 cached = fixturedef.cached_result
                 if cached is not None and cached[0] is not None:
-                    yield roots.Named(cached[0], name, labels.place(fixturedef.func))
-        yield roots.Named(self._session, _SESSION, "")
-        yield roots.Named(self._session.config, _CONFIG, "")
+                    yield harness.Named(cached[0], name, labels.place(fixturedef.func))
+        yield harness.Named(self._session, _SESSION, "")
+        yield harness.Named(self._session.config, _CONFIG, "")
 
 
 def is_held_rightly(leak: Leak) -> bool:

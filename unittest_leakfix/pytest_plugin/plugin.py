@@ -132,12 +132,12 @@ class Following:
 
     def _let_go(self, hand: Hand, last: bool) -> None:
         """Let go of a test that is over; later, if somebody has it who will not have it for long."""
-        self._tell("late", hand.test)
+        self._tell("current", hand.test)
         if not self._gone(hand, last):
             self._kept.append(hand)
             if len(self._kept) > _KEPT:
                 self._try_again(True)
-        self._tell("late", "")
+        self._tell("current", "")
 
     def _gone(self, hand: Hand, last: bool) -> bool:
         try:
@@ -201,7 +201,7 @@ class Following:
     def _fixture_ends(self, name: Optional[str]) -> None:
         """A scope's fixture is about to be torn down."""
         self._function_over()
-        self._tell("tear_down_begins", name)
+        self._tell("current", name)
         if self._hand is not None and self._hand.is_case:
             self._kept.append(self._hand)       # unless it is gone, nothing is done with that
             self._hand = None
@@ -218,7 +218,7 @@ class Following:
         if fixturedef.scope != "function":
             if self._kept:
                 self._try_again(False)
-            self._tell("tear_down_ends")
+            self._tell("current", "")
 
 
 def register(config: pytest.Config, asked: Asked) -> None:

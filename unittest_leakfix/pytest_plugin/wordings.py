@@ -32,7 +32,7 @@ class Wordings:
             return replace(leak, remedy=_each(leak.remedy, _AFTER if test[0] == "f" else "%s, in its tear-down"))
         return leak
 
-    def of_fixture(self, leak: Leak, name: str) -> Leak:
+    def of_fixture(self, leak: Leak) -> Leak:
         """Return the leak of a fixture's value that was closed."""
         return replace(leak, remedy=re.sub(r"addCleanup\((?:self|cls)\.", "addCleanup(", leak.remedy),
                        cause=leak.cause.replace(" self.", " fixture ", 1))
