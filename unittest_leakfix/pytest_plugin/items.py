@@ -92,5 +92,7 @@ def forget(item: pytest.Item) -> None:
     if isinstance(values.get("_obj"), MethodType) and isinstance(item.parent, pytest.Class):
         values["_obj"] = None
     values.pop("_instance", None)
-    if values.get("_testcase") is not None:
-        values["_testcase"] = None
+    # The first before pytest 8.2; the second is pytest 9's memory of skips, before Python 3.11.
+    for name in ("_testcase", "_cached_errors_and_skips"):
+        if values.get(name) is not None:
+            values[name] = None
