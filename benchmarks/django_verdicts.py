@@ -133,6 +133,8 @@ def fetch(folder: str, python: str, name: str, version: str) -> str:
                     "%s%s" % (name, "==" + version if version else "")], check=True)
     archive, = glob.glob(os.path.join(folder, "[dD]jango[-_]filter*.gz" if "filter" in name else "[dD]jango-[0-9]*.gz"))
     with tarfile.open(archive) as packed:
+        if hasattr(tarfile, "data_filter"):
+            packed.extraction_filter = tarfile.data_filter
         packed.extractall(folder)
     return archive[:-len(".tar.gz")]
 
