@@ -68,7 +68,7 @@ def prepared(name: str, folder: str) -> tuple[str, str]:
                         source], check=True)
         archive, = [each for each in os.listdir(home) if each.endswith(".tar.gz")]
         with tarfile.open(os.path.join(home, archive)) as sources:
-            sources.extractall(home)
+            sources.extractall(home, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         open(os.path.join(home, "done"), "w").close()
     archive, = [each for each in os.listdir(home) if each.endswith(".tar.gz")]
     return python, os.path.join(home, archive[:-len(".tar.gz")])

@@ -96,3 +96,9 @@ def forget(item: pytest.Item) -> None:
     for name in ("_testcase", "_cached_errors_and_skips"):
         if values.get(name) is not None:
             values[name] = None
+    # Plugins that try again (flaky, rerunfailures) keep the last failure, with its frames.
+    for name, value in list(values.items()):
+        if isinstance(value, pytest.ExceptionInfo):
+            values[name] = None
+        elif type(value) is dict and any(isinstance(each, pytest.ExceptionInfo) for each in value.values()):
+            value.clear()

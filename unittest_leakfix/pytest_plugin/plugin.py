@@ -97,7 +97,7 @@ class Following:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logfinish(self) -> None:
         """All reports of the item are made: what held it for their sake is gone."""
-        if self._item is not None:
+        if self._item is not None and _is_last_try():
             self._finish(self._item)
 
     def _function_over(self) -> None:
@@ -219,6 +219,15 @@ class Following:
             if self._kept:
                 self._try_again(False)
             self._tell("current", "")
+
+
+def _is_last_try() -> bool:
+    """Tell whether pytest itself runs the item, and no plugin that may try it again (flaky)."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name != "pytest_runtest_protocol":
+        frame = frame.f_back
+    return (frame is not None and frame.f_globals.get("__name__") == "_pytest.runner"
+            and str(frame.f_back.f_globals.get("__name__")).startswith("pluggy"))
 
 
 def register(config: pytest.Config, asked: Asked) -> None:
