@@ -6,9 +6,9 @@ from unittest import mock
 
 from django.db import OperationalError
 from django.db.utils import ConnectionHandler
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
-from unittest_leakfix.django import aliases, clean_up
+from unittest_leakfix.django import aliases, clean_up, waiting
 from unittest_leakfix.django.created import created
 
 SECRET = "kirschkern"
@@ -87,5 +87,19 @@ class Settings(SimpleTestCase):
     def test_may_terminate(self):
         from unittest_leakfix.django.asking import may_terminate
         self.assertTrue(may_terminate())
-        with override_settings(LEAKFIX_TERMINATE_SESSIONS=False):
-            self.assertFalse(may_terminate())
+        for no in False, 0:
+            with override_settings(LEAKFIX_TERMINATE_SESSIONS=no):
+                self.assertFalse(may_terminate())
+
+    def test_patience(self):
+        before = TransactionTestCase._fixture_teardown
+        for patience, told in ((0.5, []), (3, []), ("long", ["'long'"]), (-1, ["-1"]), (None, ["None"])):
+            heard, other = [], waiting.Waiting()
+            with override_settings(LEAKFIX_PATIENCE=patience):
+                other.install(heard.append)
+                self.assertEqual(waiting.seconds(), 10 if told else patience)
+            self.assertIsNot(TransactionTestCase._fixture_teardown, before)
+            other.remove()
+            self.assertIs(TransactionTestCase._fixture_teardown, before)
+            self.assertEqual(heard, ["unittest_leakfix: LEAKFIX_PATIENCE = %s is no number of seconds above 0: "
+                                     "it is 10" % each for each in told])

@@ -23,7 +23,7 @@ _clock, _sleep = time.monotonic, time.sleep
 
 def may_terminate() -> bool:
     """Tell whether sessions may be ended: ``settings.LEAKFIX_TERMINATE_SESSIONS``, True where it is not set."""
-    return getattr(settings, "LEAKFIX_TERMINATE_SESSIONS", True) is not False
+    return bool(getattr(settings, "LEAKFIX_TERMINATE_SESSIONS", True))
 
 
 @contextmanager

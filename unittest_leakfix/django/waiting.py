@@ -33,6 +33,12 @@ PATIENCE = 10.0
 """Seconds; ``settings.LEAKFIX_PATIENCE`` may have another number."""
 
 
+def seconds() -> float:
+    """Return the patience. What is no number of seconds above 0 is said by `Waiting.install`, and is none."""
+    found = getattr(settings, "LEAKFIX_PATIENCE", PATIENCE)
+    return float(found) if type(found) in (int, float) and found > 0 else PATIENCE
+
+
 class Waiting:
     """Watches the flushes between `install` and `remove`. There is one, `waiting`."""
 
@@ -48,6 +54,9 @@ class Waiting:
         self._say.append(say)
         if len(self._say) > 1:
             return
+        if seconds() != getattr(settings, "LEAKFIX_PATIENCE", PATIENCE):
+            say("unittest_leakfix: LEAKFIX_PATIENCE = %r is no number of seconds above 0: it is %g" % (
+                settings.LEAKFIX_PATIENCE, PATIENCE))
         self._original = original = TransactionTestCase._fixture_teardown
 
         def _fixture_teardown(test: Any) -> None:
@@ -77,7 +86,7 @@ class Waiting:
             watch.join()
 
     def _watch(self, done: threading.Event, test: str, wrappers: Sequence[Any]) -> None:
-        patience = float(getattr(settings, "LEAKFIX_PATIENCE", PATIENCE))
+        patience = seconds()
         told = ""
         while not done.wait(patience):
             for wrapper in wrappers:
