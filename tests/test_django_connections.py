@@ -25,6 +25,26 @@ class OrderTests(TestCase):
         pass
 """
 
+COPIES = """\
+connection 'default' to FILE was left open 1 test
+    tests.django_inner.copies_cases.KEPT[0]
+    ┬ module tests.django_inner.copies_cases
+    ├─ list (1 item)  .KEPT
+    │                 ~~~~~
+    │    ↓ [0]
+    ╰→ DatabaseWrapper
+    opened by CopyTests.test_2_in_a_global   tests/django_inner/copies_cases.py in opened
+      13         copy = connections["default"].copy()
+    > 14         copy.ensure_connection()
+    in your code: self.addCleanup(connection.close)
+
+[2] connection 'default' to FILE was left open 1 test
+    opened by CopyTests.test_1_on_self   tests/django_inner/copies_cases.py in opened
+      13         copy = connections["default"].copy()
+    > 14         copy.ensure_connection()
+    closed for you: nothing else referred to it
+    in your code: self.addCleanup(self.reports.close)"""
+
 
 class Inner(unittest.TestCase):
     """A module of tests/django_inner passes, all of it, and the run says nothing that it should not."""
@@ -70,6 +90,13 @@ class Inner(unittest.TestCase):
         self.assertRegex(said, r"\nunittest_leakfix: closed \d+ connections of threads that were over\n"
                                r"  \d+ x connection 'default' to /\S*inner.sqlite3\n"
                                r"      opened at tests/django_inner/worker.py:\d+ in _work, in thread worker\n")
+
+    def test_copies(self):
+        said = self.passes("copies_cases", "--leaks=report")
+        self.assertIn("unittest_leakfix: let go of 4 finished tests, closed 1 resource left open "
+                      "(1 database connection)\n", said)
+        told = re.sub(r"/\S*inner.sqlite3", "FILE", said.partition("\n[1] ")[2].partition("\n\nMore")[0])
+        self.assertEqual(re.sub(r":\d+(?= in opened$)| +(?= \d+ test$)", "", told, flags=re.M), COPIES)
 
     def test_live_server(self):
         self.assertNotIn("unittest_leakfix: closed", self.passes("live_server_cases"))

@@ -23,9 +23,10 @@ from unittest_leakfix.databases.record import DRIVER, IDENT, PID, ConnectionReco
 from unittest_leakfix.databases.records import book
 from unittest_leakfix.databases.session_ids import descriptors_of
 from unittest_leakfix.heap import heap
+from unittest_leakfix.resources import register_resource
 
 from .wrappers import (
-    Held, close, driver_of, is_in_memory, name_of, own, own_descriptors, pool_threads, pools, rests)
+    Held, close, described, driver_of, is_in_memory, is_open_copy, name_of, own, own_descriptors, pool_threads, pools, rests)
 
 __unittest = True
 
@@ -67,6 +68,7 @@ class Connections:
         BaseDatabaseWrapper.connect = connect
         # A backend with a connect() of its own tells by the signal.
         connection_created.connect(self._created, weak=False)
+        register_resource(BaseDatabaseWrapper, is_open=is_open_copy, describe=described, name="database connection")
         frameworks.frameworks.append(self)
         self.look()
 
@@ -181,7 +183,10 @@ class Connections:
         return "" if held is None else name_of(held.wrapper())
 
     def opening_of(self, connection: object) -> Optional[ConnectionRecord]:
-        """Return the record of a connection of one of Django's wrappers."""
+        """Return the record of a connection of one of Django's wrappers, or of a wrapper's own."""
+        held = self._held.get(id(connection))
+        if held is not None and held.wrapper() is connection:
+            return self.record_of(connection)
         held = self._of(connection)
         return None if held is None else book.made(connection, held.raw)
 

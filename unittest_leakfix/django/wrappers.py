@@ -4,6 +4,7 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
+from _thread import get_ident
 from dataclasses import replace
 from typing import Any, Dict, List, NamedTuple, Optional, Set
 from weakref import ref
@@ -43,6 +44,24 @@ def own() -> List[Any]:
         return list(_of_thread.all(initialized_only=True))
     except Exception:   # Django says so, when it needs them
         return []
+
+
+def is_open_copy(wrapper: Any) -> Optional[bool]:
+    """Tell whether a wrapper is a copy that somebody made here (``connections["default"].copy()``) and is open.
+
+    None for what Django, or another thread, looks after.
+    """
+    if wrapper.connection is None:
+        return False
+    if wrapper._thread_ident != get_ident() or is_in_memory(wrapper) or any(wrapper is each for each in own()):
+        return None
+    return True
+
+
+def described(wrapper: Any) -> str:
+    """Return "connection 'default' to app@db:5432/shop"."""
+    connection = wrapper.connection
+    return name_of(wrapper) if connection is None else place_of(connection, driver_of(connection), name_of(wrapper))
 
 
 def own_descriptors() -> Set[int]:

@@ -96,7 +96,7 @@ class Acquisitions(Records):
             opened = frameworks.opening_of(obj)
             return _made(raw) if opened is None else _of_connection(opened)
         if self._drivers is not None:
-            record = self._drivers.book.of(identity.connection_of(obj))
+            record = self._drivers.book.of(identity.connection_of(obj)) or frameworks.opening_of(obj)
             if record is not None:
                 return _of_connection(record)
         path = identity.temporary_path(obj)
