@@ -26,7 +26,8 @@ from unittest_leakfix.heap import heap
 from unittest_leakfix.resources import register_resource
 
 from .wrappers import (
-    Held, close, described, driver_of, is_in_memory, is_open_copy, name_of, own, own_descriptors, pool_threads, pools, rests)
+    Held, close, described, driver_of, is_in_memory, is_open_copy, name_of, own, own_descriptors,
+    pool_ports, pool_threads, pools, rests)
 
 __unittest = True
 
@@ -214,8 +215,8 @@ class Connections:
         return any(thread == getattr(each, "ident", 0) for each in pool_threads())
 
     def owns(self, fd: int, name: str, closed: bool) -> bool:
-        """Tell whether it is of one of Django's own, or what a pool's thread waits with while it connects."""
-        if name.startswith("eventpoll") and pools():
+        """Tell whether it is of one of Django's own, or of a pool's thread that is about to connect."""
+        if name.startswith("eventpoll") and pools() or name.startswith("socket ") and name.endswith(pool_ports()):
             return True
         return fd in (self._kept if closed else own_descriptors()) or any(
             str(each.settings_dict["NAME"]) in name for each in own()

@@ -6,7 +6,7 @@ import threading
 import warnings
 from _thread import get_ident
 from dataclasses import replace
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 from weakref import ref
 
 from django.db import connections as _of_thread
@@ -97,6 +97,12 @@ def pool_threads() -> List[object]:
     """Return the threads of Django's pools."""
     return [thread for each in pools().values()
             for thread in [*getattr(each, "_workers", ()), getattr(each, "_sched_runner", None)]]
+
+
+def pool_ports() -> Tuple[str, ...]:
+    """Return how the addresses of the pools' servers end: ":5432"."""
+    found = pools()
+    return tuple(":%s" % (each.settings_dict.get("PORT") or 5432) for each in own() if each.alias in found)
 
 
 def pools() -> Dict[str, Any]:
