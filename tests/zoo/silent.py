@@ -110,6 +110,11 @@ class Helpers(unittest.TestCase):
         import multiprocessing
         multiprocessing.get_context("spawn").Lock()
 
+    def test_multiprocessing_shared_memory(self):
+        """Its heap's memory map, descriptors and file: used again for the next value."""
+        import multiprocessing
+        multiprocessing.Value("i", 17).value += 1
+
 
 class Shared(unittest.TestCase):
     """What was there before, or is somebody else's."""

@@ -121,7 +121,9 @@ class Descriptors(Watch):
     def _new(self, now: Dict[int, Opened]) -> List[int]:
         new = [fd for fd, opened in now.items() if not _same(self._base.get(fd), opened)]
         kept = standing.descriptors() if new else ()
-        return [fd for fd in new if fd not in kept]
+        # A memory map has a descriptor of its own, on the same file.
+        files = {now[fd][:3] for fd in kept if fd in now and now[fd].kind == stat.S_IFREG}
+        return [fd for fd in new if fd not in kept and now[fd][:3] not in files]
 
     def _opened(self, fd: int, opened: Opened) -> Change:
         return Change("descriptor", what(fd, opened), "descriptor %d" % fd, after="open", fd=fd)

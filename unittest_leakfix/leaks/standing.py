@@ -20,9 +20,16 @@ def processes() -> Set[object]:
     return _values(2)
 
 
-def descriptors() -> Set[object]:
-    """Return the descriptors that this process keeps for them."""
-    return _values(3)
+def descriptors() -> Set[int]:
+    """Return the descriptors that this process keeps for them, and for its shared memory."""
+    return {fd for fd in _values(3) | _arenas() if type(fd) is int}
+
+
+def _arenas() -> Set[object]:
+    """Return the descriptors of what `multiprocessing.Value` and its like share: it is used again and again."""
+    wrapper = getattr(sys.modules.get("multiprocessing.heap"), "BufferWrapper", None)
+    arenas = identity.attributes(getattr(wrapper, "_heap", None)).get("_arenas")
+    return {identity.attributes(arena).get("fd") for arena in arenas} if type(arenas) is list else set()
 
 
 def _values(place: int) -> Set[object]:

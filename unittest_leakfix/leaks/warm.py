@@ -30,6 +30,7 @@ _WARM = tuple((re.compile(pattern), reason) for pattern, reason in (
     (r"django\.contrib\.(contenttypes|sites)\.models\.|.*managers\[\d+\]\._cache\[", "a cache of Django's rows"),
     (r"django\.db\.models\.signals\.\w+\.sender_receivers_cache", "a cache of Django's signals"),
     (r"django\.(core\.files|contrib\.staticfiles)\.storage\.\w+\._wrapped", "a storage of Django's"),
+    (r"multiprocessing\.heap\.BufferWrapper\._heap\b", "multiprocessing's shared memory"),
     (r"threading\._dangling|weakref\.|_weakrefset\.", "weak reference bookkeeping"),
     (r"sys\.last_(value|exc|traceback)\b", "the last failure, kept for a post-mortem"),
     # For each function with @given the instance that it ran on last, to tell whether it changes.
