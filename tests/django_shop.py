@@ -14,7 +14,6 @@ FOLDER = os.path.join(ROOT, "examples", "django")
 OURS = ("--testrunner", "unittest_leakfix.django.LeakFixDiscoverRunner")
 DATABASE = "test_shop"
 DESTROYING = "Destroying test database for alias 'default'...\n"
-OLDEST, NEWEST = (3, 8), (3, 13)
 _VARIES = (
     (r"(MariaDB|PostgreSQL) [0-9.]+: \d+ of \d+", r"\1 N: N of N"), (r"(127\.0\.0\.1:|localhost:)\d+", r"\1PORT"),
     (r"\b\d+ s$", "N s"), (r"pid \d+: python\S* .*", "pid N: python CUT"), (r"^  \d+ (?!x )", "  ID "),
@@ -22,13 +21,6 @@ _VARIES = (
     (r"^ +(?=held|opened|SELECT|INSERT|ROLLBACK)", "      "),
     (r"^ +(?=shop/)", "          "), (r"(?<=\S) +", " "),
 )
-
-
-def story(*versions):
-    """Skip, by name, a story that other interpreters tell: servers and child processes take their time."""
-    told = "LEAKFIX_ALL_STORIES" in os.environ or sys.version_info[:2] in versions
-    return unittest.skipUnless(told, "told on %s only; everywhere with LEAKFIX_ALL_STORIES" % (
-        " and ".join("%d.%d" % each for each in versions)))
 
 
 def without_what_varies(text):

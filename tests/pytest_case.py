@@ -21,9 +21,6 @@ LIMIT = 60
 PLUGIN = ("-p", "unittest_leakfix.pytest_plugin")
 # No plugins but those that a test asks for: the environments have many.
 ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-# Stories are told on the oldest and the newest Python: each takes a second or more.
-ALL_STORIES = bool(os.environ.get("LEAKFIX_ALL_STORIES")) or sys.version_info[:2] in ((3, 8), (3, 13))
-WHY = "a story: on the oldest and the newest Python, or with LEAKFIX_ALL_STORIES"
 VERSION = tuple(map(int, pytest.__version__.split(".")[:2]))
 
 

@@ -18,7 +18,6 @@ from tests.connection_suites import DRIVERS, paragraph
 from unittest_leakfix import LeakFixMixin, LeakFixTestRunner
 from unittest_leakfix.databases import budget
 from unittest_leakfix.databases.budget import Budget, ConnectionBudgetError
-from unittest_leakfix.databases.drivers import drivers
 from unittest_leakfix.databases.record import ConnectionRecord
 from unittest_leakfix.databases.records import book
 from unittest_leakfix.leaks.frames import Frame

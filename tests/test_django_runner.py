@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import unittest
 
-from tests.django_project import OURS, PLAIN, ProjectCase, asked
+from tests.django_project import PLAIN, ProjectCase, asked
 
 try:
     import django

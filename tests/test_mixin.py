@@ -14,7 +14,7 @@ import weakref
 
 import unittest_leakfix
 from unittest_leakfix import LeakFixMixin, LeakFixWarning
-from tests.suites import Payload, load, outcomes, run_plainly
+from tests.suites import Payload, outcomes, run_plainly
 
 shared = []
 

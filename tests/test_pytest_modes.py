@@ -7,7 +7,7 @@ import os
 import unittest
 from xml.etree import ElementTree
 
-from tests.pytest_case import VERSION, PytestCase
+from tests.pytest_case import PytestCase
 
 KEEPS = '''
     import threading

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unittest
 
-from tests.pytest_case import ALL_STORIES, VERSION, WHY, PytestCase
+from tests.pytest_case import VERSION, PytestCase
+from tests.told_on import NEWEST, OLDEST, told_on
 
 SAMPLE = '''
     import asyncio
@@ -179,7 +180,7 @@ SAMPLE = '''
 EVERY = ("-v", "-rA", "--tb=long", "--showlocals", "--durations=3", "--durations-min=100", "-p", "no:randomly")
 
 
-@unittest.skipUnless(ALL_STORIES, WHY)
+@told_on(OLDEST, NEWEST)
 class VerdictTests(PytestCase):
 
     def compare(self, *arguments, modes=("report",), **more):

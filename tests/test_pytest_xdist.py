@@ -7,7 +7,8 @@ import os
 import unittest
 from importlib.util import find_spec
 
-from tests.pytest_case import ALL_STORIES, WHY, PytestCase
+from tests.pytest_case import PytestCase
+from tests.told_on import NEWEST, OLDEST, told_on
 
 SAMPLE = '''
     import os
@@ -37,7 +38,7 @@ SAMPLE = '''
 
 
 @unittest.skipUnless(find_spec("xdist"), "needs pytest-xdist")
-@unittest.skipUnless(ALL_STORIES, WHY)
+@told_on(OLDEST, NEWEST)
 class WorkerTests(PytestCase):
 
     def xdist(self, *arguments):

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import unittest
-from typing import Any, Callable, Container, Dict, FrozenSet, List, Optional, Set, Tuple
+from typing import Any, Callable, Container, Dict, FrozenSet, List, Optional, Set
 
 from unittest_leakfix import holdings
 from unittest_leakfix.heap import heap
