@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sys
 import unittest
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix.finished import finished
@@ -14,10 +14,10 @@ from .later import Later
 from .options import Options
 
 if TYPE_CHECKING:
-    from . import json, known, leak, text
+    from . import files, known, leak, text
     from .leak import Findings, Leak
 else:
-    json, known, leak, text = map(Later, ("json", "known", "leak", "text"))
+    files, known, leak, text = map(Later, ("files", "known", "leak", "text"))
 
 __unittest = True
 
@@ -74,16 +74,9 @@ class Finding:
         if said:
             stream.write("\n" + said)
             stream.flush()
-        writers: List[Tuple[Optional[str], Callable[[str], None]]] = [
-            (self.options.json, lambda path: json.dump(found, path)),
-            (self.options.write_baseline, lambda path: known.write_baseline(
-                path, [*found.leaks, *(item.leak for item in found.known)]))]
-        for path, write in writers:
-            if path:
-                try:
-                    write(path)
-                except OSError as error:
-                    stream.write("%s could not be written: %s\n" % (path, error.strerror or error))
+        if self.options.json or self.options.write_baseline:
+            for fault in files.write(found, self.options.json, self.options.write_baseline):
+                stream.write(fault + "\n")
 
 
 class _Failing(Finder):

@@ -1,7 +1,7 @@
 """The end of a session: the section in the terminal, and the files that were asked for."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional
 
 import pytest
 
@@ -32,17 +32,8 @@ class Summary:
         found = self._findings()
         if found is None:
             return
-        from unittest_leakfix.leaks import json, known
-        writers: List[Tuple[Optional[str], Callable[[str], None]]] = [
-            (self._asked.json, lambda path: json.dump(found, path)),
-            (self._asked.write_baseline, lambda path: known.write_baseline(
-                path, [*found.leaks, *(item.leak for item in found.known)]))]
-        for path, write in writers:
-            if path:
-                try:
-                    write(path)
-                except OSError as error:
-                    self._faults.append("%s could not be written: %s" % (path, error.strerror or error))
+        from unittest_leakfix.leaks import files
+        self._faults += files.write(found, self._asked.json, self._asked.write_baseline)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Add the section "leaks", if there is something to tell."""
