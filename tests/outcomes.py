@@ -21,6 +21,9 @@ import unittest
 from tests import passwords
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+# Modules that load whole frameworks. They come last.
+HEAVY = ("test_django", "test_example_django", "test_frameworks", "test_pytest", "test_recipes",
+         "test_reporter")
 NEEDS = re.compile(r"^# needs Python (\d+)\.(\d+)|^from __future__ import annotations", re.MULTILINE)
 
 
@@ -93,27 +96,33 @@ def main(report_path, names):
     """Run ``names`` (every module when empty). Returns the exit status: 0 when all passed."""
     report = Report(report_path)
     passwords.watch()
-    suite = unittest.TestSuite()
-    for name in names or sorted(_modules()):
-        name = name if name.startswith("tests.") else "tests." + name
-        needed = _needs(name)
-        if needed > sys.version_info[:2]:
-            report.write(event="outcome", test=name, outcome="skipped",
-                         text="needs Python %d.%d" % needed)
-            continue
-        try:
-            # 2.7's loader hides why a module cannot be imported.
-            __import__(".".join(name.split(".")[:2]))
-            suite.addTest(unittest.defaultTestLoader.loadTestsFromName(name))
-        except unittest.SkipTest as skip:
-            report.write(event="outcome", test=name, outcome="skipped", text=str(skip))
-        except Exception:
-            report.write(event="outcome", test=name, outcome="failed",
-                         text=traceback.format_exc())
     kind = type("Result", (Result,), {"report": report})
-    passed = unittest.TextTestRunner(resultclass=kind).run(suite).wasSuccessful()
+    passed = True
+    # Each is loaded when its turn comes: a full collection takes the longer the more there is.
+    for name in names or sorted(_modules(), key=lambda name: (name.startswith(HEAVY), name)):
+        suite = _loaded(name if name.startswith("tests.") else "tests." + name, report)
+        if suite is not None:
+            passed &= unittest.TextTestRunner(resultclass=kind).run(suite).wasSuccessful()
     report.write(event="over")
     return 0 if passed else 1
+
+
+def _loaded(name, report):
+    """The tests of that name; None, and an outcome in the report, where they cannot be loaded."""
+    needed = _needs(name)
+    if needed > sys.version_info[:2]:
+        report.write(event="outcome", test=name, outcome="skipped",
+                     text="needs Python %d.%d" % needed)
+        return None
+    try:
+        # 2.7's loader hides why a module cannot be imported.
+        __import__(".".join(name.split(".")[:2]))
+        return unittest.defaultTestLoader.loadTestsFromName(name)
+    except unittest.SkipTest as skip:
+        report.write(event="outcome", test=name, outcome="skipped", text=str(skip))
+    except Exception:
+        report.write(event="outcome", test=name, outcome="failed", text=traceback.format_exc())
+    return None
 
 
 def _modules():

@@ -46,12 +46,12 @@ class WorkerTests(PytestCase):
 
     def test_one_merged_report(self):
         self.write(test_sample=SAMPLE)
-        text, status = self.xdist("-n2", "--dist=load", "--leaks=report", "--leaks-json=leaks.json", "-q")
+        text, status = self.xdist("-n4", "--dist=load", "--leaks=report", "--leaks-json=leaks.json", "-q")
         self.assertEqual(1, status)
         self.assertIn("LEAKS  2 causes in 9 of 10 tests: 1 connection, 1 file\n", text)
         self.assertEqual(["sqlite3 connection to FOLDER/orders.db was left open", "file 'test_sample.py' was left open"],
                          self.causes(text))
-        self.assertIn("    in worker gw0, gw1\n", text)
+        self.assertIn("    in worker gw0, gw1, gw2, gw3\n", text)
         self.assertIn("1 failed, 9 passed in 0 s\n", text)
         with open(os.path.join(self.folder, "leaks.json"), encoding="utf-8") as file:
             found = json.load(file)
