@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import unittest
 import warnings
 from unittest import mock
@@ -349,6 +350,15 @@ class SettingTest(ProcessCase):
         logging.getLogger("shop").propagate = False
         self.check(Change("logging level", "logger shop", "", "NOTSET", "NOTSET, does not propagate", True), full=True)
 
+    def test_a_library_sets_up_its_own_logger_as_it_is_imported(self):
+        name = "library_of_%s" % self._testMethodName
+        sys.modules[name] = types.ModuleType(name)
+        self.addCleanup(sys.modules.pop, name)
+        logging.getLogger(name).setLevel(logging.WARNING)
+        self.assertEqual([], self.state.full())
+        logging.getLogger(name).setLevel(logging.ERROR)
+        self.check(Change("logging level", "logger " + name, "", "WARNING", "ERROR", True), full=True)
+
     def test_warning_filter(self):
         count, filters, contents = len(warnings.filters), warnings.filters, list(warnings.filters)
         warnings.filterwarnings("ignore", message="shop")
@@ -419,6 +429,14 @@ class SettingTest(ProcessCase):
         self.addCleanup(setattr, decimal.getcontext(), "prec", precision)
         decimal.getcontext().prec = 7
         self.assertTrue(self.one(self.state.full()).after.startswith("prec=7 "))
+
+    def test_decimal_is_imported_meanwhile(self):
+        module = sys.modules.pop("decimal")
+        try:
+            self.state.before(dear=True)
+        finally:
+            sys.modules["decimal"] = module
+        self.assertEqual([], self.state.full())
 
     def test_restore_leaves_the_rest(self):
         os.environ["LEAKFIX"] = "1"

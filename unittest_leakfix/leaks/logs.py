@@ -1,7 +1,8 @@
 """Logging: handlers, levels, switches. Kinds: "logging handler", "logging level"."""
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+import sys
+from typing import Any, Dict, List, Set, Tuple
 
 from . import hiding, identity
 from .change import Change, Found, Undo, Watch
@@ -20,6 +21,7 @@ class Logging(Watch):
         self._handlers: List[Any] = []
         self._base: Dict[str, State] = {}
         self._disable = 0
+        self._modules: Set[str] = set()
 
     def take(self) -> None:
         module = identity.loaded("logging")
@@ -32,6 +34,8 @@ class Logging(Watch):
         if module is None:
             return
         self._base = _loggers(module)
+        if len(sys.modules) != len(self._modules):
+            self._modules = set(sys.modules)
         self._quick = _look(module)
         self._handlers = list(module.root.handlers)
         self._disable = module.root.manager.disable
@@ -54,6 +58,8 @@ class Logging(Watch):
             found.append((Change("logging level", "logging.disable()", "", str(old),
                                  str(module.root.manager.disable), True), lambda: module.disable(old)))
         for name, state in _loggers(module).items():
+            if name not in self._base and name in sys.modules and name not in self._modules:
+                continue    # a library that was imported meanwhile has set up its own
             base = self._base.get(name, ((), 0 if name != "root" else 30, False, True))
             if state != base:
                 found += _differences(module, name, base, state)

@@ -57,8 +57,8 @@ class Settings(Watch):
     def changes(self) -> List[Found]:
         found: List[Found] = []
         for setting, old, new in zip(self._settings, self._base, self._read_all()):
-            if (old == new) if self._plain else (old is new):
-                continue
+            if (old == new or old == "") if self._plain else (old is new):
+                continue    # "": its module was not loaded yet
             undo = _writing(setting.write, old)
             change = Change(setting.kind, setting.name, "", hiding.naming(old), hiding.naming(new),
                             undo is not None)
