@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from unittest_leakfix.leaks import text
 from unittest_leakfix.leaks.finder import Finder
 from unittest_leakfix.leaks.known import Baseline
-from unittest_leakfix.leaks.leak import Findings, Leak
+from unittest_leakfix.leaks.leak import Findings, Leak, by_test
 from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.leaks.unmeasured import Unmeasured
 
@@ -56,10 +56,7 @@ class WorkerFinder(Finder):
     def tell(self, leaks: List[Leak]) -> List[Leak]:
         news = super().tell(leaks)
         if self._failing:
-            of_test: Dict[str, List[Leak]] = {}
-            for leak in news:
-                of_test.setdefault(leak.tests[0], []).append(leak)
-            for name, mine in of_test.items():
+            for name, mine in by_test(news).items():
                 self._fail(name, text.failure_text(mine))
         return news
 

@@ -94,10 +94,7 @@ class _Failing(Finder):
 
     def tell(self, leaks: List[Leak]) -> List[Leak]:
         news = super().tell(leaks)
-        of_test: Dict[str, List[Leak]] = {}
-        for leak in news:
-            of_test.setdefault(leak.tests[0], []).append(leak)
-        for name, mine in of_test.items():
+        for name, mine in leak.by_test(news).items():
             try:
                 raise AssertionError(text.failure_text(mine))
             except AssertionError:

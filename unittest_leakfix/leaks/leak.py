@@ -91,6 +91,14 @@ def group(leaks: Iterable[Leak]) -> List[Leak]:
     return [_joined(same) for same in causes.values()]
 
 
+def by_test(leaks: Iterable[Leak]) -> Dict[str, List[Leak]]:
+    """Return the leaks of each test, by its id: the first of those that a leak names."""
+    found: Dict[str, List[Leak]] = {}
+    for leak in leaks:
+        found.setdefault(leak.tests[0], []).append(leak)
+    return found
+
+
 def _joined(same: Sequence[Leak]) -> Leak:
     if len(same) == 1:
         return same[0]
