@@ -162,9 +162,11 @@ class FaultTests(PytestCase):
         for arguments in ((), ("--max-connections=5",)):
             text, status = self.pytest(*arguments)
             self.assertEqual(0, status, text)
-        self.write(test_sample="import pytest\n@pytest.mark.leakfix_max_connections('x')\ndef test_it(): pass\n")
+        self.write(test_sample="import pytest\ndef test_first(): pass\n"
+                               "@pytest.mark.leakfix_max_connections('x')\ndef test_it(): pass\n")
         text, status = self.pytest()
         self.assertEqual(4, status, text)
+        self.assertIn(" no tests ran ", text)
         self.assertIn("the marker leakfix_max_connections takes a number of connections", text)
 
 

@@ -70,7 +70,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
     """See whether a marker limits connections: that works without an option."""
     if any(item.get_closest_marker(MOST) for item in items):
-        from .budgets import register
+        from .budgets import check, register
+        check(items)
         register(config)
 
 

@@ -8,19 +8,12 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, List
 
-import pytest
-
 from unittest_leakfix import faults, holdings, ownership
 
 __unittest = True
 
 # How pytest calls the fixtures that it makes of setUpClass, setup_module and the like.
 _XUNIT = re.compile(r"_?(?:unittest|xunit)_(\w+?)_fixture")
-
-
-def scope_of(fixturedef: Any) -> str:
-    """Return "function", "class", "module", "package" or "session"."""
-    return str(fixturedef.scope)
 
 
 def name_of(fixturedef: Any, node_id: str) -> str:
@@ -31,11 +24,6 @@ def name_of(fixturedef: Any, node_id: str) -> str:
     found = _XUNIT.match(fixturedef.argname)
     name = found.group(1) if found else "fixture %s" % fixturedef.argname
     return "%s (%s)" % (name, node_id or "session")
-
-
-def is_xunit(fixturedef: Any) -> bool:
-    """Tell whether pytest has made this fixture of a method or function such as setUpClass."""
-    return _XUNIT.match(fixturedef.argname) is not None
 
 
 def close_owned(fixturedef: Any, item: Any, closed: Callable[[holdings.Found], None]) -> None:
