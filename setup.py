@@ -36,7 +36,7 @@ def _version():
 
 
 def _packages():
-    packages = ["unittest_leakfix"]
+    packages = ["unittest_leakfix", "unittest_leakfix._core"]
     return packages + (MODERN_PACKAGES if MODERN else [])
 
 
@@ -70,7 +70,7 @@ setup(
     ],
     python_requires=">=2.7, !=3.0.*, !=3.1.*, !=3.2.*, !=3.3.*, !=3.4.*, !=3.5.*",
     packages=_packages(),
-    package_data={"unittest_leakfix": ["*.pyi", "py.typed"]},
+    package_data={"unittest_leakfix": ["*.pyi", "py.typed"], "unittest_leakfix._core": ["*.pyi"]},
     zip_safe=False,  # type checkers read the .pyi files in place
     entry_points=ENTRY_POINTS,
     extras_require={

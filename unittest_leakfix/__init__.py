@@ -9,7 +9,10 @@ from __future__ import absolute_import
 
 import sys
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 # Where each public name lives. It is loaded when it is asked for: a run from the
 # command line needs half of them, and shall not start later for the other half.

@@ -5,9 +5,11 @@ from __future__ import absolute_import
 import os.path
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.program import LeakFixProgram
 
 __unittest = True
+bind(globals())
 
 
 def main():

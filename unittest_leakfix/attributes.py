@@ -10,7 +10,10 @@ from __future__ import absolute_import
 import types
 import weakref
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 _MISSING = object()
 _slotless = {}    # id: weak reference to a class without slots

@@ -5,10 +5,12 @@ from __future__ import absolute_import
 import os
 import weakref
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import attributes, faults, holdings, ownership
 from unittest_leakfix.heap import heap
 
 __unittest = True
+bind(globals())
 
 _getpid = os.getpid
 _TRACEBACK = getattr(BaseException, "__traceback__", None)      # not on 2.7

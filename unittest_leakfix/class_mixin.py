@@ -6,11 +6,13 @@ import functools
 import os
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import attributes, faults, holdings
 from unittest_leakfix.attributes import declared
 from unittest_leakfix.mixins import check
 
 __unittest = True
+bind(globals())
 
 # unittest's own notes on a class, which it reads after the class is done with.
 _UNITTESTS = frozenset(["_classSetupFailed", "tearDown_exceptions",

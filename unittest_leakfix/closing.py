@@ -9,12 +9,15 @@ from __future__ import absolute_import
 import sys
 import time
 
+from unittest_leakfix._core.early import bind
+
 try:
     from _thread import get_ident as _get_ident, start_new_thread as _start_thread
 except ImportError:  # Python 2.7
     from thread import get_ident as _get_ident, start_new_thread as _start_thread
 
 __unittest = True
+bind(globals())
 
 #: Seconds that one close may wait. Read at each close, so it can be changed.
 CLOSE_TIMEOUT = 5.0

@@ -6,7 +6,10 @@ import re
 import sys
 import warnings
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 
 class LeakFixWarning(UserWarning):

@@ -11,7 +11,10 @@ from __future__ import absolute_import
 import sys
 import unittest
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 # object: what unittest has in place of a message that was not given.
 _ATOMS = (type(None), object, bool, int, float, str, type(u""), type(sys.maxsize + 1))

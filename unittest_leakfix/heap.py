@@ -21,9 +21,11 @@ from __future__ import absolute_import
 import gc
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.questions import NAMES, get_count, honest, is_automatic
 
 __unittest = True
+bind(globals())
 
 _collect = gc.collect
 _freeze = getattr(gc, "freeze", None)

@@ -8,11 +8,13 @@ from __future__ import absolute_import
 import gc
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import ownership
 from unittest_leakfix.kind import Kind, method
 from unittest_leakfix.resources import kind_of
 
 __unittest = True
+bind(globals())
 
 # How many things in how deep a list or dict are looked at for resources.
 _WIDE = 1000

@@ -11,7 +11,10 @@ import re
 import sys
 import types
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 MISSING = object()
 

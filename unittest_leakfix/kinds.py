@@ -2,11 +2,13 @@
 
 from __future__ import absolute_import
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import (
     kinds_asyncio, kinds_contexts, kinds_databases, kinds_files, kinds_network,
     kinds_processes, kinds_threads)
 
 __unittest = True
+bind(globals())
 
 #: (module, class name): Kind, or None for what is no resource after all.
 TABLE = {}

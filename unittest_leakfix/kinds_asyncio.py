@@ -6,11 +6,13 @@ from __future__ import absolute_import
 
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import closing
 from unittest_leakfix.closing import CloseTimeout, within
 from unittest_leakfix.kind import Kind, method, own, text
 
 __unittest = True
+bind(globals())
 
 
 def _asyncio():

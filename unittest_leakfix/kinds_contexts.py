@@ -3,11 +3,13 @@ from __future__ import absolute_import
 
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.kind import (
     MISSING, Kind, class_of, is_coroutine_function, method, name_of, on_type,
     open_by_flags, own, text)
 
 __unittest = True
+bind(globals())
 
 
 # -- contextlib

@@ -7,11 +7,13 @@ from __future__ import absolute_import
 
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.kind import (
     MISSING, Kind, class_of, flag, is_coroutine_function, method, mro, name_of,
     on_type, open_by_flags, own, text)
 
 __unittest = True
+bind(globals())
 
 CONNECTION_SHAPE = ("cursor", "commit", "rollback", "close")
 CURSOR_SHAPE = ("execute", "fetchone", "fetchall", "close")

@@ -3,9 +3,11 @@ from __future__ import absolute_import
 
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.kind import Kind, method, open_by_flags, own, text
 
 __unittest = True
+bind(globals())
 
 _closed = ("closed",)
 

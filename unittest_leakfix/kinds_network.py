@@ -3,6 +3,7 @@ from __future__ import absolute_import
 
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.closing import within
 from unittest_leakfix.kind import Kind, class_of, method, mro, name_of, open_by_flags, own, text
 
@@ -12,6 +13,7 @@ except ImportError:  # Python 2.7
     from thread import get_ident as _get_ident
 
 __unittest = True
+bind(globals())
 
 _frames = sys._current_frames if hasattr(sys, "_current_frames") else dict
 

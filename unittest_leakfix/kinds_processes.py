@@ -5,11 +5,13 @@ import os
 import re
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.closing import CloseTimeout, wait_until, within
 from unittest_leakfix.kind import Kind, method, open_by_flags, own, text
 from unittest_leakfix.kinds_network import socket_open
 
 __unittest = True
+bind(globals())
 
 _getpid = os.getpid
 _kill = os.kill

@@ -1,6 +1,7 @@
 """Kinds: executors, thread timers and threads."""
 from __future__ import absolute_import
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.closing import wait_until, within
 from unittest_leakfix.kind import Kind, open_by_flags, own, text
 
@@ -10,6 +11,7 @@ except ImportError:  # Python 2.7
     from thread import get_ident as _get_ident
 
 __unittest = True
+bind(globals())
 
 
 # -- executors

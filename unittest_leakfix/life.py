@@ -5,6 +5,7 @@ from __future__ import absolute_import
 import os
 import sys
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import attributes, faults, holdings
 from unittest_leakfix.attributes import declared
 from unittest_leakfix.heap import heap
@@ -12,6 +13,7 @@ from unittest_leakfix.limits import begin_budget
 from unittest_leakfix.reportable import keep_reportable
 
 __unittest = True
+bind(globals())
 
 #: The attribute of a test that has its `Life`, while it runs.
 LIFE = "_leakfix_life"

@@ -4,7 +4,10 @@ from __future__ import absolute_import
 
 import sys
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 _INTEGERS = (int, type(2 ** 64))
 

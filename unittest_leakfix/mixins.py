@@ -5,12 +5,14 @@ from __future__ import absolute_import
 import sys
 import unittest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import attributes, faults
 from unittest_leakfix.attributes import declared
 from unittest_leakfix.life import DROPPED, LIFE, Life
 from unittest_leakfix.limits import Limited, most_connections
 
 __unittest = True
+bind(globals())
 
 _RUN = unittest.TestCase.__dict__["run"]
 

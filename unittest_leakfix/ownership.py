@@ -14,7 +14,10 @@ import sys
 import types
 import weakref
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 #: How many objects one question may look at: 4 to 25 microseconds for a
 #: connection, 1 ms at the limit.

@@ -5,9 +5,11 @@ from __future__ import absolute_import, print_function
 import sys
 import unittest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.runner import FINDING, LeakFixTestRunner, counting, finding
 
 __unittest = True
+bind(globals())
 
 _OURS = ("--version", "--leaks", "--restore", "--max-connections")
 _WITH_VALUE = ("--leaks", "--leaks-baseline", "--leaks-write-baseline", "--leaks-json",

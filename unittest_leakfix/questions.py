@@ -5,7 +5,10 @@ from __future__ import absolute_import
 import gc
 import sys
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 #: The functions of gc that see, or change, less of the heap while it is frozen.
 NAMES = ("get_objects", "get_referrers", "freeze", "unfreeze")

@@ -10,9 +10,11 @@ import os
 import sys
 import unittest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.heap import heap
 
 __unittest = True
+bind(globals())
 
 # Bound here once: they are called for each test.
 _getrefcount = getattr(sys, "getrefcount", None) or (lambda value: sys.maxsize)

@@ -4,7 +4,10 @@ from __future__ import absolute_import
 
 import unittest
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 _TEXTS = ("id", "__str__", "__repr__", "shortDescription")
 _SMALL = (type(None), bool, int, float, str, type(u""), type)

@@ -13,11 +13,13 @@ import sys
 import types
 import weakref
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.kind import (
     MISSING, Kind, class_of, is_coroutine_function, method, mro, name_of, on_type,
     open_by_flags, text)
 
 __unittest = True
+bind(globals())
 
 __all__ = ["Kind", "kind_of", "register_resource"]
 

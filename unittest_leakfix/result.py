@@ -4,7 +4,10 @@ from __future__ import absolute_import
 
 import unittest
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 
 # unittest's own lists hold finished tests only. Another list may hold tests that

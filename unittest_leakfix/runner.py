@@ -5,10 +5,12 @@ from __future__ import absolute_import
 import sys
 import unittest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.result import LeakFixResultMixin, LeakFixTextTestResult, Sweep
 from unittest_leakfix.suite import Run, Tally
 
 __unittest = True
+bind(globals())
 
 
 class LeakFixTestRunner(unittest.TextTestRunner):

@@ -6,6 +6,7 @@ import sys
 import unittest.suite
 from unittest.util import strclass
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.giving import given, method, overrides
 from unittest_leakfix.heap import SOME, heap
 from unittest_leakfix.limits import most_connections
@@ -13,6 +14,7 @@ from unittest_leakfix.questions import get_count
 from unittest_leakfix.release import Tally, release
 
 __unittest = True
+bind(globals())
 
 # Bound here once: they are called for each test.
 _isnotsuite = unittest.suite._isnotsuite

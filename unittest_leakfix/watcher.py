@@ -2,7 +2,10 @@
 
 from __future__ import absolute_import
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 
 class Watcher(object):

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Dict, Mapping, Optional, Tuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 _SCHEMES = {"mysql": "mysql", "mariadb": "mysql", "postgresql": "postgresql", "postgres": "postgresql"}
 _DRIVERS = {

@@ -6,6 +6,7 @@ import threading
 import unittest
 from typing import List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
 from unittest_leakfix.heap import heap
 from unittest_leakfix.leaks.secret import redact
@@ -16,6 +17,7 @@ from .record import PID, ConnectionRecord, Raw
 from .records import book
 
 __unittest = True
+bind(globals())
 
 _collect = gc.collect
 

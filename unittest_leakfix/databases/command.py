@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from typing import Any, List, NoReturn, Optional, Sequence, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import connecting, redaction
 from unittest_leakfix.databases.addresses import Address, AddressError, filled, read
 from unittest_leakfix.databases.server import Server
@@ -17,6 +18,7 @@ from unittest_leakfix.databases.tables import count, outcome, quoted, table
 from unittest_leakfix.leaks.colour import style_for
 
 __unittest = True
+bind(globals())
 
 DONE, NOT_ALL_ENDED, FAULT = 0, 1, 2
 _EVERY = 2.0

@@ -5,6 +5,7 @@ import importlib
 from dataclasses import replace
 from typing import Any, Callable, Dict, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import redaction
 from unittest_leakfix.databases.addresses import Address
 from unittest_leakfix.databases.mysql import MySQL
@@ -13,6 +14,7 @@ from unittest_leakfix.databases.queries import code
 from unittest_leakfix.databases.server import Server
 
 __unittest = True
+bind(globals())
 
 _DRIVERS = {"mysql": ("pymysql", "MySQLdb", "mysql.connector"), "postgresql": ("psycopg", "psycopg2")}
 _INSTALL = {"mysql": "PyMySQL", "postgresql": "psycopg[binary]"}

@@ -5,6 +5,7 @@ import unittest
 from typing import Optional
 
 from unittest.util import strclass
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.limits import most_connections
 from unittest_leakfix.watcher import Passing, Watcher
 
@@ -12,6 +13,7 @@ from .budget import Budget, name_of, of_class
 from .drivers import drivers
 
 __unittest = True
+bind(globals())
 
 
 class Counting(Passing):

@@ -11,12 +11,14 @@ import sys
 from functools import update_wrapper
 from typing import Any, Callable, List, NamedTuple, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import holdings
 
 from .late import Late
 from .records import Book, User, book
 
 __unittest = True
+bind(globals())
 
 _getframe = sys._getframe
 

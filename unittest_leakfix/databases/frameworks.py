@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, List, Optional, Protocol
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.resources import kind_of
 
 if TYPE_CHECKING:
     from .record import ConnectionRecord
 
 __unittest = True
+bind(globals())
 
 
 class Framework(Protocol):

@@ -3,9 +3,12 @@ from __future__ import annotations
 
 from typing import Dict, List, Sequence, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from .record import ConnectionRecord
 
 __unittest = True
+bind(globals())
 
 MOST = 20
 """So many groups are listed; the others are counted."""

@@ -6,7 +6,10 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Callable, FrozenSet, Optional
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 
 class Late:

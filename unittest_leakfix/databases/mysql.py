@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import redaction
 from unittest_leakfix.databases.queries import code, number, rows
 from unittest_leakfix.databases.server import Server
 from unittest_leakfix.databases.sessions import Ended, Keep, MissingPrivilege, Session, Sessions, Who
 
 __unittest = True
+bind(globals())
 
 _LIST = "SELECT id, user, host, db, command, time, state, info FROM information_schema.processlist"
 _ABOUT = ("SELECT VERSION(), @@version_comment, @@max_connections, @@performance_schema, "

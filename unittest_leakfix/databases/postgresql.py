@@ -10,12 +10,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Any, Iterable, Iterator, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import redaction
 from unittest_leakfix.databases.queries import code, number, rows
 from unittest_leakfix.databases.server import Server
 from unittest_leakfix.databases.sessions import Ended, Keep, MissingPrivilege, Session, Sessions, Who
 
 __unittest = True
+bind(globals())
 
 _STARTED = "coalesce(to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), '')"
 # An ordinary role may not see what other roles' backends are.

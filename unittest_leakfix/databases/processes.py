@@ -12,10 +12,12 @@ import sys
 from dataclasses import replace
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import redaction
 from unittest_leakfix.databases.sessions import Session
 
 __unittest = True
+bind(globals())
 
 _OPEN = ("01", "04", "05", "08")  # established, and half closed: the session may still be there
 _NAMES = ("localhost", "localhost.localdomain", socket.gethostname())

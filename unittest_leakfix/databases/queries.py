@@ -3,7 +3,10 @@ from __future__ import annotations
 
 from typing import Any, List, Mapping, Sequence, Tuple
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 
 def rows(connection: Any, statement: str, parameters: Sequence[object] = ()) -> List[Tuple[Any, ...]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.frames import Frame
 
 __unittest = True
+bind(globals())
 
 #: driver, test, name and number of the thread, process, serial number; then code and place in it of
 #: each frame. Flat and plain, so that the collector leaves it alone (see `frames.walk`).

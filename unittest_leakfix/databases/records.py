@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, Callable, Collection, Container, Dict, List, Optional, Protocol, Set, Tuple
 from weakref import ref
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.frames import walk
 from unittest_leakfix.resources import kind_of
 
@@ -23,6 +24,7 @@ from .session_ids import descriptors_of, port_of, session_of
 from .stacks import entry, frames_of, is_installed, stack
 
 __unittest = True
+bind(globals())
 
 _SWEPT = 64
 

@@ -5,10 +5,12 @@ import os.path
 import re
 from typing import Sequence
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import hiding
 from unittest_leakfix.leaks.secret import HIDDEN, redact
 
 __unittest = True
+bind(globals())
 
 _WORDS = r"passw|passphrase|pwd|identified|secret|token|api_?key|credential|crypt|hmac|digest"
 _SUSPECT = re.compile(_WORDS, re.I)

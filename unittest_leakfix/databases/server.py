@@ -5,10 +5,12 @@ import time
 from dataclasses import replace
 from typing import Any, Iterable, List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import processes
 from unittest_leakfix.databases.sessions import Ended, Keep, Refused, Session, Sessions, Who, kept_ids
 
 __unittest = True
+bind(globals())
 
 
 class Server:

@@ -9,7 +9,10 @@ import stat
 import sys
 from typing import Any, Dict, Set
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 _HERE = "/proc/self/fd"
 # An attribute or method of the connection, with dots.

@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import addresses, connecting, redaction
 from unittest_leakfix.databases.server import Server
 from unittest_leakfix.databases.sessions import Ended, Opening, Session, Sessions
@@ -17,6 +18,7 @@ from unittest_leakfix.faults import LeakFixWarning
 from unittest_leakfix.mixins import check
 
 __unittest = True
+bind(globals())
 
 #: The name of a database, its address, or a function that returns a connection to it.
 Database = Union[str, Callable[[], Any]]

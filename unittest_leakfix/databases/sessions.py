@@ -4,9 +4,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Iterable, Iterator, Optional, Protocol, Sequence, Tuple, Union
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.frames import Frame
 
 __unittest = True
+bind(globals())
 
 __all__ = ["Ended", "Keep", "MissingPrivilege", "Opening", "Refused", "Session", "Sessions", "Who", "kept_ids"]
 

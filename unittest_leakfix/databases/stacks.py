@@ -5,9 +5,11 @@ import os
 from types import CodeType, FrameType
 from typing import Any, Dict, List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.frames import HARNESS, RUNNER, USER, Frame, frames, kind_of as code_of, short
 
 __unittest = True
+bind(globals())
 
 _KINDS: Dict[str, int] = {}
 _PACKAGE = -1    # a kind of code beside those of `frames`: of an installed package

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence, Tuple, Union
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import redaction
 from unittest_leakfix.databases.sessions import Ended, Opening, Session, Sessions
 from unittest_leakfix.leaks.colour import Style, cells
 
 __unittest = True
+bind(globals())
 
 _COLUMNS = ("id", "user", "client", "application", "database", "state", "for")
 _WIDEST = 40

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from unittest_leakfix._core.early import bind
+
 try:
     from django import VERSION, get_version
 except ImportError as _error:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .runner import LeakFixDiscoverRunner, LeakFixRunnerMixin
 
 __unittest = True
+bind(globals())
 __all__ = ["LeakFixDiscoverRunner", "LeakFixRunnerMixin"]
 
 

@@ -5,7 +5,10 @@ from typing import Container, Dict, List, Optional, Tuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 _PORTS = {"postgresql": "5432", "mysql": "3306"}
 _HERE = ("", "localhost", "127.0.0.1", "::1")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Optional
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.postgresql import PostgreSQL
 from unittest_leakfix.databases.queries import rows
 from unittest_leakfix.databases.record import ConnectionRecord
@@ -22,6 +23,7 @@ from .created import Database, OldConfig, created
 from .own import close_own
 
 __unittest = True
+bind(globals())
 
 _GRACE = 0.5
 _ROUNDS = 3

@@ -5,12 +5,14 @@ import os
 import sys
 from typing import Dict, List, Sequence, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.record import ConnectionRecord
 from unittest_leakfix.leaks.secret import redact
 
 from .connections import REMEDY
 
 __unittest = True
+bind(globals())
 
 _MOST = 10000
 _SHOWN = 20

@@ -17,6 +17,7 @@ from weakref import ref
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import frameworks
 from unittest_leakfix.databases.connecting import is_full
 from unittest_leakfix.databases.record import DRIVER, IDENT, PID, ConnectionRecord, Raw
@@ -30,6 +31,7 @@ from .wrappers import (
     pool_ports, pool_threads, pools, rests)
 
 __unittest = True
+bind(globals())
 
 REMEDY = "connections.close_all() at the end of the thread's work"
 

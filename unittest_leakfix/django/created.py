@@ -3,7 +3,10 @@ from __future__ import annotations
 
 from typing import Any, Iterable, List, NamedTuple, Sequence, Tuple
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 #: What ``setup_databases`` returns: the wrapper, the name from before, whether to destroy.
 OldConfig = Sequence[Tuple[Any, str, bool]]

@@ -5,6 +5,7 @@ import sys
 import unittest
 from typing import Any, Callable, List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.counting import Counting
 from unittest_leakfix.leaks.colour import style_for
 from unittest_leakfix.watcher import Watcher
@@ -17,6 +18,7 @@ from .live_server import live_servers
 from .waiting import waiting
 
 __unittest = True
+bind(globals())
 
 
 class Reaping(Counting):

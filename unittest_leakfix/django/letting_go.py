@@ -7,11 +7,13 @@ from typing import Dict, Optional
 from django.db import connections as _of_thread
 from django.test.testcases import TestData
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import class_mixin
 from unittest_leakfix.attributes import ClassAttributes, gained
 from unittest_leakfix.watcher import Passing, Watcher
 
 __unittest = True
+bind(globals())
 
 DJANGOS = frozenset(["atomics", "async_client", "client", "cls_atomics"])
 """What Django keeps on the class for its running tests (5.2; cls_atomics: all)."""

@@ -11,7 +11,10 @@ from typing import Any
 from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connections as _of_thread
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 
 class LiveServers:

@@ -7,11 +7,13 @@ from typing import Any, Dict, NamedTuple, Optional
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.options import MODES
 from unittest_leakfix.program import add_options
 from unittest_leakfix.runner import FINDING, counting, finding
 
 __unittest = True
+bind(globals())
 
 SETTINGS = {"leaks": "LEAKFIX_LEAKS", "leaks_baseline": "LEAKFIX_LEAKS_BASELINE",
             "max_connections": "LEAKFIX_MAX_CONNECTIONS"}

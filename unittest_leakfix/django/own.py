@@ -6,6 +6,7 @@ from typing import Any, List, Sequence
 
 from django.db import connections as _of_thread
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.record import IDENT
 from unittest_leakfix.databases.tables import quoted
 
@@ -15,6 +16,7 @@ from .connections import connections
 from .created import Database
 
 __unittest = True
+bind(globals())
 
 
 def close_own(databases: Sequence[Database]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Iterator, List, Optional, Set
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import json, known
 from unittest_leakfix.leaks.finding import Finding
 from unittest_leakfix.leaks.leak import Findings, merge
@@ -16,6 +17,7 @@ from .options import Asked
 from .worker import EVENT, Part, RemoteRunners
 
 __unittest = True
+bind(globals())
 
 
 class ParallelRun:

@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 from django.test.runner import DiscoverRunner, ParallelTestSuite
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.runner import Guided, finding
 from unittest_leakfix.watcher import Watcher
 
@@ -16,6 +17,7 @@ from .databases import DatabasesMixin
 from .watching import watchers
 
 __unittest = True
+bind(globals())
 
 
 class LeakFixRunnerMixin(DatabasesMixin):

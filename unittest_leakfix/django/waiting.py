@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connections as _of_thread
 from django.test import TransactionTestCase
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
 from unittest_leakfix.databases.queries import rows
 from unittest_leakfix.databases.record import ConnectionRecord
@@ -28,6 +29,7 @@ from .connections import connections
 from .wrappers import driver_of
 
 __unittest = True
+bind(globals())
 
 PATIENCE = 10.0
 """Seconds; ``settings.LEAKFIX_PATIENCE`` may have another number."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Callable, Optional, TypeVar
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.counting import Counting
 from unittest_leakfix.watcher import Passing, Watcher
 
@@ -10,6 +11,7 @@ from .letting_go import LettingGo
 from .options import Asked
 
 __unittest = True
+bind(globals())
 
 _Outermost = TypeVar("_Outermost", bound=Watcher)
 

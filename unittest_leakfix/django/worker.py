@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from django.test import runner as django_runner
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.record import ConnectionRecord
 from unittest_leakfix.leaks import json, known
 from unittest_leakfix.leaks.options import Options
@@ -30,6 +31,7 @@ from .watching import watchers
 from .worker_finder import WorkerFinder
 
 __unittest = True
+bind(globals())
 
 # Bound here, since tests patch them.
 _getpid = os.getpid

@@ -4,6 +4,7 @@ from __future__ import annotations
 import unittest
 from typing import Any, Dict, List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import text
 from unittest_leakfix.leaks.finder import Finder
 from unittest_leakfix.leaks.known import Baseline
@@ -12,6 +13,7 @@ from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.leaks.unmeasured import Unmeasured
 
 __unittest = True
+bind(globals())
 
 _FAILED = frozenset(["addError", "addFailure", "addSubTest"])
 

@@ -11,6 +11,7 @@ from weakref import ref
 
 from django.db import connections as _of_thread
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import redaction
 from unittest_leakfix.databases.frameworks import place_of
 from unittest_leakfix.databases.record import DRIVER, IDENT, ConnectionRecord, Raw
@@ -19,6 +20,7 @@ from unittest_leakfix.databases.session_ids import descriptors_of
 from unittest_leakfix.faults import LeakFixWarning
 
 __unittest = True
+bind(globals())
 
 _current_frames = sys._current_frames
 

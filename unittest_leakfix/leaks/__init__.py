@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from unittest_leakfix._core.early import bind
+
 if TYPE_CHECKING:
     from .known import ignore
     from .leak import Findings, Leak
     from .watching import Watch, watch
 
 __unittest = True
+bind(globals())
 __all__ = ["Findings", "Leak", "Watch", "ignore", "watch"]
 
 _HOMES = {"Findings": "leak", "Leak": "leak", "Watch": "watching", "watch": "watching",

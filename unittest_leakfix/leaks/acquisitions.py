@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Collection, Container, Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import frameworks
 
 from . import hiding, hook, identity, secret
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from unittest_leakfix.databases.record import ConnectionRecord
 
 __unittest = True
+bind(globals())
 
 
 class Acquisition(NamedTuple):

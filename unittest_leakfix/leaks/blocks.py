@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Iterable, List, NamedTuple, Set, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from .colour import Style, cells, pad, wrap
 from .drawing import draw_chain, draw_code
 from .leak import Leak
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from .frames import Frame
 
 __unittest = True
+bind(globals())
 
 COUNTS = 69
 """The column where "3 tests, 41.2 MB" begins, if the headline before it leaves it free."""

@@ -13,6 +13,7 @@ import weakref
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.attributes import namespace
 from unittest_leakfix.heap import heap
 from unittest_leakfix.holdings import ATOMS
@@ -21,6 +22,7 @@ from unittest_leakfix.resources import kind_of
 from .frames import HARNESS, LIBRARY, OWN, kind_of as code_of
 
 __unittest = True
+bind(globals())
 
 MOST = 1000
 """How many survivors of one test are remembered; the others are counted."""

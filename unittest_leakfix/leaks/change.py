@@ -3,7 +3,10 @@ from __future__ import annotations
 
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 
 class Change(NamedTuple):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Set, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import frameworks
 
 from . import identity
@@ -17,6 +18,7 @@ else:
     pending, wording_process = Later("pending"), Later("wording_process")
 
 __unittest = True
+bind(globals())
 
 _DESCRIPTORS = ("descriptor", "closed descriptor")
 

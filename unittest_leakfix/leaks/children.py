@@ -5,11 +5,14 @@ import os
 import sys
 from typing import Dict, List, Optional
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding, identity, standing
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 
 __unittest = True
+bind(globals())
 
 
 class Children(Watch):

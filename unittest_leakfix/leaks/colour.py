@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from unicodedata import combining, east_asian_width
 
+from unittest_leakfix._core.early import bind
+
 from .frames import _START
 from .secret import redact
 
 __unittest = True
+bind(globals())
 
 
 # This module may be imported when a test has changed directory; that one is there from the start.

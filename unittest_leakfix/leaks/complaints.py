@@ -13,11 +13,14 @@ import traceback
 import warnings
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding, identity, secret
 from .acquisitions import Acquisition, Acquisitions
 from .frames import short
 
 __unittest = True
+bind(globals())
 
 _AT_MOST = 1000
 _ALWAYS = (

@@ -5,11 +5,14 @@ import os
 import stat
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding, identity, standing
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 
 __unittest = True
+bind(globals())
 
 _S_IFDIR = stat.S_IFDIR
 

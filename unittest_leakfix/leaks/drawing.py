@@ -6,6 +6,8 @@ import os.path
 from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from .colour import Style, cells, pad, wrap
 from .secret import redact_code
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from .holders import Chain, Step
 
 __unittest = True
+bind(globals())
 
 PLACE = 50
 """The column where places ("tests/test_orders.py:20") begin, if the text before them leaves it free."""

@@ -5,11 +5,14 @@ import os
 import sys
 from typing import Any, Dict, List, MutableMapping, Optional
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding
 from .acquisitions import Acquisitions
 from .change import Change, Found, Undo, Watch
 
 __unittest = True
+bind(globals())
 
 _Environ: Any = type(os.environ)
 

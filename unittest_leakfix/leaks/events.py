@@ -7,6 +7,8 @@ import threading
 from types import FrameType, MethodType
 from typing import Any, Dict, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding
 from .frames import OWN, kind_of
 from .hook import Listener
@@ -14,6 +16,7 @@ from .records import Records
 from .wrappers import Wrappers
 
 __unittest = True
+bind(globals())
 
 
 class Events:

@@ -3,10 +3,13 @@ from __future__ import annotations
 
 from typing import Callable, List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import json, known
 from .leak import Findings
 
 __unittest = True
+bind(globals())
 
 
 def write(found: Findings, report: Optional[str], baseline: Optional[str]) -> List[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 import warnings
 from typing import Any, List
 
+from unittest_leakfix._core.early import bind
+
 from .change import Change, Found, Watch
 
 __unittest = True
+bind(globals())
 
 
 class WarningFilters(Watch):

@@ -5,6 +5,7 @@ import unittest
 from typing import TYPE_CHECKING, Container, List, Optional, Set, Tuple
 
 from unittest.util import strclass
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.heap import heap
 
 from . import identity, judge
@@ -32,6 +33,7 @@ else:
         "leak", "pending", "wording", "wording_process"))
 
 __unittest = True
+bind(globals())
 
 
 class Finder(Listening):

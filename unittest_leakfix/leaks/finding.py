@@ -6,6 +6,7 @@ import unittest
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.finished import finished
 from unittest_leakfix.watcher import Watcher
 
@@ -20,6 +21,7 @@ else:
     files, known, leak, text = map(Later, ("files", "known", "leak", "text"))
 
 __unittest = True
+bind(globals())
 
 
 _OUTER = ("this run", "it is part of a test of a run that finds already")

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Container, Dict, List, Optional, Set
 
 from unittest.util import strclass
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.holdings import ATOMS
 from unittest_leakfix.resources import kind_of
 
@@ -18,6 +19,7 @@ else:
     wording, words = Later("wording"), Later("words")
 
 __unittest = True
+bind(globals())
 
 HEAVY = 100000
 """From so many bytes on it is told what a class's attributes still hold after its last test."""

@@ -6,7 +6,10 @@ import sys
 from types import FrameType
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 _current_frames = sys._current_frames
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Iterable, NamedTuple, Optional
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 
 class Named(NamedTuple):

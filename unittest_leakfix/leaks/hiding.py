@@ -4,9 +4,12 @@ from __future__ import annotations
 from types import BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Sequence
 
+from unittest_leakfix._core.early import bind
+
 from .secret import HIDDEN, is_secret, redact
 
 __unittest = True
+bind(globals())
 
 _LONGEST = 60
 

@@ -6,10 +6,13 @@ import gc
 import sys
 from typing import Collection, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import paths
 from .walk import Search, Walk
 
 __unittest = True
+bind(globals())
 
 LEVELS = 100
 """How many references a chain may be long."""

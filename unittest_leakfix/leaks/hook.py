@@ -5,7 +5,10 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, Tuple
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 Listener = Callable[[Tuple[Any, ...]], None]
 

@@ -8,9 +8,11 @@ import time
 from types import ModuleType
 from typing import Any, Callable, Dict, Optional
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.resources import kind_of
 
 __unittest = True
+bind(globals())
 
 _module_of = type.__dict__["__module__"].__get__
 _modules = sys.modules

@@ -5,10 +5,12 @@ import unittest
 from typing import Any
 
 from unittest.util import strclass
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
 from unittest_leakfix.kind import on_type
 
 __unittest = True
+bind(globals())
 
 
 def spoken(test: str) -> str:

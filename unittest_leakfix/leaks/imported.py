@@ -4,7 +4,10 @@ from __future__ import annotations
 import sys
 from typing import Dict, Set
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 
 class Imported:

@@ -6,10 +6,13 @@ import json
 from collections import namedtuple
 from typing import Any, Callable, Dict, Optional
 
+from unittest_leakfix._core.early import bind
+
 from .leak import Findings, Known, Leak
 from .secret import redact
 
 __unittest = True
+bind(globals())
 
 VERSION = 1
 """The version of the schema: raised when a field goes or changes its meaning, not when one is added."""

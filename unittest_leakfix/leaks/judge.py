@@ -10,6 +10,7 @@ from collections import defaultdict
 from itertools import chain as joined
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.frameworks import kept
 from unittest_leakfix.heap import heap
 from unittest_leakfix.resources import kind_of
@@ -29,6 +30,7 @@ else:
     leaks_of, wording = Later("leak"), Later("wording")
 
 __unittest = True
+bind(globals())
 
 GROWS = 3
 """In so many tests must instances of a class survive to be more than a cache that warms up."""

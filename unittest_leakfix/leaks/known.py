@@ -8,11 +8,14 @@ import re
 import sys
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from .frames import short
 from .leak import Known, Leak
 from .phrases import steady
 
 __unittest = True
+bind(globals())
 
 VERSION = 1
 _open = io.open

@@ -10,7 +10,10 @@ import types
 import weakref
 from typing import Any, Dict, List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 _MRO = type.__dict__["__mro__"].__get__
 _NAME = type.__dict__["__name__"].__get__

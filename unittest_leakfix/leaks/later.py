@@ -4,7 +4,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 _PACKAGE = __name__.rpartition(".")[0]
 

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from .secret import redact
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from .holders import Chain
 
 __unittest = True
+bind(globals())
 
 WORKER = "in worker"
 

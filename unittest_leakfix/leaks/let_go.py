@@ -3,9 +3,12 @@ from __future__ import annotations
 
 from typing import Collection
 
+from unittest_leakfix._core.early import bind
+
 from .complaints import Complaint
 
 __unittest = True
+bind(globals())
 
 
 def told_already(complaint: Complaint, ids: Collection[int]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import attributes, holdings
 from unittest_leakfix.heap import heap
 from unittest_leakfix.watcher import Watcher
@@ -22,6 +23,7 @@ else:
     wording = Later("wording")
 
 __unittest = True
+bind(globals())
 
 
 class Listening(Watcher):

@@ -4,10 +4,13 @@ from __future__ import annotations
 import sys
 from typing import Any, Dict, List, Set, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding, identity
 from .change import Change, Found, Undo, Watch
 
 __unittest = True
+bind(globals())
 
 #: handlers, level, disabled, propagate
 State = Tuple[Tuple[Any, ...], int, bool, bool]

@@ -5,12 +5,15 @@ import sys
 from typing import Any, List, Optional
 from weakref import WeakSet
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding, identity
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 from .frames import short
 
 __unittest = True
+bind(globals())
 
 
 # 3.14 keeps its tasks where Python cannot look.

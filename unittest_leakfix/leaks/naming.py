@@ -12,10 +12,13 @@ import types
 import weakref
 from typing import Any, List, NamedTuple, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import labels
 from .referents import referents
 
 __unittest = True
+bind(globals())
 
 
 class Edge(NamedTuple):

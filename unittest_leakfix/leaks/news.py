@@ -5,6 +5,8 @@ import sys
 import unittest
 from typing import TYPE_CHECKING, Callable, List, Optional, Set, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from .later import Later
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ else:
     known, leaks_of = Later("known"), Later("leak")
 
 __unittest = True
+bind(globals())
 
 
 class News:

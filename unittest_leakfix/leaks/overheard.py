@@ -11,12 +11,15 @@ import warnings
 from types import FrameType
 from typing import Any, List, Optional, Set, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import identity
 from .acquisitions import Acquisitions
 from .complaints import Complaints, _Ear
 from .frames import HARNESS, RUNNER, USER, kind_of, short
 
 __unittest = True
+bind(globals())
 
 _getframe = sys._getframe
 

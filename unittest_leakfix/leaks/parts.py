@@ -7,6 +7,7 @@ import threading
 import types
 from typing import Any, Iterator, List, Optional, Set, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import session_ids
 from unittest_leakfix.resources import kind_of
 
@@ -15,6 +16,7 @@ from .acquisitions import Acquisition
 from .referents import referents
 
 __unittest = True
+bind(globals())
 
 _LIMIT = 400
 _ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType,

@@ -5,10 +5,13 @@ import sys
 from operator import is_
 from typing import Any, Dict, List, Optional
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding, identity
 from .change import Change, Found, Watch
 
 __unittest = True
+bind(globals())
 
 
 class MockPatches(Watch):

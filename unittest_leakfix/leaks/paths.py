@@ -6,12 +6,15 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any, Collection, Dict, List, NamedTuple, Optional, Set, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import labels, naming, roots, warm
 
 if TYPE_CHECKING:
     from .walk import Search, Walk
 
 __unittest = True
+bind(globals())
 
 EXACT = "t" not in getattr(sys, "abiflags", "")
 """Whether every reference counts: a free-threaded build leaves out some, and adds others of its own."""

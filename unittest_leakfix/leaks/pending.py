@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import List, NamedTuple, Optional, Sequence, Set
 
+from unittest_leakfix._core.early import bind
+
 from . import identity
 from .acquisitions import Acquisition
 from .change import Change
@@ -10,6 +12,7 @@ from .leak import Leak
 from .wording_process import of_change
 
 __unittest = True
+bind(globals())
 
 KINDS = ("thread", "child process", "descriptor", "event loop", "task", "stream", "temporary folder",
          "temporary file")

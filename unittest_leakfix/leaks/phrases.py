@@ -5,6 +5,7 @@ import re
 import sys
 from typing import Any, Match, Optional
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.kind import Kind
 
 from . import descriptors, identity, secret
@@ -12,6 +13,7 @@ from .acquisitions import Acquisition
 from .frames import short
 
 __unittest = True
+bind(globals())
 
 # The kinds of resources.py, by the nouns of the report.
 _NOUNS = {

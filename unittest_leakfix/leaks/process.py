@@ -8,6 +8,8 @@ import gc
 import time
 from typing import Dict, Iterable, List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import environment, settings
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
@@ -21,6 +23,7 @@ from .temporary import TemporaryPaths
 from .threads import Threads
 
 __unittest = True
+bind(globals())
 
 __all__ = ["Change", "ProcessState"]
 

@@ -15,10 +15,13 @@ from typing import Any, Deque, Dict, List, Optional, Set, Tuple
 from _thread import get_ident
 from weakref import ref
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding, identity
 from .frames import walk
 
 __unittest = True
+bind(globals())
 
 #: what, detail, test, thread, serial number, then file, line, function of each frame. All plain
 #: strings and numbers, and flat, so that the cycle collector leaves it alone (see `frames.walk`).

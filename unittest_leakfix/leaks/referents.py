@@ -5,7 +5,10 @@ import gc
 from types import ModuleType
 from typing import Any, List
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 _get_referents = gc.get_referents
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from .holders import Chain, Step
 
 __unittest = True
+bind(globals())
 
 _ENDS = {"temporary folder": "cleanup", "executor": "shutdown", "pool": "terminate",
          "timer": "cancel", "task": "cancel", "patch": "stop", "generator": "aclose"}

@@ -8,9 +8,12 @@ import threading
 import types
 from typing import Any, Dict, List, NamedTuple, Optional, Set
 
+from unittest_leakfix._core.early import bind
+
 from . import harness, labels, naming
 
 __unittest = True
+bind(globals())
 
 # The order in which roots are preferred; from WARM on they do not end a search.
 MODULE, CLASS, THREAD, LIBRARY, BUILTINS, ATEXIT, INTERPRETER, WARM, FRAME, LEAK = range(10)

@@ -3,7 +3,10 @@ from __future__ import annotations
 
 import re
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 HIDDEN = "***"
 

@@ -17,10 +17,13 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import _signal  # type: ignore[import-not-found]
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding, identity
 from .change import Change, Found, Undo, Watch
 
 __unittest = True
+bind(globals())
 
 
 class Setting(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.resources import kind_of
 
 from . import identity
@@ -17,6 +18,7 @@ else:
     phrases = Later("phrases")
 
 __unittest = True
+bind(globals())
 
 
 class _Shared(NamedTuple):

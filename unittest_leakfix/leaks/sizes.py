@@ -7,10 +7,12 @@ import sys
 from types import FunctionType
 from typing import Iterable, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import ownership
 from unittest_leakfix.kind import on_type
 
 __unittest = True
+bind(globals())
 
 _LIMIT = 20000
 _getsizeof = sys.getsizeof

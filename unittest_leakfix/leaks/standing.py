@@ -4,9 +4,12 @@ from __future__ import annotations
 import sys
 from typing import Set
 
+from unittest_leakfix._core.early import bind
+
 from . import identity
 
 __unittest = True
+bind(globals())
 
 # Module, object in it, attribute with the process id, attribute with the end of the pipe.
 _HELPERS = (

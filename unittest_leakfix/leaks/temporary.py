@@ -3,10 +3,13 @@ from __future__ import annotations
 
 from typing import List, Optional, Set
 
+from unittest_leakfix._core.early import bind
+
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 
 __unittest = True
+bind(globals())
 
 
 class TemporaryPaths(Watch):

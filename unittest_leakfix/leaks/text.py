@@ -3,12 +3,15 @@ from __future__ import annotations
 
 from typing import Dict, List, Sequence
 
+from unittest_leakfix._core.early import bind
+
 from .blocks import Blocks, is_own, place, who
 from .colour import Style, style_for, wrap
 from .leak import Findings, Leak
 from .words import Names, count, is_fixture, kind_of, listed, rank
 
 __unittest = True
+bind(globals())
 __all__ = ["render", "one_line", "failure_text", "Style", "style_for"]
 
 MOST_BLOCKS = 50

@@ -8,11 +8,14 @@ from typing import Callable, Dict, List, Tuple
 from _thread import _count
 from weakref import ref
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding, identity
 from .change import Change, Found, Watch
 from .frames import now_at
 
 __unittest = True
+bind(globals())
 
 
 class Threads(Watch):

@@ -4,9 +4,12 @@ from __future__ import annotations
 import sys
 from typing import Dict, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from .frames import OWN, kind_of
 
 __unittest = True
+bind(globals())
 
 
 class Unmeasured:

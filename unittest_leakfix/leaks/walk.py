@@ -5,10 +5,13 @@ from __future__ import annotations
 import gc
 from typing import Any, Dict, List, Sequence, Set, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import naming, paths, roots
 from .referents import referents
 
 __unittest = True
+bind(globals())
 
 NODES = 20000
 """How many objects are looked at for the sake of one."""

@@ -6,9 +6,12 @@ import re
 import weakref
 from typing import Optional
 
+from unittest_leakfix._core.early import bind
+
 from . import labels
 
 __unittest = True
+bind(globals())
 
 # Caches that fill once, by the names that lead into them.
 _WARM = tuple((re.compile(pattern), reason) for pattern, reason in (

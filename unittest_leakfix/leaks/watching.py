@@ -5,6 +5,7 @@ import unittest
 from types import TracebackType
 from typing import Any, List, Optional, Type
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
 from unittest_leakfix.heap import heap
 
@@ -15,6 +16,7 @@ from .fixtures import Fixtures
 from .leak import Leak, group
 
 __unittest = True
+bind(globals())
 
 
 class _Block(Finder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from typing import Any, List, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases import frameworks
 from unittest_leakfix.holdings import Found
 from unittest_leakfix.kind import Kind
@@ -21,6 +22,7 @@ from .phrases import noun, place_of, silence, spoken, state, steady
 from .words import is_fixture
 
 __unittest = True
+bind(globals())
 
 _COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",
                "exception was never retrieved": "exception"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Callable, Dict, Optional, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import remedies
 from .acquisitions import Acquisition
 from .change import Change
@@ -12,6 +14,7 @@ from .leak import Leak
 from .phrases import command, noun, place_of, silence, state, steady
 
 __unittest = True
+bind(globals())
 
 Notes = Tuple[Tuple[str, str], ...]
 WAITED = "0.5 s for it to finish"

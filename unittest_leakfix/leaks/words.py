@@ -3,9 +3,12 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, NamedTuple, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from .leak import Leak
 
 __unittest = True
+bind(globals())
 
 
 class Kind(NamedTuple):

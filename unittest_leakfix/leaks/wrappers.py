@@ -10,12 +10,15 @@ import sys
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Callable, List, Tuple
 
+from unittest_leakfix._core.early import bind
+
 from . import hiding, hook, identity
 
 if TYPE_CHECKING:
     from .records import Records
 
 __unittest = True
+bind(globals())
 
 Make = Callable[["Records", Callable[..., Any]], Callable[..., Any]]
 

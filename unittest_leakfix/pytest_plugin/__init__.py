@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 import pytest
 
+from unittest_leakfix._core.early import bind
+
 if TYPE_CHECKING:
     from .blocks import LeakFix
 
 __unittest = True
+bind(globals())
 
 MODES = ("off", "release", "report", "fail")
 IGNORE, MOST = "leakfix_ignore", "leakfix_max_connections"

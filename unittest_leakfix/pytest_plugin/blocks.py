@@ -6,9 +6,11 @@ from typing import Optional, Type
 
 import pytest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.watching import Watch
 
 __unittest = True
+bind(globals())
 
 
 class LeakFix:

@@ -5,12 +5,14 @@ from typing import Any, Generator, Optional
 
 import pytest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.budget import Budget
 from unittest_leakfix.limits import most_connections
 
 from . import MOST
 
 __unittest = True
+bind(globals())
 
 
 class Budgets:

@@ -10,9 +10,11 @@ from typing import Any, Dict, Generator, List, Optional, Set, Tuple
 
 import pytest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.drivers import drivers
 
 __unittest = True
+bind(globals())
 
 _KEY = "leakfix_django"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import unittest
 from typing import Any, Callable, Container, Dict, FrozenSet, List, Optional, Set
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import holdings
 from unittest_leakfix.heap import heap
 from unittest_leakfix.leaks import harness, known, overheard, wording
@@ -22,6 +23,7 @@ from .scopes import Scope
 from .wordings import Wordings
 
 __unittest = True
+bind(globals())
 
 _ENOUGH = 100
 _HOOKS = frozenset(["sys.unraisablehook", "threading.excepthook"])

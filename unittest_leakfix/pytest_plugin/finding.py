@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import known
 from unittest_leakfix.leaks.options import Options
 
@@ -15,6 +16,7 @@ from .reports import Reports
 from .scopes import Scope
 
 __unittest = True
+bind(globals())
 
 _VERSION = tuple(int(part) for part in pytest.__version__.split(".")[:2])
 

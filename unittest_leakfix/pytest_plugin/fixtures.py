@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, List
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults, holdings, ownership
 
 __unittest = True
+bind(globals())
 
 # How pytest calls the fixtures that it makes of setUpClass, setup_module and the like.
 _XUNIT = re.compile(r"_?(?:unittest|xunit)_(\w+?)_fixture")

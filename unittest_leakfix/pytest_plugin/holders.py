@@ -3,12 +3,14 @@ from __future__ import annotations
 
 from typing import Any, Iterator, List
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import harness, labels
 from unittest_leakfix.leaks.leak import Leak
 
 from .scopes import Scope
 
 __unittest = True
+bind(globals())
 
 _SESSION, _CONFIG = "session", "session.config"
 

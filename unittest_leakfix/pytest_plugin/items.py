@@ -9,6 +9,7 @@ from typing import Any, List, Optional
 
 import pytest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.attributes import namespace
 from unittest_leakfix.belongings import give_back
 from unittest_leakfix.heap import heap
@@ -16,6 +17,7 @@ from unittest_leakfix.ownership import owned
 from unittest_leakfix.release import Tally
 
 __unittest = True
+bind(globals())
 
 _getrefcount = sys.getrefcount
 _HAND: List[Any] = [object()]

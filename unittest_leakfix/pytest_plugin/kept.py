@@ -3,9 +3,11 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Set, Tuple
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.process import ProcessState
 
 __unittest = True
+bind(globals())
 
 Key = Tuple[object, ...]      # of a change
 

@@ -5,11 +5,13 @@ from typing import Any, List
 
 import pytest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import known
 
 from . import IGNORE
 
 __unittest = True
+bind(globals())
 
 
 def known_of(node: Any) -> List[known.Ignored]:

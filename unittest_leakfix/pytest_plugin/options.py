@@ -5,9 +5,12 @@ from typing import Any, NamedTuple, Optional
 
 import pytest
 
+from unittest_leakfix._core.early import bind
+
 from . import MODES, MOST
 
 __unittest = True
+bind(globals())
 
 
 class Asked(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any, Generator, List, Optional
 
 import pytest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
 from unittest_leakfix.heap import SOME, heap
 from unittest_leakfix.questions import get_count
@@ -17,6 +18,7 @@ from .options import Asked
 from .scopes import Scope, Scopes
 
 __unittest = True
+bind(globals())
 
 # pytest keeps the last failure here for a post-mortem, until the next test is called.
 _LAST = ("last_type", "last_value", "last_traceback", "last_exc")

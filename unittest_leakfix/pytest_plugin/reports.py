@@ -6,10 +6,12 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 import pytest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import text
 from unittest_leakfix.leaks.leak import Leak
 
 __unittest = True
+bind(globals())
 
 PROPERTY = "leak"
 

@@ -5,7 +5,10 @@ from typing import Any, Callable, List, Optional
 
 import pytest
 
+from unittest_leakfix._core.early import bind
+
 __unittest = True
+bind(globals())
 
 
 class Scope:

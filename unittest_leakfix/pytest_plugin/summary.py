@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, List, Optional
 
 import pytest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.runner import said
 
 from .options import Asked
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from unittest_leakfix.leaks.leak import Findings
 
 __unittest = True
+bind(globals())
 
 
 class Summary:

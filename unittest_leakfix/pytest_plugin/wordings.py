@@ -6,10 +6,12 @@ import re
 from dataclasses import replace
 from typing import Set
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.frames import _LIBRARY, HARNESS, LIBRARY, kind_of
 from unittest_leakfix.leaks.leak import Leak
 
 __unittest = True
+bind(globals())
 
 _CLEANUP = re.compile(r"(.*)self\.addCleanup\(([^,()]+)(?:, (.*))?\)\Z")
 _FINALIZER, _AFTER = "request.addfinalizer(%s)", "%s, after the fixture's yield"

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import pytest
 
+from unittest_leakfix._core.early import bind
 from unittest_leakfix.release import Tally
 
 if TYPE_CHECKING:
     from unittest_leakfix.leaks.leak import Findings
 
 __unittest = True
+bind(globals())
 
 _KEY = "leakfix"
 _LOST = "worker %s crashed: what its tests left behind is not known"

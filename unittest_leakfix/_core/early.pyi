@@ -1,0 +1,3 @@
+from typing import Any
+
+def bind(namespace: dict[str, Any]) -> None: ...

@@ -1,0 +1,144 @@
+"""Putting something in the place of something else for a while, and taking it away again.
+
+`Swap` is the one implementation of it. `originals` are the functions of the standard library as
+they were before the first test, for the moments in which our own code calls deep into it.
+"""
+
+from __future__ import absolute_import
+
+import sys
+import types
+
+from unittest_leakfix._core.early import bind
+
+__unittest = True
+bind(globals())
+
+_MISSING = object()
+
+
+class Swap(object):
+    """Values that stand in the place of others until ``back()``.
+
+    What somebody else has put in the same place meanwhile stays there.
+    """
+
+    def __init__(self):
+        self._done = []     # place, name, what was there, what is there now
+
+    def __bool__(self):
+        return bool(self._done)
+
+    __nonzero__ = __bool__
+
+    def put(self, place, name, value):
+        """Make *value* the attribute *name* of *place*, a module, class or instance.
+
+        An attribute that only a base class has is hidden, and seen again afterwards. Raises what
+        setting it raises; then nothing is changed.
+        """
+        old = _own(place, name)
+        self._done.append((place, name, old, value))    # first: it may be interrupted
+        try:
+            setattr(place, name, value)
+        except BaseException:
+            if _own(place, name) is not value:
+                self._done.pop()
+            raise
+
+    def back(self):
+        """Put back what was there, last first. Never raises."""
+        while self._done:
+            place, name, old, new = self._done[-1]
+            try:
+                if _own(place, name) is new:
+                    if old is _MISSING:
+                        delattr(place, name)
+                    else:
+                        setattr(place, name, old)
+            except Exception:   # a place that refuses: nothing is to be done about it
+                pass
+            self._done.pop()
+
+
+def _own(place, name):
+    """Return what *place* itself has as *name*, not a base of it; `_MISSING` if it has none."""
+    return vars(place).get(name, _MISSING)
+
+
+#: What our own code calls into when no test runs: text reports, JSON, warnings, source lines.
+MODULES = (
+    "builtins", "__builtin__", "os", "posixpath", "ntpath", "stat", "genericpath", "io", "time", "gc",
+    "threading", "socket", "json", "json.encoder", "json.decoder", "json.scanner", "linecache",
+    "traceback", "tokenize", "token", "tempfile", "codecs", "encodings", "warnings", "re",
+    "re._compiler", "re._parser", "sre_compile", "sre_parse", "copyreg", "enum", "functools",
+    "contextlib", "collections", "itertools", "operator", "keyword", "types", "weakref", "fnmatch",
+    "dataclasses", "copy", "shutil", "textwrap", "unicodedata", "unittest.util", "string")
+# Those whose classes do much of it.
+_CLASSES = frozenset([
+    "threading", "json.encoder", "json.decoder", "traceback", "tokenize", "codecs", "warnings",
+    "re._parser", "sre_parse", "contextlib"])
+_FUNCTIONS = (type, types.FunctionType, types.BuiltinFunctionType)
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+_module_of = type.__dict__["__module__"].__get__
+_dict_of = type.__dict__["__dict__"].__get__
+
+
+class Originals(object):
+    """The functions and classes of the standard library as they were when they were noted.
+
+    ``with originals: ...`` has them all in their places, for the block, and leaves what a test
+    has put there in its place again. Only what differs is touched. State, such as
+    ``os.environ`` or ``sys.stdout``, is not a function and stays as it is.
+    """
+
+    def __init__(self, modules=MODULES):
+        self._modules = modules
+        self._places = []       # (module or class, what it had, which of that is put back)
+        self._depth = 0         # of the runs
+        self._entered = 0
+        self._swap = Swap()
+
+    def note(self):
+        """Take note of them, when the outermost run begins; `forget` when it is over."""
+        self._depth += 1
+        if self._depth == 1:
+            self._places = list(_noted(self._modules))
+
+    def forget(self):
+        """The run that called `note` is over."""
+        self._depth -= 1
+        if not self._depth:
+            self._places = []
+
+    def __enter__(self):
+        self._entered += 1
+        if self._entered == 1:
+            for place, values, kinds in self._places:
+                now = vars(place)
+                for name, value in values.items():
+                    if now.get(name) is not value and isinstance(value, kinds):
+                        try:
+                            self._swap.put(place, name, value)
+                        except Exception:   # it stays as the test left it
+                            pass
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self._entered -= 1
+        if not self._entered:
+            self._swap.back()
+
+
+def _noted(modules):
+    for name in modules:
+        module = sys.modules.get(name)
+        if type(module) is not types.ModuleType:
+            continue    # not loaded, or something else in its place
+        yield module, dict(vars(module)), _FUNCTIONS
+        for value in list(vars(module).values()) if name in _CLASSES else ():
+            if isinstance(value, type) and _module_of(value) == name:
+                yield value, dict(_dict_of(value)), _METHODS
+
+
+originals = Originals()
