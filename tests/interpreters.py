@@ -9,6 +9,8 @@ import os
 import subprocess
 import sys
 
+from tests import children
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENVIRONMENTS = os.path.join(ROOT, ".envs")
 REQUIREMENTS = os.path.join(ROOT, "tests", "requirements.txt")
@@ -53,6 +55,10 @@ class Interpreter(object):
         """The environment's interpreter."""
         return _python_of(self.folder)
 
+    def prepare(self, log, runner, step):
+        """Make its environment, or bring it up to date: see ``prepare`` below."""
+        return prepare(self, log, runner, step)
+
 
 def find():
     """A dict of version ("3.12") to Interpreter, for every version of VERSIONS that is here."""
@@ -67,66 +73,84 @@ def find():
     return found
 
 
-def prepare(interpreter, log):
+class _Work(object):
+    """An environment being made: the output goes to the file ``log``, and ``step`` (a function)
+    hears what is being done."""
+
+    def __init__(self, interpreter, log, runner, step):
+        self.interpreter, self.log, self._children, self._step = interpreter, log, runner, step
+
+    def make(self):
+        """Make an empty environment."""
+        path, version = self.interpreter.path, self.interpreter.version
+        folder = self.interpreter.folder
+        if self.interpreter.maker is None:
+            raise CannotPrepare("%s has no pip and no venv (Debian: python3-venv)" % path)
+        if self.interpreter.maker == "venv":
+            return self._run("venv", [path, "-m", "venv", "--clear", folder])
+        tools = os.path.join(ENVIRONMENTS, "virtualenv-" + version)
+        # A pip as old as 2.7's own may take a version that no longer runs there.
+        needed = "virtualenv==20.15.1" if version == "2.7" else "virtualenv"
+        self._run("pip install " + needed, [
+            path, "-m", "pip", "install", "--upgrade", "--target", tools, needed])
+        self._run("virtualenv", [path, "-m", "virtualenv", "--clear", folder], PYTHONPATH=tools)
+
+    def install(self, *arguments):
+        """Have pip install that in it."""
+        self._run("pip install %s" % " ".join(map(os.path.basename, arguments)), [
+            self.interpreter.python, "-m", "pip", "--disable-pip-version-check", "install"]
+            + list(arguments))
+
+    def _run(self, step, command, **variables):
+        self._step("environment: " + step)
+        self.log.write("$ %s\n" % " ".join(command))
+        self.log.flush()
+        try:
+            status = self._children.run(
+                command, self.log, folder=ROOT, variables=environment(**variables))
+            how = "ended with %d" % status
+        except children.Silent as silent:
+            status, how = -1, "was ended: %s" % silent
+        if status:
+            said = (_text(self.log.name) or "").strip().splitlines()[-8:]
+            raise CannotPrepare("\n".join(["%s %s" % (" ".join(command), how)] + said))
+
+
+def prepare(interpreter, log, runner, step):
     """Make the environment, or bring it up to date, writing what is said to the file ``log``.
 
-    Returns two lists of texts: what it left out and why, and what went wrong though the
-    environment can still be used. Raises CannotPrepare when there is none.
+    ``runner`` (`children.Children`) runs what has to be run, and ``step`` is called with a few words for each. Returns
+    two lists of texts: what it left out and why, and what went wrong though the environment can
+    still be used. Raises CannotPrepare when there is none.
     """
+    work = _Work(interpreter, log, runner, step)
     wanted = "\n".join([interpreter.path, interpreter.full, _text(REQUIREMENTS)])
     stamp = os.path.join(interpreter.folder, "made-from")
     if _text(stamp) != wanted:
         if not _works(interpreter):
-            _make(interpreter, log)
+            work.make()
         try:
             if interpreter.version in PIP:
-                _pip(interpreter, log, "install", PIP[interpreter.version])
-            _pip(interpreter, log, "install", "-r", REQUIREMENTS)
+                work.install(PIP[interpreter.version])
+            work.install("-r", REQUIREMENTS)
         except CannotPrepare as problem:
             return [], ["the tests ran without their packages: %s" % problem]
         _write(stamp, wanted)
-    return _prepare_mysqlclient(interpreter, log), []
+    return _prepare_mysqlclient(work), []
 
 
-def _prepare_mysqlclient(interpreter, log):
-    stamp = os.path.join(interpreter.folder, "made-from-mysqlclient")
+def _prepare_mysqlclient(work):
+    stamp = os.path.join(work.interpreter.folder, "made-from-mysqlclient")
     if _text(stamp) == _text(MYSQLCLIENT):
         return []
     if not any(map(_on_path, ("mysql_config", "mariadb_config"))):
         return ["no mysqlclient: install libmariadb-dev, pkg-config and a C compiler"]
     try:
-        _pip(interpreter, log, "install", "-r", MYSQLCLIENT)
+        work.install("-r", MYSQLCLIENT)
     except CannotPrepare:
         return ["no mysqlclient: it could not be built, see .envs/logs/"]
     _write(stamp, _text(MYSQLCLIENT))
     return []
-
-
-def _make(interpreter, log):
-    if interpreter.maker is None:
-        raise CannotPrepare("%s has no pip and no venv (Debian: python3-venv)" % interpreter.path)
-    if interpreter.maker == "venv":
-        return _run(log, [interpreter.path, "-m", "venv", "--clear", interpreter.folder])
-    tools = os.path.join(ENVIRONMENTS, "virtualenv-" + interpreter.version)
-    # A pip as old as 2.7's own may take a version that no longer runs there.
-    needed = "virtualenv==20.15.1" if interpreter.version == "2.7" else "virtualenv"
-    _run(log, [interpreter.path, "-m", "pip", "install", "--upgrade", "--target", tools, needed])
-    _run(log, [interpreter.path, "-m", "virtualenv", "--clear", interpreter.folder],
-         PYTHONPATH=tools)
-
-
-def _pip(interpreter, log, *arguments):
-    _run(log, [interpreter.python, "-m", "pip", "--disable-pip-version-check"] + list(arguments))
-
-
-def _run(log, command, **variables):
-    log.write("$ %s\n" % " ".join(command))
-    log.flush()
-    status = subprocess.call(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT,
-                             env=environment(**variables))
-    if status:
-        said = (_text(log.name) or "").strip().splitlines()[-8:]
-        raise CannotPrepare("\n".join(["%s ended with %d" % (" ".join(command), status)] + said))
 
 
 def environment(**variables):

@@ -1,7 +1,8 @@
 """Run the tests on this interpreter and write each outcome down as it happens.
 
-``python -m tests.outcomes REPORT [NAME ...]`` writes one JSON object a line to the file REPORT: a
-line that a test began, a line for each of its outcomes, and a last line when all is over. So a
+``python -m tests.outcomes REPORT [NAME ...]`` writes one JSON object a line to the file REPORT: a line
+before each module, one that a test began, one for each of its outcomes, one that it finished, and a
+last line when all is over. So a
 crash is seen (no last line) and its test is known (begun, never finished). NAME is a module of
 tests/ (``test_runner``), or a class or method in one; none means every module.
 
@@ -99,7 +100,9 @@ def main(report_path, names):
     kind = type("Result", (Result,), {"report": report})
     passed = True
     # Each is loaded when its turn comes: a full collection takes the longer the more there is.
-    for name in names or sorted(_modules(), key=lambda name: (name.startswith(HEAVY), name)):
+    names = names or sorted(_modules(), key=lambda name: (name.startswith(HEAVY), name))
+    for number, name in enumerate(names, 1):
+        report.write(event="module", name=name, number=number, of=len(names))
         suite = _loaded(name if name.startswith("tests.") else "tests." + name, report)
         if suite is not None:
             passed &= unittest.TextTestRunner(resultclass=kind).run(suite).wasSuccessful()

@@ -1,57 +1,88 @@
-"""The tests on one interpreter: started, watched over, and their outcomes counted."""
+"""The tests on one interpreter: started, watched over, and their outcomes counted as they happen."""
 
 from __future__ import absolute_import
 
 import io
 import json
 import os
+import re
 import signal
-import subprocess
 import time
 
-from tests import interpreters, passwords
+from tests import children, interpreters, passwords, tiers
 
-LIMIT = 1200  # seconds for one interpreter's tests
+LONG = 10  # seconds after which the progress names the test that runs
+# Where faulthandler begins to write: what stands before it is of no use then.
+STACKS = re.compile(r"^(?:Fatal Python error: |(?:Current thread|Thread) 0x)", re.MULTILINE)
 
 
 class Run(object):
     """The tests on one version: lists of (test, text) ``failures`` and ``skips``, and the counts
-    ``passed``, ``failed`` and ``skipped``. ``seconds`` is None when they did not run."""
+    ``passed``, ``failed`` and ``skipped``. ``seconds`` is None when they did not run.
 
-    def __init__(self, version, interpreter):
-        self.version, self.interpreter = version, interpreter
+    *announce* is called with the name of each test that fails, as it fails.
+    """
+
+    def __init__(self, version, interpreter, announce=lambda test: None):
+        self.version, self.interpreter, self._announce = version, interpreter, announce
         self.failures, self.skips, self.seconds = [], [], None
         self.passed = self.failed = self.skipped = 0
         self.name = "Python " + (interpreter.full if interpreter else version)
+        self.interrupted = None  # in what, when Ctrl-C came
+        self._step, self._since = "waiting", time.time()
+        self._test = self._module = None
+        self._begun, self._outcomes, self._over = 0, {}, False
 
-    def perform(self, names, folder):
+    def perform(self, names, folder, runner, tier=tiers.FULL):
         """Make the environment and run the tests ``names`` there.
 
         ``folder`` is this command's own: several may run at a time. What was said is left there,
-        in a file of the version's name.
+        in a file of the version's name. ``runner`` (`children.Children`) runs the processes.
         """
         output = os.path.join(folder, self.version + ".txt")
-        report = os.path.join(folder, self.version + ".json")
         with io.open(output, "w", encoding="utf-8") as log:
             try:
-                left_out, problems = interpreters.prepare(self.interpreter, _Log(log))
+                left_out, problems = self.interpreter.prepare(_Log(log), runner, self._begin)
             except interpreters.CannotPrepare as problem:
                 made = self.interpreter.maker is not None
                 return (self.fail if made else self.skip)("environment", str(problem))
+            except children.Stopped:
+                self.interrupted = self._step
+                return None
             for reason in left_out:
                 self.skip("environment", reason)
             for problem in problems:
                 self.fail("environment", problem)
-            started = time.time()
-            known = os.path.join(folder, self.version + ".passwords")
-            status = _run(self._command(report) + names, log, passwords.environment(known))
-            self.seconds = time.time() - started
-        self._read(report, status, output)
-        self._search(known, output, report)
+            self._begin("the beginning")
+            self._perform(names, folder, runner, tier, _Log(log))
+        return None
+
+    def _perform(self, names, folder, runner, tier, log):
+        known = os.path.join(folder, self.version + ".passwords")
+        report = _Report(os.path.join(folder, self.version + ".json"))
+        variables = dict(passwords.environment(known), **{tiers.VARIABLE: tier})
+        started = time.time()
+        # faulthandler (3.x) shows the stacks when the tests hang and are ended by SIGABRT.
+        options = [] if self.interpreter.full.startswith("2.") else ["-X", "faulthandler"]
+        try:
+            status = runner.run(
+                [self.interpreter.python] + options + ["-m", "tests.outcomes", report.path] + names,
+                log, watched=[report.path], poll=lambda: self._read(report),
+                folder=interpreters.ROOT, variables=interpreters.environment(**variables))
+            if not self._over:
+                self._crashed(_how(status), log.name)
+        except children.Silent as silent:
+            self._crashed("was ended: %s" % silent, log.name)
+        except children.Stopped:
+            self.interrupted = self._during()
+        self.seconds = time.time() - started
+        self._search(known, log.name, report.path)
 
     def _search(self, known, *files):
         """No password of a private server may stand in what the run has written."""
         for name in files:
+            if not os.path.exists(name):
+                continue
             with io.open(name, encoding="utf-8", errors="replace") as file:
                 if passwords.found(file.read(), known):
                     self.fail("the output", "the password of a server is in %s" % os.path.basename(name))
@@ -62,52 +93,76 @@ class Run(object):
         """One more failure that is not an outcome of a test."""
         self.failed += 1
         self.failures.append((test, text))
+        self._announce(test)
 
     def skip(self, test, reason):
         """One more skip that is not an outcome of a test."""
         self.skipped += 1
         self.skips.append((test, reason))
 
-    def _command(self, report):
-        # faulthandler (3.x) shows the stacks when the tests hang and are ended by SIGABRT.
-        options = [] if self.version == "2.7" else ["-X", "faulthandler"]
-        return [self.interpreter.python] + options + ["-m", "tests.outcomes", report]
+    def _begin(self, step):
+        self._step, self._since = step, time.time()
 
-    def _read(self, report, status, output):
-        lines, begun, outcomes = _lines(report), 0, {}
-        for line in lines:
-            begun += line["event"] == "began"
-            if line["event"] != "outcome":
-                continue
-            if line["outcome"] != "passed":
-                kept = self.failures if line["outcome"] == "failed" else self.skips
-                kept.append((line["test"], line["text"]))
-            # A test may fail in several subtests, and another of the same name may run later.
-            outcomes.setdefault((line["test"], begun), set()).add(line["outcome"])
-        for seen in outcomes.values():
-            self.failed += "failed" in seen
-            self.passed += "failed" not in seen and "passed" in seen
-            self.skipped += seen == {"skipped"}
-        if not lines or lines[-1]["event"] != "over":
-            self._crashed(lines, status, output)
+    def _read(self, report):
+        for line in report.lines():
+            if line["event"] == "module":
+                self._module = "module %d of %d" % (line["number"], line["of"])
+                self._begin("the beginning of " + line["name"])
+            elif line["event"] == "began":
+                self._begun += 1
+                self._test = line["test"]
+                self._begin(self._test)
+            elif line["event"] == "finished":
+                if (line["test"], self._begun) in self._outcomes:  # not so after an interrupt
+                    self._test = None
+                self._begin("what came after " + line["test"])
+            elif line["event"] == "outcome":
+                self._count(line)
+            elif line["event"] == "over":
+                self._over = True
 
-    def _crashed(self, lines, status, output):
-        during = "the test run"
-        for line in lines:
-            if line["event"] == "began":
-                during = line["test"]
-            elif line["event"] == "finished":  # which 3.12.1 says of a skip that never began
-                during = "the test run"
-        how = "was still running after %d s" % LIMIT if status is None else (
-            "ended with status %d" % status)
+    def _count(self, line):
+        test, outcome = line["test"], line["outcome"]
+        # A test may fail in several subtests, and another of the same name may run later.
+        seen = self._outcomes.setdefault((test, self._begun), set())
+        if outcome == "failed" and outcome not in seen:
+            self._announce(test)
+        if outcome != "passed":
+            (self.failures if outcome == "failed" else self.skips).append((test, line["text"]))
+        for change in (-1, 1):
+            self.failed += change * ("failed" in seen)
+            self.passed += change * ("failed" not in seen and "passed" in seen)
+            self.skipped += change * (seen == set(["skipped"]))
+            seen.add(outcome)
+
+    def _during(self):
+        """Name what runs, or ran when the process ended."""
+        return self._test or self._step
+
+    def _crashed(self, how, output):
         with io.open(output, encoding="utf-8", errors="replace") as log:
-            self.fail(during, "the interpreter %s\n%s" % (how, log.read()[-6000:]))
+            text = log.read()
+        stacks = STACKS.search(text)
+        said = text[stacks.start():][:20000] if stacks else text[-6000:]
+        self.fail(self._during(), "the interpreter %s\n%s" % (how, said))
+
+    def progress(self):
+        """Say what is going on, in a few words."""
+        if self._step.startswith(("waiting", "environment")):
+            return "%s %s (%d s)" % (self.version, self._step, time.time() - self._since)
+        text = "%s: %d tests, %d failed" % (
+            self.version, self.passed + self.failed + self.skipped, self.failed)
+        if self._module:
+            text += ", " + self._module
+        since = time.time() - self._since
+        return text + (", %s for %d s" % (self._step, since) if since >= LONG else "")
 
     def line(self):
         """What is printed when this run is over."""
         text = "%-15s %5d passed, %d failed, %d skipped" % (
             self.name, self.passed, self.failed, self.skipped)
-        return text + ("" if self.seconds is None else "  %d s" % self.seconds)
+        text += "" if self.seconds is None else "  %d s" % self.seconds
+        return text + (", interrupted in %s" % self.interrupted if self.interrupted else "")
 
 
 class _Log(object):
@@ -126,51 +181,27 @@ class _Log(object):
         return self._file.fileno()
 
 
-def _lines(report):
-    if not os.path.exists(report):
-        return []
-    with io.open(report, encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.endswith("\n")]
+class _Report(object):
+    """The file that `tests.outcomes` writes, read while it grows."""
+
+    def __init__(self, path):
+        self.path, self._read = path, 0
+
+    def lines(self):
+        """List what came since the last time."""
+        try:
+            with io.open(self.path, "rb") as file:
+                file.seek(self._read)
+                whole, end, _ = file.read().rpartition(b"\n")
+        except (IOError, OSError):  # not begun
+            return []
+        self._read += len(whole + end)
+        return [json.loads(line.decode("utf-8")) for line in whole.splitlines()]
 
 
-_children = []
-
-
-def stop():
-    """End what still runs (Ctrl-C)."""
-    for child in _children:
-        if child.poll() is None:
-            child.send_signal(signal.SIGINT)  # so that fixtures are torn down
-    for child in _children:
-        if not _ended(child, 5):
-            _end(child)
-
-
-def _run(command, log, variables):
-    """The exit status, or None when LIMIT had passed and the tests' processes were ended."""
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log,
-                             cwd=interpreters.ROOT, env=interpreters.environment(**variables),
-                             preexec_fn=getattr(os, "setsid", None))
-    _children.append(child)
-    child.stdin.close()
-    if _ended(child, LIMIT):
-        return child.returncode
-    child.send_signal(signal.SIGABRT)
-    _ended(child, 5)
-    _end(child)
-    return None
-
-
-def _ended(child, seconds):
-    deadline = time.time() + seconds
-    while child.poll() is None and time.time() < deadline:
-        time.sleep(0.1)
-    return child.returncode is not None
-
-
-def _end(child):
-    try:
-        getattr(os, "killpg", os.kill)(child.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-    except OSError:  # it and its children are gone
-        pass
-    child.wait()
+def _how(status):
+    names = [name for name in dir(signal) if re.match("SIG[A-Z]", name)
+             and getattr(signal, name) == -status]
+    if status < 0:
+        return "was killed by %s" % (names[0] if names else "signal %d" % -status)
+    return "ended with status %d" % status
