@@ -6,7 +6,7 @@ import re
 import unittest
 
 from tests.django_project import OURS, PLAIN, SETTINGS, ProjectCase, asked
-from tests.told_on import NEWEST, OLDEST, told_on
+from tests.tiers import NEWEST, OLDEST, full_on
 
 try:
     import django.test.runner
@@ -83,7 +83,7 @@ class WorkersTest(ProjectCase):
         self.assertIn("FAILED (failures=1, errors=2)", plain.text)
         self.assertIn("FAILED (failures=1, errors=2)", ours.text)
 
-    @told_on(OLDEST, NEWEST)
+    @full_on(OLDEST, NEWEST)
     def test_workers_that_are_spawned(self):
         self.write("settings.py", SETTINGS + "TEST_RUNNER = %r\n" % OURS)
         text = self.python("manage.py", "--parallel=2", "-v2", "--leaks=report", "--leaks-failed", "shop",
@@ -166,7 +166,7 @@ class Ours(LeakFixRunnerMixin, Plain):
 '''
 
 
-@told_on(OLDEST, NEWEST)
+@full_on(OLDEST, NEWEST)
 class OthersTest(ProjectCase):
     """Budgets, first failures, parallel suites of somebody's own, and what cannot be sent."""
 

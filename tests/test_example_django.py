@@ -5,7 +5,7 @@ import re
 import unittest
 
 from tests.django_shop import DATABASE, DESTROYING, OURS, OnMariaDB, OnPostgreSQL, line_of
-from tests.told_on import NEWEST, OLDEST, told_on
+from tests.tiers import NEWEST, OLDEST, full_on, nightly
 
 MIRROR = ("unittest_leakfix: the aliases 'default' and 'replica' are the same test database, test_shop: "
           "DATABASES['replica'][\"TEST\"] = {\"MIRROR\": 'default'}\n")
@@ -51,7 +51,7 @@ LEFT = ("thread", "process", "replica", "audit")
 class Drop(OnPostgreSQL):
     """Sessions that keep the test database: a thread, another process, a second alias, threads of a view."""
 
-    @told_on(NEWEST)
+    @full_on(NEWEST)
     def test_plain(self):
         status, said = self.manage(*self.labels(*LEFT), SHOP_REPLICA=self.server.host)
         self.assertEqual(status, 1, said)
@@ -60,7 +60,7 @@ class Drop(OnPostgreSQL):
         self.assertIn("There are 6 other sessions using the database.", said)
         self.assertEqual(self.databases(), [DATABASE])
 
-    @told_on(OLDEST, NEWEST)
+    @full_on(OLDEST, NEWEST)
     def test_ours(self):
         status, said = self.manage(*OURS, "--leaks=report", *self.labels(*LEFT), SHOP_REPLICA=self.server.host)
         self.assertEqual(status, 0, said)
@@ -77,7 +77,7 @@ class Drop(OnPostgreSQL):
         self.assertIn("    in thread worker (still running)\n", told)
         self.assertRegex(told, r"opened by AuditTests.test_audits shop/views.py:%(audit)d in go_on_auditing" % lines)
 
-    @told_on()
+    @nightly
     def test_not_ended(self):
         status, said = self.manage(*OURS, *self.labels("thread"), SHOP_TERMINATE="no")
         self.assertEqual(status, 1, said)
@@ -86,7 +86,7 @@ class Drop(OnPostgreSQL):
         self.assertIn('database "test_shop" is being accessed by other users', said)
         self.assertEqual(self.databases(), [DATABASE])
 
-    @told_on()
+    @nightly
     def test_superusers_session(self):
         status, said = self.manage(*OURS, *self.labels("process", "thread"), SHOP_REPORT_USER=self.server.admin)
         self.assertEqual(status, 1, said)
@@ -95,7 +95,7 @@ class Drop(OnPostgreSQL):
                                r"and only a superuser may end it: connect as one\n")
         self.assertIn('database "test_shop" is being accessed by other users', said)
 
-    @told_on()
+    @nightly
     def test_another_name_of_the_server(self):
         for runner in (), OURS:
             status, said = self.manage(*runner, *self.labels("replica"), SHOP_REPLICA="localhost")
@@ -103,7 +103,7 @@ class Drop(OnPostgreSQL):
             self.assertIn("Got an error recreating the test database", said)
             self.assertEqual(MIRROR in said, runner == OURS, said)
 
-    @told_on(NEWEST)
+    @full_on(NEWEST)
     def test_pool(self):
         if self.django < (5, 1):
             self.skipTest("pools came with Django 5.1")
@@ -115,7 +115,7 @@ class Drop(OnPostgreSQL):
         self.assertIn("LEAKS  2 causes in 1 of 3 tests: 1 connection, 1 thread\n", said)
         self.assertRegex(said, r"\nended 1 session on ")
 
-    @told_on()
+    @nightly
     def test_pool_plain(self):
         if self.django < (5, 1):
             self.skipTest("pools came with Django 5.1")
@@ -123,13 +123,13 @@ class Drop(OnPostgreSQL):
         self.assertEqual(status, 1, said)
         self.assertIn('database "test_shop" is being accessed by other users', said)
 
-    @told_on()
+    @nightly
     def test_parallel(self):
         status, said = self.manage(*OURS, "--parallel=2", *self.labels("thread", "process", "audit"))
         self.assertEqual(status, 0, said)
         self.assertEqual(self.databases(), [])
 
-    @told_on(NEWEST)
+    @full_on(NEWEST)
     def test_busy(self):
         status, said = self.manage(*OURS, *self.labels("busy"))
         self.assertEqual(status, 0, said)
@@ -140,7 +140,7 @@ class Drop(OnPostgreSQL):
             self.assertIn("thread '%s' (still running)" % thread, ended)
         self.assertRegex(ended, r"\nended [2-9] sessions on \"test_shop\": ")
 
-    @told_on()
+    @nightly
     def test_kept(self):
         status, said = self.manage(*OURS, "--keepdb", *self.labels("thread"))
         self.assertEqual(status, 0, said)
@@ -175,14 +175,14 @@ class Full:
         self.assertEqual(self.databases(), [])
 
 
-@told_on(OLDEST)
+@full_on(OLDEST)
 class FullPostgreSQL(Full, OnPostgreSQL):
     """PostgreSQL says that the remaining slots are reserved, or "sorry, too many clients already"."""
 
     said_full = "remaining connection slots are reserved"
 
 
-@told_on(OLDEST)
+@full_on(OLDEST)
 class FullMariaDB(Full, OnMariaDB):
     """MariaDB says "Too many connections"."""
 

@@ -7,7 +7,7 @@ import unittest
 
 from tests.django_shop import (
     DESTROYING, FOLDER, OURS, OnMariaDB, OnPostgreSQL, ShopCase, line_of, without_what_varies)
-from tests.told_on import NEWEST, OLDEST, told_on
+from tests.tiers import NEWEST, OLDEST, full_on, nightly
 
 FLUSH = """\
 unittest_leakfix: OrderTests.test_worker is over, and its flush has waited 1 s for 1 session on "test_shop", \
@@ -29,12 +29,12 @@ NOTE = ("\nNote: 'leakfix'@'%' sees its own sessions only, and no open transacti
 class Flush(OnPostgreSQL):
     """The flush after a test, behind the transaction of a thread."""
 
-    @told_on()
+    @nightly
     def test_plain(self):
         status, said = self.manage(*self.labels("transaction"), patience=8)
         self.assertIsNone(status, said)
 
-    @told_on(OLDEST)
+    @full_on(OLDEST)
     def test_ours(self):
         status, said = self.manage(*OURS, *self.labels("transaction"), SHOP_PATIENCE="1")
         self.assertEqual(status, 0, said)
@@ -50,7 +50,7 @@ class Flush(OnPostgreSQL):
 class FlushMariaDB(OnMariaDB):
     """The same on MariaDB; and the drop, which there waits for a transaction."""
 
-    @told_on(NEWEST)
+    @full_on(NEWEST)
     def test_ours(self):
         status, said = self.manage(*OURS, *self.labels("transaction"), SHOP_PATIENCE="1")
         self.assertEqual(status, 0, said)
@@ -60,19 +60,19 @@ class FlushMariaDB(OnMariaDB):
             server="MariaDB", state="idle", statement="", note=NOTE,
             line=line_of("shop/tests/test_transaction.py", "with transaction.atomic()")))
 
-    @told_on()
+    @nightly
     def test_busy(self):
         status, said = self.manage(*OURS, *self.labels("busy"))
         self.assertEqual(status, 0, said)
         self.assertEqual(self.databases(), [])
 
-    @told_on()
+    @nightly
     def test_drop_plain(self):
         status, said = self.manage(*self.labels("open_transaction"), patience=8)
         self.assertIsNone(status, said)
         self.assertTrue(said.endswith("\nOK\n" + DESTROYING), said)
 
-    @told_on(NEWEST)
+    @full_on(NEWEST)
     def test_drop(self):
         status, said = self.manage(*OURS, *self.labels("open_transaction"))
         self.assertEqual(status, 0, said)
@@ -85,14 +85,14 @@ class FlushMariaDB(OnMariaDB):
 class Api(OnPostgreSQL):
     """Schemathesis with an open session for each case; channels' live server."""
 
-    @told_on(NEWEST)
+    @full_on(NEWEST)
     def test_plain(self):
         self.needs("schemathesis")
         status, said = self.manage(*self.labels("api"), SHOP_CONN_MAX_AGE="60")
         self.assertEqual(status, 1, said)
         self.assertIn("remaining connection slots are reserved", said)
 
-    @told_on(NEWEST)
+    @full_on(NEWEST)
     def test_ours(self):
         self.needs("schemathesis")
         status, said = self.manage(*OURS, *self.labels("api"), SHOP_CONN_MAX_AGE="60")
@@ -100,7 +100,7 @@ class Api(OnPostgreSQL):
         self.assertEqual(self.databases(), [])
         self.assertEqual(self.ended(said), DESTROYING)
 
-    @told_on(NEWEST)
+    @full_on(NEWEST)
     def test_channels(self):
         self.needs("channels")
         status, said = self.manage(*OURS, *self.labels("channels"), SHOP_CONN_MAX_AGE="60")
@@ -115,7 +115,7 @@ class Api(OnPostgreSQL):
             self.skipTest("%s is missing" % name)
 
 
-@told_on(OLDEST)
+@full_on(OLDEST)
 class WithoutServers(ShopCase):
     """Where no server is named, the shop's tests run on SQLite in memory, which threads share in live servers."""
 

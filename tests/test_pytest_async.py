@@ -6,11 +6,11 @@ import unittest
 from importlib.util import find_spec
 
 from tests.pytest_case import PytestCase
-from tests.told_on import NEWEST, OLDEST, told_on
+from tests.tiers import NEWEST, OLDEST, full_on
 
 
 @unittest.skipUnless(find_spec("pytest_asyncio") and find_spec("anyio"), "needs pytest-asyncio and anyio")
-@told_on(OLDEST, NEWEST)
+@full_on(OLDEST, NEWEST)
 class AsyncTests(PytestCase):
 
     def test_leaks_are_named_and_the_plugins_own_are_none(self):

@@ -10,9 +10,9 @@ import re
 import sys
 import unittest
 
-from tests import servers, servers_postgresql
+from tests import servers, servers_postgresql, tiers
 from tests.pytest_case import PytestCase
-from tests.told_on import NEWEST, OLDEST, told_on
+from tests.tiers import NEWEST, OLDEST, full_on, nightly
 
 SETTINGS = """
 import json, os
@@ -225,7 +225,7 @@ class Story(PytestCase):
 
     def plain(self, test, *arguments):
         """Without us: the tests pass, there is a warning, and the database is left behind."""
-        if "LEAKFIX_ALL_STORIES" not in os.environ and (test, sys.version_info[:2]) != ("test_thread", NEWEST):
+        if tiers.current() != tiers.NIGHTLY and (test, sys.version_info[:2]) != ("test_thread", NEWEST):
             return      # Django waits five seconds before it gives up
         said, status = self.run_tests("-n", "1", "-k", test, *arguments, plugin=False)
         self.assertEqual(status, 0, said)
@@ -275,7 +275,7 @@ class Admin:
         self.connection.close()
 
 
-@told_on(OLDEST, NEWEST)
+@full_on(OLDEST, NEWEST)
 class OnPostgreSQL(Story):
     engine = "postgresql"
     listing = "select datname from pg_database"
@@ -298,7 +298,7 @@ class OnPostgreSQL(Story):
         connection.autocommit = True
         return Admin(connection)
 
-    @told_on()
+    @nightly
     def test_nothing(self):
         self.assertEqual(self.ours("test_nothing"), "")
 
@@ -309,11 +309,11 @@ class OnPostgreSQL(Story):
         self.plain("test_thread")
         self.assertEqual(self.ours("test_thread", "-n", "1"), "[gw0] " + self.thread("test_shop_gw0"))
 
-    @told_on()
+    @nightly
     def test_thread_of_a_test_case(self):
         self.assertEqual(self.ours("CaseTests"), self.thread(test="test_shop.py::CaseTests::test_case"))
 
-    @told_on(NEWEST)
+    @full_on(NEWEST)
     def test_flush_that_waits(self):
         """Plainly, the flush after the test waits for the thread for ever."""
         self.assertEqual(self.ours("test_flush"), FLUSH)
@@ -334,12 +334,12 @@ class OnPostgreSQL(Story):
         self.plain("test_replica")
         self.assertEqual(self.ours("test_replica"), REPLICA)
 
-    @told_on()
+    @nightly
     def test_same_settings(self):
         self.replica = {"HOST": "127.0.0.1"}
         self.assertEqual(self.ours("test_replica"), UNMIRRORED + "\n" + REPLICA)
 
-    @told_on()
+    @nightly
     def test_another_spelling_of_the_host(self):
         """Django makes it a second time and cannot: the setting that mends it is said."""
         self.replica = {"HOST": "localhost"}
@@ -352,12 +352,12 @@ class OnPostgreSQL(Story):
             said, status = self.run_tests("-k", tests, "--reuse-db")
             self.assertEqual((status, self.databases(said), self.left()), (0, "", ["test_" + self.name]), said)
 
-    @told_on(OLDEST)
+    @full_on(OLDEST)
     def test_fixture_of_their_own(self):
         self.write(conftest=CONFTEST)
         self.assertEqual(self.ours("test_thread"), self.thread())
 
-    @told_on()
+    @nightly
     def test_listed_only(self):
         said, status = self.run_tests("-k", "test_thread", SHOP_LISTS_ONLY="1")
         self.assertIn(WARNED, said)
@@ -369,7 +369,7 @@ class OnPostgreSQL(Story):
         self.assertEqual((status, self.databases(said)), (0, ""), said)
 
 
-@told_on(NEWEST)
+@full_on(NEWEST)
 class OnMariaDB(Story):
     engine = "mysql"
     listing = "show databases"
@@ -394,7 +394,7 @@ class OnMariaDB(Story):
         self.assertEqual(self.ours("test_transaction"), ON_MARIADB.replace("test_thread", "test_transaction").replace(
             "in ask", "in work"))
 
-    @told_on()
+    @nightly
     def test_thread(self):
         self.assertEqual(self.ours("test_thread"), ON_MARIADB)
 

@@ -6,7 +6,7 @@ import re
 import unittest
 
 from tests.pytest_case import VERSION, PytestCase
-from tests.told_on import NEWEST, OLDEST, told_on
+from tests.tiers import NEWEST, OLDEST, full_on
 
 SAMPLE = '''
     import asyncio
@@ -180,7 +180,7 @@ SAMPLE = '''
 EVERY = ("-v", "-rA", "--tb=long", "--showlocals", "--durations=3", "--durations-min=100", "-p", "no:randomly")
 
 
-@told_on(OLDEST, NEWEST)
+@full_on(OLDEST, NEWEST)
 class VerdictTests(PytestCase):
 
     def compare(self, *arguments, modes=("report",), **more):

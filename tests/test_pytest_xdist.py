@@ -8,7 +8,7 @@ import unittest
 from importlib.util import find_spec
 
 from tests.pytest_case import PytestCase
-from tests.told_on import NEWEST, OLDEST, told_on
+from tests.tiers import NEWEST, OLDEST, full_on
 
 SAMPLE = '''
     import os
@@ -38,7 +38,7 @@ SAMPLE = '''
 
 
 @unittest.skipUnless(find_spec("xdist"), "needs pytest-xdist")
-@told_on(OLDEST, NEWEST)
+@full_on(OLDEST, NEWEST)
 class WorkerTests(PytestCase):
 
     def xdist(self, *arguments):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import unittest
 
 from tests import connection_suites
-from tests.told_on import NEWEST, OLDEST, told_on
+from tests.tiers import NEWEST, OLDEST, full_on
 
 NUMBER = 25     # the servers admit 20, PostgreSQL 17 of ours
 FULL = "Too many connections|too many clients|remaining connection slots"
@@ -133,17 +133,17 @@ class Story:
                 self.assertRegex(said, r"Ran 3 tests in .*\n\nOK\n")
 
 
-@told_on(OLDEST, NEWEST)
+@full_on(OLDEST, NEWEST)
 class Asyncpg(Story, unittest.TestCase):
     driver = "asyncpg"
 
 
-@told_on(OLDEST, NEWEST)
+@full_on(OLDEST, NEWEST)
 class Psycopg(Story, unittest.TestCase):
     driver = "psycopg async"
 
 
-@told_on(OLDEST, NEWEST)
+@full_on(OLDEST, NEWEST)
 class AioMySQL(Story, unittest.TestCase):
     driver = "aiomysql"
     cleanup = "addCleanup"      # its close() is no coroutine
