@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from unittest_leakfix.leaks.colour import Style, cells, style_for
 from unittest_leakfix.leaks.leak import Findings, Known, Leak, group, merge
-from unittest_leakfix.leaks.secret import redact, redact_code
+from unittest_leakfix._core.redacted_source import redact_code
+from unittest_leakfix._core.redaction import redact
 from unittest_leakfix.leaks.words import Names, amount, listed
 
 

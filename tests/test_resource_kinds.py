@@ -273,7 +273,7 @@ class DatabaseTests(KindCase):
         self.assertEqual(self.text(unix_socket="/run/my.sock", port=3306, db="shop"),
                          "tests connection to /run/my.sock/shop")
         self.assertEqual(self.text(host="mysql://me:hush@db.example/x"),
-                         "tests connection to mysql://***@db.example/x")
+                         "tests connection to mysql://me:***@db.example/x")
         self.assertEqual(self.text(host=object(), db=7.5), "tests connection")
 
     def test_libpq_info_without_its_password(self):

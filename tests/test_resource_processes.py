@@ -100,7 +100,7 @@ class ChildTests(ShortLimit):
                 (["psql", "--password", "hush", "-h", "db"], "psql --password *** -h db"),
                 (["tool", "--token=hush"], "tool --token=***"),
                 (["mysql", "-uroot", "-phush"], "mysql -uroot -p***"),
-                ("curl http://me:hush@host/", "curl http://***@host/"),
+                ("curl http://me:hush@host/", "curl http://me:***@host/"),
                 (["cat", b"/tmp/x", object()], "cat /tmp/x ?"),
                 (["echo", "x" * 500], "echo " + "x" * 52 + "...")):
             value.args = arguments

@@ -332,8 +332,8 @@ class RegisterTests(KindCase):
     def test_a_description_is_short_and_keeps_secrets(self):
         for said, expected in (
                 ("x" * 500, "x" * 117 + "..."),
-                ("a\nb\x1b[31mc", "a b [31mc"),
-                ("postgres://me:hush@db/shop", "postgres://***@db/shop"),
+                ("a\nb\x1b[31mc", "a\\nb\\x1b[31mc"),
+                ("postgres://me:hush@db/shop", "postgres://me:***@db/shop"),
                 ("dbname=shop password=hush host=db", "dbname=shop password=*** host=db"),
                 ("user=me password='hu sh' host=db", "user=me password=*** host=db"),
                 ('{"password": "hu sh"}', '{"password": ***}'),

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import unittest
 
-from unittest_leakfix.databases import redaction
+from unittest_leakfix._core import redaction
 from unittest_leakfix.databases.sessions import Ended, MissingPrivilege, Refused, Session, Sessions
 from unittest_leakfix.databases.tables import duration, outcome, table
 from unittest_leakfix.leaks.acquisitions import Acquisition
@@ -132,7 +132,7 @@ class Secrets(unittest.TestCase):
         for each in self.COMMANDS:
             self.assertNotIn("hunter2", redaction.command(each), each)
         self.assertEqual(redaction.command(["/opt/venv/bin/python", "-c", "import psycopg2,time"]),
-                         "python -c import psycopg2,time")
+                         "/opt/venv/bin/python -c import psycopg2,time")
 
     def test_errors(self):
         self.assertEqual(redaction.error(ValueError("hunter2 is wrong"), "hunter2", ""), "ValueError: *** is wrong")

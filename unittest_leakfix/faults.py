@@ -7,6 +7,7 @@ import sys
 import warnings
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 __unittest = True
 bind(globals())
@@ -35,7 +36,8 @@ def close_error(owner, found, cause):
 
 def warn(owner, found, cause):
     """Warn that closing what was *found* on the finished *owner* raised *cause*."""
-    say("%s is finished, but %s" % (label(owner), _sentence(owner, found, cause)))
+    say("%s is finished, but %s" % (
+        redaction.cut(label(owner), redaction.LONGEST), _sentence(owner, found, cause)))
 
 
 def say(text):
@@ -59,13 +61,6 @@ def _sentence(owner, found, cause):
     name = re.split(r"\W", found.label, maxsplit=1)[0]
     return ("closing %s.%s (%s) raised %s: %s. Close it in your own code, or leave it "
             "open with leakfix_keep = (%r,)" % (
-                "cls" if isinstance(owner, type) else "self", found.label,
+                "cls" if isinstance(owner, type) else "self", redaction.cut(found.label),
                 found.kind.describe(found.value), type(cause).__name__,
-                _text(cause), name))
-
-
-def _text(error):
-    try:
-        return str(error)
-    except Exception:
-        return "(its text cannot be had)"
+                redaction.text_of_error(cause), name))

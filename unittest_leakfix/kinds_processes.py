@@ -2,10 +2,10 @@
 from __future__ import absolute_import
 
 import os
-import re
 import sys
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.redaction import command
 from unittest_leakfix.closing import CloseTimeout, wait_until, within
 from unittest_leakfix.kind import Kind, method, open_by_flags, own, text
 from unittest_leakfix.kinds_network import socket_open
@@ -16,8 +16,6 @@ bind(globals())
 _getpid = os.getpid
 _kill = os.kill
 _PIPES = ("stdin", "stdout", "stderr")
-_SHORT_PASSWORD = re.compile(r"(?<=\s)-p(?=\S)\S+")  # of the mysql programs
-_OPTIONS = re.compile(r"(?i)pass(word|wd|phrase)?$|pwd$|secret$|token$|api[-_]?key$")
 
 
 # -- subprocess.Popen
@@ -73,21 +71,8 @@ def _close_pipe(pipe):
 def _popen_text(value):
     said = "child process %s" % own(value, "pid", "")
     arguments = own(value, "args")  # not kept by Python 2.7
-    if isinstance(arguments, (list, tuple)):
-        arguments = " ".join(_shown(arguments))
-    arguments = text(arguments)
-    if re.match(r"\S*(mysql|mariadb)", arguments):
-        arguments = _SHORT_PASSWORD.sub("-p***", arguments)
+    arguments = text(command(arguments) if isinstance(arguments, (list, tuple)) else arguments)
     return "%s: %s" % (said, arguments) if arguments else said
-
-
-def _shown(arguments):
-    """The arguments as texts, without the one after an option like --password."""
-    hide = False
-    for argument in arguments[:20]:
-        shown = text(argument) or "?"
-        yield "***" if hide else shown
-        hide = shown.startswith("-") and _OPTIONS.search(shown) is not None
 
 
 # -- multiprocessing

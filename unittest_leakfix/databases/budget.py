@@ -9,7 +9,7 @@ from typing import List, Optional, Tuple
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
 from unittest_leakfix.heap import heap
-from unittest_leakfix.leaks.secret import redact
+from unittest_leakfix._core import redaction
 
 from .drivers import drivers
 from .groups import grouped
@@ -121,6 +121,7 @@ def message(most: int, said: str, records: Tuple[ConnectionRecord, ...]) -> str:
     >>> message(0, "max_connections=0", ())
     'no connection may be open here (max_connections=0)'
     """
+    said = redaction.visible(said)
     if not most:
         head = "no connection may be open here (%s)" % said
     else:
@@ -129,4 +130,4 @@ def message(most: int, said: str, records: Tuple[ConnectionRecord, ...]) -> str:
     if not records:
         return head
     lines = [head, "open now:"] + grouped(records)
-    return redact("\n".join(lines))
+    return "\n".join(lines)

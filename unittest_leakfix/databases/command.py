@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any, List, NoReturn, Optional, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases import connecting, redaction
+from unittest_leakfix._core import redaction
+from unittest_leakfix.databases import connecting
 from unittest_leakfix.databases.addresses import Address, AddressError, filled, read
 from unittest_leakfix.databases.server import Server
 from unittest_leakfix.databases.sessions import Sessions
@@ -40,7 +41,7 @@ A test module of the name "sessions" is run by: python -m unittest_leakfix sessi
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # argparse repeats what it did not understand, an address with a password as well.
-        super().error(redaction.line_of(message))
+        super().error(redaction.line(message))
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases import redaction
+from unittest_leakfix._core import redaction
 from unittest_leakfix.databases.addresses import Address
 from unittest_leakfix.databases.mysql import MySQL
 from unittest_leakfix.databases.postgresql import PostgreSQL

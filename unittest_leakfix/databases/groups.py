@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Dict, List, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from .record import ConnectionRecord
 
@@ -32,11 +33,11 @@ def grouped(records: Sequence[ConnectionRecord]) -> List[str]:
 
 
 def _lines(record: ConnectionRecord) -> Tuple[str, ...]:
-    what = record.place + (", being opened now" if record.connecting else "")
+    what = redaction.shown(record.place, redaction.LONGEST) + (", being opened now" if record.connecting else "")
     frame = record.frames[0] if record.frames else None
-    where = "%s:%d in %s" % (frame.file, frame.line, frame.function) if frame else "opened by unknown code"
-    who = "for %s" % record.test if record.test else "outside of the tests"
+    where = redaction.cut("%s:%d in %s" % (frame.file, frame.line, frame.function), redaction.LONGEST) if frame else "opened by unknown code"
+    who = "for %s" % redaction.cut(redaction.redact_id(record.test), redaction.LONGEST) if record.test else "outside of the tests"
     if record.thread != "MainThread" or not record.running:
-        who += ", in thread %s" % (record.thread or "?")
+        who += ", in thread %s" % redaction.shown(record.thread or "?")
         who += "" if record.running else " (no longer running)"
     return what, where, who

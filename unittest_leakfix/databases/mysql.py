@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases import redaction
+from unittest_leakfix._core import redaction
 from unittest_leakfix.databases.queries import code, number, rows
 from unittest_leakfix.databases.server import Server
 from unittest_leakfix.databases.sessions import Ended, Keep, MissingPrivilege, Session, Sessions, Who
@@ -115,8 +115,8 @@ class MySQL(Server):
         this = number(row[0])
         host, port = _client(str(row[2] or ""))
         return Session(
-            id=this, user=redaction.line_of(str(row[1] or "")), client_host=host, client_port=port,
-            application=redaction.line_of(programs.get(this, "")), database=str(row[3] or ""),
+            id=this, user=redaction.line(str(row[1] or "")), client_host=host, client_port=port,
+            application=redaction.line(programs.get(this, "")), database=str(row[3] or ""),
             state=_state(str(row[4] or ""), str(row[6] or ""), this in transactions),
             age=None if row[5] is None else float(str(row[5])),
             statement=redaction.statement(str(row[7] or statements.get(this) or ""), "mysql"))

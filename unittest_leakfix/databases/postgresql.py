@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Iterable, Iterator, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases import redaction
+from unittest_leakfix._core import redaction
 from unittest_leakfix.databases.queries import code, number, rows
 from unittest_leakfix.databases.server import Server
 from unittest_leakfix.databases.sessions import Ended, Keep, MissingPrivilege, Session, Sessions, Who
@@ -155,9 +155,9 @@ def _session(row: Tuple[Any, ...]) -> Session:
     if doing == "active" and waits == "Lock":
         doing = "active: waiting for a lock"
     return Session(
-        id=number(pid), user=redaction.line_of(str(user or "")), client_host="?" if unseen else str(host or ""),
+        id=number(pid), user=redaction.line(str(user or "")), client_host="?" if unseen else str(host or ""),
         client_port=None if unseen or port is None or number(port) < 0 else number(port),
-        application=redaction.line_of(str(application or "")), database=str(database),
+        application=redaction.line(str(application or "")), database=str(database),
         state=doing, age=None if age is None else float(age),
         statement="" if unseen else redaction.statement(str(query or ""), "postgresql"), started=str(started))
 

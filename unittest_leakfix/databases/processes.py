@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases import redaction
+from unittest_leakfix._core import redaction
 from unittest_leakfix.databases.sessions import Session
 
 __unittest = True
@@ -63,7 +63,7 @@ def _with(session: Session, pids: List[int]) -> Session:
 def command_of(pid: int) -> str:
     """Return the command line of a process as it may be shown; "" when it is gone."""
     words = _read("/proc/%d/cmdline" % pid).rstrip("\0").split("\0")
-    return redaction.command(words)
+    return redaction.shown(redaction.command([os.path.basename(words[0])] + words[1:]))
 
 
 def _may_be_here(session: Session, connections: Set[_Connection]) -> bool:

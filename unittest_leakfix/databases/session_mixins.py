@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases import addresses, connecting, redaction
+from unittest_leakfix._core import redaction
+from unittest_leakfix.databases import addresses, connecting
 from unittest_leakfix.databases.server import Server
 from unittest_leakfix.databases.sessions import Ended, Opening, Session, Sessions
 from unittest_leakfix.databases.tables import count, outcome, quoted, table

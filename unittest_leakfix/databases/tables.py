@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import List, Optional, Sequence, Tuple, Union
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases import redaction
+from unittest_leakfix._core import redaction
 from unittest_leakfix.databases.sessions import Ended, Opening, Session, Sessions
 from unittest_leakfix.leaks.colour import Style, cells
 
@@ -39,7 +39,7 @@ def heading(sessions: Sessions) -> str:
     where = " on %s" % quoted(sessions.database) if sessions.database is not None else ""
     counted = "%s%s" % (count(number), where)
     if sessions.server:
-        counted += ", " + redaction.line_of(sessions.server)
+        counted += ", " + redaction.line(sessions.server)
     if sessions.in_use is not None and sessions.limit is not None:
         counted += ": %d of %d connections in use" % (sessions.in_use, sessions.limit)
     return counted
@@ -52,7 +52,7 @@ def count(number: int) -> str:
 
 def quoted(name: str) -> str:
     """Return a database's name between quotes, on one line."""
-    return '"%s"' % name.encode("unicode_escape").decode("ascii") if not name.isprintable() else '"%s"' % name
+    return '"%s"' % redaction.visible(name)
 
 
 def duration(seconds: Optional[float]) -> str:
@@ -68,16 +68,16 @@ def duration(seconds: Optional[float]) -> str:
 def opened(record: Union[str, Opening]) -> str:
     """Return who opened it, on one line: "OrderTests.test_leak, thread 'orm-worker', tests/x.py:17 in worker"."""
     if isinstance(record, str):
-        return redaction.line_of(record)
-    parts = [record.test] if record.test else []
+        return redaction.line(record)
+    parts = [redaction.cut(redaction.redact_id(record.test), 200)] if record.test else []
     if record.thread and record.thread != "MainThread":
         running = getattr(record, "running", None)  # a ConnectionRecord knows
-        parts.append("thread %r%s" % (record.thread, "" if running is None else
+        parts.append("thread %r%s" % (redaction.shown(record.thread), "" if running is None else
                                       " (still running)" if running else " (over)"))
     if record.frames:
         frame = record.frames[0]
-        parts.append("%s:%d in %s" % (frame.file, frame.line, frame.function))
-    return redaction.line_of(", ".join(parts))
+        parts.append(redaction.cut("%s:%d in %s" % (frame.file, frame.line, frame.function), 200))
+    return ", ".join(parts)
 
 
 def outcome(ended: Ended) -> str:
@@ -113,7 +113,7 @@ def _rows(sessions: Sessions, style: Style) -> List[Tuple[str, ...]]:
 
 
 def _cell(text: str, style: Style) -> str:
-    return style.shorten(style.clean(redaction.line_of(text)), _WIDEST)
+    return style.shorten(style.clean(redaction.line(text)), _WIDEST)
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

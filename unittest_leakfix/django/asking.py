@@ -9,7 +9,7 @@ from typing import Any, Iterator
 from django.conf import settings
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases import redaction
+from unittest_leakfix._core import redaction
 from unittest_leakfix.databases.connecting import is_full, server
 from unittest_leakfix.databases.server import Server
 

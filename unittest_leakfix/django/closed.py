@@ -7,7 +7,7 @@ from typing import Dict, List, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.record import ConnectionRecord
-from unittest_leakfix.leaks.secret import redact
+from unittest_leakfix._core import redaction
 
 from .connections import REMEDY
 
@@ -48,15 +48,17 @@ class Closed:
         for record in self._records:
             groups.setdefault((record.place, _where(record)), []).append(record)
         for (place, where), same in sorted(groups.items(), key=lambda item: -len(item[1]))[:_SHOWN]:
-            lines += ["  %d x %s" % (len(same), place), "      opened at %s, in thread %s" % (where, same[0].thread or "?")]
+            lines += ["  %d x %s" % (len(same), redaction.shown(place, redaction.LONGEST)),
+                      "      opened at %s, in thread %s" % (redaction.cut(where, redaction.LONGEST),
+                                                             redaction.shown(same[0].thread or "?"))]
             tests = list(dict.fromkeys(record.test for record in same if record.test))
             if tests:
-                lines.append("      in %s%s" % (tests[0], "" if len(tests) == 1 else " and %d other%s" % (
+                lines.append("      in %s%s" % (redaction.cut(redaction.redact_id(tests[0]), redaction.LONGEST), "" if len(tests) == 1 else " and %d other%s" % (
                     len(tests) - 1, "s" if len(tests) > 2 else "")))
         if len(groups) > _SHOWN:
             lines.append("  and %d more opening lines" % (len(groups) - _SHOWN))
         self.count, self._records = 0, []
-        return redact("\n".join(lines + ["in your code: " + REMEDY]))
+        return "\n".join(lines + ["in your code: " + REMEDY])
 
 
 def opened(record: ConnectionRecord) -> str:

@@ -12,7 +12,7 @@ from weakref import ref
 from django.db import connections as _of_thread
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases import redaction
+from unittest_leakfix._core import redaction
 from unittest_leakfix.databases.frameworks import place_of
 from unittest_leakfix.databases.record import DRIVER, IDENT, ConnectionRecord, Raw
 from unittest_leakfix.databases.records import book
@@ -142,7 +142,7 @@ def close(held: Held) -> Optional[ConnectionRecord]:
         wrapper.close()
     except Exception as error:
         warnings.warn("the connection %r of thread %s, which is over, could not be closed: %s" % (
-            wrapper.alias, record.thread, redaction.error(error, str(wrapper.settings_dict.get("PASSWORD") or ""))),
+            wrapper.alias, redaction.shown(record.thread), redaction.error(error, str(wrapper.settings_dict.get("PASSWORD") or ""))),
             LeakFixWarning, stacklevel=2)
         return None
     finally:

@@ -9,9 +9,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Collection, Container, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 from unittest_leakfix.databases import frameworks
 
-from . import hiding, hook, identity, secret
+from . import hook, identity
 from .events import Events
 from .frames import Frame, frames
 from .records import PLAIN, Raw, Records, Tie
@@ -200,5 +201,5 @@ def _of_connection(record: ConnectionRecord) -> Acquisition:
 
 def _made(raw: Raw, more: str = "") -> Acquisition:
     what, detail, test, thread, _ = raw[:PLAIN]
-    shown = hiding.cut(secret.redact(more or detail), 200)
+    shown = redaction.shown(more or detail, 200)
     return Acquisition(what, shown, test, thread, frames(raw[PLAIN:]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterable, List, NamedTuple, Set, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from .colour import Style, cells, pad, wrap
 from .drawing import draw_chain, draw_code
@@ -88,7 +89,7 @@ class Blocks:
         if leak.remedy:
             lines.append(_INDENT + "in your code: " + style.paint(style.plain(leak.remedy), "bold"))
         if self.stacks and leak.silence:
-            lines.append(_INDENT + 'to silence it: ignore(%s, reason="...")' % style.plain(leak.silence))
+            lines.append(_INDENT + 'to silence it: ignore(%s, reason="...")' % style.clean(redaction.shortened(leak.silence)))
         return lines
 
     def _heading(self, number: int, leak: Leak) -> List[str]:
@@ -107,7 +108,7 @@ class Blocks:
         named = bool(opening.who) and leak.acquisition is not None and leak.acquisition.test in leak.tests
         if not leak.tests or named or self.names.short(leak.tests[0]) in leak.subject:
             return []
-        return [_INDENT + "left by " + self.style.plain(leak.tests[0])]
+        return [_INDENT + "left by " + self.style.test(leak.tests[0])]
 
     def _holder(self, leak: Leak) -> List[str]:
         lines = draw_chain(leak.chain, self.style, self.stacks) if leak.chain else []
@@ -129,7 +130,7 @@ class Blocks:
             unknown = kind.traced and not leak.chain
             return _Opening([_INDENT + "where it was %s is not known" % kind.verb] if unknown else [])
         name = who(acquisition, self.names)
-        first = _INDENT + kind.verb + (" by " + style.plain(name) if name else "")
+        first = _INDENT + kind.verb + (" by " + style.test(name) if name else "")
         column = cells(first) + 3
         if acquisition.thread not in ("", "MainThread"):
             last = [_INDENT + "in thread " + style.plain(acquisition.thread)]
@@ -141,7 +142,7 @@ class Blocks:
         own = is_own(frame, acquisition.test)
         if not (own and style.path(frame.file) in self._files):
             first += "   " + style.paint(place(frame, style), "cyan")
-            first += "" if own else " in " + style.plain(frame.function)
+            first += "" if own else " in " + style.name(frame.function)
         self._files.add(style.path(frame.file))
         # What still runs is shown by two places, one under the other; the rest by its line of code.
         code = draw_code(frame.file, frame.line, style) if own or leak.kind not in _RUNNING else []
@@ -152,7 +153,7 @@ class Blocks:
             return []
         return [_INDENT + "called from"] + [
             "%s  %s in %s" % (_INDENT, self.style.paint(place(frame, self.style), "cyan"),
-                              self.style.plain(frame.function)) for frame in acquisition.frames[1:]]
+                              self.style.name(frame.function)) for frame in acquisition.frames[1:]]
 
     def _notes(self, leak: Leak, column: int) -> List[str]:
         pair = {"was", "is"} <= {label for label, _ in leak.notes}
@@ -163,7 +164,7 @@ class Blocks:
                 head += pad(head, column, 1)
             else:
                 head += "  " if pair and label == "is" else " "
-            lines.append(head + self.style.shorten(self.style.path(text), max(2 * self.style.width - len(head), 40)))
+            lines.append(head + self.style.shorten(self.style.plain(self.style.path(text)), max(2 * self.style.width - len(head), 40)))
         return lines
 
     def _others(self, leak: Leak, opening: _Opening) -> List[str]:
@@ -175,6 +176,6 @@ class Blocks:
             # The fixture tells the class; which of its tests is of interest when they are few.
             whole = len(leak.tests) > _SHOWN and all(self.names.owner(test) == owner for test in leak.tests)
             tests, word = () if whole and not self.stacks else leak.tests, "in: "
-        shown = listed([self.style.plain(self.names.short(test)) for test in tests],
+        shown = listed([self.style.test(self.names.short(test)) for test in tests],
                        len(tests) if self.stacks else _SHOWN)
         return wrap(_INDENT + word, shown, ", ", self.style.width, 4 + len(word)) if shown else []

@@ -6,8 +6,9 @@ import sys
 from typing import Dict, List, Optional
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
-from . import hiding, identity, standing
+from . import identity, standing
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 
@@ -78,7 +79,7 @@ class Children(Watch):
     def _change(self, pid: int) -> Change:
         words = [word for word in identity.contents("/proc/%d/cmdline" % pid).split("\0") if word]
         zombie = _state(pid) == "Z"
-        name = hiding.command(words) or identity.contents("/proc/%d/comm" % pid).strip() or "child"
+        name = redaction.shown(redaction.command(words)) or identity.contents("/proc/%d/comm" % pid).strip() or "child"
         after = "has ended, nobody waited for it" if zombie else "running"
         return Change("child process", name, "process %d" % pid, after=after, pid=pid)
 

@@ -7,9 +7,9 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from unicodedata import combining, east_asian_width
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from .frames import _START
-from .secret import redact
 
 __unittest = True
 bind(globals())
@@ -41,13 +41,22 @@ class Style:
         return box if self._takes(_BOX) else _ASCII[box]
 
     def plain(self, text: str) -> str:
-        """Return ``text`` on one line, harmless, without secrets, and in what the encoding can take."""
-        return self.clean(redact(text))
+        """Return ``text`` on one line, harmless, without secrets, not too long, and in what the encoding can take."""
+        return self.clean(redaction.shown(text, redaction.LONGEST))
+
+    def test(self, test: str) -> str:
+        """Return the id or short name of a test: as it is, but for secrets among its parameters, and cut."""
+        return self.clean(redaction.cut(redaction.redact_id(test), redaction.LONGEST))
+
+    def name(self, name: str) -> str:
+        """Return the name of a function or file, which is no secret, cut."""
+        return self.clean(redaction.cut(name, redaction.LONGEST))
 
     def clean(self, text: str) -> str:
-        """Return ``text`` as ``plain`` does, but as it is where it looks like a secret."""
-        if not (text.isascii() and text.isprintable()):
-            return "".join(char if char.isprintable() and self._takes(char) else _escaped(char) for char in text)
+        """Return ``text`` on one line, harmless and in what the encoding can take, but whole and as it is."""
+        text = redaction.visible(text)
+        if not text.isascii():
+            return "".join(char if self._takes(char) else _escaped(char) for char in text)
         return text
 
     def paint(self, text: str, *colours: str) -> str:
@@ -59,7 +68,7 @@ class Style:
     def path(self, path: str) -> str:
         """Return ``path`` relative to the root if it lies below."""
         root = self.root.rstrip(os.sep) + os.sep
-        return self.plain(path[len(root):] if self.root and path.startswith(root) else path)
+        return self.name(path[len(root):] if self.root and path.startswith(root) else path)
 
     def shorten(self, text: str, limit: int) -> str:
         """Return ``text``, its middle left out if it takes more than ``limit`` columns."""

@@ -14,8 +14,9 @@ import warnings
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
-from . import hiding, identity, secret
+from . import hiding, identity
 from .acquisitions import Acquisition, Acquisitions
 from .frames import short
 
@@ -108,7 +109,7 @@ class Complaints:
 
     def _add(self, kind: str, text: str, detail: str = "", acquisition: Optional[Acquisition] = None) -> None:
         if len(self._caught) < _AT_MOST:
-            text, detail = secret.redact(text), secret.redact(detail)
+            text, detail = redaction.redact(text), redaction.redact(detail)
             self._caught.append(Complaint(kind, text, detail, acquisition))
 
     def _on_warning(self, message: Any) -> None:

@@ -6,6 +6,7 @@ import stat
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from . import hiding, identity, standing
 from .acquisitions import Acquisitions
@@ -154,7 +155,7 @@ def _name(opened: Opened) -> str:
     if target.startswith("anon_inode:"):  # epoll, eventfd, inotify
         return target[len("anon_inode:"):].strip("[]")
     kind = {stat.S_IFDIR: "folder", stat.S_IFCHR: "device"}.get(opened.kind, "file")
-    return "%s %s" % (kind, hiding.cut(target, 200)) if target else kind
+    return "%s %s" % (kind, redaction.shown(target, 200)) if target else kind
 
 
 _dup = os.dup

@@ -7,9 +7,9 @@ from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redacted_source, redaction
 
 from .colour import Style, cells, pad, wrap
-from .secret import redact_code
 
 if TYPE_CHECKING:
     from .holders import Chain, Step
@@ -20,6 +20,8 @@ bind(globals())
 PLACE = 50
 """The column where places ("tests/test_orders.py:20") begin, if the text before them leaves it free."""
 _MANY_STEPS = 16
+_LONGEST_STEP = 120
+_LONGEST_EXPRESSION = 1000
 _INDENT = "    "
 
 
@@ -42,7 +44,8 @@ def draw_chain(chain: Chain, style: Style, whole: bool = False) -> List[str]:
 
 def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
     bar = style.glyph("│")
-    access, label = style.plain(step.access.strip() or "reference in C"), style.plain(step.label)
+    access = style.clean(_short(step.access.strip() or "reference in C"))
+    label = style.clean(_short(step.label))
     branch = style.glyph("╰→") if last else style.glyph("├─") if index else style.glyph("┬")
     beside = index == 1 and access.startswith(".")  # what the root's own name leads to
     text = "%s %s%s" % (branch, label, "  " + access if beside else "")
@@ -61,13 +64,17 @@ def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
     return lines
 
 
+def _short(text: str) -> str:
+    return redaction.shown(text, _LONGEST_STEP)
+
+
 def _tildes(column: int, access: str, style: Style, bar: str = "") -> str:
     return (_INDENT + style.paint(bar or style.glyph("│"), "dim") + " " * column
             + style.paint("~" * cells(access), "red"))
 
 
 def _expression(chain: Chain, style: Style) -> List[str]:
-    text = style.plain(chain.expression)
+    text = style.clean(redaction.shown(chain.expression, _LONGEST_EXPRESSION))
     if not text:
         return []
     if not chain.evaluates:
@@ -111,46 +118,52 @@ def draw_code(file: str, line: int, style: Style) -> List[str]:
     lines = []
     for number, text in found:
         mark = "> " if number == line else "  "
-        code = style.shorten(style.clean(redact_code(text.rstrip().expandtabs(8))), style.width - width - 7)
+        code = style.shorten(style.clean(text.expandtabs(8)[:_LONGEST_EXPRESSION]), style.width - width - 7)
         drawn = "%s%*d %s" % (mark, width, number, code)
         lines.append(_INDENT + (style.paint(drawn, "bold") if number == line else drawn).rstrip())
     return lines
 
 
+_BEFORE = 6
+"""How many lines above are read beside: a secret may begin there (``password=(`` and the string below it)."""
+
+
 def _numbered(file: str, line: int) -> List[Tuple[int, str]]:
+    """Return the numbers and texts of the lines to show, without secrets."""
     try:
-        texts = _read(file, max(line, 1), 2)
+        first, texts = _read(file, max(line, 1), 2)
     except (OSError, ValueError, SyntaxError, LookupError):  # no file, no such path, no such encoding
         return []
-    before, opening, after = texts
-    if line < 1 or not opening.strip():
+    at = line - first
+    if line < 1 or at >= len(texts) or not texts[at].strip():
         return []
-    found = [(line, opening)]
-    if before.strip(" \t\r\n()[]{},"):  # a line of brackets tells nothing
-        found.insert(0, (line - 1, before))
-    depth = _depth(opening)
-    for text in after:
-        if depth <= 0:
-            break
-        found.append((found[-1][0] + 1, text))
-        depth += _depth(text)
+    last = at
+    depth = _depth(texts[at])
+    while depth > 0 and last + 1 < len(texts):
+        last += 1
+        depth += _depth(texts[last])
+    # With what follows, where a literal may end.
+    shown = redacted_source.redact_lines([text.rstrip() for text in texts])
+    found = [(first + index, shown[index]) for index in range(at, last + 1)]
+    if at and texts[at - 1].strip(" \t\r\n()[]{},"):  # a line of brackets tells nothing
+        found.insert(0, (line - 1, shown[at - 1]))
     return found
 
 
-def _read(file: str, line: int, more: int) -> Tuple[str, str, List[str]]:
+def _read(file: str, line: int, more: int) -> Tuple[int, List[str]]:
+    """Return the number of the first line that was read, and the lines."""
     if not _Files.is_file(file):  # a pipe would be waited for
         raise OSError(file)
+    first = max(line - _BEFORE, 1)
     with _Files.open(file, "rb") as source:
         encoding, taken = detect_encoding(source.readline)
         window = []
         for number, raw in enumerate((raw for part in (taken, source) for raw in part), 1):
-            if number >= line - 1:
+            if number >= first:
                 window.append(raw.decode(encoding, "replace"))
             if number >= line + more:
                 break
-    if line == 1:
-        window.insert(0, "")
-    return (window + ["", ""])[0], (window + ["", ""])[1], window[2:]
+    return first, window
 
 
 def _depth(text: str) -> int:

@@ -6,6 +6,7 @@ import sys
 from typing import Any, Dict, List, MutableMapping, Optional
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from . import hiding
 from .acquisitions import Acquisitions
@@ -61,7 +62,7 @@ class Environment(Watch):
     def _changed(self, mapping: Any, key: Any, old: Any, new: Any) -> Found:
         name = _text(key)
         detail = "added" if old is None else "removed" if new is None else "changed"
-        before, after = ("" if v is None else hiding.value_of(name, _text(v)) for v in (old, new))
+        before, after = ("" if v is None else redaction.cut(redaction.redact(_text(v), name)) for v in (old, new))
 
         def undo() -> None:
             if old is None:
@@ -69,7 +70,7 @@ class Environment(Watch):
             else:
                 mapping[name] = _text(old)
 
-        return Change("environment", hiding.cut(name), detail, before, after, True), undo
+        return Change("environment", redaction.shown(name), detail, before, after, True), undo
 
 
 def _data(mapping: MutableMapping[str, str]) -> Any:

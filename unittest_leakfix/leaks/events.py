@@ -8,6 +8,7 @@ from types import FrameType, MethodType
 from typing import Any, Dict, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from . import hiding
 from .frames import OWN, kind_of
@@ -77,7 +78,7 @@ class Events:
 
     def _on_popen(self, args: Tuple[Any, ...]) -> None:
         frame = sys._getframe(2)
-        raw = self._records.record("child process", hiding.command(args[1]), frame)
+        raw = self._records.record("child process", redaction.shown(redaction.command(args[1])), frame)
         # Raised by Popen's own method, whose `self` is the only way to the new process's number.
         self._records.tie(frame.f_locals["self"], raw)
 
@@ -85,7 +86,7 @@ class Events:
         frame = sys._getframe(2)
         if os.path.basename(frame.f_code.co_filename) in ("subprocess.py", "popen_fork.py"):
             return  # recorded with its object
-        detail = hiding.command(args[1]) if args else "fork"
+        detail = redaction.shown(redaction.command(args[1])) if args else "fork"
         self._records.forking(self._records.record("child process", detail, frame))
 
     def _on_variable(self, args: Tuple[Any, ...]) -> None:

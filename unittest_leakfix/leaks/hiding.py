@@ -1,52 +1,13 @@
-"""What may be shown: values without the secrets, objects without running their code."""
+"""Objects in a few words, without running their code. (What is secret in a text: `_core.redaction`.)"""
 from __future__ import annotations
 
 from types import BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType
-from typing import Sequence
 
 from unittest_leakfix._core.early import bind
-
-from .secret import HIDDEN, is_secret, redact
+from unittest_leakfix._core import redaction
 
 __unittest = True
 bind(globals())
-
-_LONGEST = 60
-
-
-def cut(text: str, longest: int = _LONGEST) -> str:
-    """Return `text` on one line, its middle left out where it is longer than `longest`."""
-    line = text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
-    if len(line) <= longest:
-        return line
-    head = (longest - 3) // 2
-    return line[:head] + "..." + line[-(longest - 3 - head):]
-
-
-def value_of(name: str, value: str) -> str:
-    """Return the setting's value as it may be shown: *** when `name` sounds secret, else cut."""
-    return cut(redact(value, name))
-
-
-def command(arguments: object) -> str:
-    """Return a child's command line as it may be shown; the value of a secret option is hidden."""
-    if isinstance(arguments, (str, bytes)):
-        return cut(redact(plain(arguments)))
-    if not isinstance(arguments, Sequence):
-        return ""
-    words = []
-    hide = False
-    for argument in list(arguments)[:8]:
-        word = plain(argument)
-        if hide and not word.startswith("-"):
-            words.append(HIDDEN)
-            hide = False
-            continue
-        hide = word.startswith("-") and "=" not in word and is_secret(word)
-        # mysql's -pSECRET cannot be told from another program's -print, so all of it goes.
-        short_option = word.startswith("-p") and len(word) > 2 and not word[2:].isdigit()
-        words.append("-p" + HIDDEN if short_option else redact(word))
-    return cut(" ".join(words))
 
 
 def plain(value: object) -> str:
@@ -67,7 +28,7 @@ def naming(value: object) -> str:
     if value is None or kind in (bool, int, float):
         return repr(value)
     if kind is str:
-        return cut(redact(str(value)))
+        return redaction.shown(value)
     if kind in (FunctionType, BuiltinFunctionType) or isinstance(value, type):
         return qualified(value)
     if kind in (CoroutineType, GeneratorType):
@@ -98,5 +59,5 @@ def address(value: object) -> str:
         host = plain(value[0])
         return ("[%s]:%d" if ":" in host else "%s:%d") % (host, value[1])
     if isinstance(value, (str, bytes)):
-        return cut(plain(value).replace("\0", "@"))
+        return redaction.shown(plain(value).replace("\0", "@"))
     return ""

@@ -7,9 +7,9 @@ from collections import namedtuple
 from typing import Any, Callable, Dict, Optional
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from .leak import Findings, Known, Leak
-from .secret import redact
 
 __unittest = True
 bind(globals())
@@ -34,7 +34,7 @@ def to_value(findings: Findings) -> Dict[str, Any]:
         "known": [{"leak": _leak(leak), "reason": _text(reason), "where": _text(where)}
                   for leak, reason, where in findings.known],
         "gone": [_text(cause) for cause in findings.gone],
-        "unmeasured": [{"test": test, "why": _text(why)} for test, why in findings.unmeasured],
+        "unmeasured": [{"test": redaction.redact_id(test), "why": _text(why)} for test, why in findings.unmeasured],
         "more": findings.more,
     }
 
@@ -72,12 +72,12 @@ def load(path: str, _open: Callable[..., Any] = io.open) -> Findings:
 
 
 def _text(text: Any) -> str:
-    return redact(str(text))
+    return redaction.redact(str(text))
 
 
 def _leak(leak: Leak) -> Dict[str, Any]:
     return {
-        "kind": leak.kind, "subject": leak.subject, "tests": list(leak.tests), "size": leak.size,
+        "kind": leak.kind, "subject": leak.subject, "tests": list(map(redaction.redact_id, leak.tests)), "size": leak.size,
         "growth": leak.growth, "chain": _chain(leak.chain),
         "holding": [{"name": _text(name), "type": kind, "size": size} for name, kind, size in leak.holding],
         "acquisition": _acquisition(leak.acquisition),
@@ -103,7 +103,7 @@ def _acquisition(acquisition: Any) -> Optional[Dict[str, Any]]:
     if acquisition is None:
         return None
     return {
-        "what": _text(acquisition.what), "detail": _text(acquisition.detail), "test": acquisition.test,
+        "what": _text(acquisition.what), "detail": _text(acquisition.detail), "test": redaction.redact_id(acquisition.test),
         "thread": _text(acquisition.thread),
         "frames": [{"file": frame.file, "line": frame.line, "function": frame.function}
                    for frame in acquisition.frames],

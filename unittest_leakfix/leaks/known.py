@@ -9,6 +9,7 @@ import sys
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from .frames import short
 from .leak import Known, Leak
@@ -85,7 +86,7 @@ def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
     for entry in [*entries, *_ignored]:
         # The name has no numbers any more; one that was copied from a headline may.
         if (entry.kind == kind
-                and (fnmatch.fnmatchcase(name, entry.pattern) or steady(entry.pattern) == name)
+                and (fnmatch.fnmatchcase(name, entry.pattern) or redaction.visible(steady(entry.pattern)) == name)
                 and any(fnmatch.fnmatchcase(test, entry.test) for test in leak.tests)):
             return Known(leak, entry.reason, entry.where)
     return None
@@ -120,6 +121,7 @@ class Baseline:
     def gone(self, leaks: Sequence[Leak], ran: Set[str]) -> Tuple[str, ...]:
         """Return the listed causes that no longer occur, though a test of theirs *ran*."""
         met = {(leak.kind, leak.cause) for leak in leaks}
+        ran = {redaction.redact_id(test) for test in ran}
         return tuple(sorted(key[1] if key[1].startswith(key[0]) else "%s: %s" % key for key, tests in self._causes.items()
                             if key not in met and tests & ran))
 
@@ -127,7 +129,13 @@ class Baseline:
 def write_baseline(path: str, leaks: Iterable[Leak]) -> None:
     """Write the *leaks* of a run as a baseline file. Raises OSError when it cannot be written."""
     entries = [{"kind": kind, "cause": cause, "tests": tests} for kind, cause, tests in sorted(
-        (leak.kind, leak.cause, sorted(leak.tests)) for leak in leaks)]
+        (leak.kind, leak.cause, sorted(map(redaction.redact_id, leak.tests))) for leak in leaks)]
     with _open(path, "w", encoding="utf-8") as target:
-        json.dump({"version": VERSION, "leaks": entries}, target, indent=1, ensure_ascii=False)
-        target.write("\n")
+        text = json.dumps({"version": VERSION, "leaks": entries}, indent=1, ensure_ascii=False)
+        target.write("\n".join(map(_escaped, text.split("\n"))) + "\n")
+
+
+def _escaped(line: str) -> str:
+    """Return a line of JSON with its invisible characters as JSON's escapes, which mean the same."""
+    return line if line.isprintable() else "".join(
+        char if char.isprintable() else json.dumps(char)[1:-1] for char in line)

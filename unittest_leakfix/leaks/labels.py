@@ -11,6 +11,7 @@ import weakref
 from typing import Any, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 __unittest = True
 bind(globals())
@@ -86,7 +87,7 @@ def items(mapping: Any) -> List[Tuple[Any, Any]]:
 def short_key(key: object) -> str:
     """A dict's key in a few characters: its repr for plain values, else ``<Type>``."""
     if type(key) in _SIMPLE:
-        text = repr(key)
+        text = redaction.redact(repr(key))
         return text if len(text) <= 40 else text[:37] + "..."
     return "<%s>" % _NAME(type(key))
 

@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from unittest_leakfix._core.early import bind
 
-from .secret import redact
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 if TYPE_CHECKING:
     from .acquisitions import Acquisition
@@ -51,13 +51,15 @@ class Leak:
     """The key for grouping and baselines: names only, never counts, ids, addresses or temporary paths."""
 
     def __post_init__(self) -> None:
-        subject = redact(self.subject)
-        name = self.subject if self.kind == "environment" else ""
-        notes = tuple((label, redact(text, name if label in ("was", "is") else ""))
+        name = self.subject.partition('"')[2].partition('"')[0] if self.kind == "environment" else ""
+        notes = tuple((label, redaction.redact(text, name if label in ("was", "is") else ""))
                       for label, text in self.notes)
         # Frozen: object.__setattr__ is the documented way for __post_init__ to set a field.
-        object.__setattr__(self, "subject", subject)
         object.__setattr__(self, "notes", notes)
+        object.__setattr__(self, "subject", redaction.shown(self.subject, redaction.LONGEST))
+        # Keys, which baselines and suppressions compare: redacted at once and everywhere alike, and whole.
+        object.__setattr__(self, "cause", redaction.visible(redaction.redact(self.cause)))
+        object.__setattr__(self, "silence", redaction.visible(redaction.redact(self.silence)))
 
 
 class Known(NamedTuple):

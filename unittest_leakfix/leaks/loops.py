@@ -6,6 +6,7 @@ from typing import Any, List, Optional
 from weakref import WeakSet
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from . import hiding, identity
 from .acquisitions import Acquisitions
@@ -114,5 +115,5 @@ def _task(task: Any) -> Change:
     after = "pending"
     if frame is not None:
         after = "pending at %s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
-    name = hiding.cut(str(get_name())) if get_name is not None else "task"
+    name = redaction.shown(str(get_name())) if get_name is not None else "task"
     return Change("task", name, hiding.naming(coro), after=after, oid=id(task))

@@ -6,9 +6,10 @@ import sys
 from typing import Any, Match, Optional
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 from unittest_leakfix.kind import Kind
 
-from . import descriptors, identity, secret
+from . import descriptors, identity
 from .acquisitions import Acquisition
 from .frames import short
 
@@ -54,7 +55,7 @@ def silence(kind: str, name: str) -> str:
 
 def steady(text: str) -> str:
     """Return `text` without what differs from run to run: keys, numbers, ports, temporary paths."""
-    text = _TEMPORARY.sub("*", text)
+    text = _TEMPORARY.sub("*", redaction.redact(text))    # first: of a secret without its numbers little is seen
     folder = getattr(identity.loaded("tempfile"), "tempdir", None)
     if type(folder) is str and folder in text:
         text = re.sub(re.escape(folder) + r"/[^\s'\"]+", "*", text)
@@ -92,7 +93,7 @@ def spoken(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
         prefix = identity.attributes(value).get("_thread_name_prefix", "")
         named = type(prefix) is str and not prefix.startswith("ThreadPoolExecutor-")
         return type(value).__name__ + (" '%s'" % prefix if prefix and named else "")
-    return secret.redact(kind.describe(value))
+    return redaction.redact(kind.describe(value))
 
 
 def command(line: str) -> str:

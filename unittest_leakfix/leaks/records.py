@@ -16,6 +16,7 @@ from _thread import get_ident
 from weakref import ref
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from . import hiding, identity
 from .frames import walk
@@ -194,4 +195,4 @@ class Records:
 
     def started(self, thread: threading.Thread, frame: Optional[FrameType]) -> None:
         """Record a thread that is about to start."""
-        self.tie(thread, self.record("thread", hiding.cut(str(thread._name)), frame))  # type: ignore[attr-defined]
+        self.tie(thread, self.record("thread", redaction.shown(str(thread._name)), frame))  # type: ignore[attr-defined]

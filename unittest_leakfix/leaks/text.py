@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Dict, List, Sequence
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from .blocks import Blocks, is_own, place, who
 from .colour import Style, style_for, wrap
@@ -54,7 +55,7 @@ def one_line(leak: Leak, style: Style = Style()) -> str:
         frame = leak.acquisition.frames[0]
         line += ", %s at %s" % (kind_of(leak).verb, place(frame, style))
         own = is_own(frame, leak.acquisition.test)
-        line += " in " + style.plain(who(leak.acquisition, names) if own else frame.function)
+        line += " in " + style.test(who(leak.acquisition, names) if own else frame.function)
     return line
 
 
@@ -97,7 +98,7 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
         lines += [_INDENT + style.plain(cause) for cause in listed(list(findings.gone), 10)]
     reasons: Dict[str, List[str]] = {}
     for test, why in findings.unmeasured:
-        reasons.setdefault(why, []).append(style.plain(blocks.names.short(test)))
+        reasons.setdefault(why, []).append(style.test(blocks.names.short(test)))
     for why, tests in reasons.items():
         lines += wrap("Not measured: ", listed(tests, 99 if blocks.stacks else 3), ", ", style.width, 14)
         lines[-1] += " (%s)" % style.plain(why)
@@ -105,7 +106,7 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
         more = [] if blocks.stacks else ["More: --leaks-stacks"]
         more += [] if failing else ["As failures: --leaks=fail"]
         silences = [leak.silence for leak in leaks if leak.silence]
-        more += ['Silence one: %s(%s, reason="...")' % (mark, style.plain(silences[-1]))] if silences else []
+        more += ['Silence one: %s(%s, reason="...")' % (mark, style.clean(redaction.shortened(silences[-1])))] if silences else []
         if more:
             lines += [style.paint(line.rstrip(), "dim")
                       for line in wrap("", more, "  %s  " % style.glyph("·"), style.width, 0)]

@@ -9,6 +9,7 @@ from _thread import _count
 from weakref import ref
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from . import hiding, identity
 from .change import Change, Found, Watch
@@ -70,7 +71,7 @@ class Threads(Watch):
             runs = held.get("_target") or type(thread).run
             detail = "%sruns %s" % (kind, hiding.naming(runs))
             found.append((Change(
-                "thread", hiding.cut(str(held.get("_name", "?"))), detail, after=now_at(ident), thread=ident,
+                "thread", redaction.shown(str(held.get("_name", "?"))), detail, after=now_at(ident), thread=ident,
             ), None))
         for ident in self._raw_threads():
             if ident not in self._raw:

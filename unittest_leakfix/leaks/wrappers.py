@@ -11,6 +11,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Callable, List, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core import redaction
 
 from . import hiding, hook, identity
 
@@ -69,7 +70,7 @@ def _task(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
 def _process(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
     def start(self: Any) -> Any:
         if _listens(records):
-            name = hiding.cut(str(getattr(self, "_name", "")))
+            name = redaction.shown(str(getattr(self, "_name", "")))
             _quietly(_record, records, self, "child process", name, sys._getframe(1))
         return original(self)
 

@@ -10,6 +10,7 @@ from typing import Any, Callable, List
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults, holdings, ownership
+from unittest_leakfix._core import redaction
 
 __unittest = True
 bind(globals())
@@ -52,16 +53,9 @@ def close_owned(fixturedef: Any, item: Any, closed: Callable[[holdings.Found], N
         except Exception as error:
             faults.say("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the fixture, after "
                           "its yield" % (found.label, found.kind.describe(found.value), type(error).__name__,
-                                         _text(error)))
+                                         redaction.text_of_error(error)))
         else:
             closed(found)
-
-
-def _text(error: Exception) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return "(its text cannot be had)"
 
 
 def _take(fixturedef: Any, item: Any, held: List[Any], references: List[int], past: List[int]) -> None:

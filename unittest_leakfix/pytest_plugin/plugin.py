@@ -8,6 +8,7 @@ import pytest
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
+from unittest_leakfix._core import redaction
 from unittest_leakfix.heap import SOME, heap
 from unittest_leakfix.questions import get_count
 from unittest_leakfix.release import Tally
@@ -145,7 +146,8 @@ class Following:
         try:
             return hand.let_go(self.tally, last)
         except Exception as error:  # the verdict is pytest's, whatever is wrong here
-            faults.say("%s could not be let go of: %s" % (hand.test, error))
+            faults.say("%s could not be let go of: %s" % (
+                redaction.redact_id(hand.test), redaction.text_of_error(error)))
             return True
 
     def _tell(self, what: str, *arguments: Any) -> Any:
@@ -216,7 +218,8 @@ class Following:
         try:
             fixtures.close_owned(fixturedef, self._item, lambda found: self.tally.close(found.kind))
         except Exception as error:
-            faults.say("the value of fixture %s could not be looked at: %s" % (fixturedef.argname, error))
+            faults.say("the value of fixture %s could not be looked at: %s" % (
+                fixturedef.argname, redaction.text_of_error(error)))
         if fixturedef.scope != "function":
             if self._kept:
                 self._try_again(False)
