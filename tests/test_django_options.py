@@ -169,8 +169,8 @@ class OptionsTest(ProjectCase):
                          "give a number of connections, 0 or more, or None")
         self.assertEqual(self.line("negative"),
                          "CommandError: max_connections=-1: give a number of connections, 0 or more")
-        self.assertEqual(self.line("no baseline"),
-                         "CommandError: baseline nowhere.json cannot be read: No such file or directory")
+        self.assertEqual(self.line("no baseline").replace(self.folder, "FOLDER"),
+                         "CommandError: baseline FOLDER/nowhere.json cannot be read: No such file or directory")
 
     def check_own(self, name, says):
         ran = self.runs[name]

@@ -238,7 +238,7 @@ Python 3.8 and later)
 
   --version Show the version and exit
   --leaks {off,report,fail} Find what each test left behind: say so at the end (report), or make \
-the test fail as well (fail). Python 3.8 and later
+the test fail as well (fail). Python 3.8 and later. Each --leaks-* option, and --restore, implies report
   --leaks-failed Tell the leaks of failing tests too
   --leaks-baseline FILE Leaks listed in FILE are known: only new ones are told
   --leaks-write-baseline FILE List the leaks of this run in FILE

@@ -2,6 +2,7 @@
 
 from __future__ import absolute_import, print_function
 
+import os
 import sys
 import unittest
 
@@ -35,8 +36,9 @@ class LeakFixProgram(unittest.TestProgram):
         """Run them, with our runner unless another was asked for."""
         if self.testRunner is None:
             self.testRunner = LeakFixTestRunner
-        asked = dict((name, getattr(self, name)) for name in FINDING if hasattr(self, name))
-        if asked.get("leaks", "off") != "off":
+        asked = dict((name, getattr(self, name)) for name in FINDING
+                     if getattr(self, name, None) not in (None, False))
+        if asked and asked != {"leaks": "off"}:
             self.testRunner = _finding_runner(self.testRunner, asked)
         if self.max_connections is not None:
             self.testRunner = _counting_runner(self.testRunner, self.max_connections)
@@ -97,16 +99,18 @@ def _asks(argument):
 
 def add_options(group):
     """Add our options, but for ``--version``, to *group*, of argparse."""
-    group.add_argument("--leaks", choices=("off", "report", "fail"), default="off",
+    group.add_argument("--leaks", choices=("off", "report", "fail"),
                        help="Find what each test left behind: say so at the end (report), "
-                       "or make the test fail as well (fail). Python 3.8 and later")
+                       "or make the test fail as well (fail). Python 3.8 and later. Each --leaks-* "
+                       "option, and --restore, implies report")
     group.add_argument("--leaks-failed", action="store_true",
                        help="Tell the leaks of failing tests too")
-    group.add_argument("--leaks-baseline", metavar="FILE",
+    group.add_argument("--leaks-baseline", metavar="FILE", type=_file,
                        help="Leaks listed in FILE are known: only new ones are told")
-    group.add_argument("--leaks-write-baseline", metavar="FILE",
+    group.add_argument("--leaks-write-baseline", metavar="FILE", type=_file,
                        help="List the leaks of this run in FILE")
-    group.add_argument("--leaks-json", metavar="FILE", help="Write the report to FILE as JSON")
+    group.add_argument("--leaks-json", metavar="FILE", type=_file,
+                       help="Write the report to FILE as JSON")
     group.add_argument("--leaks-stacks", action="store_true",
                        help="Show whole stacks, chains and lists of tests")
     group.add_argument("--restore", action="store_true",
@@ -116,6 +120,15 @@ def add_options(group):
                        help="Fail the call that would open more than N connections to database "
                        "servers at the same time, with a list of those that are open. Python "
                        "3.8 and later")
+
+
+def _file(name):
+    """Return the path of the file *name*, which a test module that goes to another folder
+    does not change."""
+    try:
+        return os.path.abspath(name) if name else name
+    except OSError:     # this folder is gone
+        return name
 
 
 def _discover_first(argv):
@@ -134,7 +147,8 @@ def _finding_runner(runner, asked):
     try:
         if not (isinstance(runner, type) and issubclass(runner, LeakFixTestRunner)):
             raise ValueError("--leaks works with LeakFixTestRunner, and this program has a "
-                             "runner of its own: pass leaks=%r to that one" % asked["leaks"])
+                             "runner of its own: pass leaks=%r to that one"
+                             % asked.get("leaks", "report"))
         finding(asked)
     except ValueError as error:
         sys.stderr.write("error: %s\n" % error)

@@ -28,7 +28,8 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     Python 3.8 and later: ``leaks="report"`` finds what each test left behind and
     tells so at the end, ``leaks="fail"`` makes it a failure of the test as well.
     ``leaks_failed``, ``leaks_baseline``, ``leaks_write_baseline``, ``leaks_json``,
-    ``leaks_stacks`` and ``restore`` are the options of the command line.
+    ``leaks_stacks`` and ``restore`` are the options of the command line, and imply
+    ``leaks="report"`` as they do there.
     ``max_connections=N``: so many connections to database servers may be open at the
     same time; the call that would open one more raises ``ConnectionBudgetError``.
     """
@@ -39,8 +40,9 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     max_connections = None
 
     def __init__(self, *args, **kwds):
-        self.finding = dict(self.finding, **dict(
-            (name, kwds.pop(name)) for name in FINDING if name in kwds))
+        given = dict((name, kwds.pop(name)) for name in FINDING if name in kwds)
+        # Off is off, whatever a subclass has beside it.
+        self.finding = dict({} if given.get("leaks") == "off" else self.finding, **given)
         self.max_connections = kwds.pop("max_connections", self.max_connections)
         super(LeakFixTestRunner, self).__init__(*args, **kwds)
 
@@ -58,11 +60,13 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             finder = finding(self.finding)
             counting(self.max_connections)      # raises before anything is printed
             guided = Guided(test, finder, self.watching)
-        result = super(LeakFixTestRunner, self).run(guided)
-        self.tally = guided.tally
-        if guided is not test:
-            guided.tell(self.stream, self.verbosity > 1)
-        return result
+        run = super(LeakFixTestRunner, self).run
+        try:
+            if guided is test:
+                return run(guided)
+            return guided.told(run, self.stream, self.verbosity > 1)
+        finally:
+            self.tally = guided.tally
 
     def watching(self, watcher):
         """Return who watches the run: *watcher*, which is finding's or None, or a
@@ -80,13 +84,16 @@ def finding(options):
 
     Raises ``ValueError`` for options that do not fit.
     """
-    if options.get("leaks", "off") == "off":
+    asked = dict((name, value) for name, value in options.items()
+                 if value is not None and value is not False)
+    if not asked or asked == {"leaks": "off"}:
         return None
     if sys.version_info < (3, 8):
-        raise ValueError("leaks=%r: finding leaks needs Python 3.8 or later; closing and "
-                         "letting go works here too" % (options["leaks"],))
+        raise ValueError("%s: finding leaks needs Python 3.8 or later; closing and letting go "
+                         "works here too" % ", ".join("%s=%r" % each for each in sorted(asked.items())))
     from unittest_leakfix.leaks.finding import Finding
-    return Finding(**options)
+    from unittest_leakfix.leaks.options import decided
+    return Finding(**decided(asked))
 
 
 def counting(most):
@@ -126,15 +133,17 @@ class Guided(object):
         watcher = self._watching(finder)
         run = Run(result, sweep, watcher)
         self.tally = run.tally
+        whole = False
         try:
             if watcher is not finder:
                 watcher.start()
             run.all(self._test)
+            whole = True
         finally:
             if watcher is not finder:
                 watcher.stop()
             if self._finding is not None:
-                self._finding.end()
+                self._finding.end(whole)
             if sweep is not None:
                 sweep()
 
@@ -145,6 +154,24 @@ class Guided(object):
 
     def __getattr__(self, name):
         return getattr(self._test, name)
+
+    def told(self, run, stream, verbose):
+        """Call *run* with this suite, `tell`, and return what *run* returned.
+
+        Ctrl-C ends it as it ends plain unittest; what was found by then is still written,
+        shortly, unless it is pressed again.
+        """
+        try:
+            result = run(self)
+            self.tell(stream, verbose)
+            return result
+        except KeyboardInterrupt:
+            if self._finding is not None:
+                self._finding.interrupted(stream)
+            raise
+        finally:
+            if self._finding is not None:
+                self._finding.close()
 
     def tell(self, stream, verbose):
         """Write to *stream* what was closed, and what was found. *verbose*: even if that is nothing."""

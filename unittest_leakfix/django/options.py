@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.options import MODES
+from unittest_leakfix.leaks.options import MODES, decided
 from unittest_leakfix.program import add_options
 from unittest_leakfix.runner import FINDING, counting, finding
 
@@ -34,10 +34,9 @@ class Asked(NamedTuple):
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add our options to those of ``manage.py test``. What the settings say is their default."""
+    """Add our options to those of ``manage.py test``. `take` looks at the settings: what is raised
+    here, Django shows with a traceback."""
     add_options(parser.add_argument_group("options of unittest_leakfix", _HELP))
-    # Looked at by `take`: what is raised here, Django shows with a traceback.
-    parser.set_defaults(**_from_settings())
 
 
 def take(options: Dict[str, Any]) -> Asked:
@@ -46,15 +45,17 @@ def take(options: Dict[str, Any]) -> Asked:
     Raises ``CommandError`` for what does not fit.
     """
     _check_settings()
-    given = dict(_from_settings(), **{
-        name: options.pop(name) for name in (*FINDING, "max_connections") if name in options})
-    most = given.pop("max_connections", None)
+    given = {name: options.pop(name) for name in (*FINDING, "max_connections") if name in options}
+    standing = _from_settings()
+    most, standing_most = given.pop("max_connections", None), standing.pop("max_connections", None)
+    most = standing_most if most is None else most
     try:
-        finding(given)
+        found = decided(given, standing)
+        finding(found)
         counting(most)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    return Asked(given, most, bool(getattr(settings, RELEASE_CLASSES, False)))
+    return Asked(found, most, bool(getattr(settings, RELEASE_CLASSES, False)))
 
 
 def _from_settings() -> Dict[str, Any]:

@@ -83,6 +83,9 @@ class Gathered(Finding):
 
     def begin(self, result: Any) -> None:
         """In the parent nothing runs that could leak."""
+        self._begun = True
+        if self._files is not None:
+            self._files.begin()
 
     def findings(self) -> Findings:
         """Return what the workers found."""

@@ -81,11 +81,13 @@ class _GuidingRunner:
         else:
             run = None
             guided = Guided(suite, finding(owner.leakfix.finding), owner.leakfix_watching)
-        result = self._runner.run(guided)
-        if run is not None:
-            guided.tally = run.tally
-        guided.tell(stream, getattr(owner, "verbosity", 1) > 1)
-        return result
+
+        def through(guided: Any) -> Any:
+            result = self._runner.run(guided)
+            if run is not None:
+                guided.tally = run.tally
+            return result
+        return guided.told(through, stream, getattr(owner, "verbosity", 1) > 1)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._runner, name)

@@ -11,11 +11,13 @@ from unittest_leakfix._core import redaction
 from . import hiding, identity, standing
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
+from .whole_file import Reserve
 
 __unittest = True
 bind(globals())
 
 _S_IFDIR = stat.S_IFDIR
+_is_reserved = Reserve.has
 
 
 class Opened(NamedTuple):
@@ -80,6 +82,8 @@ class Descriptors(Watch):
             except OSError:  # the listing's own
                 continue
             identifies = (status.st_dev, status.st_ino, stat.S_IFMT(status.st_mode))
+            if _is_reserved(fd, *identifies[:2]):
+                continue
             found[fd] = Opened(*identifies, self._target(fd, identifies))
         return found
 

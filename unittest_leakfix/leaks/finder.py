@@ -224,6 +224,9 @@ class Finder(Listening):
                 self._judge_all(survivors, waiting, fresh)
         except Exception:
             self._unmeasured.fault(strclass(self._fixtures.cls) if self._fixtures.cls else "this run")
+        except KeyboardInterrupt:
+            self._fresh = fresh + self._fresh
+            raise
 
     def _yet(self) -> Container[str]:
         """Return the names of the fixtures that are not over."""
@@ -249,6 +252,12 @@ class Finder(Listening):
         finally:
             if heap.thawed():
                 heap.full()
+
+    def rest(self) -> None:
+        """The run was interrupted: take what was found and did not come to be told."""
+        taken = {id(each) for each in (*self._news.leaks, *(item.leak for item in self._news.known))}
+        fresh, self._fresh = self._fresh, []
+        self._news.take([each for each in fresh if id(each) not in taken])
 
     def tell(self, leaks: List[Leak]) -> List[Leak]:
         """Take the leaks of a class that is over; return those that are news."""

@@ -39,23 +39,36 @@ class Finding:
                  restore: bool = False) -> None:
         self.options = Options(leaks, leaks_failed, leaks_baseline, leaks_write_baseline,
                                leaks_json, leaks_stacks, restore).checked()
-        self._baseline = known.Baseline(leaks_baseline) if leaks_baseline else None
+        self._baseline = None if leaks_baseline is None else known.Baseline(leaks_baseline)
+        self._files = None
+        if leaks_json is not None or leaks_write_baseline is not None:
+            self._files = files.Files(leaks_json, leaks_write_baseline, leaks_baseline)
         self._finder: Optional[Finder] = None
         self._begun = False
+        self._whole = False         # all tests have run, and what they left is known
+        self._stop = False          # do not even write any more
+        self._written = False       # the report
 
     def begin(self, result: unittest.TestResult) -> Optional[Watcher]:
         """Begin to find in the run that feeds *result*; None if another run finds already."""
         self._begun = True
+        if self._files is not None:
+            self._files.begin()     # before anybody looks which descriptors there are
         kind = _Failing if self.options.leaks == "fail" else Finder
         finder = kind(self.options, result, self._baseline)
         if finder.start():
             self._finder = finder
         return self._finder
 
-    def end(self) -> None:
-        """The run is over."""
-        if self._finder is not None:
-            self._finder.stop()
+    def end(self, whole: bool = True) -> None:
+        """The run is over; not *whole* if it was interrupted."""
+        try:
+            if self._finder is not None:
+                self._finder.stop()
+            self._whole = whole
+        except KeyboardInterrupt:
+            self._stop = not whole      # the second one
+            raise
 
     def findings(self) -> Findings:
         """Return what was found."""
@@ -67,8 +80,7 @@ class Finding:
         """Write the report to *stream*, and the files that were asked for."""
         if self._finder is not None and not self._finder.here():
             return      # the child of a test that forked
-        if self._finder is not None and self._finder.silent() and not (
-                verbose or self.options.json or self.options.write_baseline):
+        if self._finder is not None and self._finder.silent() and not (verbose or self._files):
             return
         found = self.findings()
         said = text.render(found, text.style_for(stream), stacks=self.options.stacks,
@@ -76,9 +88,35 @@ class Finding:
         if said:
             stream.write("\n" + said)
             stream.flush()
-        if self.options.json or self.options.write_baseline:
-            for fault in files.write(found, self.options.json, self.options.write_baseline):
-                stream.write(fault + "\n")
+        self._written = True
+        self._write(found, stream)
+
+    def interrupted(self, stream: Any) -> None:
+        """Ctrl-C was pressed, in the run or after it: write what was found by then, shortly."""
+        if self._stop or not self._begun or self._finder is not None and not self._finder.here():
+            return
+        try:
+            if self._finder is not None:
+                self._finder.rest()
+            found = self.findings()
+            if not self._whole:
+                found = leak.interrupted(found)
+            self._write(found, stream)
+            if not self._written:
+                said = text.shortly(found, text.style_for(stream))
+                stream.write("\n" + said if said else "")
+                stream.flush()
+        except Exception:   # what is wrong here does not change how the run ends
+            pass
+
+    def _write(self, found: Findings, stream: Any) -> None:
+        for fault in self._files.write(found, self._whole) if self._files is not None else ():
+            stream.write(fault + "\n")
+
+    def close(self) -> None:
+        """Give up what is held for the files."""
+        if self._files is not None:
+            self._files.end()
 
 
 class _Failing(Finder):

@@ -9,10 +9,13 @@ from typing import Any, Callable, Dict, Optional
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
 
+from . import whole_file
 from .leak import Findings, Known, Leak
 
 __unittest = True
 bind(globals())
+
+_dumps = json.dumps
 
 VERSION = 1
 """The version of the schema: raised when a field goes or changes its meaning, not when one is added."""
@@ -58,11 +61,14 @@ def from_value(value: Any) -> Findings:
         raise ValueError("not a leak report: %s: %s" % (type(error).__name__, error)) from error
 
 
-def dump(findings: Findings, path: str, _open: Callable[..., Any] = io.open) -> None:
-    """Write findings to the file ``path`` as JSON (UTF-8, ending in a newline). Raises OSError."""
-    text = json.dumps(to_value(findings), indent=2) + "\n"
-    with _open(path, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+def to_text(findings: Findings) -> str:
+    """Return findings as JSON text, ending in a newline."""
+    return _dumps(to_value(findings), indent=2) + "\n"
+
+
+def dump(findings: Findings, path: str) -> None:
+    """Write findings to the file ``path`` as JSON, whole or not at all. Raises OSError."""
+    whole_file.write(path, to_text(findings))
 
 
 def load(path: str, _open: Callable[..., Any] = io.open) -> Findings:

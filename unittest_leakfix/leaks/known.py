@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Se
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
 
+from . import whole_file
 from .frames import short
 from .leak import Known, Leak
 from .phrases import steady
@@ -20,6 +21,7 @@ bind(globals())
 
 VERSION = 1
 _open = io.open
+_dumps = json.dumps
 
 
 class Ignored(NamedTuple):
@@ -126,16 +128,20 @@ class Baseline:
                             if key not in met and tests & ran))
 
 
-def write_baseline(path: str, leaks: Iterable[Leak]) -> None:
-    """Write the *leaks* of a run as a baseline file. Raises OSError when it cannot be written."""
+def baseline_text(leaks: Iterable[Leak]) -> str:
+    """Return the *leaks* of a run as the text of a baseline file."""
     entries = [{"kind": kind, "cause": cause, "tests": tests} for kind, cause, tests in sorted(
         (leak.kind, leak.cause, sorted(map(redaction.redact_id, leak.tests))) for leak in leaks)]
-    with _open(path, "w", encoding="utf-8") as target:
-        text = json.dumps({"version": VERSION, "leaks": entries}, indent=1, ensure_ascii=False)
-        target.write("\n".join(map(_escaped, text.split("\n"))) + "\n")
+    text = _dumps({"version": VERSION, "leaks": entries}, indent=1, ensure_ascii=False)
+    return "\n".join(map(_escaped, text.split("\n"))) + "\n"
+
+
+def write_baseline(path: str, leaks: Iterable[Leak]) -> None:
+    """Write the *leaks* of a run as a baseline file, whole or not at all. Raises OSError."""
+    whole_file.write(path, baseline_text(leaks))
 
 
 def _escaped(line: str) -> str:
     """Return a line of JSON with its invisible characters as JSON's escapes, which mean the same."""
     return line if line.isprintable() else "".join(
-        char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
+        char if char.isprintable() else _dumps(char)[1:-1] for char in line)

@@ -96,6 +96,11 @@ def group(leaks: Iterable[Leak]) -> List[Leak]:
     return [_joined(same) for same in causes.values()]
 
 
+def interrupted(found: Findings) -> Findings:
+    """Return what was *found* in a run that did not come to its end."""
+    return replace(found, unmeasured=(*found.unmeasured, ("this run", "it was interrupted")))
+
+
 def by_test(leaks: Iterable[Leak]) -> Dict[str, List[Leak]]:
     """Return the leaks of each test, by its id: the first of those that a leak names."""
     found: Dict[str, List[Leak]] = {}

@@ -45,6 +45,16 @@ def render(findings: Findings, style: Style = Style(), stacks: bool = False, ver
     return text + "\n" if text else ""
 
 
+def shortly(findings: Findings, style: Style = Style()) -> str:
+    """Return a report with one line for each leak, at most ten: somebody wants the run to end. "" for none."""
+    leaks = sorted(findings.leaks, key=rank)
+    if not leaks:
+        return ""
+    lines = ["LEAKS  %s found before the run was interrupted" % count(len(leaks), "cause was", "causes were")]
+    lines += [_INDENT + one_line(leak, style) for leak in leaks[:10]]
+    return "\n".join(lines + (["    and %s more" % format(len(leaks) - 10, ",")] if len(leaks) > 10 else [])) + "\n"
+
+
 def one_line(leak: Leak, style: Style = Style()) -> str:
     """Return a leak as one line, for failure messages and JUnit: what, and who holds it or where it was opened."""
     names = Names(leak.tests)

@@ -29,7 +29,7 @@ _MARKERS = (
 _OPTIONS: Tuple[Tuple[str, str, Dict[str, Any], str], ...] = (
     ("--leaks", "leakfix", {"choices": MODES},
      "Let go of finished tests, and close what they alone own (release); say as well what each test "
-     "left behind (report), or make it an error of the test (fail)"),
+     "left behind (report), or make it an error of the test (fail). Each other --leaks-* option implies report"),
     ("--leaks-failed", "leakfix_failed", {"action": "store_true"}, "Tell the leaks of failing tests too"),
     ("--leaks-baseline", "leakfix_baseline", {"metavar": "FILE"},
      "Leaks listed in FILE are known: only new ones are told"),
@@ -90,5 +90,6 @@ def leakfix(request: pytest.FixtureRequest) -> "LeakFix":
 
 def _asked(config: pytest.Config) -> bool:
     values = vars(config.option)
-    return ((values.get("leakfix") or config.getini("leakfix") or "off") != "off"
-            or values.get(MOST) is not None or bool(config.getini(MOST)))
+    asked = {name: values[name] for _, name, _, _ in _OPTIONS if values.get(name) is not None}
+    standing = {name: config.getini(name) for name in _IN_INI if config.getini(name)}
+    return (asked or standing) not in ({}, {"leakfix": "off"})

@@ -243,9 +243,17 @@ class ScopedFinder(Finder):
     def _yet(self) -> Container[str]:
         return {name for scope in self._scopes for name in scope.kept.fixtures}
 
+    def rest(self) -> None:
+        self._fresh = self._worded([leak for scope in self._scopes for leak in scope.kept.waiting[2]] + self._fresh)
+        super().rest()
+        self._deafen()
+
+    def _worded(self, leaks: List[Leak]) -> List[Leak]:
+        return [self.wordings.of(leak) for leak in leaks
+                if not is_held_rightly(leak) and not self.wordings.is_harness(leak)]
+
     def tell(self, leaks: List[Leak]) -> List[Leak]:
-        news = super().tell([self.wordings.of(leak) for leak in leaks
-                             if not is_held_rightly(leak) and not self.wordings.is_harness(leak)])
+        news = super().tell(self._worded(leaks))
         if news:
             self._told(news)
         return news

@@ -79,7 +79,7 @@ class Watching(ScopedFinder):
 def begin(config: pytest.Config, asked: Asked) -> Watching:
     """Return what finds in this session. Raises ``pytest.UsageError`` for a baseline that is none."""
     baseline = None
-    if asked.baseline:
+    if asked.baseline is not None:
         try:
             baseline = known.Baseline(asked.baseline, xdist.baseline_of(config))
         except ValueError as error:

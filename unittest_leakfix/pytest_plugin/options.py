@@ -1,16 +1,23 @@
 """What was asked of the plugin, on the command line or in the ini file."""
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple, Optional
 
 import pytest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.options import NEED, decided
 
-from . import MODES, MOST
+from . import _IN_INI, MODES, MOST
 
 __unittest = True
 bind(globals())
+
+# The options here, and as the other runners call them.
+_NAMES = {"leakfix": "leaks", "leakfix_failed": "leaks_failed", "leakfix_baseline": "leaks_baseline",
+          "leakfix_write_baseline": "leaks_write_baseline", "leakfix_json": "leaks_json",
+          "leakfix_stacks": "leaks_stacks", "leakfix_restore": "restore"}
 
 
 class Asked(NamedTuple):
@@ -33,16 +40,24 @@ class Asked(NamedTuple):
 
 def asked(config: pytest.Config) -> Asked:
     """Return what was asked. Raises ``pytest.UsageError`` for what makes no sense."""
-    def of(name: str, ini: bool = True) -> Any:
-        value = vars(config.option).get(name)
-        return config.getini(name) if value is None and ini else value
-
-    mode = str(of("leakfix") or "off")
+    given = {name: vars(config.option).get(option) for option, name in _NAMES.items()}
+    standing = {name: config.getini(option) or None for option, name in _NAMES.items() if option in _IN_INI}
+    mode = str(standing["leaks"] or "off")
     if mode not in MODES:
         raise pytest.UsageError("leakfix = %s in the ini file: choose from %s" % (mode, ", ".join(MODES)))
-    return Asked(mode, bool(of("leakfix_failed")), of("leakfix_baseline") or None,
-                 of("leakfix_write_baseline", False), of("leakfix_json", False),
-                 bool(of("leakfix_stacks", False)), bool(of("leakfix_restore")), _most(of(MOST)))
+    try:
+        found = decided(given, standing, dict(NEED, restore="--leaks-restore"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error))
+
+    def file(name: str) -> Optional[str]:
+        # A conftest.py that goes to another folder does not change which one is meant.
+        path = found.get(name)
+        return path and os.path.join(str(config.invocation_params.dir), path)
+    most = vars(config.option).get(MOST)
+    return Asked(found["leaks"], bool(found.get("leaks_failed")), file("leaks_baseline"),
+                 file("leaks_write_baseline"), file("leaks_json"), bool(found.get("leaks_stacks")),
+                 bool(found.get("restore")), _most(config.getini(MOST) if most is None else most))
 
 
 def _most(value: Any) -> Optional[int]:

@@ -64,6 +64,10 @@ class Following:
                 self._leave(None, interrupted=True)
                 self._judge()
                 self.watcher.stop()
+        except KeyboardInterrupt:
+            if self.watcher is not None:
+                self.watcher.rest()
+            raise
         finally:
             heap.leave()
 

@@ -1,7 +1,7 @@
 """The end of a session: the section in the terminal, and the files that were asked for."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Optional
+from typing import TYPE_CHECKING, Any, Generator, List, Optional
 
 import pytest
 
@@ -12,10 +12,13 @@ from .options import Asked
 from .xdist import Controller, Worker
 
 if TYPE_CHECKING:
+    from unittest_leakfix.leaks.files import Files
     from unittest_leakfix.leaks.leak import Findings
 
 __unittest = True
 bind(globals())
+
+_NOT_WHOLE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 
 
 class Summary:
@@ -26,19 +29,57 @@ class Summary:
         self.controller = Controller(following, watching)
         self._following = following
         self._watching = watching
+        self._config = config
+        self._whole = True
         self._faults: List[str] = []
+        self._files = files_of(asked)
+        if self._files is not None:
+            self._files.begin()
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
+    # The innermost wrapper: before the terminal's, which then asks for the section.
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, Any, None]:
         """Write the files."""
-        found = self._findings()
-        if found is None:
-            return
-        from unittest_leakfix.leaks import files
-        self._faults += files.write(found, self._asked.json, self._asked.write_baseline)
+        outcome = yield
+        interrupted = outcome.excinfo is not None and issubclass(outcome.excinfo[0], KeyboardInterrupt)
+        self._whole = not interrupted and exitstatus not in _NOT_WHOLE
+        try:
+            self._write()
+        except KeyboardInterrupt:
+            self._shortly()
+            raise
+        if interrupted:     # while it was judged what is left: no section follows
+            self._shortly()
+
+    def pytest_unconfigure(self) -> None:
+        """Give up what is held for the files."""
+        if self._files is not None:
+            self._files.end()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Add the section "leaks", if there is something to tell."""
+        try:
+            self._section(terminalreporter)
+        except KeyboardInterrupt:
+            self._shortly()
+            raise
+
+    def _write(self) -> None:
+        found = self._findings() if self._files is not None else None
+        if found is not None and self._files is not None:
+            self._faults += self._files.write(found, self._whole)
+
+    def _shortly(self) -> None:
+        """Ctrl-C: write the files, if that was not done, and a line for each leak. A second one ends this too."""
+        from unittest_leakfix.leaks import text
+        self._write()
+        found, reporter = self._findings(), self._config.pluginmanager.get_plugin("terminalreporter")
+        said = "" if found is None else text.shortly(found, text.Style(encoding="ascii"))
+        if reporter is not None:
+            for line in said.splitlines() + self._faults:
+                reporter.write_line(line)
+
+    def _section(self, terminalreporter: Any) -> None:
         verbose = terminalreporter.verbosity > 0
         # Functions have no instance to let go of.
         closed = said(self._following.tally, verbose).replace("let go of 0 finished tests, ", "")
@@ -54,9 +95,12 @@ class Summary:
         if self._watching is None:
             return None
         found = self.controller.findings()
-        if found is not None:
+        if found is None and self._watching.here():
+            found = self._watching.findings()
+        if found is None or self._whole:
             return found
-        return self._watching.findings() if self._watching.here() else None
+        from unittest_leakfix.leaks.leak import interrupted
+        return interrupted(found)
 
     def _found(self, reporter: Any, verbose: bool) -> str:
         found = self._findings()
@@ -73,6 +117,17 @@ class Summary:
     def _loud(self, found: Findings) -> bool:
         """Tell whether there is anything to tell."""
         return bool(found.leaks or found.known or found.unmeasured or found.more or self._asked.baseline)
+
+
+def files_of(asked: Asked) -> Optional[Files]:
+    """Return the files *asked* for, None for none. Raises ``pytest.UsageError`` for what cannot be written."""
+    if not asked.finds or asked.json is None and asked.write_baseline is None:
+        return None
+    from unittest_leakfix.leaks.files import Files
+    try:
+        return Files(asked.json, asked.write_baseline, asked.baseline)
+    except ValueError as error:
+        raise pytest.UsageError(str(error))
 
 
 def register(config: pytest.Config, asked: Asked, following: Any, watching: Any) -> None:

@@ -1,6 +1,7 @@
 """pytest-xdist: each worker finds on its own and sends what it found; the controller tells all of it."""
 from __future__ import annotations
 
+from json import dumps, loads
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import pytest
@@ -48,7 +49,8 @@ class Worker:
             sent["findings"] = json.to_value(found)
             sent["told"] = [[told.test, told.message, [list(pair) for pair in told.properties]]
                             for told in self._watching.reports.told]
-        self._config.workeroutput[_KEY] = sent
+        # As JSON: execnet sends no surrogates, which names of files have.
+        self._config.workeroutput[_KEY] = dumps(sent)
 
 
 class Controller:
@@ -77,6 +79,7 @@ class Controller:
         sent = output.pop(_KEY, None)
         if sent is None:
             return
+        sent = loads(sent)
         tally: Tally = self._following.tally
         released, kept, closed = sent["tally"]
         tally.released += released
