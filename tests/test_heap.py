@@ -11,7 +11,7 @@ import unittest
 import weakref
 
 from unittest_leakfix import LeakFixTestRunner
-from unittest_leakfix.heap import FREEZES
+from unittest_leakfix.heap import FREEZES, heap
 from tests.suites import Payload, run
 
 if not FREEZES:
@@ -264,6 +264,30 @@ class NothingIsKeptTests(unittest.TestCase):
         run(LeakFixTestRunner, type("Tests", (unittest.TestCase,), members))
         gc.collect()
         self.assertEqual([ref() for ref in seen if ref() is not None], [])
+
+    def full_collections(self, number, method):
+        """Return how often all was thawed and collected in a run of so many tests."""
+        counted, full = [], heap.full
+        heap.full = lambda: (counted.append(1), full())
+        try:
+            members = dict(("test_%04d" % place, method) for place in range(number))
+            run(LeakFixTestRunner, type("Tests", (unittest.TestCase,), members))
+        finally:
+            del heap.full
+        return len(counted)
+
+    def test_full_collections_get_rarer_while_all_tests_are_kept(self):
+        kept = []
+        # At 16, 32, 64 ... tests.
+        self.assertLess(self.full_collections(500, lambda test: kept.append(test)), 8)
+
+    def test_full_collections_get_rarer_while_a_part_of_each_test_is_kept(self):
+        kept = []
+
+        def method(test):
+            test.parts = [test]
+            kept.append(test.parts)
+        self.assertLess(self.full_collections(500, method), 8)
 
 
 class ExitTests(unittest.TestCase):

@@ -22,6 +22,8 @@ bind(globals())
 _getrefcount = sys.getrefcount
 _HAND: List[Any] = [object()]
 _SOLE = _getrefcount(_HAND[0])
+# What somebody keeps is tried again unasked at the 8th, 16th, 32nd ... turn, not after this one.
+_LAST_TURN = 2048
 
 
 def instance_of(item: pytest.Item) -> Any:
@@ -42,6 +44,9 @@ class Hand:
         self.test = item.nodeid
         self._hand: List[Any] = [instance_of(item)]
         self._left: Optional["weakref.ref[Any]"] = None
+        self._count = 0         # how many references there were when it could not be let go of
+        self._turns = 0
+        self._next = 8          # the turn at which it is tried again, whatever has changed
         self.is_over = False
         self.is_case = isinstance(self._hand[0], unittest.TestCase)
 
@@ -53,6 +58,24 @@ class Hand:
         """Hold again what could not be let go: who has it is about to drop it."""
         if self._left is not None:
             self._hand[0] = self._left()
+
+    def is_due(self) -> bool:
+        """Tell whether to try again to let go of what somebody has kept.
+
+        A try walks through all that the instance holds, 5 ms at most. So it is worth it when a
+        reference to the instance was dropped, which takes less than a microsecond to see. What
+        else could free it, a change further up in a cycle, is tried for at doubling distances.
+        """
+        hand = self._hand
+        self._turns += 1
+        if self._left is None or self._turns == self._next:
+            return True
+        if hand[0] is None:
+            hand[0] = self._left()
+        if hand[0] is None or _getrefcount(hand[0]) < self._count:
+            return True
+        hand[0] = None
+        return False
 
     def let_go(self, tally: Tally, last: bool) -> bool:
         """Close what the instance owns and let go of it, once nobody else refers to it.
@@ -74,6 +97,9 @@ class Hand:
             alone = _getrefcount(hand[0]) == _SOLE
         if not alone and not last and not self._is_owned():
             self._left = weakref.ref(hand[0])
+            self._count = _getrefcount(hand[0])
+            if self._turns >= self._next:
+                self._next = 2 * self._next if self._next < _LAST_TURN else 0
         else:
             give_back(hand, alone, tally)
         hand[0] = None

@@ -164,9 +164,13 @@ class Following:
         return None
 
     def _try_again(self, last: bool) -> None:
+        """Try the tests that somebody has kept, if it is the *last* time or something has changed for them."""
         kept, self._kept = self._kept, []
         for hand in kept:
-            self._let_go(hand, last)
+            if last or hand.is_due():
+                self._let_go(hand, last)
+            else:
+                self._kept.append(hand)
 
     # The scopes around it.
 
