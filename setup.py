@@ -21,7 +21,7 @@ MODERN_PACKAGES = ["unittest_leakfix." + name
                    for name in ("leaks", "databases", "django", "pytest_plugin")]
 ENTRY_POINTS = {"console_scripts": ["unittest-leakfix = unittest_leakfix.__main__:main"]}
 if MODERN:
-    ENTRY_POINTS["pytest11"] = ["unittest_leakfix = unittest_leakfix.pytest_plugin"]
+    ENTRY_POINTS["pytest11"] = ["unittest_leakfix = unittest_leakfix.pytest_plugin.installed"]
 
 
 def _text(*path):

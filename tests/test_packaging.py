@@ -126,7 +126,7 @@ class WheelTests(unittest.TestCase):
         with zipfile.ZipFile(built) as archive:
             name, = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
             said = archive.read(name).decode("utf-8")
-        self.assertEqual("[pytest11]\nunittest_leakfix = unittest_leakfix.pytest_plugin\n" in said,
+        self.assertEqual("[pytest11]\nunittest_leakfix = unittest_leakfix.pytest_plugin.installed\n" in said,
                          MODERN, said)
 
     def test_tag(self):

@@ -48,8 +48,7 @@ Silence one: @pytest.mark.leakfix_ignore(file="file 'test_sample.py'", reason=".
 ERROR = """\
 ==================================== ERRORS ====================================
 _______________________ ERROR at teardown of test_keeps ________________________
-1 leak was left behind:
-  file 'test_sample.py' was left open: held by test_sample.KEPT[0]
+leak: file 'test_sample.py' was left open: held by test_sample.KEPT[0]
 """
 
 
@@ -78,7 +77,7 @@ class ModeTests(PytestCase):
         text, status = self.pytest("-q", "--leaks=fail", "--junitxml=junit.xml")
         self.assertEqual(1, status)
         self.assertIn(ERROR, text)
-        self.assertIn("ERROR test_sample.py::test_keeps", text)
+        self.assertIn("ERROR test_sample.py::test_keeps - leak: file 'test_sample.py' was left open", text)
         self.assertIn("2 passed, 1 error in 0 s\n", text)
         self.assertNotIn("As failures", text)
         suite = ElementTree.parse(os.path.join(self.folder, "junit.xml")).getroot()[0]

@@ -9,7 +9,7 @@ import pytest
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.options import NEED, decided
 
-from . import _IN_INI, MODES, MOST
+from . import _IN_INI, MODES, MOST, has_short
 
 __unittest = True
 bind(globals())
@@ -21,7 +21,10 @@ _NAMES = {"leakfix": "leaks", "leakfix_failed": "leaks_failed", "leakfix_baselin
 
 
 class Asked(NamedTuple):
-    """mode: one of MODES; the others as the options are called; most: how many connections, None for any."""
+    """mode: one of MODES; the others as the options are called; most: how many connections, None for any.
+
+    short: whether the short names of the options are ours, --leaks for --leakfix.
+    """
 
     mode: str
     failed: bool
@@ -31,6 +34,7 @@ class Asked(NamedTuple):
     stacks: bool
     restore: bool
     most: Optional[int]
+    short: bool
 
     @property
     def finds(self) -> bool:
@@ -48,7 +52,7 @@ def asked(config: pytest.Config) -> Asked:
     try:
         found = decided(given, standing, dict(NEED, restore="--leaks-restore"))
     except ValueError as error:
-        raise pytest.UsageError(str(error))
+        raise pytest.UsageError(str(error) if has_short(config) else str(error).replace("--leaks", "--leakfix"))
 
     def file(name: str) -> Optional[str]:
         # A conftest.py that goes to another folder does not change which one is meant.
@@ -57,7 +61,8 @@ def asked(config: pytest.Config) -> Asked:
     most = vars(config.option).get(MOST)
     return Asked(found["leaks"], bool(found.get("leaks_failed")), file("leaks_baseline"),
                  file("leaks_write_baseline"), file("leaks_json"), bool(found.get("leaks_stacks")),
-                 bool(found.get("restore")), _most(config.getini(MOST) if most is None else most))
+                 bool(found.get("restore")), _most(config.getini(MOST) if most is None else most),
+                 has_short(config))
 
 
 def _most(value: Any) -> Optional[int]:

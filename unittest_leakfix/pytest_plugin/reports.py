@@ -88,10 +88,14 @@ class Reports:
 
 
 def _message(name: str, leaks: List[Leak]) -> str:
-    """Return one line a leak; what was not left by the test *name* itself says who left it."""
+    """Return one line a leak; what was not left by the test *name* itself says who left it.
+
+    The first line has the first leak: it is all that pytest's short summary shows.
+    """
     shown = [leak if name in leak.tests else replace(leak, subject="%s (by %s)" % (leak.subject, leak.tests[0]))
              for leak in leaks]
-    return text.failure_text(shown)
+    first, *others = text.failure_text(shown).split("\n")[1:]
+    return "\n".join(["%s: %s" % ("leak" if len(shown) == 1 else "%d leaks" % len(shown), first.strip())] + others)
 
 
 def _said(message: str) -> Any:
@@ -99,7 +103,10 @@ def _said(message: str) -> Any:
     try:
         pytest.fail(message, pytrace=False)
     except BaseException:
-        return pytest.ExceptionInfo.from_current().getrepr(style="value")
+        said: Any = pytest.ExceptionInfo.from_current().getrepr(style="value")
+    if getattr(said, "reprcrash", None) is not None:
+        said.reprcrash.message = message    # without "Failed: ", for the short summary
+    return said
 
 
 def _element_of(config: pytest.Config, report: Any) -> Any:

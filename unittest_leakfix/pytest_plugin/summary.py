@@ -111,8 +111,12 @@ class Summary:
         writer = reporter._tw
         style = Style(width=min(max(writer.fullwidth, 60), 160), colour=bool(reporter.hasmarkup),
                       encoding=getattr(writer._file, "encoding", None) or "utf-8")
-        return text.render(found, style, stacks=self._asked.stacks, verbose=verbose,
+        said = text.render(found, style, stacks=self._asked.stacks, verbose=verbose,
                            failing=self._asked.mode == "fail", mark="@pytest.mark.leakfix_ignore")
+        if not self._asked.short:
+            said = said.replace("More: --leaks-stacks", "More: --leakfix-stacks").replace(
+                "As failures: --leaks=fail", "As failures: --leakfix=fail")
+        return said
 
     def _loud(self, found: Findings) -> bool:
         """Tell whether there is anything to tell."""
