@@ -8,9 +8,14 @@ import warnings
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.swap import originals
 
 __unittest = True
 bind(globals())
+
+# Bound here once: a test may leave them patched.
+_warn = warnings.warn
+_exc_info = sys.exc_info
 
 
 class LeakFixWarning(UserWarning):
@@ -29,24 +34,44 @@ def close_error(owner, found, cause):
 
     *owner* is the test or the class whose attribute it was.
     """
-    error = CloseError(_sentence(owner, found, cause))
+    with originals:
+        error = CloseError(_sentence(owner, found, cause))
     error.__cause__ = cause
     return error
 
 
 def warn(owner, found, cause):
     """Warn that closing what was *found* on the finished *owner* raised *cause*."""
-    say("%s is finished, but %s" % (
-        redaction.cut(label(owner), redaction.LONGEST), _sentence(owner, found, cause)))
+    with originals:
+        say("%s is finished, but %s" % (
+            redaction.cut(label(owner), redaction.LONGEST), _sentence(owner, found, cause)))
 
 
-def say(text):
-    """Warn of what went wrong after a test. Where warnings are errors it is only printed: the
-    verdict stands."""
+def say(sentence):
+    """Warn of what went wrong after a test. Where warnings are errors, or cannot be shown, it is
+    only printed: the verdict stands."""
     try:
-        warnings.warn(text, LeakFixWarning, stacklevel=3)
-    except LeakFixWarning:
-        sys.stderr.write("LeakFixWarning: %s\n" % text)
+        with originals:
+            _warn(sentence, LeakFixWarning, stacklevel=3)
+    except Exception:
+        try:
+            sys.stderr.write("LeakFixWarning: %s\n" % sentence)
+        except Exception:   # closed, or somebody's object in its place
+            pass
+
+
+def fault():
+    """Return what is being handled now, in our own code, as "KeyError: 'a' at suite.py:12". Never raises."""
+    kind, error, trace = _exc_info()
+    where = ""
+    while trace is not None:    # the innermost line of ours: users' code has its own faults
+        head, package, path = trace.tb_frame.f_code.co_filename.rpartition("unittest_leakfix")
+        if package and head:
+            where = " at %s:%d" % (path[1:], trace.tb_lineno)
+        trace = trace.tb_next
+    with originals:
+        said = redaction.error(error).partition("\n")[0][:100]
+    return "%s%s%s" % (kind.__name__ if kind is not None else "?", ": " + said if said else "", where)
 
 
 def label(owner):

@@ -32,6 +32,7 @@ _freeze = getattr(gc, "freeze", None)
 _unfreeze = getattr(gc, "unfreeze", None)
 _get_debug = getattr(gc, "get_debug", lambda: 0)
 _get_objects = gc.get_objects
+_callbacks = getattr(gc, "callbacks", [])   # not on 2.7
 _get_freeze_count = getattr(gc, "get_freeze_count", None)
 
 #: Whether this interpreter can freeze its heap. Not on PyPy, before 3.7, nor on a
@@ -72,7 +73,7 @@ class Heap(object):
         """Freeze what there is, when the outermost run begins."""
         self._depth += 1
         if self._depth == 1 and FREEZES:
-            gc.callbacks.append(self._asked)
+            _callbacks.append(self._asked)
             for name in _QUESTIONS:
                 setattr(gc, name, _QUESTIONS[name])
             self._hide()
@@ -88,9 +89,9 @@ class Heap(object):
             self.asked = self._open = False
             if self._doubts:
                 _collect()
-            gc.callbacks[:] = [each for each in gc.callbacks if each != self._asked]
+            _callbacks[:] = [each for each in _callbacks if each != self._asked]
             for name in _QUESTIONS:
-                if getattr(gc, name) is _QUESTIONS[name]:
+                if getattr(gc, name, None) is _QUESTIONS[name]:
                     setattr(gc, name, _QUESTIONS[name].asks)
             del self._doubts[:]
 

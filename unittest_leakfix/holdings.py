@@ -15,6 +15,7 @@ from unittest_leakfix.resources import kind_of
 
 __unittest = True
 bind(globals())
+_get_referents = gc.get_referents
 
 # How many things in how deep a list or dict are looked at for resources.
 _WIDE = 1000
@@ -167,7 +168,7 @@ def _users_first(found):
     for each in found:
         layer, known = [each.value], set()
         for _ in range(4):
-            layer = [one for one in gc.get_referents(*layer)
+            layer = [one for one in _get_referents(*layer)
                      if id(one) not in known and not isinstance(one, type)][:200]
             known.update(map(id, layer))
         below.append(known)

@@ -3,6 +3,7 @@ from __future__ import absolute_import
 
 import os
 import sys
+from errno import EPIPE
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.redaction import command
@@ -61,8 +62,6 @@ def _close_pipe(pipe):
     try:
         pipe.close()
     except EnvironmentError as error:
-        from errno import EPIPE  # built in, but unittest does without it
-
         # What was still to be written has no reader any more.
         if error.errno != EPIPE:
             raise

@@ -18,6 +18,7 @@ from unittest_leakfix._core.early import bind
 
 __unittest = True
 bind(globals())
+_getframe = sys._getframe
 
 #: How many objects one question may look at: 4 to 25 microseconds for a
 #: connection, 1 ms at the limit.
@@ -177,7 +178,7 @@ def _lasts(stop):
 
 def _running():
     """List the ids of the frames that run in this thread."""
-    frame = sys._getframe()
+    frame = _getframe()
     listed = []
     while frame is not None:
         listed.append(id(frame))

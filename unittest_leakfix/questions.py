@@ -9,6 +9,8 @@ from unittest_leakfix._core.early import bind
 
 __unittest = True
 bind(globals())
+_get_threshold = gc.get_threshold
+_isenabled = gc.isenabled
 
 #: The functions of gc that see, or change, less of the heap while it is frozen.
 NAMES = ("get_objects", "get_referrers", "freeze", "unfreeze")
@@ -23,9 +25,9 @@ def is_automatic():
     the middle one was just emptied, as a rule. The incremental collector of the first
     releases of 3.14 never makes a full one by itself: there the third threshold is 0.
     """
-    thresholds = gc.get_threshold()
+    thresholds = _get_threshold()
     young, _, old = map(int.__gt__, get_count(), thresholds)
-    return (young and old and gc.isenabled()
+    return (young and old and _isenabled()
             and (sys.version_info < (3, 14) or thresholds[2] > 0))
 
 

@@ -1,7 +1,7 @@
 """Letting go of a finished test that nobody asked to do anything.
 
 Most tests hold nothing: this module is all that they need. What the others hold is
-for `belongings`, which is loaded with the first of them.
+for `belongings`.
 """
 
 from __future__ import absolute_import
@@ -11,6 +11,7 @@ import sys
 import unittest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.belongings import give_back
 from unittest_leakfix.heap import heap
 
 __unittest = True
@@ -29,13 +30,14 @@ _BARE_KINDS = frozenset([type(None), bool, int, str, type(u""), list, dict])
 
 class Tally(object):
     """What a run did: ``released`` tests, ``closed`` {kind of resource: how many},
-    ``kept`` tests that somebody still held."""
+    ``kept`` tests that somebody still held, ``off`` what had to be switched off, and why."""
 
     def __init__(self):
         self.pid = _getpid()    # a child that a test forks may run on
         self.released = 0
         self.kept = 0
         self.closed = {}
+        self.off = []
 
     def close(self, kind):
         """Count one closed resource of this *kind*."""
@@ -62,5 +64,4 @@ def release(hand, tally):
         tally.released += 1
         return
     del values      # give_back counts the references to it
-    from unittest_leakfix.belongings import give_back
     give_back(hand, alone, tally)

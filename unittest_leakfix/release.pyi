@@ -7,6 +7,7 @@ class Tally:
     released: int
     kept: int
     closed: dict[str, int]
+    off: list[str]
     def close(self, kind: Kind) -> None: ...
 
 def release(hand: list[Any], tally: Tally) -> None: ...

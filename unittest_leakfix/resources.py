@@ -13,6 +13,7 @@ import sys
 import types
 import weakref
 
+from unittest_leakfix import kinds
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.kind import (
     MISSING, Kind, class_of, is_coroutine_function, method, mro, name_of, on_type,
@@ -74,7 +75,6 @@ def _find(cls):
     # By identity: a metaclass may have an __eq__ of its own.
     if any(base is type or base is types.ModuleType for base in bases):
         return None
-    from unittest_leakfix import kinds  # a tenth of a trivial run's start-up time
     found = _by_name(bases, kinds.TABLE)
     if found is MISSING:
         found = kinds.by_shape(cls) or _by_name(bases, kinds.LAST)

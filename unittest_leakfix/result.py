@@ -5,6 +5,7 @@ from __future__ import absolute_import
 import unittest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.finished import finished
 
 __unittest = True
 bind(globals())
@@ -83,7 +84,6 @@ def _swapped(entry, only, made):
                 and vars(entry).get("test_case") is not only):
             return entry
         if id(entry) not in made:
-            from unittest_leakfix.finished import finished  # not if all pass
             made[id(entry)] = finished(entry)
         return made[id(entry)]
     if type(entry) in (tuple, list) and any(_is_live(item) for item in entry):

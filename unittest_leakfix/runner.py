@@ -6,6 +6,7 @@ import sys
 import unittest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.faults import fault
 from unittest_leakfix.result import LeakFixResultMixin, LeakFixTextTestResult, Sweep
 from unittest_leakfix.suite import Run, Tally
 
@@ -129,10 +130,17 @@ class Guided(object):
     def __call__(self, result):
         """Run the suite into *result*."""
         sweep = None if isinstance(result, LeakFixResultMixin) else Sweep(result)
-        finder = None if self._finding is None else self._finding.begin(result)
+        off = []
+        finder = None
+        if self._finding is not None:
+            try:
+                finder = self._finding.begin(result)
+            except Exception:   # no descriptor left, and the like
+                off.append("finding, by %s" % fault())
         watcher = self._watching(finder)
         run = Run(result, sweep, watcher)
         self.tally = run.tally
+        self.tally.off += off
         whole = False
         try:
             if watcher is not finder:
@@ -143,7 +151,10 @@ class Guided(object):
             if watcher is not finder:
                 watcher.stop()
             if self._finding is not None:
-                self._finding.end(whole)
+                try:
+                    self._finding.end(whole)
+                except Exception:
+                    self.tally.off.append("finding, by %s" % fault())
             if sweep is not None:
                 sweep()
 
@@ -175,12 +186,16 @@ class Guided(object):
 
     def tell(self, stream, verbose):
         """Write to *stream* what was closed, and what was found. *verbose*: even if that is nothing."""
-        line = said(self.tally, verbose)
-        if line:
-            stream.write(line + "\n")
-            stream.flush()
-        if self._finding is not None:
-            self._finding.tell(stream, verbose)
+        lines = [said(self.tally, verbose)]
+        lines += ["unittest_leakfix: switched off: %s; the verdicts stand" % why for why in self.tally.off]
+        try:
+            for line in filter(None, lines):
+                stream.write(line + "\n")
+                stream.flush()
+            if self._finding is not None:
+                self._finding.tell(stream, verbose)
+        except Exception:   # the stream is broken: the verdict stands
+            pass
 
 
 def _check_class(resultclass):

@@ -7,6 +7,8 @@ import unittest.suite
 from unittest.util import strclass
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import originals
+from unittest_leakfix.faults import fault
 from unittest_leakfix.giving import given, method, overrides
 from unittest_leakfix.heap import SOME, heap
 from unittest_leakfix.limits import most_connections
@@ -42,10 +44,12 @@ class Run(object):
         self._failed = False    # whether they, or the module's, failed
         self._mixed = None      # the class that the suite must restore
         self._counting = None   # the watcher that keeps the connection budgets of classes
+        self._releases = True   # until that fails
 
     def all(self, test, debug=False):
         """Run *test*, a suite or a test, as the outermost one. Returns nothing."""
         _runs.append(self)
+        originals.note()
         heap.enter()
         try:
             if _is_plain(test):
@@ -55,8 +59,26 @@ class Run(object):
         finally:
             _runs.remove(self)
             heap.leave()
+            originals.forget()
             if self._counting is not None:
                 self._counting.stop()
+
+    def _tell(self, what, *arguments):
+        """Tell the watcher, if there is one, *what* happens. What it raises ends its watch, not the run."""
+        if self._watcher is not None:
+            try:
+                getattr(self._watcher, what)(*arguments)
+            except Exception:
+                self._watcher = None
+                self.tally.off.append("watching, by %s" % fault())
+
+    def _release(self, hand):
+        """Let go of the test in *hand*. What cannot be is an end of letting go, not of the run."""
+        try:
+            release(hand, self.tally)
+        except Exception:
+            self._releases = False
+            self.tally.off.append("closing and letting go, by %s" % fault())
 
     def suite(self, suite, debug=False):
         """Run the tests of *suite* as ``unittest.TestSuite.run`` does."""
@@ -88,26 +110,25 @@ class Run(object):
 
     def _test(self, hand, kept, debug):
         """Run the test in *hand*, and let go of it."""
-        watcher = self._watcher
-        if watcher is not None:
-            watcher.begin(hand[0])
+        if self._watcher is not None:
+            self._tell("begin", hand[0])
         if debug:
             hand[0].debug()
         else:
             hand[0](self.result)
             if self._sweep is not None:
                 self._sweep(hand[0])
-            if watcher is not None:
-                watcher.finished(hand[0])
+            if self._watcher is not None:
+                self._tell("finished", hand[0])
             count = get_count()     # while the test is alive: its end takes from the same count
             born = heap.asked or count >= SOME or count[1]
-            if not kept:
-                release(hand, self.tally)
+            if not kept and self._releases:
+                self._release(hand)
             hand[0] = None
             if born:
                 heap.collect()
-        if watcher is not None:
-            watcher.end()
+        if self._watcher is not None:
+            self._tell("end")
 
     def _change_class(self, suite, test):
         """The fixtures between two classes; the suite's own, in their order."""
@@ -119,8 +140,7 @@ class Run(object):
             self._mixed._leakfix_remember()
         if most_connections(type(test)) is not None:
             self._count_connections()
-        if self._watcher is not None:
-            self._watcher.class_begins(type(test))
+        self._tell("class_begins", type(test))
         suite._handleClassSetUp(test, self.result)
         self.result._previousTestClass = test.__class__
         # A class may lie about itself: its tests are told apart the slow way.
@@ -131,16 +151,21 @@ class Run(object):
     def _count_connections(self):
         """Count them from the first class on that limits them (3.8)."""
         if not hasattr(self._watcher, "counts_connections"):
-            from unittest_leakfix.databases.counting import Counting
-            self._watcher = self._counting = Counting(self._watcher)
-            self._counting.start()
+            try:
+                from unittest_leakfix.databases.counting import Counting
+                counting = Counting(self._watcher)
+                counting.start()
+            except Exception:
+                self.tally.off.append("counting connections, by %s" % fault())
+            else:
+                self._watcher = self._counting = counting
 
     def _tear_down_class(self, suite, test):
         """End the class before *test*; None: the last one."""
         previous = getattr(self.result, "_previousTestClass", None)
         over = previous is not None and previous is not getattr(test, "__class__", None)
         if over and self._watcher is not None:
-            self._watcher.fixture("tearDownClass (%s)" % strclass(previous))
+            self._tell("fixture", "tearDownClass (%s)" % strclass(previous))
         suite._tearDownPreviousClass(test, self.result)
         if self._mixed is not None:
             mixed, self._mixed = self._mixed, None
@@ -149,8 +174,8 @@ class Run(object):
             # Reported by now; their frames hold the class's things (3.8).
             previous.tearDown_exceptions = []
             heap.collect_new()
-        if over and self._watcher is not None:
-            self._watcher.class_over(previous)
+        if over:
+            self._tell("class_over", previous)
 
     def _change_module(self, suite, test):
         """Tear down the module before that of *test*, and set up its own."""
@@ -163,7 +188,7 @@ class Run(object):
 
         def between(result):
             self._end_module(tear_down)
-            self._watcher.module_begins(module)
+            self._tell("module_begins", module)
         suite._handleModuleTearDown = between
         try:
             suite._handleModuleFixture(test, self.result)
@@ -173,10 +198,10 @@ class Run(object):
     def _end_module(self, tear_down):
         module = getattr(getattr(self.result, "_previousTestClass", None), "__module__", None)
         if self._watcher is not None and module is not None:
-            self._watcher.fixture("tearDownModule (%s)" % module)
+            self._tell("fixture", "tearDownModule (%s)" % module)
         tear_down(self.result)
         if self._watcher is not None and module is not None:
-            self._watcher.module_over()
+            self._tell("module_over")
 
 
 def _is_test(entry):

@@ -70,14 +70,15 @@ def _own(place, name):
 MODULES = (
     "builtins", "__builtin__", "os", "posixpath", "ntpath", "stat", "genericpath", "io", "time", "gc",
     "threading", "socket", "json", "json.encoder", "json.decoder", "json.scanner", "linecache",
-    "traceback", "tokenize", "token", "tempfile", "codecs", "encodings", "warnings", "re",
+    "traceback", "tokenize", "token", "tempfile", "codecs", "encodings", "re",
     "re._compiler", "re._parser", "sre_compile", "sre_parse", "copyreg", "enum", "functools",
     "contextlib", "collections", "itertools", "operator", "keyword", "types", "weakref", "fnmatch",
     "dataclasses", "copy", "shutil", "textwrap", "unicodedata", "unittest.util", "string")
 # Those whose classes do much of it.
 _CLASSES = frozenset([
-    "threading", "json.encoder", "json.decoder", "traceback", "tokenize", "codecs", "warnings",
-    "re._parser", "sre_parse", "contextlib"])
+    "threading", "json.encoder", "json.decoder", "traceback", "tokenize", "codecs", "re._parser",
+    "sre_parse", "contextlib"])
+_HOOKS = frozenset(["excepthook"])      # of threading
 _FUNCTIONS = (type, types.FunctionType, types.BuiltinFunctionType)
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 _module_of = type.__dict__["__module__"].__get__
@@ -88,8 +89,8 @@ class Originals(object):
     """The functions and classes of the standard library as they were when they were noted.
 
     ``with originals: ...`` has them all in their places, for the block, and leaves what a test
-    has put there in its place again. Only what differs is touched. State, such as
-    ``os.environ`` or ``sys.stdout``, is not a function and stays as it is.
+    has put there in its place again. Only what differs is touched. What is meant to be replaced
+    (``sys.stdout``, ``os.environ``, the functions of ``warnings``) stays as it is.
     """
 
     def __init__(self, modules=MODULES):
@@ -106,10 +107,16 @@ class Originals(object):
             self._places = list(_noted(self._modules))
 
     def forget(self):
-        """The run that called `note` is over."""
+        """The run that called `note` is over. What was noted serves its report."""
         self._depth -= 1
-        if not self._depth:
-            self._places = []
+
+    def around(self, function):
+        """Return *function* so that it runs with all of them in their places."""
+        def surrounded(*args, **kwds):
+            with self:
+                return function(*args, **kwds)
+        surrounded.__name__, surrounded.__doc__ = function.__name__, function.__doc__
+        return surrounded
 
     def __enter__(self):
         self._entered += 1
@@ -117,7 +124,8 @@ class Originals(object):
             for place, values, kinds in self._places:
                 now = vars(place)
                 for name, value in values.items():
-                    if now.get(name) is not value and isinstance(value, kinds):
+                    if (now.get(name) is not value and isinstance(value, kinds)
+                            and name not in _HOOKS):
                         try:
                             self._swap.put(place, name, value)
                         except Exception:   # it stays as the test left it

@@ -1,6 +1,8 @@
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any
+from typing import Any, Callable, TypeVar
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 MODULES: tuple[str, ...]
 
@@ -14,6 +16,7 @@ class Originals:
     def __init__(self, modules: Iterable[str] = ...) -> None: ...
     def note(self) -> None: ...
     def forget(self) -> None: ...
+    def around(self, function: _Function) -> _Function: ...
     def __enter__(self) -> Originals: ...
     def __exit__(
         self,

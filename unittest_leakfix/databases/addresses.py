@@ -11,6 +11,8 @@ from unittest_leakfix._core.early import bind
 
 __unittest = True
 bind(globals())
+_expanduser = os.path.expanduser
+_join = os.path.join
 
 _SCHEMES = {"mysql": "mysql", "mariadb": "mysql", "postgresql": "postgresql", "postgres": "postgresql"}
 _DRIVERS = {
@@ -101,12 +103,12 @@ def filled(address: Address, environ: Optional[Mapping[str, str]] = None,
     if address.dialect != "mysql":
         return address
     environ = os.environ if environ is None else environ
-    home = environ.get("HOME") or os.path.expanduser("~")
+    home = environ.get("HOME") or _expanduser("~")
     files = list(system)
     if environ.get("MYSQL_HOME"):
-        files.append(os.path.join(environ["MYSQL_HOME"], "my.cnf"))
+        files.append(_join(environ["MYSQL_HOME"], "my.cnf"))
     told: Dict[str, str] = {}
-    for path in files + [os.path.join(home, ".my.cnf")]:
+    for path in files + [_join(home, ".my.cnf")]:
         told.update(_option_file(path))
     # Files before the environment, which is the weaker of the two for MySQL's client as well.
     told.setdefault("password", environ.get("MYSQL_PWD", ""))

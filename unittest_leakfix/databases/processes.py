@@ -19,6 +19,10 @@ from unittest_leakfix.databases.sessions import Session
 __unittest = True
 bind(globals())
 
+_basename = os.path.basename
+_isdir = os.path.isdir
+_socket = socket.socket
+
 _OPEN = ("01", "04", "05", "08")  # established, and half closed: the session may still be there
 _NAMES = ("localhost", "localhost.localdomain", socket.gethostname())
 
@@ -37,7 +41,7 @@ def held_here(sessions: Sequence[Session], server_port: Optional[int] = None) ->
 
     `server_port` (that of the server) decides where a client's port is used twice.
     """
-    if not os.path.isdir("/proc/self/fd"):
+    if not _isdir("/proc/self/fd"):
         return tuple(sessions)
     peers = _unix_peers() if any(not each.client_host for each in sessions) else {}
     connections = set(_connections())
@@ -63,7 +67,7 @@ def _with(session: Session, pids: List[int]) -> Session:
 def command_of(pid: int) -> str:
     """Return the command line of a process as it may be shown; "" when it is gone."""
     words = _read("/proc/%d/cmdline" % pid).rstrip("\0").split("\0")
-    return redaction.shown(redaction.command([os.path.basename(words[0])] + words[1:]))
+    return redaction.shown(redaction.command([_basename(words[0])] + words[1:]))
 
 
 def _may_be_here(session: Session, connections: Set[_Connection]) -> bool:
@@ -122,7 +126,7 @@ def _unix_peers() -> Dict[int, int]:
     request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, 4, 0, 0)  # with peers
     peers: Dict[int, int] = {}
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:
+        with _socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:
             kernel.settimeout(1)
             kernel.send(header + request)
             while _take_peers(kernel.recv(65536), peers):

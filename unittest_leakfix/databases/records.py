@@ -25,6 +25,7 @@ from .stacks import entry, frames_of, is_installed, stack
 
 __unittest = True
 bind(globals())
+_getpid = os.getpid
 
 _SWEPT = 64
 
@@ -45,7 +46,7 @@ class Book:
         self.admit: Optional[Callable[[object, Raw], Optional[Exception]]] = None
         """Called before a connection is opened, with the connection if there is an object yet.
         Returns None once it has reserved a place, or the error to raise."""
-        self.pid = os.getpid()
+        self.pid = _getpid()
         self._ties: Dict[int, Tuple[ref[Any], Raw]] = {}
         self._most = _SWEPT
         self._opening: Dict[int, Raw] = {}
@@ -231,7 +232,7 @@ book = Book()
 
 
 def _forked() -> None:
-    book.pid = os.getpid()
+    book.pid = _getpid()
 
 
 if hasattr(os, "register_at_fork"):     # asking for it each time would cost each connection a system call

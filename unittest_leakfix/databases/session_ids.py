@@ -13,6 +13,11 @@ from unittest_leakfix._core.early import bind
 
 __unittest = True
 bind(globals())
+_fstat = os.fstat
+_get_blocking = os.get_blocking
+_listdir = os.listdir
+_isdir = os.path.isdir
+_set_blocking = os.set_blocking
 
 _HERE = "/proc/self/fd"
 # An attribute or method of the connection, with dots.
@@ -56,9 +61,9 @@ def descriptors_of(connection: object) -> Set[int]:
     values = getattr(connection, "__dict__", {})
     module, port, path = sys.modules.get("socket"), values.get("_port"), values.get("_unix_socket")
     found: Set[int] = set()
-    for name in os.listdir(_HERE) if module is not None and port and os.path.isdir(_HERE) else ():
+    for name in _listdir(_HERE) if module is not None and port and _isdir(_HERE) else ():
         try:
-            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+            if stat.S_ISSOCK(_fstat(int(name)).st_mode):
                 peer = _name_of(module, int(name), "getpeername")
                 if peer == path or type(peer) is tuple and peer[1] == port:
                     found.add(int(name))
@@ -82,10 +87,10 @@ def port_of(connection: object) -> int:
 
 def _name_of(module: Any, fd: int, which: str) -> Any:
     # A socket object that is made of it sets the default timeout, and so O_NONBLOCK, on it.
-    blocking = os.get_blocking(fd)
+    blocking = _get_blocking(fd)
     sock = module.socket(fileno=fd)
     try:
         return getattr(sock, which)()
     finally:
         sock.detach()
-        os.set_blocking(fd, blocking)
+        _set_blocking(fd, blocking)

@@ -20,6 +20,7 @@ from unittest_leakfix.mixins import check
 
 __unittest = True
 bind(globals())
+_getpid = os.getpid
 
 #: The name of a database, its address, or a function that returns a connection to it.
 Database = Union[str, Callable[[], Any]]
@@ -182,7 +183,7 @@ def _begin(dialect: str, database: Database) -> _Watched:
         name = name or server.current_database()
         if not name:
             raise ValueError("the connection of leakfix_database is on no database: let it choose one")
-        return _Watched(server, connection, name, server.look(name).sessions, os.getpid())
+        return _Watched(server, connection, name, server.look(name).sessions, _getpid())
     except BaseException:
         _close(connection)
         raise

@@ -32,6 +32,7 @@ from .wrappers import (
 
 __unittest = True
 bind(globals())
+_DummyThread = threading._DummyThread
 
 REMEDY = "connections.close_all() at the end of the thread's work"
 
@@ -122,7 +123,7 @@ class Connections:
                 return
             raw = self._raw(wrapper.connection, frame)
             thread = book._threads.get(raw[IDENT])
-            known = thread is not None and not isinstance(thread, threading._DummyThread)
+            known = thread is not None and not isinstance(thread, _DummyThread)
             if raw[IDENT] == self._tests and wrapper.vendor != "sqlite":
                 self._kept |= descriptors_of(wrapper.connection)
             self._held[id(wrapper)] = Held(ref(wrapper), ref(thread) if known else None, raw)  # type: ignore[arg-type]

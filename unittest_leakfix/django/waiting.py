@@ -30,6 +30,8 @@ from .wrappers import driver_of
 
 __unittest = True
 bind(globals())
+_Event = threading.Event
+_Thread = threading.Thread
 
 PATIENCE = 10.0
 """Seconds; ``settings.LEAKFIX_PATIENCE`` may have another number."""
@@ -77,8 +79,8 @@ class Waiting:
         if not wrappers:
             original(test)
             return
-        done = threading.Event()
-        watch = threading.Thread(target=self._watch, args=(done, faults.label(test), wrappers), daemon=True,
+        done = _Event()
+        watch = _Thread(target=self._watch, args=(done, faults.label(test), wrappers), daemon=True,
                                  name="unittest_leakfix: a flush")
         watch.start()
         try:

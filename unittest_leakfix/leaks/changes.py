@@ -1,9 +1,11 @@
 """The changes of the process's state that tests and fixtures left, made into leaks."""
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import originals
 from unittest_leakfix.databases import frameworks
 
 from . import identity
@@ -43,6 +45,7 @@ class Changes:
         self._told.clear()
         self.waited = False
 
+    @originals.around
     def leaks(self, changes: Sequence[Change], test: str, back: Sequence[Change], fixture: bool) -> List[Leak]:
         """Return the leaks of *test* that are told at once; the others wait in ``pending``.
 
@@ -68,7 +71,6 @@ class Changes:
 
     def _opened(self, change: Change) -> Optional[Acquisition]:
         if change.thread:
-            import threading
             thread = threading._active.get(change.thread)  # type: ignore[attr-defined]
             return None if thread is None else self._acquisitions.of_thread(thread)
         if change.pid:

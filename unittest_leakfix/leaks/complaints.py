@@ -23,6 +23,8 @@ from .frames import short
 __unittest = True
 bind(globals())
 
+_getframe = sys._getframe
+
 _AT_MOST = 1000
 _ALWAYS = (
     ("always", None, ResourceWarning, None, 0),
@@ -183,7 +185,7 @@ class _Ear:
 
     def error(self, message: Any, *args: Any, **kwargs: Any) -> None:
         """Hear what the event loop's default exception handler says."""
-        context = sys._getframe(1).f_locals.get("context")
+        context = _getframe(1).f_locals.get("context")
         if not self._listen(str(message), kwargs.get("exc_info"), context):
             self._logger.error(message, *args, **kwargs)
 

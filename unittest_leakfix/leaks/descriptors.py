@@ -18,6 +18,8 @@ bind(globals())
 
 _S_IFDIR = stat.S_IFDIR
 _is_reserved = Reserve.has
+_limit = getattr(os, "sysconf", lambda _: 256)
+_MANY = 1 << 16
 
 
 class Opened(NamedTuple):
@@ -68,18 +70,32 @@ class Descriptors(Watch):
                 except OSError:     # a test has closed it
                     pass
             return self._stat(self._folder).st_size
-        return len(self._listdir(self._folder)) - 1 if self._folder else -1
+        return len(self._numbers()) if self._folder else -1
+
+    def _numbers(self) -> List[int]:
+        """Return the numbers of the open descriptors."""
+        try:
+            numbers = list(map(int, self._listdir(self._folder)))
+        except OSError:     # none is left to list them with; a limit that was lowered closes nothing
+            numbers = list(range(max(min(_limit("SC_OPEN_MAX"), _MANY), *self._base, 0) + 1))
+        return [fd for fd in numbers if self._is_open(fd)]
+
+    def _is_open(self, fd: int) -> bool:
+        try:
+            self._fstat(fd)
+        except OSError:  # the listing's own
+            return False
+        return True
 
     def listing(self) -> Dict[int, Opened]:
         """Return what every open descriptor is, by its number."""
         found: Dict[int, Opened] = {}
-        for name in self._listdir(self._folder) if self._folder else ():
-            fd = int(name)
+        for fd in self._numbers() if self._folder else ():
             if self._acquisitions is not None and fd == self._acquisitions.own_descriptor:
                 continue
             try:
                 status = self._fstat(fd)
-            except OSError:  # the listing's own
+            except OSError:  # closed meanwhile, by another thread
                 continue
             identifies = (status.st_dev, status.st_ino, stat.S_IFMT(status.st_mode))
             if _is_reserved(fd, *identifies[:2]):

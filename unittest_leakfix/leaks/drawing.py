@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __unittest = True
 bind(globals())
+_basename = os.path.basename
 
 PLACE = 50
 """The column where places ("tests/test_orders.py:20") begin, if the text before them leaves it free."""
@@ -56,7 +57,7 @@ def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
         lines.append(_INDENT + style.paint("%s    %s " % (bar, style.glyph("↓")), "dim") + access)
         if step.suspect:
             lines.append(_tildes(6, access, style))
-    if step.place and not label.endswith(" at " + os.path.basename(step.place)):     # a thread tells it
+    if step.place and not label.endswith(" at " + _basename(step.place)):     # a thread tells it
         painted += pad(_INDENT + text, PLACE) + style.paint(style.path(step.place), "cyan")
     lines.append(_INDENT + painted)
     if beside and step.suspect:

@@ -14,6 +14,7 @@ from .change import Change, Found, Undo, Watch
 
 __unittest = True
 bind(globals())
+_fsdecode = os.fsdecode
 
 _Environ: Any = type(os.environ)
 
@@ -80,7 +81,7 @@ def _data(mapping: MutableMapping[str, str]) -> Any:
 
 
 def _text(value: Any) -> str:
-    return os.fsdecode(value) if isinstance(value, (str, bytes)) else hiding.naming(value)
+    return _fsdecode(value) if isinstance(value, (str, bytes)) else hiding.naming(value)
 
 
 class WorkingDirectory(Watch):

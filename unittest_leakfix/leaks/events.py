@@ -18,6 +18,9 @@ from .wrappers import Wrappers
 
 __unittest = True
 bind(globals())
+_basename = os.path.basename
+_getframe = sys._getframe
+_Thread = threading.Thread
 
 
 class Events:
@@ -53,7 +56,7 @@ class Events:
         path = args[0]
         if type(path) is int:
             return  # a file object around a descriptor that is open already
-        frame = sys._getframe(2)
+        frame = _getframe(2)
         if kind_of(frame.f_code.co_filename) == OWN:
             return
         path = hiding.plain(path)
@@ -61,7 +64,7 @@ class Events:
         self._records.opened(self._records.record(what, path, frame))
 
     def _on_socket(self, args: Tuple[Any, ...]) -> None:
-        frame = sys._getframe(2)
+        frame = _getframe(2)
         if kind_of(frame.f_code.co_filename) != OWN:
             self._records.tie(args[0], self._records.record("socket", "", frame))
 
@@ -71,20 +74,20 @@ class Events:
     def _on_sqlite(self, args: Tuple[Any, ...]) -> None:
         self._wrappers.look()
         path = hiding.plain(args[0])
-        self._records.connecting(self._records.record("sqlite3 connection", path, sys._getframe(2)))
+        self._records.connecting(self._records.record("sqlite3 connection", path, _getframe(2)))
 
     def _on_handle(self, args: Tuple[Any, ...]) -> None:
         self._records.connected(args[0])
 
     def _on_popen(self, args: Tuple[Any, ...]) -> None:
-        frame = sys._getframe(2)
+        frame = _getframe(2)
         raw = self._records.record("child process", redaction.shown(redaction.command(args[1])), frame)
         # Raised by Popen's own method, whose `self` is the only way to the new process's number.
         self._records.tie(frame.f_locals["self"], raw)
 
     def _on_fork(self, args: Tuple[Any, ...]) -> None:
-        frame = sys._getframe(2)
-        if os.path.basename(frame.f_code.co_filename) in ("subprocess.py", "popen_fork.py"):
+        frame = _getframe(2)
+        if _basename(frame.f_code.co_filename) in ("subprocess.py", "popen_fork.py"):
             return  # recorded with its object
         detail = redaction.shown(redaction.command(args[1])) if args else "fork"
         self._records.forking(self._records.record("child process", detail, frame))
@@ -93,10 +96,10 @@ class Events:
         self._records.environment += 1
 
     def _on_folder(self, args: Tuple[Any, ...]) -> None:
-        self._on_path("temporary folder", args[0], sys._getframe(2))
+        self._on_path("temporary folder", args[0], _getframe(2))
 
     def _on_file(self, args: Tuple[Any, ...]) -> None:
-        self._on_path("temporary file", args[0], sys._getframe(2))
+        self._on_path("temporary file", args[0], _getframe(2))
 
     def _on_path(self, what: str, path: object, frame: FrameType) -> None:
         name = hiding.plain(path)
@@ -104,5 +107,5 @@ class Events:
 
     def _on_thread(self, args: Tuple[Any, ...]) -> None:
         function = args[0]
-        if type(function) is MethodType and isinstance(function.__self__, threading.Thread):
-            self._records.started(function.__self__, sys._getframe(2))
+        if type(function) is MethodType and isinstance(function.__self__, _Thread):
+            self._records.started(function.__self__, _getframe(2))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Container, List, Optional, Set, Tuple
 
 from unittest.util import strclass
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import originals
 from unittest_leakfix.heap import heap
 
 from . import identity, judge
@@ -135,19 +136,26 @@ class Finder(Listening):
         if survivors is None:
             self._unmeasured.add(test, "it asked the collector itself")
         self._survivors += survivors or ()
-        for heard in (self._overheard, self._complaints):
-            for complaint in heard.take() if heard.any else ():
-                if not told_already(complaint, self._let_go):
-                    self._fresh.append(wording.of_complaint(complaint, test))
+        if self._overheard.any or self._complaints.any:
+            self._heard(test)
         self._let_go.clear()
         changes = self._states[0].after()
         closed = self._shared.closed() if self._shared.any else []
-        self._fresh += [wording_process.of_change(change, test, opened) for change, opened in closed]
+        if closed:
+            with originals:
+                self._fresh += [wording_process.of_change(change, test, opened) for change, opened in closed]
         if changes:
             self._changed.waited |= any(change.thread or change.pid for change in changes)
             seen = {change.fd for change, _ in closed}
             self._changes([change for change in changes if change.kind != "closed descriptor"
                            or change.fd not in seen], test)
+
+    @originals.around
+    def _heard(self, test: str) -> None:
+        for heard in (self._overheard, self._complaints):
+            for complaint in heard.take():
+                if not told_already(complaint, self._let_go):
+                    self._fresh.append(wording.of_complaint(complaint, test))
 
     def fixture(self, name: str) -> None:
         self._acquisitions.current = name
@@ -232,6 +240,7 @@ class Finder(Listening):
         """Return the names of the fixtures that are not over."""
         return ("setUpModule (%s)" % self._module,)
 
+    @originals.around
     def _judge_all(self, survivors: List[Survivor], waiting: List[Pending], fresh: List[Leak]) -> None:
         leaks, covered = self._objects(survivors) if survivors else ([], set())
         fresh += leaks

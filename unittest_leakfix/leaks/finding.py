@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import originals
+from unittest_leakfix.faults import fault
 from unittest_leakfix.finished import finished
 from unittest_leakfix.watcher import Watcher
 
 from .finder import Finder
-from .later import Later
+from .later import Later, load_all
 from .options import Options
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ else:
 
 __unittest = True
 bind(globals())
+_exc_info = sys.exc_info
 
 
 _OUTER = ("this run", "it is part of a test of a run that finds already")
@@ -54,6 +57,7 @@ class Finding:
         self._begun = True
         if self._files is not None:
             self._files.begin()     # before anybody looks which descriptors there are
+        load_all()
         kind = _Failing if self.options.leaks == "fail" else Finder
         finder = kind(self.options, result, self._baseline)
         if finder.start():
@@ -76,6 +80,7 @@ class Finding:
             return self._finder.findings()
         return leak.Findings(unmeasured=(_OUTER,) if self._begun else ())
 
+    @originals.around
     def tell(self, stream: Any, verbose: bool) -> None:
         """Write the report to *stream*, and the files that were asked for."""
         if self._finder is not None and not self._finder.here():
@@ -83,8 +88,11 @@ class Finding:
         if self._finder is not None and self._finder.silent() and not (verbose or self._files):
             return
         found = self.findings()
-        said = text.render(found, text.style_for(stream), stacks=self.options.stacks,
-                           verbose=verbose, failing=self.options.leaks == "fail")
+        try:
+            said = text.render(found, text.style_for(stream), stacks=self.options.stacks,
+                               verbose=verbose, failing=self.options.leaks == "fail")
+        except Exception:
+            said = "unittest_leakfix: no report: %s; the verdicts stand\n" % fault()
         if said:
             stream.write("\n" + said)
             stream.flush()
@@ -138,7 +146,7 @@ class _Failing(Finder):
             try:
                 raise AssertionError(text.failure_text(mine))
             except AssertionError:
-                self._result.addFailure(self._twins.get(name) or _ErrorHolder(name), sys.exc_info())
+                self._result.addFailure(self._twins.get(name) or _ErrorHolder(name), _exc_info())
         self._twins.clear()
         return news
 

@@ -13,6 +13,9 @@ from .walk import Search, Walk
 
 __unittest = True
 bind(globals())
+_disable = gc.disable
+_enable = gc.enable
+_isenabled = gc.isenabled
 
 LEVELS = 100
 """How many references a chain may be long."""
@@ -69,15 +72,15 @@ _CALL = 2 if sys.version_info < (3, 11) else 1
 def _chains(targets: Sequence[object], others: Iterable[int], ignore: Iterable[object],
             born: Optional[Collection[int]], limit: int, extra: int) -> List[Optional[Chain]]:
     walk = Walk(targets, set(others), {id(obj) for obj in ignore} | {id(ignore), id(targets)}, limit, extra)
-    enabled = gc.isenabled()
-    gc.disable()  # a collection in the middle would cost more than the walk
+    enabled = _isenabled()
+    _disable()  # a collection in the middle would cost more than the walk
     try:
         walk.run()
         return [_text(search, walk, born) for search in walk.searches]
     finally:
         walk.forget()
         if enabled:
-            gc.enable()
+            _enable()
 
 
 def _text(search: Search, walk: Walk, born: Optional[Collection[int]]) -> Optional[Chain]:

@@ -9,6 +9,7 @@ from unittest_leakfix._core.early import bind
 
 __unittest = True
 bind(globals())
+_addaudithook = sys.addaudithook
 
 Listener = Callable[[Tuple[Any, ...]], None]
 
@@ -39,7 +40,7 @@ def add(listens: Dict[str, Listener]) -> None:
     """
     if not _process:
         _process.append(_getpid())
-        sys.addaudithook(_hook)
+        _addaudithook(_hook)
     _process[0] = _getpid()
     for event, listener in listens.items():
         _listeners[event] = _listeners.get(event, ()) + (listener,)

@@ -13,6 +13,8 @@ from unittest_leakfix.resources import kind_of
 
 __unittest = True
 bind(globals())
+_basename = os.path.basename
+_monotonic = time.monotonic
 
 _module_of = type.__dict__["__module__"].__get__
 _modules = sys.modules
@@ -48,7 +50,7 @@ def is_file(fd: int, path: str) -> bool:
         return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
     except (OSError, ValueError):  # renamed, removed, or relative to another folder
         gone = link[:-len(" (deleted)")] if link.endswith(" (deleted)") else link
-        return gone == path or bool(link) and os.path.basename(gone) == os.path.basename(path)
+        return gone == path or bool(link) and _basename(gone) == _basename(path)
 
 
 def target(fd: int) -> str:
@@ -134,7 +136,7 @@ def attributes(obj: object) -> Dict[str, Any]:
 
 def clock() -> float:
     """Return the seconds since the machine was started, as the ages of processes are counted."""
-    return time.monotonic() if _BOOT is None else _clock_gettime(_BOOT)
+    return _monotonic() if _BOOT is None else _clock_gettime(_BOOT)
 
 
 _clock_gettime: Callable[[int], float] = getattr(time, "clock_gettime", lambda _: 0.0)

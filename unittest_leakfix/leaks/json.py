@@ -14,8 +14,8 @@ from .leak import Findings, Known, Leak
 
 __unittest = True
 bind(globals())
-
 _dumps = json.dumps
+_load = json.load
 
 VERSION = 1
 """The version of the schema: raised when a field goes or changes its meaning, not when one is added."""
@@ -74,7 +74,7 @@ def dump(findings: Findings, path: str) -> None:
 def load(path: str, _open: Callable[..., Any] = io.open) -> Findings:
     """Read what ``dump`` wrote. Raises OSError, and ValueError for what is no report of this version."""
     with _open(path, encoding="utf-8") as file:
-        return from_value(json.load(file))
+        return from_value(_load(file))
 
 
 def _text(text: Any) -> str:

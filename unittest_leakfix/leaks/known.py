@@ -18,6 +18,8 @@ from .phrases import steady
 
 __unittest = True
 bind(globals())
+_loads = json.loads
+_getframe = sys._getframe
 
 VERSION = 1
 _open = io.open
@@ -45,7 +47,7 @@ def ignore(*, reason: str, test: str = "*", **what: str) -> Ignored:
     the ids of the tests it is meant for. Raises TypeError without a reason, or with more kinds
     than one. Returns what was noted, which a class may have in ``leakfix_ignore`` instead.
     """
-    entry = _entry(what, reason, test, sys._getframe(1))
+    entry = _entry(what, reason, test, _getframe(1))
     _ignored.append(entry)
     return entry
 
@@ -105,7 +107,7 @@ class Baseline:
                 with _open(path, encoding="utf-8") as source:
                     text = source.read()
             self.text = text
-            value = json.loads(text)
+            value = _loads(text)
             if value["version"] != VERSION:
                 raise ValueError("it has version %r, this release reads %d" % (value["version"], VERSION))
             self._causes: Dict[Tuple[str, str], Set[str]] = {

@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import originals
 from unittest_leakfix import attributes, holdings
 from unittest_leakfix.heap import heap
 from unittest_leakfix.watcher import Watcher
@@ -109,6 +110,7 @@ class Listening(Watcher):
         active = Listening._active
         return bool(active) and active[-1] is self     # none in a forked child
 
+    @originals.around
     def _closing(self, owner: Any, found: holdings.Found) -> None:
         test = self._test or self._acquisitions.current
         if test and self._alive():

@@ -19,6 +19,10 @@ from .referents import referents
 
 __unittest = True
 bind(globals())
+_get_referents = gc.get_referents
+_getframe = sys._getframe
+_getrefcount = sys.getrefcount
+_gettrace = sys.gettrace
 
 
 class Edge(NamedTuple):
@@ -66,8 +70,8 @@ def frame_locals(frame: types.FrameType) -> List[Tuple[str, Any]]:
     except RuntimeError:
         return []
     # Taking names out while a tracer looks at the frame would delete the variables themselves.
-    if _SNAPSHOTS and optimized and frame.f_trace is None and sys.gettrace() is None:
-        if sys.getrefcount(found) == _SNAPSHOT_COUNT:  # else somebody called locals() and kept it
+    if _SNAPSHOTS and optimized and frame.f_trace is None and _gettrace() is None:
+        if _getrefcount(found) == _SNAPSHOT_COUNT:  # else somebody called locals() and kept it
             code = frame.f_code
             for name in code.co_varnames + code.co_cellvars + code.co_freevars:
                 found.pop(name, None)
@@ -75,8 +79,8 @@ def frame_locals(frame: types.FrameType) -> List[Tuple[str, Any]]:
 
 
 def _snapshot_count() -> int:
-    found = sys._getframe().f_locals
-    return sys.getrefcount(found)
+    found = _getframe().f_locals
+    return _getrefcount(found)
 
 
 _SNAPSHOT_COUNT = _snapshot_count()
@@ -94,7 +98,7 @@ def owns(owner: object, part: object) -> bool:
     if type(part) is not dict:
         return type(owner) is contextvars.Context or labels.bare_name(type(owner)) in _HAMT
     if labels.inherits(owner, type):
-        return any(found is part for found in gc.get_referents(labels.class_dict(owner)))  # type: ignore[arg-type]
+        return any(found is part for found in _get_referents(labels.class_dict(owner)))  # type: ignore[arg-type]
     return labels.own_dict(owner) is part
 
 

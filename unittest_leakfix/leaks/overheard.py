@@ -67,27 +67,34 @@ class Overheard(Complaints):
             self._acquisitions = acquisitions
 
     def _on_warning(self, message: Any) -> None:
+        try:
+            shown = self._is_shown(message)
+        except Exception:   # the test's own code warns here: what a test has broken is not to end it
+            shown = True
+        if shown:
+            self._show(message)
+
+    def _is_shown(self, message: Any) -> bool:
+        """Take note of the *message* if it is a complaint; tell whether it is to be shown."""
         text = str(message.message)
         unclosed = message.category is ResourceWarning
         if not unclosed and not (message.category is RuntimeWarning and text.startswith("coroutine ")
                                  and "was never awaited" in text):
-            self._show(message)
-            return
+            return True
         if not self._expected():
             place = _dropped()
             if unclosed:
                 self._add("ResourceWarning", text, place, self._opened(message.source, text))
             else:
                 self._add("coroutine was never awaited", text.partition("\n")[0], place)
-        if not self._repeated(message, text):
-            self._show(message)
+        return not self._repeated(message, text)
 
     def _repeated(self, message: Any, text: str) -> bool:
         """Tell whether the filters would have held this warning back, had we not made them forget it.
 
         By default a warning is shown once for each place; but each test is to be told of its own.
         """
-        frame: Optional[FrameType] = _getframe(2)
+        frame: Optional[FrameType] = _getframe(3)
         for _ in range(4):
             registry = frame.f_globals.get("__warningregistry__") if frame is not None else None
             key = (text, message.category, message.lineno)

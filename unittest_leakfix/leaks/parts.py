@@ -17,6 +17,9 @@ from .referents import referents
 
 __unittest = True
 bind(globals())
+_is_tracked = gc.is_tracked
+_realpath = os.path.realpath
+_Thread = threading.Thread
 
 _LIMIT = 400
 _ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType,
@@ -34,7 +37,7 @@ def held(value: object, acquisition: Optional[Acquisition]) -> Tuple[Set[object]
     if acquisition is not None:
         stands.add(acquisition.detail)
         if acquisition.what == "sqlite3 connection":    # whose path may be relative, and its descriptor's is not
-            stands.add(os.path.realpath(acquisition.detail))
+            stands.add(_realpath(acquisition.detail))
     parts: Set[int] = set()
     queue: List[Any] = [value]
     seen: Set[int] = {id(value), id(queue)}
@@ -44,7 +47,7 @@ def held(value: object, acquisition: Optional[Acquisition]) -> Tuple[Set[object]
         if kind_of(each) is not None:
             parts.add(id(each))
         for referent in referents(each):
-            if id(referent) not in seen and gc.is_tracked(referent) and not _elsewhere(referent):
+            if id(referent) not in seen and _is_tracked(referent) and not _elsewhere(referent):
                 seen.add(id(referent))
                 queue.append(referent)
     return stands, parts
@@ -62,7 +65,7 @@ def _of(value: object) -> Iterator[object]:
     pid = identity.process_id(value)
     if pid:
         yield "pid", pid
-    if issubclass(kind, threading.Thread):
+    if issubclass(kind, _Thread):
         yield "thread", identity.attributes(value).get("_ident")
     resource = kind_of(value)
     if resource is not None and resource.name == "database connection":

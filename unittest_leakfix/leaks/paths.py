@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __unittest = True
 bind(globals())
+_getrefcount = sys.getrefcount
 
 EXACT = "t" not in getattr(sys, "abiflags", "")
 """Whether every reference counts: a free-threaded build leaves out some, and adds others of its own."""
@@ -222,4 +223,4 @@ def surplus(oid: int, search: Search, walk: Walk) -> int:
     explained = walk.unseen.get(oid, 0) + walk.roots.counts.get(oid, 0) + walk.out_of_sight(oid)
     for holder in walk.holders.get(oid, ()):
         explained += sum(1 for found in walk.get_referents(walk.nodes[holder]) if found is obj)
-    return sys.getrefcount(obj) - _OURS - explained
+    return _getrefcount(obj) - _OURS - explained

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -24,6 +25,16 @@ from .change import Change, Found, Undo, Watch
 
 __unittest = True
 bind(globals())
+
+_disable = gc.disable
+_enable = gc.enable
+_get_debug = gc.get_debug
+_get_threshold = gc.get_threshold
+_isenabled = gc.isenabled
+_set_debug = gc.set_debug
+_set_threshold = gc.set_threshold
+_getprofile = sys.getprofile
+_gettrace = sys.gettrace
 
 
 class Setting(NamedTuple):
@@ -89,14 +100,13 @@ def objects() -> Settings:
     names = ("excepthook", "unraisablehook", "displayhook", "breakpointhook", "stdin", "stdout", "stderr")
     settings = [_attribute("stream" if name.startswith("std") else "hook", sys, name) for name in names]
     settings.append(_attribute("hook", threading, "excepthook"))
-    settings.append(Setting("hook", "sys.settrace", sys.gettrace, sys.settrace))
-    settings.append(Setting("hook", "sys.setprofile", sys.getprofile, sys.setprofile))
-    gettrace, getprofile = sys.gettrace, sys.getprofile
+    settings.append(Setting("hook", "sys.settrace", _gettrace, sys.settrace))
+    settings.append(Setting("hook", "sys.setprofile", _getprofile, sys.setprofile))
 
     def read_all() -> Tuple[Any, ...]:
         return (
             sys.excepthook, sys.unraisablehook, sys.displayhook, sys.breakpointhook,
-            sys.stdin, sys.stdout, sys.stderr, threading.excepthook, gettrace(), getprofile(),
+            sys.stdin, sys.stdout, sys.stderr, threading.excepthook, _gettrace(), _getprofile(),
         )
 
     return Settings(settings, read_all, plain=False)
@@ -110,8 +120,6 @@ _WATCHED_SIGNALS = tuple(
 
 def signals(numbers: Sequence[int] = _WATCHED_SIGNALS) -> Settings:
     """Return the watch of the handlers of the usual signals: cheap."""
-    import signal
-
     getsignal = _signal.getsignal  # signal.getsignal makes an enum member each time: twenty times dearer
     settings = [
         Setting("signal handler", signal.Signals(number).name, partial(getsignal, number), partial(_set_signal, number))
@@ -127,8 +135,6 @@ def _set_signal(number: int, value: Any) -> None:
 
 def all_signals() -> Settings:
     """Return the watch of the handlers of all the other signals: dear."""
-    import signal
-
     return signals([number for number in signal.valid_signals() if number not in _WATCHED_SIGNALS
                     and isinstance(number, signal.Signals)])
 
@@ -137,7 +143,7 @@ def values() -> Settings:
     """Return the watch of limits, the collector's switch and the socket timeout: cheap."""
     settings = (
         Setting("interpreter setting", "sys.getrecursionlimit()", sys.getrecursionlimit, sys.setrecursionlimit),
-        Setting("interpreter setting", "gc.isenabled()", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+        Setting("interpreter setting", "gc.isenabled()", _isenabled, lambda on: _enable() if on else _disable()),
         Setting("socket timeout", "socket.getdefaulttimeout()", _socket_timeout, _set_socket_timeout),
         Setting("timer", "signal.setitimer(ITIMER_REAL)", _timer_runs, None),
     )
@@ -168,12 +174,12 @@ def _timer_runs() -> bool:
 def dear_values() -> Settings:
     """Return the watch of what is dearer to read: locale, umask, decimal context, collector, time zone."""
     settings = (
-        Setting("interpreter setting", "gc.get_threshold()", gc.get_threshold, lambda value: gc.set_threshold(*value)),
-        Setting("interpreter setting", "gc.get_debug()", gc.get_debug, gc.set_debug),
+        Setting("interpreter setting", "gc.get_threshold()", _get_threshold, lambda value: _set_threshold(*value)),
+        Setting("interpreter setting", "gc.get_debug()", _get_debug, _set_debug),
         Setting("interpreter setting", "sys.getswitchinterval()", sys.getswitchinterval, sys.setswitchinterval),
         Setting("interpreter setting", "time.tzname", lambda: time.tzname, None),
         Setting("locale", "locale.setlocale(LC_ALL)", _locale, _set_locale),
-        Setting("umask", "os.umask()", _umask, lambda value: os.umask(int(value, 8))),
+        Setting("umask", "os.umask()", _umask, lambda value: _set_umask(int(value, 8))),
         Setting("decimal context", "decimal.getcontext()", _decimal, None),
     )
     return Settings(settings, lambda: tuple(setting.read() for setting in settings), plain=True)

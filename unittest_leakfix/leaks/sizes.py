@@ -13,6 +13,7 @@ from unittest_leakfix.kind import on_type
 
 __unittest = True
 bind(globals())
+_get_referents = gc.get_referents
 
 _LIMIT = 20000
 _getsizeof = sys.getsizeof
@@ -52,7 +53,7 @@ def heaviest(items: Iterable[Tuple[str, object]], most: int = 5,
 def _bulk(nodes: Iterable[object]) -> int:
     total = 0
     for node in nodes:
-        for referent in gc.get_referents(node):
+        for referent in _get_referents(node):
             # This loop, its list and the one holder.
             if type(referent) in _BULK and _getrefcount(referent) <= 4:
                 total += _size(referent)

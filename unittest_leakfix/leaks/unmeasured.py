@@ -1,16 +1,14 @@
 """What could not be measured, and why."""
 from __future__ import annotations
 
-import sys
 from typing import Dict, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.faults import fault
 
-from .frames import OWN, kind_of
 
 __unittest = True
 bind(globals())
-
 
 class Unmeasured:
     """The tests, fixtures and classes of a run of which not all was found out."""
@@ -31,17 +29,4 @@ class Unmeasured:
 
     def fault(self, name: str) -> None:
         """Note that what is being handled now kept *name* from being measured."""
-        kind, error, trace = sys.exc_info()
-        where = ""
-        while trace is not None:    # the innermost line of ours: users' code has its own faults
-            if kind_of(trace.tb_frame.f_code.co_filename) == OWN:
-                where = " at %s:%d" % (trace.tb_frame.f_code.co_filename.rpartition("unittest_leakfix")[2][1:],
-                                       trace.tb_lineno)
-            trace = trace.tb_next
-        try:
-            said = str(error).partition("\n")[0][:100]
-        except Exception:
-            said = ""
-        reason = "finding failed: %s%s%s" % (
-            kind.__name__ if kind is not None else "?", ": " + said if said else "", where)
-        self.add(name, reason)
+        self.add(name, "finding failed: %s" % fault())

@@ -12,6 +12,7 @@ from .referents import referents
 
 __unittest = True
 bind(globals())
+_is_tracked = gc.is_tracked
 
 NODES = 20000
 """How many objects are looked at for the sake of one."""
@@ -139,7 +140,7 @@ class Walk:
             self.holders[oid] = []
         found = self._referrers(batch, wanted)
         if not self.scans:  # the __dict__ of an instance is untracked while it holds but untracked objects
-            found += self._untracked({id(obj) for obj in batch if not gc.is_tracked(obj)})
+            found += self._untracked({id(obj) for obj in batch if not _is_tracked(obj)})
         self.scans += 1
         hidden = self.hidden | {id(batch), id(found)}
         for holder in found:
@@ -172,7 +173,7 @@ class Walk:
         found: Dict[int, Any] = {}
         for obj in self.get_objects() if wanted else ():
             for part in self.get_referents(obj):
-                if type(part) in (dict, tuple) and not gc.is_tracked(part):
+                if type(part) in (dict, tuple) and not _is_tracked(part):
                     if not wanted.isdisjoint(map(id, self.get_referents(part))):
                         found[id(part)] = part
         return list(found.values())

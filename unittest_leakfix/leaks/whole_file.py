@@ -17,6 +17,19 @@ from unittest_leakfix._core.early import bind
 
 __unittest = True
 bind(globals())
+_access = os.access
+_fsdecode = os.fsdecode
+_fspath = os.fspath
+_abspath = os.path.abspath
+_basename = os.path.basename
+_dirname = os.path.dirname
+_isdir = os.path.isdir
+_islink = os.path.islink
+_normcase = os.path.normcase
+_realpath = os.path.realpath
+_samestat = os.path.samestat
+_readlink = os.readlink
+_strerror = os.strerror
 
 _os_open, _write, _close, _fsync = os.open, os.write, os.close, os.fsync
 _stat, _fstat, _replace, _unlink, _getpid, _pipe = os.stat, os.fstat, os.replace, os.unlink, os.getpid, os.pipe
@@ -53,46 +66,46 @@ class Target:
         self._path = ""
         self._status: Optional[os.stat_result] = None
         try:
-            self._find(os.fspath(name))
+            self._find(_fspath(name))
         except (OSError, ValueError) as error:
             raise ValueError("%s cannot be written: %s" % (self.name, reason(error))) from None
 
     def _find(self, name: str) -> None:
         if not name:
             raise ValueError("it has no name")
-        path = os.path.abspath(name)
+        path = _abspath(name)
         self._descriptor = _descriptor(path)
         if self._descriptor >= 0:
             self._status = _fstat(self._descriptor)
             return
-        self._path = os.path.realpath(path)
+        self._path = _realpath(path)
         try:
             self._status = _stat(path)
         except FileNotFoundError:
-            folder = os.path.dirname(self._path)
-            if not os.path.isdir(folder):
+            folder = _dirname(self._path)
+            if not _isdir(folder):
                 raise ValueError("there is no folder %s" % shown(folder))
         else:
             if stat.S_ISDIR(self._status.st_mode):
                 raise ValueError("it is a folder")
             self._special = not stat.S_ISREG(self._status.st_mode)
-            if not os.access(path, os.W_OK):
-                raise ValueError(os.strerror(errno.EACCES))
-        if not self._special and not os.access(os.path.dirname(self._path), os.W_OK | os.X_OK):
+            if not _access(path, os.W_OK):
+                raise ValueError(_strerror(errno.EACCES))
+        if not self._special and not _access(_dirname(self._path), os.W_OK | os.X_OK):
             raise ValueError("nothing can be written in its folder")
 
     def is_same(self, other: Target) -> bool:
         """Tell whether *other* is the same file, however it is spelled. ``/dev/null`` is not."""
-        if self._path == other._path == os.path.realpath(os.devnull):
+        if self._path == other._path == _realpath(os.devnull):
             return False
         if self._status is not None and other._status is not None:
-            return os.path.samestat(self._status, other._status)
-        return bool(self._path) and os.path.normcase(self._path) == os.path.normcase(other._path)
+            return _samestat(self._status, other._status)
+        return bool(self._path) and _normcase(self._path) == _normcase(other._path)
 
     def is_file(self, path: str) -> bool:
         """Tell whether the existing file *path* is this one."""
         try:
-            return self._status is not None and os.path.samestat(self._status, _stat(path))
+            return self._status is not None and _samestat(self._status, _stat(path))
         except (OSError, ValueError):
             return False
 
@@ -122,7 +135,7 @@ def write(path: str, text: str) -> None:
 
 def shown(name: Any) -> str:
     """Return a file's name as any stream takes it."""
-    return os.fsdecode(name).encode("utf-8", "backslashreplace").decode("utf-8")
+    return _fsdecode(name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def reason(error: Exception) -> str:
@@ -133,19 +146,19 @@ def reason(error: Exception) -> str:
 def _descriptor(path: str) -> int:
     """Return the descriptor of this process that *path* stands for (``/dev/stdout``), -1 for none."""
     for _ in range(40):
-        path = _join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        path = _join(_realpath(_dirname(path)), _basename(path))
         found = _OF_A_PROCESS.match(path)
         if found is not None and found.group(1) in (None, str(_getpid())):
             return int(found.group(2))
-        if not os.path.islink(path):
+        if not _islink(path):
             break
-        path = _join(os.path.dirname(path), os.readlink(path))
+        path = _join(_dirname(path), _readlink(path))
     return -1
 
 
 def _is(descriptor: int, status: Any) -> bool:
     try:
-        return os.path.samestat(_fstat(descriptor), status)
+        return _samestat(_fstat(descriptor), status)
     except OSError:
         return False
 
@@ -176,7 +189,7 @@ def _in_place(path: str, data: bytes, flags: int, cut: bool = False) -> None:
 
 def _whole(path: str, data: bytes) -> None:
     """Put a new file in the place of *path*, or leave that as it is."""
-    folder = os.path.dirname(path)
+    folder = _dirname(path)
     temporary, descriptor = "", -1
     # Without another "try" at this level: since 3.11 a signal on the line of one passes this one by.
     try:

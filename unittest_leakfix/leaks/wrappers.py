@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __unittest = True
 bind(globals())
+_getframe = sys._getframe
 
 Make = Callable[["Records", Callable[..., Any]], Callable[..., Any]]
 
@@ -28,7 +29,7 @@ def _thread(records: Records, original: Callable[..., Any]) -> Callable[..., Any
     def start_new_thread(function: Any, *args: Any) -> Any:
         thread = getattr(function, "__self__", None)
         if thread is not None and _listens(records):
-            _quietly(records.started, thread, sys._getframe(1))
+            _quietly(records.started, thread, _getframe(1))
         return original(function, *args)
 
     return start_new_thread
@@ -47,7 +48,7 @@ def _sqlite(records: Records, original: Callable[..., Any]) -> Callable[..., Any
 def _loop(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         if _listens(records):
-            _quietly(_record, records, self, "event loop", type(self).__name__, sys._getframe(1))
+            _quietly(_record, records, self, "event loop", type(self).__name__, _getframe(1))
         original(self, *args, **kwargs)
 
     return __init__
@@ -57,7 +58,7 @@ def _task(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
     def create_task(self: Any, coro: Any, *args: Any, **kwargs: Any) -> Any:
         task = original(self, coro, *args, **kwargs)
         if _listens(records):
-            _quietly(_record, records, task, "task", hiding.naming(coro), sys._getframe(1))
+            _quietly(_record, records, task, "task", hiding.naming(coro), _getframe(1))
         # In debug mode the stack that led here is kept, without the last frame: now that is ours.
         stack = getattr(task, "_source_traceback", None)
         if stack and stack[-1].filename == __file__:
@@ -71,7 +72,7 @@ def _process(records: Records, original: Callable[..., Any]) -> Callable[..., An
     def start(self: Any) -> Any:
         if _listens(records):
             name = redaction.shown(str(getattr(self, "_name", "")))
-            _quietly(_record, records, self, "child process", name, sys._getframe(1))
+            _quietly(_record, records, self, "child process", name, _getframe(1))
         return original(self)
 
     return start

@@ -13,6 +13,7 @@ from . import _IN_INI, MODES, MOST, has_short
 
 __unittest = True
 bind(globals())
+_join = os.path.join
 
 # The options here, and as the other runners call them.
 _NAMES = {"leakfix": "leaks", "leakfix_failed": "leaks_failed", "leakfix_baseline": "leaks_baseline",
@@ -57,7 +58,7 @@ def asked(config: pytest.Config) -> Asked:
     def file(name: str) -> Optional[str]:
         # A conftest.py that goes to another folder does not change which one is meant.
         path = found.get(name)
-        return path and os.path.join(str(config.invocation_params.dir), path)
+        return path and _join(str(config.invocation_params.dir), path)
     most = vars(config.option).get(MOST)
     return Asked(found["leaks"], bool(found.get("leaks_failed")), file("leaks_baseline"),
                  file("leaks_write_baseline"), file("leaks_json"), bool(found.get("leaks_stacks")),

@@ -20,6 +20,7 @@ from .scopes import Scope, Scopes
 
 __unittest = True
 bind(globals())
+_getframe = sys._getframe
 
 # pytest keeps the last failure here for a post-mortem, until the next test is called.
 _LAST = ("last_type", "last_value", "last_traceback", "last_exc")
@@ -236,7 +237,7 @@ class Following:
 
 def _is_last_try() -> bool:
     """Tell whether pytest itself runs the item, and no plugin that may try it again (flaky)."""
-    frame: Any = sys._getframe(1)
+    frame: Any = _getframe(1)
     while frame is not None and frame.f_code.co_name != "pytest_runtest_protocol":
         frame = frame.f_back
     return (frame is not None and frame.f_globals.get("__name__") == "_pytest.runner"

@@ -12,6 +12,8 @@ from unittest_leakfix.leaks.leak import Leak
 
 __unittest = True
 bind(globals())
+_exists = os.path.exists
+_isabs = os.path.isabs
 
 _CLEANUP = re.compile(r"(.*)self\.addCleanup\(([^,()]+)(?:, (.*))?\)\Z")
 _FINALIZER, _AFTER = "request.addfinalizer(%s)", "%s, after the fixture's yield"
@@ -51,7 +53,7 @@ class Wordings:
             return False
         file = opened.frames[0].file
         return (kind_of(file) in (HARNESS, LIBRARY)
-                or not os.path.isabs(file) and os.path.exists(_LIBRARY + file) and not os.path.exists(file))
+                or not _isabs(file) and _exists(_LIBRARY + file) and not _exists(file))
 
 
 def _each(remedy: str, form: str) -> str:
