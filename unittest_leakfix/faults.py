@@ -62,7 +62,7 @@ def say(sentence):
 
 def fault():
     """Return what is being handled now, in our own code, as "KeyError: 'a' at suite.py:12". Never raises."""
-    kind, error, trace = _exc_info()
+    _, error, trace = _exc_info()
     where = ""
     while trace is not None:    # the innermost line of ours: users' code has its own faults
         head, package, path = trace.tb_frame.f_code.co_filename.rpartition("unittest_leakfix")
@@ -70,8 +70,7 @@ def fault():
             where = " at %s:%d" % (path[1:], trace.tb_lineno)
         trace = trace.tb_next
     with originals:
-        said = redaction.error(error).partition("\n")[0][:100]
-    return "%s%s%s" % (kind.__name__ if kind is not None else "?", ": " + said if said else "", where)
+        return redaction.cut(redaction.error(error), 120) + where
 
 
 def label(owner):

@@ -617,6 +617,11 @@ def statement(text, dialect):
 _UNSEEN = (u"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb%s]"
            % (u"" if str is bytes else u"\ud800-\udfff"))
 _printable = getattr(str, "isprintable", None)
+if _printable is None:
+    # Python 2.7 loads these with their first use (re's is array), which may find no descriptor left.
+    import array  # noqa: F401
+    for _codec in ("utf-8", "ascii", "unicode_escape"):
+        b"".decode(_codec)
 
 
 def visible(text):
