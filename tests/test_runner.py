@@ -231,9 +231,9 @@ class AnySuite(Base):
         self.assertEqual([type(each) for each in suite._tests], [test, test])
 
     def test_second_run(self):
-        message = ("this suite gave its tests away when it ran: each was let go once it was "
-                   "finished. Load the tests again to run them again, or keep them: set "
-                   "_cleanup = False on the suite before its first run")
+        message = ("'NoneType' object is not callable: this suite gave its tests away when it ran, "
+                   "and each was let go once it was finished. Load the tests again to run them "
+                   "again, or keep them: set _cleanup = False on the suite before its first run")
         for kind in (unittest.TestSuite, LeakFixTestSuite):
             suite = kind([journal()("test_a")])
             run(suite)

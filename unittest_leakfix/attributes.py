@@ -11,6 +11,7 @@ import types
 import weakref
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import mro, name_of, names_in
 
 __unittest = True
 bind(globals())
@@ -31,8 +32,8 @@ def slots(holder):
     if id(type(holder)) in _slotless:
         return {}
     found = {}
-    for base in reversed(type(holder).__mro__):
-        members = type.__dict__["__dict__"].__get__(base)
+    for base in reversed(mro(type(holder))):
+        members = names_in(base)
         if "__slots__" in members:
             for name, member in members.items():
                 if type(member) is types.MemberDescriptorType:
@@ -99,7 +100,7 @@ class ClassAttributes(object):
 
     def read(self):
         """Return a new dict of name and value, in order of assignment."""
-        return dict(type.__dict__["__dict__"].__get__(self.holder))
+        return dict(names_in(self.holder))
 
     def put(self, name, value):
         """Give attribute *name* the *value*."""
@@ -154,8 +155,8 @@ def declared(cls, name):
     count as names.
     """
     found = set()
-    for base in cls.__mro__:
-        listed = base.__dict__.get(name, ())
+    for base in mro(cls):
+        listed = names_in(base).get(name, ())
         if type(listed) is not tuple or listed:
             found.update(_checked(base, name, listed))
     return found
@@ -164,9 +165,9 @@ def declared(cls, name):
 def _checked(cls, name, listed):
     if isinstance(listed, _TEXTS):
         raise TypeError("%s.%s = %r is a string; write a tuple of names: "
-                        "%s = (%r,)" % (cls.__name__, name, listed, name, listed))
+                        "%s = (%r,)" % (name_of(cls)[1], name, listed, name, listed))
     if not (isinstance(listed, (tuple, list, set, frozenset))
             and all(isinstance(each, _TEXTS) for each in listed)):
         raise TypeError("%s.%s = %r is no tuple of names; write %s = (\"client\",)" % (
-            cls.__name__, name, listed, name))
+            name_of(cls)[1], name, listed, name))
     return listed

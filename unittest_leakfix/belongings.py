@@ -3,10 +3,12 @@
 from __future__ import absolute_import
 
 import os
+import types
 import weakref
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import attributes, faults, holdings, ownership
+from unittest_leakfix._core.introspection import MISSING, on_type
 from unittest_leakfix.heap import heap
 
 __unittest = True
@@ -61,7 +63,9 @@ def _close(test, found, tally):
             continue
         try:
             holdings.close(test, each)
-        except Exception as error:
+        except faults.PASSING:
+            raise
+        except BaseException as error:
             faults.warn(test, each, error)
         else:
             tally.close(each.kind)
@@ -73,8 +77,9 @@ def _break_cycle(values, cycle, kind):
     It was there when the heap was frozen, so the collector will not come by. A
     class with a ``__del__`` of its own may need them: those wait for the thaw.
     """
-    finalizer = getattr(kind, "__del__", None)
-    if finalizer is None or finalizer.__module__ == "unittest.async_case":
+    finalizer = on_type(kind, "__del__")
+    if finalizer is MISSING or (type(finalizer) is types.FunctionType
+                                and finalizer.__module__ == "unittest.async_case"):
         for name in list(values):
             if id(values[name]) in cycle:
                 if _TRACEBACK and issubclass(type(values[name]), BaseException):

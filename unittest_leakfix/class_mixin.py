@@ -21,7 +21,9 @@ _UNITTESTS = frozenset(["_classSetupFailed", "tearDown_exceptions",
 _HOOKED = sys.version_info >= (3, 8)
 
 _getpid = os.getpid
-_remembered = {}    # class: what it had before its setUpClass, and in which process
+# By id, since a metaclass may have no hash: the class, what it had before its setUpClass, and in
+# which process.
+_remembered = {}
 _setting_up = []    # classes whose setUpClass is under way
 
 
@@ -63,7 +65,7 @@ class ClassLeakFixMixin(object):
             """Run the class cleanups, then restore the class."""
             super(ClassLeakFixMixin, cls).doClassCleanups()
             # Not when setUpClass itself calls it half way through.
-            if cls not in _setting_up:
+            if not any(each is cls for each in _setting_up):
                 cls._leakfix_restore(cls.tearDown_exceptions.append)
 
     @classmethod
@@ -77,8 +79,8 @@ class ClassLeakFixMixin(object):
 
 def remember(cls):
     """Take note of what the class *cls* has, unless that was done already."""
-    if cls not in _remembered:
-        _remembered[cls] = attributes.ClassAttributes(cls).read(), _getpid()
+    if id(cls) not in _remembered:
+        _remembered[id(cls)] = cls, attributes.ClassAttributes(cls).read(), _getpid()
 
 
 def restore(cls, report=None):
@@ -86,7 +88,7 @@ def restore(cls, report=None):
 
     *report* is called with an exc_info for a ``close()`` that raises; None: that is a warning.
     """
-    before, pid = _remembered.pop(cls, (None, 0))
+    _, before, pid = _remembered.pop(id(cls), (cls, None, 0))
     if before is None:
         return
     try:
@@ -103,7 +105,9 @@ def _restore(cls, before, pid, report):
     for found in _found(cls, holder.read(), before, keep) if pid == _getpid() else ():
         try:
             holdings.close(cls, found)
-        except Exception as cause:
+        except faults.PASSING:
+            raise
+        except BaseException as cause:
             _tell(cls, found, cause, report)
     found = None
     attributes.restore(holder, before, keep)
@@ -118,7 +122,7 @@ def _remembering(own):
         try:
             return own.__get__(None, cls)()
         finally:
-            _setting_up.remove(cls)
+            _setting_up[:] = [each for each in _setting_up if each is not cls]
     return setUpClass
 
 

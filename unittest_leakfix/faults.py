@@ -8,6 +8,7 @@ import warnings
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.introspection import name_of, own
 from unittest_leakfix._core.swap import originals
 
 __unittest = True
@@ -16,6 +17,9 @@ bind(globals())
 # Bound here once: a test may leave them patched.
 _warn = warnings.warn
 _exc_info = sys.exc_info
+#: What passes everywhere. All else that user code raises, an exception of a framework's own that
+#: is no ``Exception`` (``CancelledError``, pytest's ``Failed``) too, is a fault to be reported.
+PASSING = (KeyboardInterrupt, SystemExit)
 
 
 class LeakFixWarning(UserWarning):
@@ -75,16 +79,15 @@ def fault():
 
 def label(owner):
     """Return "Class.method" for a test, "Class" for a class."""
-    if isinstance(owner, type):
-        return owner.__name__
-    values = object.__getattribute__(owner, "__dict__")
-    return "%s.%s" % (type(owner).__name__, values.get("_testMethodName", "run"))
+    if issubclass(type(owner), type):
+        return name_of(owner)[1]
+    return "%s.%s" % (name_of(type(owner))[1], own(owner, "_testMethodName", "run"))
 
 
 def _sentence(owner, found, cause):
     name = re.split(r"\W", found.label, maxsplit=1)[0]
     return ("closing %s.%s (%s) raised %s: %s. Close it in your own code, or leave it "
             "open with leakfix_keep = (%r,)" % (
-                "cls" if isinstance(owner, type) else "self", redaction.cut(found.label),
-                found.kind.describe(found.value), type(cause).__name__,
+                "cls" if issubclass(type(owner), type) else "self", redaction.cut(found.label),
+                found.kind.describe(found.value), name_of(type(cause))[1],
                 redaction.text_of_error(cause), name))

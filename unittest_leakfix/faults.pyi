@@ -1,5 +1,7 @@
 from unittest_leakfix.holdings import Found
 
+PASSING: tuple[type[BaseException], ...]
+
 class LeakFixWarning(UserWarning): ...
 class CloseError(Exception): ...
 

@@ -12,6 +12,7 @@ import sys
 import unittest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.faults import PASSING
 
 __unittest = True
 bind(globals())
@@ -24,7 +25,9 @@ def _said(test, name, otherwise):
     """Call a method that the user may have overridden; *otherwise* when it raises."""
     try:
         return getattr(test, name)()
-    except Exception:
+    except PASSING:
+        raise
+    except BaseException:
         return otherwise
 
 
@@ -32,7 +35,9 @@ def _has(test, name):
     """Return an attribute, whatever ``__getattr__`` does; None when there is none."""
     try:
         return getattr(test, name, None)
-    except Exception:
+    except PASSING:
+        raise
+    except BaseException:
         return None
 
 
@@ -232,9 +237,12 @@ def _unpickled(kind, state):
 
 def _light(value):
     """Return *value* if it is small and holds nothing, else how it looks."""
-    if type(value) in _ATOMS:
+    kind = type(value)
+    if type(kind) is type and kind in _ATOMS:
         return value
     try:
         return repr(value)
-    except Exception:
+    except PASSING:
+        raise
+    except BaseException:
         return object.__repr__(value)

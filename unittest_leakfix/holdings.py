@@ -48,14 +48,29 @@ def may_hold(values):
     """Tell quickly whether there may be a resource among *values*."""
     for value in values:
         kind = type(value)
-        if kind in ATOMS:
-            continue
-        if kind in _CONTAINERS:
-            if value and _lists_more(value):
-                return True
-        elif kind_of(value) is not None:
+        # A metaclass may have a hash and an equality of its own: builtin types have neither.
+        if type(kind) is type:
+            if kind in ATOMS:
+                continue
+            if kind in _CONTAINERS:
+                if value and _lists_more(value):
+                    return True
+                continue
+        if kind_of(value) is not None:
             return True
     return False
+
+
+def is_atom(value):
+    """Tell whether *value* is of a type whose instances hold nothing."""
+    kind = type(value)
+    return type(kind) is type and kind in ATOMS
+
+
+def is_container(value):
+    """Tell whether *value* is a built-in container, of exactly that type."""
+    kind = type(value)
+    return type(kind) is type and kind in _CONTAINERS
 
 
 def _lists_more(container):
@@ -63,7 +78,11 @@ def _lists_more(container):
     if len(container) > _WIDE:
         return False
     items = container.values() if type(container) is dict else container
-    return not ATOMS.issuperset(map(type, items))
+    for item in items:
+        kind = type(item)
+        if type(kind) is not type or kind not in ATOMS:
+            return True
+    return False
 
 
 def open_resources(values, names, owned, unsure=False):
@@ -135,7 +154,7 @@ def _gather(label, value, owned, unsure, found, seen, depth):
     if id(value) in seen or id(value) not in owned:
         return
     seen.add(id(value))
-    if type(value) in _CONTAINERS:
+    if is_container(value):
         if depth < _DEEP and len(value) <= _WIDE:
             for key, item in _items(value):
                 _gather("%s%s" % (label, key), item, owned, unsure, found, seen,
@@ -152,9 +171,9 @@ def _gather(label, value, owned, unsure, found, seen, depth):
 def _items(container):
     """List (how to write it, item) of a built-in container, the last one first."""
     if type(container) is dict:
-        listed = [("[%r]" % key if type(key) in (int, str) else "[...]", item)
+        listed = [("[%r]" % key if type(key) is int or type(key) is str else "[...]", item)
                   for key, item in container.items()]
-    elif type(container) in (set, frozenset):
+    elif type(container) is set or type(container) is frozenset:
         listed = [("{...}", item) for item in container]
     else:
         listed = [("[%d]" % place, item) for place, item in enumerate(container)]
@@ -169,7 +188,7 @@ def _users_first(found):
         layer, known = [each.value], set()
         for _ in range(4):
             layer = [one for one in _get_referents(*layer)
-                     if id(one) not in known and not isinstance(one, type)][:200]
+                     if id(one) not in known and not issubclass(type(one), type)][:200]
             known.update(map(id, layer))
         below.append(known)
     users = [sum(id(each.value) in known for known in below) for each in found]

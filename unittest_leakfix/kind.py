@@ -1,79 +1,23 @@
-"""Kind: what is known about one kind of resource, and safe ways to look.
+"""Kind: what is known about one kind of resource; whether one is open.
 
-Values are foreign: their properties raise, their ``__class__`` lies, their
-``__getattr__`` answers to any name. So classes are read through the slots of
-``type`` itself, attributes through the instance's own ``__dict__`` or a
-descriptor found on the type.
+Values are foreign: how they are looked at is `_core.introspection`'s.
 """
 from __future__ import absolute_import
 
 import sys
-import types
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import (  # noqa: F401: they are looked for here, too
+    MISSING, class_of, mro, name_of, names_in, on_type, own)
 from unittest_leakfix._core.redaction import redact, visible
 
 __unittest = True
 bind(globals())
 
-MISSING = object()
-
-_Classic = getattr(types, "ClassType", None)  # Python 2.7: old-style classes
-_Instance = getattr(types, "InstanceType", None)
-_mro_of = type.__dict__["__mro__"].__get__
-_dict_of = type.__dict__["__dict__"].__get__
-_module_of = type.__dict__["__module__"].__get__
-_name_of = type.__dict__["__name__"].__get__
 _NUMBERS = (bool, int, type(2 ** 64))
+_TEXT = type(u"")
+_PASSING = (KeyboardInterrupt, SystemExit)
 _COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE
-
-
-
-def class_of(value):
-    """The class of ``value``: ``type(value)``, or its old-style class."""
-    cls = type(value)
-    # For an old-style instance the interpreter answers __class__ itself.
-    return value.__class__ if cls is _Instance else cls
-
-
-def mro(cls):
-    """The classes to search for ``cls``, nearest first (tuple)."""
-    if type(cls) is not _Classic:
-        # None before Python 3.10 for C types that nobody made ready, such as
-        # what an async generator's aclose() gives.
-        return _mro_of(cls) or (cls,)
-    found = [cls]
-    for base in cls.__bases__:
-        found.extend(c for c in mro(base) if c not in found)
-    return tuple(found)
-
-
-def name_of(cls):
-    """``(module, name)`` of a class, without running a metaclass."""
-    if type(cls) is _Classic:
-        return cls.__module__, cls.__name__
-    return _module_of(cls), _name_of(cls)
-
-
-def on_type(cls, name):
-    """What the class or a base defines as ``name``, as it stands there, or MISSING."""
-    for base in mro(cls):
-        space = base.__dict__ if type(base) is _Classic else _dict_of(base)
-        if space is not None and name in space:
-            return space[name]
-    return MISSING
-
-
-def own(value, name, default=None):
-    """The instance's own attribute, from its ``__dict__`` alone."""
-    if type(value) is _Instance:
-        space = value.__dict__
-    else:
-        try:
-            space = object.__getattribute__(value, "__dict__")
-        except AttributeError:
-            return default
-    return space.get(name, default)
 
 
 def flag(value, name):
@@ -88,7 +32,8 @@ def flag(value, name):
         found = type(found).__get__(found, value, cls)
     else:
         found = own(value, name, found)
-    return bool(found) if type(found) in _NUMBERS else None
+    kind = type(found)
+    return bool(found) if type(kind) is type and kind in _NUMBERS else None
 
 
 def open_by_flags(value, names=("open", "closed", "is_closed", "_closed")):
@@ -96,7 +41,9 @@ def open_by_flags(value, names=("open", "closed", "is_closed", "_closed")):
     for name in names:
         try:
             said = flag(value, name)
-        except Exception:  # a property that raises says nothing
+        except _PASSING:
+            raise
+        except BaseException:  # a property that raises says nothing
             continue
         if said is not None:
             return said if name == "open" else not said
@@ -109,7 +56,9 @@ def is_coroutine_function(function):
         function = getattr(function, "__func__", function)
         flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
         mark = getattr(function, "_is_coroutine_mark", None)  # Python 3.12
-    except Exception:  # a descriptor of the user's
+    except _PASSING:
+        raise
+    except BaseException:  # a descriptor of the user's
         return False
     if type(flags) is int and flags & _COROUTINE:
         return True
@@ -122,7 +71,7 @@ def text(value, limit=60):
     if type(value) is bytes and bytes is not str:
         value = value.decode("utf-8", "replace")
     elif type(value) is not str:
-        if type(value).__name__ != "unicode":  # Python 2.7's text type
+        if type(value) is not _TEXT:  # Python 2.7's text type
             return ""
         value = value.encode("utf-8")
     value = visible(redact(value[:4096]).strip()[:2 * limit])
@@ -153,7 +102,9 @@ class Kind(object):
         """True, False, or None when nobody can tell. Never raises."""
         try:
             said = self._is_open(value)
-        except Exception:
+        except _PASSING:
+            raise
+        except BaseException:
             return None
         return said if said is True or said is False else None
 
@@ -172,14 +123,18 @@ class Kind(object):
         """True when closing must be awaited on an event loop. Never raises."""
         try:
             return bool(self._awaits(value) if callable(self._awaits) else self._awaits)
-        except Exception:
+        except _PASSING:
+            raise
+        except BaseException:
             return False
 
     def describe(self, value):
         """One short line without secrets (str). Never raises."""
         try:
             said = self._describe(value) if self._describe is not None else None
-        except Exception:
+        except _PASSING:
+            raise
+        except BaseException:
             said = None
         return text(said, 120) or self.name
 

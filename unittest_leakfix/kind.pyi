@@ -1,13 +1,16 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-MISSING: object
+from unittest_leakfix._core.introspection import (
+    MISSING as MISSING,
+    class_of as class_of,
+    mro as mro,
+    name_of as name_of,
+    names_in as names_in,
+    on_type as on_type,
+    own as own,
+)
 
-def class_of(value: object) -> type: ...
-def mro(cls: type) -> tuple[type, ...]: ...
-def name_of(cls: type) -> tuple[str, str]: ...
-def on_type(cls: type, name: str) -> Any: ...
-def own(value: object, name: str, default: Any = None) -> Any: ...
 def flag(value: object, name: str) -> bool | None: ...
 def open_by_flags(
     value: object, names: Iterable[str] = ("open", "closed", "is_closed", "_closed")

@@ -1,6 +1,7 @@
 """Kinds: child processes, and the pools, managers, queues and pipes of multiprocessing."""
 from __future__ import absolute_import
 
+import errno
 import os
 import sys
 from errno import EPIPE
@@ -8,7 +9,7 @@ from errno import EPIPE
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.redaction import command
 from unittest_leakfix.closing import CloseTimeout, wait_until, within
-from unittest_leakfix.kind import Kind, method, open_by_flags, own, text
+from unittest_leakfix.kind import Kind, method, name_of, open_by_flags, own, text
 from unittest_leakfix.kinds_network import socket_open
 
 __unittest = True
@@ -16,6 +17,10 @@ bind(globals())
 
 _getpid = os.getpid
 _kill = os.kill
+_waitid = getattr(os, "waitid", None)   # not on 2.7
+_exists = os.path.exists
+_open = open
+_ECHILD = errno.ECHILD
 _PIPES = ("stdin", "stdout", "stderr")
 
 
@@ -63,7 +68,7 @@ def _close_pipe(pipe):
         pipe.close()
     except EnvironmentError as error:
         # What was still to be written has no reader any more.
-        if error.errno != EPIPE:
+        if error.errno != errno.EPIPE:
             raise
 
 
@@ -79,12 +84,40 @@ def _popen_text(value):
 def _process_open(value):
     child = own(value, "_popen")
     return child is not None and own(value, "_parent_pid") == _getpid() \
-        and own(child, "returncode") is None
+        and own(child, "returncode") is None and not _is_lost(child)
+
+
+def _is_lost(child):
+    """True when somebody else has waited for it: its number may be another process's by now.
+
+    Its own ``poll()`` says for ever that it runs, and ``terminate()`` would end that other one.
+    """
+    pid = own(child, "pid")
+    if type(pid) is not int or name_of(type(child))[0] == "multiprocessing.popen_forkserver":
+        return False    # no child of this process
+    if _waitid is None:
+        return _parent_of(pid) not in (None, _getpid())
+    try:
+        _waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except EnvironmentError as error:
+        return error.errno == _ECHILD
+    return False
+
+
+def _parent_of(pid):
+    """The process id of the parent of *pid*; 0 if there is no such process, None where unknown."""
+    if not _exists("/proc/self/stat"):
+        return None
+    try:
+        with _open("/proc/%d/stat" % pid) as status:
+            return int(status.read().rpartition(")")[2].split()[1])
+    except EnvironmentError:
+        return 0
 
 
 def _process_close(value):
     child = own(value, "_popen")
-    if child is None:  # never started, or closed
+    if child is None or _is_lost(child):  # never started, closed, or somebody else waited for it
         return
     _end(_Process(value), child.poll, _process_text(value))
     value.join(0)  # leaves the list of active children

@@ -4,6 +4,7 @@ from __future__ import absolute_import
 
 import os
 import sys
+import weakref
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import attributes, faults, holdings
@@ -36,7 +37,7 @@ class Life(object):
         self.before.pop(DROPPED, None)
         self.at_run = self.before
         self.closed = declared(type(test), "leakfix_close")
-        self.tried = set()      # ids of what was closed, or would not be
+        self.tried = {}         # by id what was closed, or would not be
         self.pid = _getpid()
         self.budget = None
         if type(test).leakfix_max_connections is not None:
@@ -95,7 +96,9 @@ class Life(object):
             else:
                 try:
                     holdings.close(test, each)
-                except Exception as error:
+                except faults.PASSING:
+                    raise
+                except BaseException as error:
                     faults.warn(test, each, error)
         return None if found else now
 
@@ -108,9 +111,18 @@ class Life(object):
             return []       # a forked child: these may be its parent's
         found = _found(test, before, now, self.closed, late)
         if found:
-            found = [each for each in found if id(each.value) not in self.tried]
-            self.tried.update([id(each.value) for each in found])
+            found = [each for each in found if not self._is_tried(each.value)]
+            for each in found:
+                self.tried[id(each.value)] = type(each.value), _weakly(each.value)
         return found
+
+    def _is_tried(self, value):
+        kind, known = self.tried.get(id(value), (None, None))
+        # It may have died, and another have its id.
+        return kind is type(value) and (known is None or known() is value)
+
+    def __getstate__(self):
+        return dict(vars(self), tried={})
 
     def _drop(self, test, now):
         holder = attributes.Attributes(test)
@@ -145,17 +157,26 @@ def _found(test, before, now, closed, late):
             + holdings.open_resources(now, names, owned, unsure=True))
 
 
+def _weakly(value):
+    try:
+        return weakref.ref(value)
+    except TypeError:
+        return None
+
+
 def _close(test, found):
     """Close what was *found*; an error says to which attribute it happened."""
     try:
         holdings.close(test, found)
-    except Exception as cause:
+    except faults.PASSING:
+        raise
+    except BaseException as cause:
         raise faults.close_error(test, found, cause)
 
 
 def _is_async(test):
     module = sys.modules.get("unittest.async_case")
-    return module is not None and isinstance(test, module.IsolatedAsyncioTestCase)
+    return module is not None and issubclass(type(test), module.IsolatedAsyncioTestCase)
 
 
 def _wait_for():

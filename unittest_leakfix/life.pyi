@@ -9,7 +9,7 @@ class Life:
     before: dict[str, Any]
     at_run: dict[str, Any] | None
     closed: set[str]
-    tried: set[int]
+    tried: dict[int, tuple[type, Any]]
     pid: int
     # A Budget of unittest_leakfix.databases.
     budget: Any

@@ -5,6 +5,7 @@ from __future__ import absolute_import
 import sys
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import mro, name_of, names_in
 
 __unittest = True
 bind(globals())
@@ -23,14 +24,14 @@ def most_connections(cls):
 
     None, too, before Python 3.8. Raises ``TypeError`` for anything but a number.
     """
-    for base in cls.__mro__:
-        most = base.__dict__.get("leakfix_max_connections")
+    for base in mro(cls):
+        most = names_in(base).get("leakfix_max_connections")
         if most is not None:
-            if type(most) not in _INTEGERS or most < 0:
+            if not any(type(most) is each for each in _INTEGERS) or most < 0:
                 raise TypeError("%s.leakfix_max_connections = %r is no number of connections" % (
-                    base.__name__, most))
+                    name_of(base)[1], most))
             return most if sys.version_info >= (3, 8) else None
-        if "leakfix_max_connections" in base.__dict__ and base is not Limited:
+        if "leakfix_max_connections" in names_in(base) and base is not Limited:
             return None     # switched off again
     return None
 

@@ -7,6 +7,7 @@ import unittest
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import attributes, faults
+from unittest_leakfix._core.introspection import mro, name_of
 from unittest_leakfix.attributes import declared
 from unittest_leakfix.life import DROPPED, LIFE, Life
 from unittest_leakfix.limits import Limited, most_connections
@@ -141,16 +142,20 @@ def _called_by_run(frame):
 def check(cls, mixin):
     """Raise ``TypeError`` if *mixin* stands behind TestCase, or names are no tuple."""
     # 2.7 asks only for a class that is used: the fault may be in a base of it.
-    for kind in reversed(cls.__mro__):
-        bases = kind.__mro__
-        if (unittest.TestCase in bases and mixin in bases
-                and bases.index(unittest.TestCase) < bases.index(mixin)):
+    for kind in reversed(mro(cls)):
+        bases = mro(kind)
+        if 0 <= _place(unittest.TestCase, bases) < _place(mixin, bases):
             first = sorted(kind.__bases__, key=lambda base: (
-                issubclass(base, unittest.TestCase) or not issubclass(base, mixin)))
+                _place(unittest.TestCase, mro(base)) >= 0 or _place(mixin, mro(base)) < 0))
             raise TypeError(
                 "%s must stand before the TestCase, or it is never called: class %s(%s)" % (
-                    mixin.__name__, kind.__name__, ", ".join(
-                        base.__name__ for base in first)))
+                    mixin.__name__, name_of(kind)[1], ", ".join(
+                        name_of(base)[1] for base in first)))
     declared(cls, "leakfix_keep")
     declared(cls, "leakfix_close")
     most_connections(cls)
+
+
+def _place(cls, bases):
+    """Return the place of *cls* in *bases*, -1 if it is not there; by identity."""
+    return next((place for place, base in enumerate(bases) if base is cls), -1)

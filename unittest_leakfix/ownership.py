@@ -37,6 +37,7 @@ _STOPS = (type, getattr(types, "ClassType", type), types.ModuleType)
 _ATOMS = frozenset([type(None), bool, int, float, complex, bytes, type(u""), str,
                     types.BuiltinFunctionType, types.CodeType, types.ModuleType])
 _flags_of = type.__dict__["__flags__"].__get__
+_names_in = types.ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 _IMMUTABLE = 1 << 8 if sys.version_info >= (3, 10) else 0     # made by a C module
 _lasting = {}    # id: weak reference to a class that its module names
@@ -119,13 +120,15 @@ def _walk(held, references, past, limit):
 
 
 def _is_long(node):
-    return type(node) in _CONTAINERS and len(node) > _LONG
+    kind = type(node)
+    return type(kind) is type and kind in _CONTAINERS and len(node) > _LONG
 
 
 def _referents(node, nodes, found, past, limit):
     """List the positions in *nodes* of what *node* refers to, adding the new ones."""
     kind = type(node)
-    if kind in _CONTAINERS and len(node) > limit:
+    # Only a builtin type is looked for in a set: a metaclass may have a hash of its own.
+    if type(kind) is type and kind in _CONTAINERS and len(node) > limit:
         return []
     if kind is types.FunctionType:
         past.update((id(node.__globals__), id(getattr(node, "__builtins__", None))))
@@ -139,7 +142,7 @@ def _referents(node, nodes, found, past, limit):
         position = found.get(key)
         if position is None:
             kind = type(referent)
-            if kind in _ATOMS or key in past or len(nodes) >= limit:
+            if (type(kind) is type and kind in _ATOMS) or key in past or len(nodes) >= limit:
                 continue
             if issubclass(kind, _STOPS) and _lasts(referent):
                 past.add(key)
@@ -157,15 +160,16 @@ def _lasts(stop):
     A class made in passing (each MagicMock has its own, which refers to it) may
     well belong to the test.
     """
-    if not isinstance(stop, type):
+    if not issubclass(type(stop), type):
         return True
     flags = _flags_of(stop)
     if not flags & _HEAP_TYPE or flags & _IMMUTABLE or id(stop) in _lasting:
         return True
-    module = sys.modules.get(type.__dict__["__module__"].__get__(stop))
-    if not isinstance(module, types.ModuleType):
+    name = type.__dict__["__module__"].__get__(stop)
+    module = sys.modules.get(name) if type(name) is str else None      # it may be anything
+    if not issubclass(type(module), types.ModuleType):
         return False
-    known = vars(module)
+    known = _names_in(module)
     named = known.get(type.__dict__["__name__"].__get__(stop))
     if named is not stop and (named is not None or not any(
             each is stop for each in list(known.values()))):

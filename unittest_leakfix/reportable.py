@@ -5,6 +5,7 @@ from __future__ import absolute_import
 import unittest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.faults import PASSING
 
 __unittest = True
 bind(globals())
@@ -33,7 +34,8 @@ def keep_reportable(test, holder, dropped):
         return
     for small in (True, False):
         for name, value in dropped.items():
-            if type(value) in _SMALL or not small:
+            kind = type(value)
+            if not small or type(kind) is type and kind in _SMALL:
                 holder.put(name, value)
         if _says(test, own):
             return
@@ -43,6 +45,8 @@ def _says(test, names):
     try:
         for name in names:
             getattr(test, name)()
-    except Exception:
+    except PASSING:
+        raise
+    except BaseException:
         return False
     return True

@@ -13,8 +13,8 @@ import sys
 import types
 import weakref
 
-from unittest_leakfix import kinds
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import kinds
 from unittest_leakfix.kind import (
     MISSING, Kind, class_of, is_coroutine_function, method, mro, name_of, on_type,
     open_by_flags, text)
@@ -27,6 +27,7 @@ __all__ = ["Kind", "kind_of", "register_resource"]
 _Classic = getattr(types, "ClassType", None)  # Python 2.7
 _Instance = getattr(types, "InstanceType", None)
 _flags_of = type.__dict__["__flags__"].__get__
+_names_in = types.ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 
 # What most attributes are; it spares a run without resources the shipped table.
@@ -86,11 +87,8 @@ def _by_name(bases, table):
         if id(base) in _registered:
             return _registered[id(base)][1]
         name = name_of(base)
-        try:
-            known = name in table
-        except Exception:  # a class may call itself anything, even a list
-            continue
-        if known and _is_really(base, name[0]):
+        # A class may say that it is from anything, even a list.
+        if type(name[0]) is str and name in table and _is_really(base, name[0]):
             return table[name]
     return MISSING
 
@@ -100,11 +98,11 @@ def _is_really(cls, module):
     if type(cls) is not _Classic and not _flags_of(cls) & _HEAP_TYPE:
         return True  # a C type; no Python code can make one
     module = sys.modules.get(module)
-    if not isinstance(module, types.ModuleType):
+    if not issubclass(type(module), types.ModuleType):
         return False
     # Not under its name alone: that may be patched, or differ
     # (asyncio.tasks._PyTask calls itself Task).
-    return any(each is cls for each in list(vars(module).values()))
+    return any(each is cls for each in list(_names_in(module).values()))
 
 
 def register_resource(type, close="close", is_open=None, describe=None, name=None):

@@ -10,6 +10,7 @@ from unittest_leakfix.finished import finished
 __unittest = True
 bind(globals())
 
+_attribute = object.__getattribute__
 
 # unittest's own lists hold finished tests only. Another list may hold tests that
 # are still to run, so there only the one that just finished is swapped.
@@ -37,9 +38,9 @@ class Sweep(object):
     def _look(self):
         """Note which lists there are (Django's DummyList is none)."""
         known = vars(self._result)
-        own = [known[name] for name in _OWN if isinstance(known.get(name), list)]
+        own = [known[name] for name in _OWN if issubclass(type(known.get(name)), list)]
         other = [value for name, value in known.items()
-                 if isinstance(value, list) and name not in _OWN
+                 if issubclass(type(value), list) and name not in _OWN
                  and not (name == "collectedDurations" and _texts_only(self._result))]
         before = dict(zip(map(id, self._lists), self._lengths))
         self._lists = own + other
@@ -65,7 +66,7 @@ class Sweep(object):
                 self._lengths[place] = lengths[place]
         for each in self._dicts:
             for entries in list(each.values()):
-                if isinstance(entries, list):
+                if issubclass(type(entries), list):
                     _swap(entries, 0, test, made)
 
 
@@ -81,12 +82,12 @@ def _swapped(entry, only, made):
     """Return *entry* with each live test in it replaced."""
     if _is_live(entry):
         if (only is not None and entry is not only
-                and vars(entry).get("test_case") is not only):
+                and _attribute(entry, "__dict__").get("test_case") is not only):
             return entry
         if id(entry) not in made:
             made[id(entry)] = finished(entry)
         return made[id(entry)]
-    if type(entry) in (tuple, list) and any(_is_live(item) for item in entry):
+    if (type(entry) is tuple or type(entry) is list) and any(_is_live(item) for item in entry):
         return type(entry)(_swapped(item, only, made) for item in entry)
     return entry
 

@@ -4,12 +4,12 @@ from __future__ import absolute_import
 
 import sys
 import unittest.suite
-from unittest.util import strclass
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import MISSING, names_in, on_type, qualified
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.faults import fault
-from unittest_leakfix.giving import given, method, overrides
+from unittest_leakfix.faults import PASSING, fault
+from unittest_leakfix.giving import EMPTIED, given, met_twice, method, overrides
 from unittest_leakfix.heap import SOME, heap
 from unittest_leakfix.limits import most_connections
 from unittest_leakfix.questions import get_count
@@ -43,6 +43,7 @@ class Run(object):
         self._current = None    # the class whose fixtures were set up last
         self._failed = False    # whether they, or the module's, failed
         self._mixed = None      # the class that the suite must restore
+        self._twice = ()        # ids of suites that will be met again
         self._counting = None   # the watcher that keeps the connection budgets of classes
         self._releases = True   # until that fails
 
@@ -53,6 +54,8 @@ class Run(object):
         heap.enter()
         try:
             if _is_plain(test):
+                if sys.version_info < (3,):
+                    self._twice = met_twice(test)
                 self.suite(test, debug)
             else:
                 test(self.result)
@@ -68,7 +71,9 @@ class Run(object):
         if self._watcher is not None:
             try:
                 getattr(self._watcher, what)(*arguments)
-            except Exception:
+            except PASSING:
+                raise
+            except BaseException:
                 self._watcher = None
                 self.tally.off.append("watching, by %s" % fault())
 
@@ -76,7 +81,9 @@ class Run(object):
         """Let go of the test in *hand*. What cannot be is an end of letting go, not of the run."""
         try:
             release(hand, self.tally)
-        except Exception:
+        except PASSING:
+            raise
+        except BaseException:
             self._releases = False
             self.tally.off.append("closing and letting go, by %s" % fault())
 
@@ -87,15 +94,19 @@ class Run(object):
         if outermost:
             result._testRunEntered = True
         hand = [None]
-        for kept in given(suite, hand, result):
+        for kept in given(suite, hand, result, id(suite) in self._twice):
             # Within a class the fixture handlers have nothing to do.
             if type(hand[0]) is self._current is result._previousTestClass:
-                if not self._failed:
-                    self._test(hand, kept, debug)
+                if self._failed:
+                    continue
+                self._test(hand, kept, debug)
+            elif hand[0] is None:
+                self._emptied(suite)
             elif _is_test(hand[0]):
                 self._change_class(suite, hand[0])
-                if not self._failed:
-                    self._test(hand, kept, debug)
+                if self._failed:
+                    continue
+                self._test(hand, kept, debug)
             elif _is_plain(hand[0]):
                 self.suite(hand[0], debug)
             elif debug:
@@ -129,6 +140,13 @@ class Run(object):
                 heap.collect()
         if self._watcher is not None:
             self._tell("end")
+
+    def _emptied(self, suite):
+        """End as unittest does at a place whose test was given away: it takes None for a test."""
+        self._tear_down_class(suite, None)
+        self._change_module(suite, None)
+        self.result._previousTestClass = type(None)
+        raise TypeError(EMPTIED)
 
     def _change_class(self, suite, test):
         """The fixtures between two classes; the suite's own, in their order."""
@@ -165,12 +183,12 @@ class Run(object):
         previous = getattr(self.result, "_previousTestClass", None)
         over = previous is not None and previous is not getattr(test, "__class__", None)
         if over and self._watcher is not None:
-            self._tell("fixture", "tearDownClass (%s)" % strclass(previous))
+            self._tell("fixture", "tearDownClass (%s)" % qualified(previous))
         suite._tearDownPreviousClass(test, self.result)
         if self._mixed is not None:
             mixed, self._mixed = self._mixed, None
             mixed._leakfix_restore()
-        if vars(previous or object).get("tearDown_exceptions"):
+        if previous is not None and names_in(previous).get("tearDown_exceptions"):
             # Reported by now; their frames hold the class's things (3.8).
             previous.tearDown_exceptions = []
             heap.collect_new()
@@ -188,7 +206,8 @@ class Run(object):
 
         def between(result):
             self._end_module(tear_down)
-            self._tell("module_begins", module)
+            if test is not None:
+                self._tell("module_begins", module)
         suite._handleModuleTearDown = between
         try:
             suite._handleModuleFixture(test, self.result)
@@ -211,13 +230,13 @@ def _is_test(entry):
     the rest.
     """
     kind = type(entry)
-    return (issubclass(kind, _TestCase) and not hasattr(kind, "__iter__")
+    return (issubclass(kind, _TestCase) and on_type(kind, "__iter__") is MISSING
             or _isnotsuite(entry))
 
 
 def _is_plain(test):
     """Tell whether *test* is a suite that runs as unittest's own or ours does."""
-    return (isinstance(test, unittest.TestSuite)
+    return (issubclass(type(test), unittest.TestSuite)
             and not overrides(test, "__call__")
             and (not overrides(test, "run")
                  or method(type(test), "run") is method(LeakFixTestSuite, "run")))

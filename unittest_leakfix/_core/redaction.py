@@ -562,7 +562,9 @@ def text_of_error(problem, *secrets):
     """
     try:
         said = _said(problem)
-    except Exception:   # its __str__ is the user's
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:   # its __str__ is the user's
         return _UNKNOWN
     try:
         for secret in secrets:

@@ -78,7 +78,7 @@ class Acquisitions(Records):
         """Return a mark for `since`."""
         self._wrappers.look()
         self.renew_probe()
-        return next(self._serial)
+        return self.serial()
 
     def since(self, mark: int) -> List[Acquisition]:
         """Return what was opened after `mark`, in order; at most the last 1,000."""
@@ -114,7 +114,7 @@ class Acquisitions(Records):
         if raw is not None and hook.in_this_process() and identity.is_file(fd, raw[1]):
             return _made(raw)
         for tie in self._live("socket"):
-            if identity.socket_descriptor(tie()) == fd:
+            if identity.socket_descriptor(tie()) == fd and identity.is_socket(fd):
                 return _made(tie.raw, tie.more)
         return None
 
@@ -152,7 +152,7 @@ class Acquisitions(Records):
         is found by the time at which the child was born.
         """
         for tie in self._live("child process"):
-            if identity.process_id(tie()) == pid:
+            if identity.running_process_id(tie()) == pid:
                 return _made(tie.raw)
         born = identity.born_at(pid)
         if born is None:

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
 from unittest_leakfix.attributes import namespace
 from unittest_leakfix.heap import heap
-from unittest_leakfix.holdings import ATOMS
+from unittest_leakfix.holdings import is_atom
 from unittest_leakfix.resources import kind_of
 
 from .frames import HARNESS, LIBRARY, OWN, kind_of as code_of
@@ -52,7 +53,8 @@ class Survivor:
     def __init__(self, what: str, test: str, name: str, value: object) -> None:
         self.what, self.test, self.name = what, test, name
         self.type: str = _name_of(type(value))
-        self.module = str(_module_of(type(value)))
+        module = _module_of(type(value))
+        self.module = module if type(module) is str else ""
         self.ref: Callable[[], Any] = _reference(value)
         self.key = id(value)
 
@@ -105,7 +107,7 @@ class Census:
     def attributes(self, values: Dict[str, Any], form: str = "self.%s") -> None:
         """Take note of what a test holds, or is about to lose: attributes, or fixtures by their *form*."""
         for name, value in values.items():
-            if type(value) not in ATOMS and not name.startswith("_"):
+            if type(name) is str and not name.startswith("_") and not is_atom(value):
                 self._note("attribute", value, form % name)
 
     def exclude(self, objects: List[Any]) -> None:
@@ -153,7 +155,7 @@ class Census:
 
 def _is_plain(value: object) -> bool:
     """Tell whether *value* is a tuple of numbers and text."""
-    return type(value) is tuple and ATOMS.issuperset(map(type, value))
+    return type(value) is tuple and all(map(is_atom, value))
 
 
 def _reference(value: object) -> Callable[[], Any]:
@@ -225,13 +227,15 @@ def _is_news(value: object) -> bool:
 def is_users(cls: type) -> bool:
     """Tell whether *cls* was written neither in the standard library, nor here, nor in pytest or Django."""
     name = _module_of(cls)
-    if isinstance(name, str) and name.partition(".")[0] in _FRAMEWORKS:
+    if type(name) is str and name.partition(".")[0] in _FRAMEWORKS:
         return False
-    module = sys.modules.get(name) if isinstance(name, str) else None
+    module = sys.modules.get(name) if type(name) is str else None
     try:
         file = getattr(module, "__file__", None)
-    except Exception:   # somebody's object in the module's place
+    except faults.PASSING:
+        raise
+    except BaseException:   # somebody's object in the module's place
         return True
-    if not isinstance(file, str):
+    if type(file) is not str:
         return module is None or name == "__main__"
     return code_of(file) not in (LIBRARY, OWN, HARNESS)

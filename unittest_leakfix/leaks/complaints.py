@@ -14,6 +14,7 @@ import warnings
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
 from unittest_leakfix._core import redaction
 
 from . import hiding, identity
@@ -169,7 +170,9 @@ class Complaints:
     def _traceback(self, kind: Any, value: Any, trace: Any) -> str:
         try:
             return "".join(self._formatted(kind, value, trace)).rstrip()
-        except Exception:  # an exception whose text cannot be had
+        except faults.PASSING:
+            raise
+        except BaseException:  # an exception whose text cannot be had
             return getattr(kind, "__name__", "?")
 
 

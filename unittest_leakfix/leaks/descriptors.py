@@ -51,6 +51,7 @@ class Descriptors(Watch):
         self._count = 0
         self._base: Dict[int, Opened] = {}
         self._reported: Set[int] = set()
+        self._mark = 0      # what was recorded before the base was taken
 
     def _can_count(self) -> bool:
         """True if the size of the folder is the number of descriptors (Linux 6.2 and later)."""
@@ -62,13 +63,9 @@ class Descriptors(Watch):
     def count(self) -> int:
         """Return how many descriptors are open; -1 where that cannot be known."""
         if self._counts:
-            if self._acquisitions is not None and self._acquisitions.own_descriptor >= 0:
-                try:
-                    status = self._fstat(self._acquisitions.own_descriptor)
-                    if status[0] == _S_IFDIR | 0o500:
-                        return status[6]
-                except OSError:     # a test has closed it
-                    pass
+            status = None if self._acquisitions is None else self._acquisitions.own_status()
+            if status is not None and status[0] == _S_IFDIR | 0o500:
+                return int(status[6])
             return self._stat(self._folder).st_size
         return len(self._numbers()) if self._folder else -1
 
@@ -90,8 +87,9 @@ class Descriptors(Watch):
     def listing(self) -> Dict[int, Opened]:
         """Return what every open descriptor is, by its number."""
         found: Dict[int, Opened] = {}
+        own = -1 if self._acquisitions is None else self._acquisitions.own_descriptor
         for fd in self._numbers() if self._folder else ():
-            if self._acquisitions is not None and fd == self._acquisitions.own_descriptor:
+            if fd == own:
                 continue
             try:
                 status = self._fstat(fd)
@@ -117,6 +115,8 @@ class Descriptors(Watch):
     def _take(self, now: Dict[int, Opened], count: int) -> None:
         self._reported = {fd for fd in self._reported if now.get(fd) == self._base.get(fd)}
         self._base, self._count = now, count
+        if self._acquisitions is not None:
+            self._mark = self._acquisitions.serial()
 
     def retake(self) -> None:
         """Take the base by listing, also when the number is the same."""
@@ -150,6 +150,8 @@ class Descriptors(Watch):
         return [fd for fd in new if fd not in kept and now[fd][:3] not in files]
 
     def _opened(self, fd: int, opened: Opened) -> Change:
+        if self._acquisitions is not None:
+            self._acquisitions.outdated(fd, self._mark)
         return Change("descriptor", what(fd, opened), "descriptor %d" % fd, after="open", fd=fd)
 
     def _closed(self, fd: int, base: Opened, now: Optional[Opened]) -> Change:

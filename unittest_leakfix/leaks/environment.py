@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict, List, MutableMapping, Optional
+from operator import is_
+from typing import Any, Dict, List, MutableMapping, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
@@ -77,11 +78,11 @@ class Environment(Watch):
 def _data(mapping: MutableMapping[str, str]) -> Any:
     """Return the variables as `os.environ` keeps them (bytes on POSIX); of a replaced one as they are."""
     data = getattr(mapping, "_data", None)
-    return data if isinstance(data, dict) else mapping
+    return data if issubclass(type(data), dict) else mapping
 
 
 def _text(value: Any) -> str:
-    return _fsdecode(value) if isinstance(value, (str, bytes)) else hiding.naming(value)
+    return _fsdecode(value) if issubclass(type(value), (str, bytes)) else hiding.naming(value)
 
 
 class WorkingDirectory(Watch):
@@ -89,9 +90,19 @@ class WorkingDirectory(Watch):
 
     _getcwd = staticmethod(os.getcwd)
     _chdir = staticmethod(os.chdir)
+    _stat = staticmethod(os.stat)
 
     def __init__(self) -> None:
         self._base = ""
+        self._folder: Optional[Tuple[int, int]] = None
+
+    def _which(self, path: str) -> Optional[Tuple[int, int]]:
+        """Return what tells the folder from another of the same name."""
+        try:
+            status = self._stat(path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def _now(self) -> str:
         try:
@@ -101,6 +112,7 @@ class WorkingDirectory(Watch):
 
     def take(self) -> None:
         self._base = self._now()
+        self._folder = self._which(os.curdir)
 
     def same(self) -> bool:
         try:
@@ -112,7 +124,7 @@ class WorkingDirectory(Watch):
         now, base = self._now(), self._base
         if now == base:
             return []
-        undo: Undo = None if base == "(removed)" else lambda: self._chdir(base)
+        undo: Undo = None if base == "(removed)" or self._which(base) != self._folder else lambda: self._chdir(base)
         change = Change("working directory", "os.getcwd()", "removed" if now == "(removed)" else "changed",
                         base, now, undo is not None, path=now)
         return [(change, undo)]
@@ -135,17 +147,17 @@ class ImportPath(Watch):
         path, meta, hooks = self._lists
         return (
             sys.path is path and sys.meta_path is meta and sys.path_hooks is hooks
-            and self._base == self._lists
+            and all(map(_alike, self._base, self._lists))
         )
 
     def changes(self) -> List[Found]:
         found: List[Found] = []
         for name, old, kept in zip(self._names, self._lists, self._base):
             now = getattr(sys, name)
-            if now is old and list(now) == kept:
+            if now is old and _alike(kept, now):
                 continue
-            added = [hiding.naming(each) for each in now if each not in kept]
-            removed = [hiding.naming(each) for each in kept if each not in now]
+            added = [hiding.naming(each) for each in now if not _has(kept, each)]
+            removed = [hiding.naming(each) for each in kept if not _has(now, each)]
             detail = "; ".join(
                 ["added " + each for each in added] + ["removed " + each for each in removed]
                 + ["the list was replaced"] * (now is not old)
@@ -154,6 +166,24 @@ class ImportPath(Watch):
             found.append((Change("sys.path", "sys." + name, detail,
                                  "%d entries" % len(kept), "%d entries" % len(now), True), undo))
         return found
+
+
+def _alike(one: List[Any], other: List[Any]) -> bool:
+    """Tell whether two lists have the same things in them: the same objects, or equal paths."""
+    if len(one) != len(other):
+        return False
+    if all(map(is_, one, other)):
+        return True
+    return all(map(_equal, one, other))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    # An importer may have an equality of its own.
+    return one is other or type(one) is str and type(other) is str and one == other
+
+
+def _has(entries: List[Any], wanted: Any) -> bool:
+    return any(_equal(each, wanted) for each in entries)
 
 
 def _put_back(name: str, old: List[Any], kept: List[Any]) -> Undo:

@@ -107,5 +107,5 @@ class Events:
 
     def _on_thread(self, args: Tuple[Any, ...]) -> None:
         function = args[0]
-        if type(function) is MethodType and isinstance(function.__self__, _Thread):
-            self._records.started(function.__self__, _getframe(2))
+        if type(function) is MethodType and issubclass(type(function.__self__), _Thread):
+            self._records.started(function.__self__, _getframe(2))  # type: ignore[arg-type]

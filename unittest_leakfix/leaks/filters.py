@@ -1,15 +1,20 @@
 """Warning filters. Kind: "warning filter"."""
 from __future__ import annotations
 
+import re
 import warnings
-from typing import Any, List
+from operator import is_
+from typing import Any, List, Sequence
 
 from unittest_leakfix._core.early import bind
 
+from . import hiding
 from .change import Change, Found, Watch
 
 __unittest = True
 bind(globals())
+
+_PATTERN = type(re.compile(""))
 
 
 class WarningFilters(Watch):
@@ -26,7 +31,7 @@ class WarningFilters(Watch):
         self._show = warnings.showwarning
 
     def same(self) -> bool:
-        return (warnings.filters is self._list and self._list == self._base
+        return (warnings.filters is self._list and _alike(self._list, self._base)
                 and warnings.showwarning is self._show)
 
     def changes(self) -> List[Found]:
@@ -42,9 +47,9 @@ class WarningFilters(Watch):
         def show_again() -> None:
             warnings.showwarning = show
 
-        if now != base:
-            parts = ["added " + _text(each) for each in now if each not in base]
-            parts += ["removed " + _text(each) for each in base if each not in now]
+        if not _alike(now, base):
+            parts = ["added " + _text(each) for each in now if not _has(base, each)]
+            parts += ["removed " + _text(each) for each in base if not _has(now, each)]
             found.append((Change("warning filter", "warnings.filters", "; ".join(parts) or "reordered",
                                  "%d filters" % len(base), "%d filters" % len(now), True), undo))
         elif warnings.filters is not old:
@@ -55,10 +60,38 @@ class WarningFilters(Watch):
         return found
 
 
+def _alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Tell whether two lists have the same filters: the same entries, or those that say the same."""
+    if len(one) != len(other):
+        return False
+    return all(map(is_, one, other)) or all(map(_equal, one, other))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    # Entry by entry: a category is a class, whose metaclass may have an equality of its own.
+    if one is other:
+        return True
+    return (type(one) is tuple and type(other) is tuple and len(one) == len(other)
+            and all(map(_same_part, one, other)))
+
+
+def _same_part(one: Any, other: Any) -> bool:
+    kind = type(one)
+    return one is other or (kind is type(other) and (kind is str or kind is int or kind is _PATTERN)
+                            and bool(one == other))
+
+
+def _has(entries: Sequence[Any], wanted: Any) -> bool:
+    return any(_equal(each, wanted) for each in entries)
+
+
 def _text(entry: Any) -> str:
+    if type(entry) is not tuple or len(entry) != 5:
+        return hiding.naming(entry)
     action, message, category, module, line = entry
-    parts = [str(action), getattr(category, "__name__", str(category))]
+    parts = [str(action) if type(action) is str else hiding.naming(action), hiding.naming(category).rpartition(".")[2]]
     for name, part in (("message", message), ("module", module)):
         if part is not None:
-            parts.append("%s=%r" % (name, getattr(part, "pattern", part)))
+            text = part.pattern if type(part) is _PATTERN else part
+            parts.append("%s=%s" % (name, repr(text) if type(text) is str else hiding.naming(text)))
     return " ".join(parts)

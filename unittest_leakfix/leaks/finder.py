@@ -4,8 +4,9 @@ from __future__ import annotations
 import unittest
 from typing import TYPE_CHECKING, Container, List, Optional, Set, Tuple
 
-from unittest.util import strclass
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
+from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.heap import heap
 
@@ -99,7 +100,9 @@ class Finder(Listening):
             self._overheard.install()
             self._census.begin(name)
             self._measuring = True
-        except Exception:
+        except faults.PASSING:
+            raise
+        except BaseException:
             self._unmeasured.fault(name)
 
     def finished(self, test: unittest.TestCase) -> None:
@@ -109,7 +112,9 @@ class Finder(Listening):
             self._news.ended(self._test)
             if not self._census.finished(test):
                 self._complaints.install()
-        except Exception:
+        except faults.PASSING:
+            raise
+        except BaseException:
             self._unmeasured.fault(self._test)
 
     def end(self) -> None:
@@ -119,7 +124,9 @@ class Finder(Listening):
         try:
             if self._measuring:
                 self._end(test)
-        except Exception:
+        except faults.PASSING:
+            raise
+        except BaseException:
             self._unmeasured.fault(test)
         finally:
             self._measuring = False
@@ -169,24 +176,29 @@ class Finder(Listening):
     def class_begins(self, cls: type) -> None:
         self._between()
         if self._alive():
-            name = self._acquisitions.current = "setUpClass (%s)" % strclass(cls)
+            name = self._acquisitions.current = "setUpClass (%s)" % qualified(cls)
             try:
+                self._acquisitions.renew_probe()
                 self._fixtures.begin(cls)
                 self._states[1].before(dear=True)
-            except Exception:
+            except faults.PASSING:
+                raise
+            except BaseException:
                 self._unmeasured.fault(name)
 
     def class_over(self, cls: type) -> None:
         self._acquisitions.current = ""
         self._ids.forget()
         if self._alive():
-            name = "setUpClass (%s)" % strclass(cls)
+            name = "setUpClass (%s)" % qualified(cls)
             try:
                 self._changes(self._states[1].full(self._changed.grace()), name, 1)
                 self._shared.forget()
                 self._fresh += self._fixtures.left_open(cls, "cls.%s", (name,))
                 self._fresh += self._fixtures.held_by(cls)
-            except Exception:
+            except faults.PASSING:
+                raise
+            except BaseException:
                 self._unmeasured.fault(name)
             self._over()
 
@@ -196,8 +208,11 @@ class Finder(Listening):
             self._acquisitions.current = "setUpModule (%s)" % name
             self._module = name
             try:
+                self._acquisitions.renew_probe()
                 self._states[2].before(dear=True)
-            except Exception:
+            except faults.PASSING:
+                raise
+            except BaseException:
                 self._unmeasured.fault(self._acquisitions.current)
 
     def module_over(self) -> None:
@@ -209,7 +224,9 @@ class Finder(Listening):
                     self._fresh += self._fixtures.left_open(module, "%s", (name,))
                 self._changes(self._states[2].full(self._changed.grace()), name, 2)
                 self._changed.forget()
-            except Exception:
+            except faults.PASSING:
+                raise
+            except BaseException:
                 self._unmeasured.fault(name)
             self._over()
 
@@ -230,11 +247,13 @@ class Finder(Listening):
                               self._connections, {each.key for each in survivors}, self._yet())]
             if survivors or waiting or fresh:
                 self._judge_all(survivors, waiting, fresh)
-        except Exception:
-            self._unmeasured.fault(strclass(self._fixtures.cls) if self._fixtures.cls else "this run")
         except KeyboardInterrupt:
             self._fresh = fresh + self._fresh
             raise
+        except faults.PASSING:
+            raise
+        except BaseException:
+            self._unmeasured.fault(qualified(self._fixtures.cls) if self._fixtures.cls is not None else "this run")
 
     def _yet(self) -> Container[str]:
         """Return the names of the fixtures that are not over."""
@@ -255,7 +274,9 @@ class Finder(Listening):
             if self._judge is None:
                 self._judge = judge.Judge(self._acquisitions, self._imported)
             return self._judge.objects(survivors)
-        except Exception:
+        except faults.PASSING:
+            raise
+        except BaseException:
             self._unmeasured.fault(survivors[0].test)
             return [], set()
         finally:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.faults import fault
 from unittest_leakfix.finished import finished
@@ -162,6 +163,8 @@ def _twin(test: unittest.TestCase) -> Any:
         unittest.TestCase.__init__(twin, name)
         if twin.id() == test.id() and str(twin) == str(test):
             return twin
-    except Exception:  # an __init__ or id of its own
+    except faults.PASSING:
+        raise
+    except BaseException:  # an __init__ or id of its own
         pass
     return finished(test)

@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Container, Dict, List, Optional, Set
 
-from unittest.util import strclass
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.holdings import ATOMS
+from unittest_leakfix._core.introspection import names_in, qualified
+from unittest_leakfix.holdings import is_atom
 from unittest_leakfix.resources import kind_of
 
-from . import parts, sizes
+from . import labels, parts, sizes
 from .acquisitions import Acquisitions
 from .later import Later
 
@@ -39,7 +39,7 @@ class Fixtures:
     def begin(self, cls: type) -> None:
         """Called before ``setUpClass``."""
         self.cls = cls
-        self._had = dict(vars(cls))
+        self._had = dict(names_in(cls))
 
     def held_by(self, cls: type) -> List[Leak]:
         """Return a leak for what the attributes that *cls* gained still hold, if that is much."""
@@ -47,21 +47,21 @@ class Fixtures:
             return []
         had, self._had = self._had, {}
         self.cls = None
-        new = [(".%s" % name, value) for name, value in vars(cls).items()
-               if had.get(name, had) is not value and type(value) not in ATOMS
+        new = [(".%s" % name, value) for name, value in names_in(cls).items()
+               if had.get(name, had) is not value and not is_atom(value)
                and not name.startswith("_") and name != "tearDown_exceptions"]
         del had
         holding = sizes.heaviest(new, floor=HEAVY) if new else ()
         if not holding:
             return []
         total = sum(item[2] for item in holding)
-        return [wording.of_class(strclass(cls), holding, words.amount(total), total)]
+        return [wording.of_class(qualified(cls), holding, words.amount(total), total)]
 
     def left_open(self, holder: Any, form: str, fixtures: Container[str]) -> List[Leak]:
         """Return a leak for each resource that one of the *fixtures* opened and that is still open on
         *holder*, its class or module."""
         leaks: List[Leak] = []
-        for name, value in list(vars(holder).items()):
+        for name, value in list(labels.namespace_of(holder).items()):
             kind = kind_of(value)
             if kind is None or kind.is_open(value) is not True:
                 continue

@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 import time
 from types import ModuleType
 from typing import Any, Callable, Dict, Optional
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
 from unittest_leakfix.resources import kind_of
 
 __unittest = True
@@ -86,7 +88,9 @@ def connection_of(obj: object) -> object:
     try:
         held = attributes(obj)
         return held["connection"] if "connection" in held else obj.connection  # type: ignore[attr-defined]
-    except Exception:   # psycopg2's is a C attribute, mysql.connector's is private
+    except faults.PASSING:
+        raise
+    except BaseException:   # psycopg2's is a C attribute, mysql.connector's is private
         return obj
 
 
@@ -110,12 +114,21 @@ def socket_descriptor(obj: object) -> int:
     return int(module.socket.fileno(obj))
 
 
+def is_socket(fd: int) -> bool:
+    """True if the open descriptor `fd` is a socket: its object may not know that it was closed below it."""
+    try:
+        return stat.S_ISSOCK(_fstat(fd).st_mode)
+    except OSError:
+        return False
+
+
 def temporary_path(obj: object) -> str:
     """Return the path of an object of `tempfile` (TemporaryDirectory, NamedTemporaryFile); else ""."""
-    if _module_of(type(obj)) != "tempfile":
+    module = _module_of(type(obj))
+    if type(module) is not str or module != "tempfile":
         return ""
     name = attributes(obj).get("name")
-    return name if isinstance(name, str) else ""
+    return name if type(name) is str else ""
 
 
 def process_id(obj: object) -> int:
@@ -123,7 +136,19 @@ def process_id(obj: object) -> int:
     held = attributes(obj)
     popen = held.get("_popen")
     pid = held.get("pid") if popen is None else attributes(popen).get("pid")
-    return pid if isinstance(pid, int) else 0
+    return pid if type(pid) is int else 0
+
+
+def running_process_id(obj: object) -> int:
+    """Return the process number of a child that was not waited for yet; 0 if none.
+
+    Once it was, the number may be another process's.
+    """
+    held = attributes(obj)
+    popen = held.get("_popen")
+    if popen is not None:
+        held = attributes(popen)
+    return process_id(obj) if held.get("returncode") is None else 0
 
 
 def attributes(obj: object) -> Dict[str, Any]:

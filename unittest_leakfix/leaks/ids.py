@@ -4,10 +4,9 @@ from __future__ import annotations
 import unittest
 from typing import Any
 
-from unittest.util import strclass
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
-from unittest_leakfix.kind import on_type
+from unittest_leakfix._core.introspection import name_of, on_type, qualified
 
 __unittest = True
 bind(globals())
@@ -39,12 +38,14 @@ class Ids:
         cls = type(test)
         if cls is not self._named:
             plain = on_type(cls, "id") is unittest.TestCase.id
-            self._prefix = strclass(cls) + "." if plain else ""
+            self._prefix = qualified(cls) + "." if plain else ""
             self._named = cls
         try:
             return self._prefix + test._testMethodName if self._prefix else str(test.id())
-        except Exception:
-            return "%s.%s" % (type(test).__module__, faults.label(test))
+        except faults.PASSING:
+            raise
+        except BaseException:   # an id of the user's own, or what is no TestCase
+            return "%s.%s" % (name_of(type(test))[0], faults.label(test))
 
     def forget(self) -> None:
         """The class is over."""

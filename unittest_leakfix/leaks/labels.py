@@ -11,6 +11,7 @@ import weakref
 from typing import Any, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
 from unittest_leakfix._core import redaction
 
 __unittest = True
@@ -33,6 +34,11 @@ _SIMPLE = (str, int, bool, bytes, type(None))
 def mro(cls: type) -> Tuple[type, ...]:
     """The method resolution order of a class, past any metaclass."""
     return _MRO(cls) or (cls,)  # None for a type that C code has not readied yet (3.8: async_generator_asend)
+
+
+def qualified_name(cls: type) -> str:
+    """The qualified name of a class, past any metaclass."""
+    return str(_QUALNAME(cls))
 
 
 def class_name(cls: type) -> str:
@@ -68,10 +74,16 @@ def own_dict(obj: object) -> Optional[Dict[Any, Any]]:
         return None
     for cls in mro(type(obj)):
         descriptor = class_dict(cls).get("__dict__")
-        if type(descriptor) in _DESCRIPTORS:
+        if any(type(descriptor) is kind for kind in _DESCRIPTORS):
             found: Dict[Any, Any] = descriptor.__get__(obj, type(obj))
             return found if inherits(found, dict) else None
     return None
+
+
+def namespace_of(holder: object) -> Any:
+    """What a class or a module defines, by name; without running code of theirs."""
+    found = class_dict(holder) if inherits(holder, type) else own_dict(holder)  # type: ignore[arg-type]
+    return found or {}
 
 
 def items(mapping: Any) -> List[Tuple[Any, Any]]:
@@ -86,17 +98,22 @@ def items(mapping: Any) -> List[Tuple[Any, Any]]:
 
 def short_key(key: object) -> str:
     """A dict's key in a few characters: its repr for plain values, else ``<Type>``."""
-    if type(key) in _SIMPLE:
+    if _is_simple(key):
         text = redaction.redact(repr(key))
         return text if len(text) <= 40 else text[:37] + "..."
     return "<%s>" % _NAME(type(key))
 
 
+def _is_simple(key: object) -> bool:
+    kind = type(key)
+    return type(kind) is type and kind in _SIMPLE
+
+
 def plain_key(key: object) -> bool:
     """Tells whether ``repr(key)`` can stand in an expression: plain values up to 200 characters."""
     if type(key) is tuple:
-        return len(key) < 9 and all(type(part) in _SIMPLE and plain_key(part) for part in key)
-    return type(key) in _SIMPLE and len(repr(key)) <= 200
+        return len(key) < 9 and all(_is_simple(part) and plain_key(part) for part in key)
+    return _is_simple(key) and len(repr(key)) <= 200
 
 
 def is_library(module: Optional[types.ModuleType]) -> bool:
@@ -178,7 +195,9 @@ def label(obj: object) -> str:
     """What an object is, in a few words: ``module m``, ``class C``, ``list (3 items)``, ``C``."""
     try:
         return _label(obj)
-    except Exception:  # some C type that is half made
+    except faults.PASSING:
+        raise
+    except BaseException:  # some C type that is half made
         return str(_NAME(type(obj)))
 
 

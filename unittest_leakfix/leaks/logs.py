@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import sys
+from operator import is_
 from typing import Any, Dict, List, Set, Tuple
+from weakref import ref
 
 from unittest_leakfix._core.early import bind
 
@@ -23,6 +25,7 @@ class Logging(Watch):
         self._quick: Tuple[Any, ...] = ()
         self._handlers: List[Any] = []
         self._base: Dict[str, State] = {}
+        self._of: Dict[str, "ref[Any]"] = {}    # whose they are: a name may get another logger
         self._disable = 0
         self._modules: Set[str] = set()
 
@@ -36,7 +39,9 @@ class Logging(Watch):
         module = identity.loaded("logging")
         if module is None:
             return
-        self._base = _loggers(module)
+        loggers = _named(module)
+        self._of = {name: ref(logger) for name, logger in loggers.items()}
+        self._base = _states(loggers)
         if len(sys.modules) != len(self._modules):
             self._modules = set(sys.modules)
         self._quick = _look(module)
@@ -49,7 +54,9 @@ class Logging(Watch):
             return True
         if not self._quick:  # imported since
             return not module.root.handlers
-        return module.root.handlers == self._handlers and _look(module) == self._quick
+        handlers = module.root.handlers
+        return (len(handlers) == len(self._handlers) and all(map(is_, handlers, self._handlers))
+                and _look(module) == self._quick)
 
     def changes(self) -> List[Found]:
         module = identity.loaded("logging")
@@ -60,11 +67,15 @@ class Logging(Watch):
             old = self._disable
             found.append((Change("logging level", "logging.disable()", "", str(old),
                                  str(module.root.manager.disable), True), lambda: module.disable(old)))
-        for name, state in _loggers(module).items():
+        loggers = _named(module)
+        for name, state in _states(loggers).items():
+            known = self._of.get(name)
+            if known is not None and known() is not loggers[name]:
+                continue    # another logger of that name, which has not been seen before
             if name not in self._base and name in sys.modules and name not in self._modules:
                 continue    # a library that was imported meanwhile has set up its own
             base = self._base.get(name, ((), 0 if name != "root" else 30, False, True))
-            if state != base:
+            if state[1:] != base[1:] or len(state[0]) != len(base[0]) or not all(map(is_, state[0], base[0])):
                 found += _differences(module, name, base, state)
         return found
 
@@ -75,11 +86,15 @@ def _look(module: Any) -> Tuple[Any, ...]:
     return (root.level, root.manager.disable, len(module._handlerList))
 
 
-def _loggers(module: Any) -> Dict[str, State]:
+def _named(module: Any) -> Dict[str, Any]:
     loggers = {"root": module.root}
     for name, logger in list(module.root.manager.loggerDict.items()):
-        if isinstance(logger, module.Logger):
+        if issubclass(type(logger), module.Logger):
             loggers[str(name)] = logger
+    return loggers
+
+
+def _states(loggers: Dict[str, Any]) -> Dict[str, State]:
     return {
         name: (tuple(logger.handlers), logger.level, bool(logger.disabled), bool(logger.propagate))
         for name, logger in loggers.items()

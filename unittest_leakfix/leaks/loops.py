@@ -2,16 +2,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, List, Optional
-from weakref import WeakSet
+from typing import Any, Dict, List, Optional
+from weakref import ref
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
 from unittest_leakfix._core import redaction
 
 from . import hiding, identity
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 from .frames import short
+from .labels import bare_name
 
 __unittest = True
 bind(globals())
@@ -26,22 +28,25 @@ class Loops(Watch):
 
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
         self._acquisitions = acquisitions
-        self._known: "WeakSet[Any]" = WeakSet()
+        # By id: a loop or task of somebody's own may have a hash and an equality.
+        self._known: Dict[int, "ref[Any]"] = {}
 
     def take(self) -> None:
         if "asyncio.events" in sys.modules:
-            for loop in self._loops():
-                self._known.add(loop)
-            for task in self._tasks():
-                self._known.add(task)
+            known = {id(each): ref(each) for each in self._loops() + self._tasks()}
+            if known or self._known:
+                self._known = known
 
     def same(self) -> bool:
         if "asyncio.events" not in sys.modules:
             return True
         if self._nothing():
             return True
-        known = self._known
-        return not any(each not in known for each in self._loops() + self._tasks())
+        return all(map(self._is_known, self._loops() + self._tasks()))
+
+    def _is_known(self, value: Any) -> bool:
+        known = self._known.get(id(value))
+        return known is not None and known() is value
 
     def _nothing(self) -> bool:
         """Return True when there is neither loop nor task: the usual case, told in a few look-ups."""
@@ -56,12 +61,12 @@ class Loops(Watch):
         current = _current()
         found: List[Found] = []
         for loop in self._loops():
-            if loop not in self._known:
+            if not self._is_known(loop):
                 detail = "set as the current loop" if loop is current else ""
                 after = "running" if loop.is_running() else "open"
-                found.append((Change("event loop", type(loop).__name__, detail, after=after, oid=id(loop)), None))
+                found.append((Change("event loop", bare_name(type(loop)), detail, after=after, oid=id(loop)), None))
         for task in self._tasks():
-            if task not in self._known:
+            if not self._is_known(task):
                 found.append((_task(task), None))
         return found
 
@@ -104,7 +109,9 @@ def _current() -> Any:
 def _closed(loop: Any) -> bool:
     try:
         return bool(loop.is_closed())
-    except Exception:  # somebody's own loop
+    except faults.PASSING:
+        raise
+    except BaseException:  # somebody's own loop
         return True
 
 

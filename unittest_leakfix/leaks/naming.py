@@ -13,6 +13,7 @@ import weakref
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
 
 from . import labels
 from .referents import referents
@@ -110,7 +111,9 @@ def edge(holder: object, child: object) -> Edge:
     for namer in (_by_attribute, _by_member, _by_local, _by_item, _by_context):
         try:
             found = namer(holder, child)
-        except Exception:  # some C type that is half made; the collector can still tell
+        except faults.PASSING:
+            raise
+        except BaseException:  # some C type that is half made; the collector can still tell
             continue
         if found is not None:
             return found

@@ -8,10 +8,11 @@ import types
 from typing import Any, Iterator, List, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
 from unittest_leakfix.databases import session_ids
 from unittest_leakfix.resources import kind_of
 
-from . import identity
+from . import identity, labels
 from .acquisitions import Acquisition
 from .referents import referents
 
@@ -20,6 +21,7 @@ bind(globals())
 _is_tracked = gc.is_tracked
 _realpath = os.path.realpath
 _Thread = threading.Thread
+_active = threading._active  # type: ignore[attr-defined]
 
 _LIMIT = 400
 _ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType,
@@ -62,21 +64,26 @@ def _of(value: object) -> Iterator[object]:
     for fd in (identity.descriptor_of(value), identity.socket_descriptor(value)):
         if fd >= 0:
             yield fd
-    pid = identity.process_id(value)
+    pid = identity.running_process_id(value)
     if pid:
         yield "pid", pid
     if issubclass(kind, _Thread):
-        yield "thread", identity.attributes(value).get("_ident")
+        ident = identity.attributes(value).get("_ident")
+        # Once it has ended, its number may be another thread's.
+        if _active.get(ident) is value:
+            yield "thread", ident
     resource = kind_of(value)
     if resource is not None and resource.name == "database connection":
         yield session_ids.descriptor_of(value)
-    module = kind.__module__
+    module = labels.module_of(kind)
     if module.startswith("multiprocessing"):
         yield from _of_multiprocessing(identity.attributes(value))
     elif module in ("select", "selectors"):
         try:
             yield value.fileno()    # type: ignore[attr-defined]
-        except Exception:  # a selector without one, or closed
+        except faults.PASSING:
+            raise
+        except BaseException:  # a selector without one, or closed
             pass
 
 
@@ -90,5 +97,5 @@ def _of_multiprocessing(values: Any) -> Iterator[object]:
     for each in arguments if type(arguments) is tuple else ():
         if type(each) is int:
             yield each
-        elif type(each) in (list, tuple):
+        elif type(each) is list or type(each) is tuple:
             yield from (item for item in each if type(item) is int)

@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import sys
 from operator import is_
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
 
 from . import hiding, identity
 from .change import Change, Found, Watch
@@ -61,12 +62,14 @@ def _target(patch: Any) -> str:
     held = patch.__dict__
     if "in_dict" in held:
         where = held["in_dict"]
-        return "dictionary " + (where if isinstance(where, str) else hiding.naming(where))
+        return "dictionary " + (where if type(where) is str else hiding.naming(where))
     target = held.get("target")
     if target is None:
         try:
             target = patch.getter()
-        except Exception:  # what was patched is gone
+        except faults.PASSING:
+            raise
+        except BaseException:  # what was patched is gone
             return str(held.get("attribute"))
     name = target.__name__ if type(target) is type(sys) else hiding.naming(target)
     return "%s.%s" % (name, held.get("attribute"))
@@ -93,19 +96,20 @@ class ModuleAttributes(Watch):
     """Watches the attributes of `_WATCHED` modules for replacements by hand. Dear: some 50 us."""
 
     def __init__(self) -> None:
-        self._base: Dict[str, Dict[str, Any]] = {}
+        self._base: Dict[str, Tuple[Any, Dict[str, Any]]] = {}
 
     def take(self) -> None:
-        self._base = {name: dict(vars(sys.modules[name])) for name in _WATCHED if name in sys.modules}
+        loaded = ((name, identity.loaded(name)) for name in _WATCHED)
+        self._base = {name: (module, dict(vars(module))) for name, module in loaded if module is not None}
 
     def same(self) -> bool:
         return not self.changes()
 
     def changes(self) -> List[Found]:
         found: List[Found] = []
-        for name, base in self._base.items():
-            module = identity.loaded(name)
-            if module is None or (name == "os.path" and "posixpath" in self._base):
+        for name, (module, base) in self._base.items():
+            # Another module in its place is not a change of this one.
+            if identity.loaded(name) is not module or (name == "os.path" and "posixpath" in self._base):
                 continue
             now = vars(module)
             for attribute, old in base.items():
@@ -122,8 +126,9 @@ _EMPTY = (dict, list, set)
 def _of_no_account(old: Any, new: Any) -> bool:
     """Tell whether a change is no replacement: a module is new, a value was worked out when it was
     first asked for (urllib.request._localhost), an empty container took another's place."""
-    return (old is None or isinstance(new, type(sys))
-            or type(old) is type(new) and type(old) in _EMPTY and not old and not new)
+    kind = type(old)
+    return (old is None or issubclass(type(new), type(sys))
+            or kind is type(new) and any(kind is each for each in _EMPTY) and not old and not new)
 
 
 def _replaced(module: Any, attribute: str, old: Any, new: Any) -> Found:

@@ -147,13 +147,17 @@ def _along(above: Path, edge: naming.Edge, child: Any) -> Path:
     hops, access, last = above.hops, edge.access, above.hops[-1]
     if last.silent:
         hops, access = hops[:-1], last.access + access
-    silent = edge.access in _SILENT or type(child) in (types.CellType, types.TracebackType)
+    silent = edge.access in _SILENT or _is_cell_or_traceback(child)
     hop = roots.Hop(access, labels.label(child), labels.place(child), id(child), _lasting(child),
                     _container(child), silent)
     expression = edge.before + above.expression + edge.after
     path = above._replace(expression=expression, hops=hops + (hop,), evaluates=above.evaluates and edge.evaluates)
     names = "".join(step.access for step in path.hops)
     return path._replace(warm_up=warm.warm_up(names, path.library, path.cached, child))
+
+
+def _is_cell_or_traceback(obj: Any) -> bool:
+    return type(obj) is types.CellType or type(obj) is types.TracebackType
 
 
 def _lasting(obj: Any) -> bool:

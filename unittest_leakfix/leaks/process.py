@@ -9,6 +9,7 @@ import time
 from typing import Dict, Iterable, List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix import faults
 
 from . import environment, settings
 from .acquisitions import Acquisitions
@@ -102,7 +103,9 @@ class ProcessState:
                 continue
             try:
                 undo()
-            except Exception:  # user code: a mapping, a module's __setattr__
+            except faults.PASSING:
+                raise
+            except BaseException:  # user code: a mapping, a module's __setattr__
                 continue
             done.append(change)
         if done:
@@ -113,7 +116,9 @@ class ProcessState:
     def _differing(self) -> List[Watch]:
         try:
             return [watch for same, watch in self._looks if not same()]
-        except Exception:  # an object whose comparison raises was put in: look at each for itself
+        except faults.PASSING:
+            raise
+        except BaseException:  # an object whose comparison raises was put in: look at each for itself
             return [watch for watch in self._cheap if not _same(watch)]
 
     def _take_all(self) -> None:
@@ -131,7 +136,9 @@ class ProcessState:
         for watch in watches:
             try:
                 found += watch.changes()
-            except Exception:  # a test left something that cannot even be looked at
+            except faults.PASSING:
+                raise
+            except BaseException:  # a test left something that cannot even be looked at
                 pass
             watch.take()
         if self._logging in watches:
@@ -173,6 +180,8 @@ class ProcessState:
 def _same(watch: Watch) -> bool:
     try:
         return watch.same()
-    except Exception:  # an object whose comparison raises was put in: that is a difference
+    except faults.PASSING:
+        raise
+    except BaseException:  # an object whose comparison raises was put in: that is a difference
         return False
 

@@ -21,6 +21,11 @@ from unittest_leakfix._core import redaction
 from . import hiding, identity
 from .frames import walk
 
+try:
+    import fcntl
+except ImportError:     # Windows
+    fcntl = None    # type: ignore[assignment]
+
 __unittest = True
 bind(globals())
 
@@ -32,6 +37,14 @@ _LOG = 1000
 _CONNECTIONS = 4096
 _PATHS = 1000
 _DESCRIPTORS = "/proc/self/fd"
+_HIGH = 400
+
+
+def _copy_above(fd: int, copy: Any = getattr(fcntl, "fcntl", None), how: int = getattr(fcntl, "F_DUPFD_CLOEXEC", -1)) -> int:
+    """Return a copy of the descriptor with a high number. Raises OSError or ValueError where there is none."""
+    if copy is None or how < 0:
+        raise OSError("no fcntl")
+    return int(copy(fd, how, _HIGH))
 
 
 class Tie(ref):  # type: ignore[type-arg]
@@ -50,6 +63,7 @@ class Records:
     _close = staticmethod(os.close)
     _pipe = staticmethod(os.pipe)
     _open = staticmethod(os.open)
+    _fstat = staticmethod(os.fstat)
     _threads: Dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
 
     def __init__(self) -> None:
@@ -68,6 +82,7 @@ class Records:
         self._paths_at_most = _PATHS
         self._forks: Deque[Tuple[float, Raw]] = deque(maxlen=256)
         self._probe = -1
+        self._inode = self._device = 0
 
     def forget_all(self) -> None:
         """Forget every record."""
@@ -102,26 +117,54 @@ class Records:
                 self._dead[tie.key] = tie.raw
 
     def renew_probe(self) -> None:
-        """Open the descriptor that `next_descriptor` copies, unless it is open."""
-        if self._probe < 0 or self.next_descriptor() < 0:
-            try:
-                self._probe = self._open_probe()
-            except OSError:  # out of descriptors
-                self._probe = -1
+        """Open the descriptor that `next_descriptor` copies, unless it is open.
+
+        Not while a test runs: it may close 0 and count on being given that number next.
+        """
+        if self.own_status() is not None:
+            return
+        try:
+            self._probe = self._open_probe()
+            status = self._fstat(self._probe)
+            self._inode, self._device = status[1], status[2]
+        except OSError:  # out of descriptors
+            self._probe = -1
 
     def _open_probe(self) -> int:
         try:
-            return self._open(_DESCRIPTORS, os.O_RDONLY)    # tells their number, too
+            probe = self._open(_DESCRIPTORS, os.O_RDONLY)   # tells their number, too
         except OSError:
             probe, other = self._pipe()
             self._close(other)
+        try:
+            # Out of the way of tests that count on low numbers, or close all of them.
+            high = _copy_above(probe)
+        except (OSError, ValueError):   # so many are not allowed
             return probe
+        self._close(probe)
+        return high
+
+    def own_status(self) -> Optional[os.stat_result]:
+        """Return what the system says of the probe; None if it is no longer ours.
+
+        A number is not an identity: a test may have closed it, and opened its own under the number.
+        """
+        if self._probe < 0:
+            return None
+        try:
+            status = self._fstat(self._probe)
+        except OSError:
+            return None
+        return status if status[1] == self._inode and status[2] == self._device else None
 
     def next_descriptor(self) -> int:
         """Return the number that the next opened file gets: the system always takes the lowest.
 
-        No file is copied, because closing a copy of one would release its POSIX locks.
+        No file is copied, because closing a copy of one would release its POSIX locks. -1 where it
+        cannot be known.
         """
+        if self.own_status() is None:
+            return -1
         try:
             fd = self._dup(self._probe)
             self._close(fd)
@@ -131,8 +174,8 @@ class Records:
 
     @property
     def own_descriptor(self) -> int:
-        """The descriptor that recording itself needs; -1 when off."""
-        return self._probe
+        """The descriptor that recording itself needs; -1 when there is none."""
+        return -1 if self.own_status() is None else self._probe
 
     @property
     def forked(self) -> bool:
@@ -145,14 +188,26 @@ class Records:
         return len(self._loops)
 
     def drop_probe(self) -> None:
-        """Close it."""
-        if self._probe >= 0:
+        """Close it, if it is still ours."""
+        if self.own_status() is not None:
             self._close(self._probe)
-            self._probe = -1
+        self._probe = -1
 
     def opened(self, raw: Raw) -> None:
         """Note that the file of `raw` is about to be opened."""
-        self._files[self.next_descriptor()] = raw
+        fd = self.next_descriptor()
+        if fd >= 0:
+            self._files[fd] = raw
+
+    def outdated(self, fd: int, since: int) -> None:
+        """Say that what is open under *fd* was opened after the mark *since*: an older record is of another file."""
+        raw = self._files.get(fd)
+        if raw is not None and raw[4] <= since:
+            del self._files[fd]
+
+    def serial(self) -> int:
+        """Return a number between those of the records so far and those to come."""
+        return next(self._serial)
 
     def addressed(self, sock: object, address: object) -> None:
         """Note the address that a socket is bound or connected to."""

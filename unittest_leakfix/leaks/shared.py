@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.resources import kind_of
 
-from . import identity
+from . import identity, labels
 from .acquisitions import Acquisition, Acquisitions
 from .change import Change
 from .later import Later
@@ -24,6 +25,8 @@ bind(globals())
 class _Shared(NamedTuple):
     holder: Any
     name: str
+    type: type
+    ref: Optional["weakref.ref[Any]"]
     oid: int
     fd: int
     spoken: str
@@ -43,10 +46,11 @@ class SharedResources:
         if cls is self._cls:
             return
         self._cls = cls
-        module = sys.modules.get(cls.__module__)
-        self._found = self._open_ones(cls, cls.__qualname__)
+        name = labels.module_of(cls)
+        module = sys.modules.get(name)
+        self._found = self._open_ones(cls, labels.qualified_name(cls))
         if module is not None:
-            self._found += self._open_ones(module, cls.__module__)
+            self._found += self._open_ones(module, name)
 
     @property
     def any(self) -> bool:
@@ -62,8 +66,9 @@ class SharedResources:
         opened; forget those."""
         changes: List[Tuple[Change, Optional[Acquisition]]] = []
         for each in list(self._found):
-            value = vars(each.holder).get(each.name)
-            if id(value) != each.oid:
+            value = labels.namespace_of(each.holder).get(each.name)
+            # What is gone may have left its id to another.
+            if id(value) != each.oid or type(value) is not each.type or each.ref is not None and each.ref() is not value:
                 self._found.remove(each)
                 continue
             kind = kind_of(value)
@@ -76,13 +81,17 @@ class SharedResources:
 
     def _open_ones(self, holder: Any, owner: str) -> List[_Shared]:
         found: List[_Shared] = []
-        values: Dict[str, Any] = dict(vars(holder))
+        values: Dict[str, Any] = dict(labels.namespace_of(holder))
         for name, value in values.items():
-            kind = kind_of(value) if not name.startswith("__") else None
+            kind = kind_of(value) if type(name) is str and not name.startswith("__") else None
             if kind is None or kind.is_open(value) is not True:
                 continue
             opened = self._acquisitions.of(value)
             fd = max(identity.descriptor_of(value), identity.socket_descriptor(value))
-            found.append(_Shared(holder, name, id(value), fd, "%s (%s.%s)" % (
+            try:
+                ref = weakref.ref(value)
+            except TypeError:
+                ref = None
+            found.append(_Shared(holder, name, type(value), ref, id(value), fd, "%s (%s.%s)" % (
                 phrases.spoken(kind, value, opened), owner, name), opened))
         return found

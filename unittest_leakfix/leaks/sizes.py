@@ -8,8 +8,10 @@ from types import FunctionType
 from typing import Iterable, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix import ownership
-from unittest_leakfix.kind import on_type
+from unittest_leakfix import faults, ownership
+from unittest_leakfix._core.introspection import on_type
+
+from .labels import bare_name
 
 __unittest = True
 bind(globals())
@@ -45,7 +47,7 @@ def only_held_by(target: object, limit: int = _LIMIT) -> int:
 def heaviest(items: Iterable[Tuple[str, object]], most: int = 5,
              floor: int = 0) -> Tuple[Tuple[str, str, int], ...]:
     """Return (name, type, bytes) of the named `items`, heaviest first, `floor` bytes at least."""
-    sized = [(name, type(value).__name__, only_held_by(value)) for name, value in items]
+    sized = [(name, bare_name(type(value)), only_held_by(value)) for name, value in items]
     sized.sort(key=lambda item: (-item[2], item[0]))
     return tuple(item for item in sized[:most] if item[2] >= floor)
 
@@ -55,18 +57,21 @@ def _bulk(nodes: Iterable[object]) -> int:
     for node in nodes:
         for referent in _get_referents(node):
             # This loop, its list and the one holder.
-            if type(referent) in _BULK and _getrefcount(referent) <= 4:
+            kind = type(referent)
+            if type(kind) is type and kind in _BULK and _getrefcount(referent) <= 4:
                 total += _size(referent)
     return total
 
 
 def _size(value: object) -> int:
     cls = type(value)
-    if cls in _BUFFERED:
+    if type(cls) is type and cls in _BUFFERED:
         return 0
     if _flags_of(cls) & _HEAP_TYPE and type(on_type(cls, "__sizeof__")) is FunctionType:
         return _sizeof(value)   # somebody's own may raise, hang or lie
     try:
         return int(_getsizeof(value))
-    except Exception:   # a C type's that is broken
+    except faults.PASSING:
+        raise
+    except BaseException:   # a C type's that is broken
         return 0

@@ -6,9 +6,9 @@ from typing import Dict, Tuple
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.faults import fault
 
-
 __unittest = True
 bind(globals())
+
 
 class Unmeasured:
     """The tests, fixtures and classes of a run of which not all was found out."""

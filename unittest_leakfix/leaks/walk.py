@@ -173,7 +173,7 @@ class Walk:
         found: Dict[int, Any] = {}
         for obj in self.get_objects() if wanted else ():
             for part in self.get_referents(obj):
-                if type(part) in (dict, tuple) and not _is_tracked(part):
+                if (type(part) is dict or type(part) is tuple) and not _is_tracked(part):
                     if not wanted.isdisjoint(map(id, self.get_referents(part))):
                         found[id(part)] = part
         return list(found.values())

@@ -6,6 +6,7 @@ from typing import Any, Callable, Container, Dict, FrozenSet, List, Optional, Se
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import holdings
+from unittest_leakfix import faults, holdings
 from unittest_leakfix.heap import heap
 from unittest_leakfix.leaks import harness, known, overheard, wording
 from unittest_leakfix.leaks.census import Survivor
@@ -97,12 +98,14 @@ class ScopedFinder(Finder):
         if not self._alive() or not self._measuring:
             return
         try:
-            if hand[0] is not None and isinstance(hand[0], unittest.TestCase):
+            if hand[0] is not None and issubclass(type(hand[0]), unittest.TestCase):
                 self._census.finished(hand[0])
             elif hand[0] is not None:
                 self._census.held(hand[0])
             self._complaints.install()
-        except Exception:
+        except faults.PASSING:
+            raise
+        except BaseException:
             self._unmeasured.fault(self._test)
 
     def failed(self, name: str) -> None:
@@ -126,10 +129,13 @@ class ScopedFinder(Finder):
         scope.kept = Kept(state, waiting)
         self._scopes.append(scope)
         try:
+            self._acquisitions.renew_probe()
             state.before(dear=True)
             if scope.kind == "class":
                 self._fixtures.begin(scope.holder)
-        except Exception:
+        except faults.PASSING:
+            raise
+        except BaseException:
             self._unmeasured.fault(scope.name)
 
     def scope_ends(self, scope: Scope) -> None:
@@ -148,7 +154,9 @@ class ScopedFinder(Finder):
             if scope.kind == "class":
                 for leak in self._fixtures.held_by(scope.holder):
                     self._fresh.append(self.wordings.of_class(leak, scope.name))
-        except Exception:
+        except faults.PASSING:
+            raise
+        except BaseException:
             self._unmeasured.fault(scope.name)
 
     def _scope_changes(self, scope: Scope, kept: Kept) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Callable, List
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults, holdings, ownership
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.introspection import name_of as class_name_of
 
 __unittest = True
 bind(globals())
@@ -50,9 +51,11 @@ def close_owned(fixturedef: Any, item: Any, closed: Callable[[holdings.Found], N
             continue
         try:
             holdings.close(fixturedef, found)
-        except Exception as error:
+        except faults.PASSING:
+            raise
+        except BaseException as error:
             faults.say("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the fixture, after "
-                          "its yield" % (found.label, found.kind.describe(found.value), type(error).__name__,
+                          "its yield" % (found.label, found.kind.describe(found.value), class_name_of(type(error))[1],
                                          redaction.text_of_error(error)))
         else:
             closed(found)

@@ -34,7 +34,7 @@ def instance_of(item: pytest.Item) -> Any:
         found = values.get("_testcase")     # before, a TestCase's
     if found is None and isinstance(item.parent, pytest.Class):
         found = getattr(values.get("_obj"), "__self__", None)   # a plain class's
-    return None if isinstance(found, type) else found
+    return None if issubclass(type(found), type) else found
 
 
 class Hand:
@@ -48,7 +48,7 @@ class Hand:
         self._turns = 0
         self._next = 8          # the turn at which it is tried again, whatever has changed
         self.is_over = False
-        self.is_case = isinstance(self._hand[0], unittest.TestCase)
+        self.is_case = issubclass(type(self._hand[0]), unittest.TestCase)
 
     def peek(self) -> List[Any]:
         """Return the list of one that has the instance, or None."""
@@ -126,7 +126,7 @@ def forget(item: pytest.Item) -> None:
             values[name] = None
     # Plugins that try again (flaky, rerunfailures) keep the last failure, with its frames.
     for name, value in list(values.items()):
-        if isinstance(value, pytest.ExceptionInfo):
+        if issubclass(type(value), pytest.ExceptionInfo):
             values[name] = None
-        elif type(value) is dict and any(isinstance(each, pytest.ExceptionInfo) for each in value.values()):
+        elif type(value) is dict and any(issubclass(type(each), pytest.ExceptionInfo) for each in value.values()):
             value.clear()

@@ -150,7 +150,9 @@ class Following:
     def _gone(self, hand: Hand, last: bool) -> bool:
         try:
             return hand.let_go(self.tally, last)
-        except Exception as error:  # the verdict is pytest's, whatever is wrong here
+        except faults.PASSING:
+            raise
+        except BaseException as error:  # the verdict is pytest's, whatever is wrong here
             faults.say("%s could not be let go of: %s" % (
                 redaction.redact_id(hand.test), redaction.text_of_error(error)))
             return True
@@ -160,7 +162,9 @@ class Following:
         if self.watcher is not None:
             try:
                 return getattr(self.watcher, what)(*arguments)
-            except Exception:
+            except faults.PASSING:
+                raise
+            except BaseException:
                 self.watcher.fault()
         return None
 
@@ -226,7 +230,9 @@ class Following:
         """A fixture was torn down; pytest still has its value."""
         try:
             fixtures.close_owned(fixturedef, self._item, lambda found: self.tally.close(found.kind))
-        except Exception as error:
+        except faults.PASSING:
+            raise
+        except BaseException as error:
             faults.say("the value of fixture %s could not be looked at: %s" % (
                 fixturedef.argname, redaction.text_of_error(error)))
         if fixturedef.scope != "function":

@@ -35,9 +35,9 @@ class Scopes:
     def enter(self, item: pytest.Item, begins: Callable[[Scope], None]) -> None:
         """Take note of those around *item*; call *begins* with each new one."""
         chain = [node for node in item.listchain()[:-1] if _kind(node) is not None]
-        known = [scope.node for scope in self.active]
+        known = {id(scope.node) for scope in self.active}     # a node may have an equality of its own
         for node in chain:
-            if node not in known:
+            if id(node) not in known:
                 scope = Scope(node, str(_kind(node)))
                 begins(scope)
                 self.active.append(scope)
