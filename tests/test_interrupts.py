@@ -7,6 +7,7 @@ import signal
 import unittest
 
 from tests.test_leaks_options import RunCase
+from tests.tiers import NEWEST, OLDEST, full_on
 
 SAMPLE = """\
 import os, signal, sys, unittest
@@ -172,6 +173,7 @@ LEAKS  3 causes were found before the run was interrupted
         self.assertWhole()
 
 
+@full_on(OLDEST, NEWEST)
 class AnyLineTests(RunCase):
     """Ctrl-C at any line of ours once the last test has run."""
 

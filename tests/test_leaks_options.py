@@ -170,6 +170,7 @@ class RunnerTests(FolderCase):
                 self.assertEqual(mode, decided(given, standing)["leaks"])
         self.assertEqual({"leaks": "report", "leaks_baseline": "b"},
                          decided({"leaks_baseline": "b"}, {"leaks": "report", "leaks_baseline": "a"}))
+        self.assertEqual({"leaks": "off"}, decided({}, {"leaks": "off", "leaks_baseline": "a"}))
         with self.assertRaises(ValueError):
             decided({"leaks": "release", "leaks_json": "a"})
 

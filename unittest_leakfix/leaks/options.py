@@ -43,7 +43,8 @@ def decided(given: Mapping[str, Any], standing: Mapping[str, Any] = {},
 
     None and False are options that are not there. Where "leaks" is not given, one of *need* implies
     "report", or the standing mode if that finds. Raises ValueError when a mode that finds nothing is
-    given together with one of them; a standing mode that finds nothing simply holds.
+    given together with one of them; a standing mode that finds nothing simply holds. Where nothing is
+    found, "leaks" is all that is returned.
     """
     given, standing = _there(given), _there(standing)
     mode, holds = given.get("leaks"), standing.get("leaks")
@@ -54,7 +55,7 @@ def decided(given: Mapping[str, Any], standing: Mapping[str, Any] = {},
     elif needing and mode in ("off", "release"):
         raise ValueError("%s needs --leaks=report or --leaks=fail, and --leaks=%s was given"
                          % (" and ".join(needing), mode))
-    return {**standing, **given, "leaks": mode or "off"}
+    return {**standing, **given, "leaks": mode} if mode in FINDS else {"leaks": mode or "off"}
 
 
 def _there(options: Mapping[str, Any]) -> Dict[str, Any]:
