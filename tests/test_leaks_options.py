@@ -266,6 +266,19 @@ class FileTests(RunCase):
         self.assertEqual(1, status)
         self.assertEqual(3, json.JSONDecoder().raw_decode(output[output.index("\n{") + 1:])[0]["tests"])
 
+    def test_a_broken_stream(self):
+        source = SAMPLE + """
+class Broken:
+    def write(self, text):
+        if "LEAKS" in text:
+            raise OSError("broken pipe")
+    def flush(self):
+        pass
+sys.stderr = Broken()
+"""
+        self.assertEqual(1, self.run_sample("--leaks-json=a.json", source=source)[0])
+        self.assertEqual(["environment"], [leak["kind"] for leak in self.json("a.json")["leaks"]])
+
     def test_no_descriptor_left(self):
         status, output = self.run_sample(
             "--leaks-json=a.json", "--leaks-write-baseline=b.json", source=SAMPLE + USES_ALL)

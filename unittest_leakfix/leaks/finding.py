@@ -94,11 +94,13 @@ class Finding:
                                verbose=verbose, failing=self.options.leaks == "fail")
         except Exception:
             said = "unittest_leakfix: no report: %s; the verdicts stand\n" % fault()
-        if said:
-            stream.write("\n" + said)
-            stream.flush()
-        self._written = True
-        self._write(found, stream)
+        try:
+            if said:
+                stream.write("\n" + said)
+                stream.flush()
+            self._written = True
+        finally:    # the stream may be broken, the files are not
+            self._write(found, stream)
 
     def interrupted(self, stream: Any) -> None:
         """Ctrl-C was pressed, in the run or after it: write what was found by then, shortly."""
