@@ -18,6 +18,7 @@ CLOSED = ("1 child process, 3 sockets, 6 sqlite3 connections, 2 temporary files"
           + (", 1 temporary folder" if sys.version_info >= (3,) else ""))
 
 # Too long to run here: what is run in its place.
+INSTALL = ["-m", "pip", "install", "."]
 INSTEAD = {"tests/everywhere.py": ["tests/everywhere.py", "--list"]}
 
 
@@ -128,6 +129,8 @@ class Readme(unittest.TestCase):
             for line in text.splitlines() if language == "console" else ():
                 words = line.split()
                 self.assertEqual(words[:2], ["$", "python"], line)
+                if words[2:] == INSTALL:
+                    continue    # see below
                 arguments = INSTEAD.get(words[2], words[2:])
                 if "discover" == words[-1]:
                     if not MODERN:
@@ -135,6 +138,26 @@ class Readme(unittest.TestCase):
                     arguments = arguments + ["-s", "examples"]    # not our own tests
                 status, said = run(arguments)
                 self.assertEqual(status, 0, said)
+
+    def test_install(self):
+        try:
+            import pip
+            import setuptools
+            import wheel
+        except ImportError as error:
+            self.skipTest(str(error))
+        self.assertIn("$ python %s\n" % " ".join(INSTALL), [text for _, text in readme()])
+        # In a copy, as pip builds in the folder itself; and it may not ask the network for setuptools.
+        folder = os.path.realpath(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        clone, target = os.path.join(folder, "clone"), os.path.join(folder, "installed")
+        os.mkdir(clone)
+        for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md", "CHANGELOG.md"):
+            shutil.copy(os.path.join(ROOT, name), clone)
+        shutil.copytree(os.path.join(ROOT, "unittest_leakfix"), os.path.join(clone, "unittest_leakfix"))
+        status, said = run(INSTALL + ["--no-index", "--no-build-isolation", "--target", target], clone)
+        self.assertEqual(status, 0, said)
+        self.assertIn("unittest_leakfix", os.listdir(target))
 
     def test_report_is_the_one_of_the_page_about_it(self):
         with io.open(os.path.join(ROOT, "docs", "report.md"), encoding="utf-8") as page:

@@ -1,4 +1,8 @@
-"""Each recipe of docs/recipes.md is run as it stands, and lets go of its tests."""
+"""Each recipe of docs/recipes.md is run as it stands, lets go of its tests, and says when one failed.
+
+The commands are run as they are printed, in a folder with nothing but the tests, in an environment in
+which this package is installed: no variable sends Python anywhere.
+"""
 
 from __future__ import absolute_import
 
@@ -8,8 +12,11 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import unittest
+
+from tests import interpreters
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHOP = '''\
@@ -46,7 +53,11 @@ class ZProbe(unittest.TestCase):
                 name for name, each in payloads if each() is not None)))
 '''
 NEEDS = {"xmlrunner": "unittest-xml-reporting", "teamcity": "teamcity-messages",
-         "subunit": "python-subunit", "django": "Django", "testtools": "testtools"}
+         "subunit": "python-subunit", "django": "Django", "testtools": "testtools", "twisted": "Twisted"}
+PASSING = SHOP.replace('self.fail("of the test")', "pass")
+# Two more ways to be unsuccessful.
+ERROR = SHOP.replace('self.fail("of the test")', 'raise ValueError("of the test")')
+UNEXPECTED = PASSING.replace("    def test_fails", "    @unittest.expectedFailure\n    def test_fails")
 MIXED = "Runners that have their own suites and results: the mixin"
 # Lines that say how it ended, whatever the runner.
 VERDICT = re.compile(r"^.*(?:\bRan \d+ test|FAILED|\d+ failed).*$", re.MULTILINE)
@@ -68,37 +79,80 @@ def commands():
     return re.search(r"```sh\n(.*?)```", _text(), re.DOTALL).group(1).splitlines()
 
 
-def which(command):
-    """Return how this interpreter runs a command line, a list; SkipTest where the runner is missing."""
-    words = command.split()
-    if words[:2] == ["python", "-m"]:
+class Environment(object):
+    """An environment in which the package is installed, and all that this interpreter has."""
+
+    def __init__(self):
+        self.folder = os.path.realpath(tempfile.mkdtemp())
+        self.scripts = os.path.join(self.folder, "environment", "bin")
+        self.variables = interpreters.environment(
+            PATH=self.scripts + os.pathsep + os.environ.get("PATH", os.defpath))
         try:
-            __import__(words[2])
-        except ImportError:
-            raise unittest.SkipTest("needs " + NEEDS[words[2].partition(".")[0]])
-        return [sys.executable] + words[1:]
-    script = os.path.join(os.path.dirname(sys.executable), words[0])
-    if not os.path.exists(script):
-        raise unittest.SkipTest("needs " + words[0])
-    return [sys.executable, script] + words[1:]
+            self._make()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _make(self):
+        made, packages = os.path.dirname(self.scripts), os.path.join(self.folder, "packages")
+        if sys.version_info >= (3,):
+            command, tools = [sys.executable, "-m", "venv", "--without-pip", made], {}
+        else:
+            tools = {"PYTHONPATH": os.path.join(interpreters.ENVIRONMENTS, "virtualenv-2.7")}
+            command = [sys.executable, "-m", "virtualenv", "--no-download", made]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 env=interpreters.environment(**tools))
+        said = child.communicate()[0].decode("utf-8", "replace")
+        if child.returncode:
+            raise unittest.SkipTest("needs %s: %s" % (command[2], said.strip()[-200:]))
+        shutil.copytree(os.path.join(ROOT, "unittest_leakfix"), os.path.join(packages, "unittest_leakfix"),
+                        ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        (place,) = [folder for folder, _, _ in os.walk(made) if os.path.basename(folder) == "site-packages"]
+        with open(os.path.join(place, "recipes.pth"), "w") as file:
+            file.write(packages + "\n")
+            for theirs in sorted(set(map(sysconfig.get_path, ("purelib", "platlib")))):
+                file.write("import site; site.addsitedir(%r)\n" % str(theirs))
+
+    def remove(self):
+        """Take it away."""
+        shutil.rmtree(self.folder)
+
+    def has(self, command):
+        """Tell whether its runner is there, and see to it that the shell finds it."""
+        words = command.split()
+        if words[:2] == ["python", "-m"]:
+            return not subprocess.call(["python", "-c", "import " + words[2]], env=self.variables,
+                                       stderr=subprocess.PIPE, executable=os.path.join(self.scripts, "python"))
+        script = os.path.join(os.path.dirname(sys.executable), words[0])
+        if not os.path.exists(script):
+            return False
+        with io.open(script, encoding="utf-8") as file:
+            text = file.read()
+        with io.open(os.path.join(self.scripts, words[0]), "w", encoding="utf-8") as file:
+            file.write(u"#!%s\n%s" % (os.path.join(self.scripts, "python"), text.partition("\n")[2]))
+        os.chmod(os.path.join(self.scripts, words[0]), 0o755)
+        return True
 
 
 class RecipesTest(unittest.TestCase):
-    def perform(self, code=None, command=None):
-        """Run *code*, by *command* or by itself, or plain unittest, and return what the probe wrote."""
+    @classmethod
+    def setUpClass(cls):
+        cls.environment = Environment()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.environment.remove()
+
+    def perform(self, code=None, command="python recipe.py", shop=SHOP):
+        """Run the command line with *code* in its file, and return what the probe wrote."""
         folder = os.path.realpath(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, folder)
-        name = "test_mixed.py" if command else "recipe.py"
-        for name, text in (("test_shop.py", SHOP), (name, code or "")):
+        name = "recipe.py" if command == "python recipe.py" else "test_mixed.py"
+        for name, text in (("test_shop.py", shop), (name, code or "")):
             with io.open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(text if isinstance(text, type(u"")) else text.decode("ascii"))
-        if command is None:
-            command = [sys.executable] + (["recipe.py"] if code else ["-m", "unittest", "test_shop"])
-        child = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(
-                os.environ, PYTHONPATH=os.pathsep.join(
-                    [folder, ROOT, os.environ.get("PYTHONPATH", "")])))
+        child = subprocess.Popen(command, shell=True, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, env=self.environment.variables)
         self.text = child.communicate()[0].decode("utf-8", "replace")
         self.status = child.returncode
         path = os.path.join(folder, "probe.txt")
@@ -113,19 +167,37 @@ class RecipesTest(unittest.TestCase):
         return [self.status] + [each.strip("= ") for each in VERDICT.findall(said)]
 
     def test_plain_unittest_keeps_them(self):
-        kept = self.perform()
+        kept = self.perform(command="python -m unittest test_shop")
         self.assertIn("test_fails", kept)
         self.assertIn("test_skip", kept)
+
+    def test_errors_and_unexpected_successes(self):
+        """Where the recipe has a result of its own, whether that hears of all of them."""
+        for title in ("Your own result class", "python-subunit and testtools", "testtools.run"):
+            code = recipes()[title]
+            if _missing(code):
+                self.skipTest("needs " + _missing(code))
+            self.perform(code, shop=ERROR)
+            self.assertNotEqual(self.status, 0, self.text)
+            if sys.version_info >= (3, 4):  # before, unittest called it a success
+                self.perform(code, shop=UNEXPECTED)
+                self.assertNotEqual(self.status, 0, self.text)
+
+
+def _missing(code):
+    for module in NEEDS:
+        if re.search("^(import|from) %s" % module, code, re.MULTILINE):
+            try:
+                __import__(module)
+            except ImportError:
+                return NEEDS[module]
+    return None
 
 
 def _runs(title, code):
     def test(self):
-        for module in NEEDS:
-            if re.search("^(import|from) %s" % module, code, re.MULTILINE):
-                try:
-                    __import__(module)
-                except ImportError:
-                    self.skipTest("needs " + NEEDS[module])
+        if _missing(code):
+            self.skipTest("needs " + _missing(code))
         if "unittest_leakfix.django" in code:
             if sys.version_info < (3, 8):
                 self.skipTest("needs Python 3.8")
@@ -136,18 +208,22 @@ def _runs(title, code):
         probe = self.perform(code)
         self.assertEqual(probe, "3 begun, alive: ", self.text)
         self.assertIn("of the test", self.text)
+        self.assertNotEqual(self.status, 0, self.text)
+        self.perform(code, shop=PASSING)
+        self.assertEqual(self.status, 0, self.text)
     test.__doc__ = title
     return test
 
 
 def _mixes(command):
     def test(self):
-        words = which(command)
-        plain = [word.replace("test_mixed", "test_shop") for word in words]
-        self.perform(SHOP, plain)
+        if not self.environment.has(command):
+            self.skipTest("needs " + NEEDS.get(command.split()[2].partition(".")[0], command.split()[0]))
+        self.perform(SHOP, command.replace("test_mixed", "test_shop"))
         theirs = self.verdict()
+        self.assertNotEqual(self.status, 0, self.text)
         self.assertEqual(len(theirs), len(set(theirs)), theirs)
-        probe = self.perform(recipes()[MIXED], words)
+        probe = self.perform(recipes()[MIXED], command)
         self.assertEqual(probe, "3 begun, alive: ", self.text)
         self.assertEqual(self.verdict(), theirs, self.text)
     test.__doc__ = command
@@ -158,7 +234,7 @@ for _title, _code in recipes().items():
     _name = "test_" + re.sub(r"\W+", "_", _title.lower()).strip("_")
     setattr(RecipesTest, _name, _runs(_title, _code))
 for _command in commands():
-    _name = re.sub(r"^python -m ", "", _command).split()[0].replace(".", "_").replace("-", "_")
+    _name = re.sub(r"^python -m (twisted\.)?", "", _command).split()[0].replace(".", "_").replace("-", "_")
     setattr(RecipesTest, "test_mixin_under_" + _name, _mixes(_command))
 
 
