@@ -35,7 +35,7 @@ class LeakFixProgram(unittest.TestProgram):
     def runTests(self):
         """Run them, with our runner unless another was asked for."""
         if self.testRunner is None:
-            self.testRunner = LeakFixTestRunner
+            self.testRunner = _like(LeakFixTestRunner, "_to_find", "--leaks=report")
         asked = dict((name, getattr(self, name)) for name in FINDING
                      if getattr(self, name, None) not in (None, False))
         if asked and asked != {"leaks": "off"}:

@@ -39,6 +39,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     tally = None
     finding = {}    # the options of finding; a subclass may have its own
     max_connections = None
+    _to_find = 'leaks="report"'     # what names who holds a test; the command line has its own
 
     def __init__(self, *args, **kwds):
         given = dict((name, kwds.pop(name)) for name in FINDING if name in kwds)
@@ -60,7 +61,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         if not isinstance(test, Guided):    # somebody guides it already
             finder = finding(self.finding)
             counting(self.max_connections)      # raises before anything is printed
-            guided = Guided(test, finder, self.watching)
+            guided = Guided(test, finder, self.watching, self._to_find)
         run = super(LeakFixTestRunner, self).run
         try:
             if guided is test:
@@ -119,12 +120,14 @@ class Guided(object):
     :param test: the suite, or a test.
     :param finding: what was asked of finding, as `finding` returns it, or None.
     :param watching: called with finding's watcher, or None, returns who watches the run.
+    :param to_find: what to type in order to learn who holds a test, when finding is off.
     """
 
-    def __init__(self, test, finding, watching):
+    def __init__(self, test, finding, watching, to_find=""):
         self._test = test
         self._finding = finding
         self._watching = watching
+        self._to_find = to_find
         self.tally = Tally()
 
     def __call__(self, result):
@@ -186,7 +189,7 @@ class Guided(object):
 
     def tell(self, stream, verbose):
         """Write to *stream* what was closed, and what was found. *verbose*: even if that is nothing."""
-        lines = [said(self.tally, verbose)]
+        lines = [said(self.tally, verbose, self._to_find if self._finding is None else "")]
         lines += ["unittest_leakfix: switched off: %s; the verdicts stand" % why for why in self.tally.off]
         try:
             for line in filter(None, lines):
@@ -209,10 +212,11 @@ def _check_class(resultclass):
                 resultclass.__name__ if isinstance(resultclass, type) else repr(resultclass)))
 
 
-def said(tally, always):
+def said(tally, always, to_find=""):
     """Return the line for what a run did, "" if there is nothing to say.
 
-    With *always* the line comes even if nothing was closed.
+    With *always* the line comes even if nothing was closed. *to_find* is what to type in order
+    to learn who holds the tests that are still held.
     """
     closed = sum(tally.closed.values())
     if not closed and not always:
@@ -224,6 +228,8 @@ def said(tally, always):
                 _counted(tally.closed[name], name) for name in sorted(tally.closed)))
     if tally.kept:
         line += ", %s still held by somebody else" % _counted(tally.kept, "test")
+        if to_find and sys.version_info >= (3, 8):
+            line += " (%s names the holder)" % to_find
     return line
 
 

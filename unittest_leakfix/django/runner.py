@@ -19,6 +19,8 @@ from .watching import watchers
 __unittest = True
 bind(globals())
 
+_TO_FIND = "--leaks=report"     # what names who holds a test
+
 
 class LeakFixRunnerMixin(DatabasesMixin):
     """Put it before a ``DiscoverRunner``: ``class Runner(LeakFixRunnerMixin, TheirRunner)``.
@@ -77,10 +79,10 @@ class _GuidingRunner:
         if isinstance(suite, ParallelTestSuite):
             from .parallel import ParallelRun
             run = ParallelRun(suite, owner.leakfix)
-            guided = Guided(run, run.finding, owner.leakfix_watching)
+            guided = Guided(run, run.finding, owner.leakfix_watching, _TO_FIND)
         else:
             run = None
-            guided = Guided(suite, finding(owner.leakfix.finding), owner.leakfix_watching)
+            guided = Guided(suite, finding(owner.leakfix.finding), owner.leakfix_watching, _TO_FIND)
 
         def through(guided: Any) -> Any:
             result = self._runner.run(guided)

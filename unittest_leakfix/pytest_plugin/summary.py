@@ -82,7 +82,8 @@ class Summary:
     def _section(self, terminalreporter: Any) -> None:
         verbose = terminalreporter.verbosity > 0
         # Functions have no instance to let go of.
-        closed = said(self._following.tally, verbose).replace("let go of 0 finished tests, ", "")
+        to_find = "" if self._asked.finds else "--leaks=report" if self._asked.short else "--leakfix=report"
+        closed = said(self._following.tally, verbose, to_find).replace("let go of 0 finished tests, ", "")
         lines = [closed, self._found(terminalreporter, verbose)]
         shown = [line.rstrip("\n") for line in lines + self.controller.lost + self._faults if line]
         if shown:
