@@ -13,7 +13,7 @@ import warnings
 import weakref
 
 import unittest_leakfix
-from unittest_leakfix import LeakFixMixin, LeakFixWarning
+from unittest_leakfix import LeakFixMixin, LeakFixWarning, ownership
 from tests.suites import Payload, outcomes, run_plainly
 
 shared = []
@@ -559,6 +559,171 @@ class MisuseTests(unittest.TestCase):
         test = Tests("test")
         test(unittest.TestResult())
         self.assertNotIn("payload", vars(test))
+
+
+class LookTests(unittest.TestCase):
+    """What the mixin looks at, and what it remembers of classes."""
+
+    def looked_at(self, method, result, **members):
+        """Run *method* and return the types of all that was walked through."""
+        seen = []
+        real = ownership._getrefcount
+
+        def noting(value):
+            seen.append(type(value))
+            return real(value)
+        tests = make(test=method, **members)
+        test = tests("test")
+        ownership._getrefcount = noting
+        try:
+            test(result)
+        finally:
+            ownership._getrefcount = real
+        return set(seen)
+
+    def setUp(self):
+        if not ownership.COUNTED:
+            self.skipTest("needs reference counts")
+
+    def test_nothing_of_unittests_own_is_walked_through(self):
+        def method(self):
+            self.db = sqlite3.connect(":memory:")
+        result = unittest.TestResult()
+        seen = self.looked_at(method, result)
+        self.assertIn(sqlite3.Connection, seen)
+        self.assertEqual([kind for kind in seen if kind.__module__.startswith("unittest")], [])
+
+    def test_a_result_of_any_class_is_not_walked_through(self):
+        class Foreign(object):      # as pytest's and trial's, which are no TestResult
+            shouldStop = False
+
+            def __getattr__(self, name):
+                return lambda *args, **kwds: None
+
+        def method(self):
+            self.db = sqlite3.connect(":memory:")
+            self.report = result.addError
+        result = Foreign()
+        result.everything = [Payload()]
+        seen = self.looked_at(method, result)
+        self.assertIn(sqlite3.Connection, seen)
+        self.assertNotIn(Foreign, seen)
+        self.assertNotIn(Payload, seen)
+
+    def test_a_test_that_fails_does_not_lead_to_the_result(self):
+        class Result(unittest.TestResult):
+            pass
+
+        def method(self):
+            self.db = sqlite3.connect(":memory:")
+            try:
+                self.fail()
+            except AssertionError as error:
+                self.error = error
+                raise
+        seen = self.looked_at(method, Result())
+        self.assertIn(sqlite3.Connection, seen)
+        self.assertNotIn(Result, seen)
+
+    def test_what_a_base_declares_later_counts(self):
+        class Base(unittest.TestCase):
+            pass
+
+        class Tests(LeakFixMixin, Base):
+            def test(self):
+                self.payload, self.other = Payload(), Payload()
+        self.assertNotIn("payload", self.after(Tests))
+        Base.leakfix_keep = ("payload",)
+        self.assertIn("payload", self.after(Tests))
+        Tests.leakfix_keep = ("other",)
+        self.assertIn("payload", self.after(Tests))
+        self.assertIn("other", self.after(Tests))
+        del Base.leakfix_keep
+        self.assertNotIn("payload", self.after(Tests))
+        self.assertIn("other", self.after(Tests))
+
+    def test_bases_that_are_changed_count(self):
+        class Base(unittest.TestCase):
+            pass
+
+        class Other(unittest.TestCase):
+            leakfix_keep = ("payload",)
+
+        class Tests(LeakFixMixin, Base):
+            def test(self):
+                self.payload = Payload()
+        self.assertNotIn("payload", self.after(Tests))
+        Tests.__bases__ = (LeakFixMixin, Other)
+        self.assertIn("payload", self.after(Tests))
+
+    def test_what_the_mixin_itself_is_given_counts(self):
+        class Tests(LeakFixMixin, unittest.TestCase):
+            def test(self):
+                self.payload = Payload()
+        self.addCleanup(setattr, LeakFixMixin, "leakfix_keep", LeakFixMixin.leakfix_keep)
+        LeakFixMixin.leakfix_keep = ("payload",)
+        self.assertIn("payload", self.after(Tests))
+
+    def test_a_getattr_that_a_base_gains_later_is_asked(self):
+        class Base(unittest.TestCase):
+            pass
+
+        class Tests(LeakFixMixin, Base):
+            def test(self):
+                Tests.seen.append(self.anything)
+        Tests.seen = []
+        Base.__getattr__ = lambda self, name: (
+            name if name == "anything" else object.__getattribute__(self, name))
+        self.after(Tests)
+        self.assertEqual(Tests.seen, ["anything"])
+
+    def test_a_class_that_ran_is_not_kept_alive(self):
+        class Tests(LeakFixMixin, unittest.TestCase):
+            def test(self):
+                self.payload = Payload()
+        self.after(Tests)
+        left = weakref.ref(Tests)
+        del Tests
+        gc.collect()
+        self.assertIsNone(left())
+
+    def test_a_copy_of_a_class_has_declarations_of_its_own(self):
+        class Tests(LeakFixMixin, unittest.TestCase):
+            def test(self):
+                self.payload = Payload()
+        members = dict(vars(Tests), leakfix_keep=("payload",))
+        for name in ("__dict__", "__weakref__"):
+            members.pop(name, None)
+        copy = type("Copy", (LeakFixMixin, unittest.TestCase), members)
+        self.assertIn("payload", self.after(copy))
+        self.assertNotIn("payload", self.after(Tests))
+
+    def test_a_dict_that_the_test_clears_or_replaces(self):
+        def clear(self):
+            values = list(self.__dict__.items())
+            self.__dict__.clear()
+            self.__dict__.update(reversed(values))
+            self.payload = Payload()
+
+        def replace(self):
+            self.__dict__ = dict(self.__dict__)
+            self.payload = Payload()
+        for method in (clear, replace):
+            test, result, _ = run_one(method)
+            self.assertEqual(result.errors, [])
+            self.assertNotIn("payload", vars(test))
+
+    def test_a_description_that_the_test_gave_itself_stays(self):
+        def method(self):
+            self._testMethodDoc = "Said by the test."
+        test, _, _ = run_one(method)
+        self.assertEqual(test.shortDescription(), "Said by the test.")
+
+    def after(self, tests):
+        """Run the test of the class; return what its instance has afterwards."""
+        test = tests("test")
+        test(unittest.TestResult())
+        return vars(test)
 
 
 if __name__ == "__main__":

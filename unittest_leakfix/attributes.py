@@ -12,12 +12,13 @@ import weakref
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import mro, name_of, names_in
+from unittest_leakfix.limits import Limited
 
 __unittest = True
 bind(globals())
 
-_MISSING = object()
-_slotless = {}    # id: weak reference to a class without slots
+#: {id: weak reference to a class without slots}, of those that were looked at.
+slotless = {}
 _TEXTS = (str, type(u""))
 _attribute = object.__getattribute__
 
@@ -29,7 +30,7 @@ def namespace(instance):
 
 def slots(holder):
     """Return {name: descriptor} of the ``__slots__`` along the classes of *holder*."""
-    if id(type(holder)) in _slotless:
+    if id(type(holder)) in slotless:
         return {}
     found = {}
     for base in reversed(mro(type(holder))):
@@ -40,8 +41,8 @@ def slots(holder):
                     found[name] = member
     if not found:
         # Forgotten with the class; nothing of a metaclass is asked.
-        _slotless[id(type(holder))] = weakref.ref(
-            type(holder), lambda _, key=id(type(holder)), forget=_slotless.pop:
+        slotless[id(type(holder))] = weakref.ref(
+            type(holder), lambda _, key=id(type(holder)), forget=slotless.pop:
             forget(key, None))
     return found
 
@@ -51,7 +52,7 @@ def read(instance):
 
     As ``Attributes(instance).read()``, which a class without slots does not need.
     """
-    if id(type(instance)) in _slotless:
+    if id(type(instance)) in slotless:
         return _attribute(instance, "__dict__").copy()
     return Attributes(instance).read()
 
@@ -121,17 +122,15 @@ drop_listeners = []
 def gained(before, now):
     """Return the names in *now* that *before* lacks or has another value for."""
     return [name for name, value in now.items()
-            if before.get(name, _MISSING) is not value]
+            if name not in before or before[name] is not value]
 
 
-def restore(attributes, before, keep=(), now=None):
+def restore(attributes, before, keep=()):
     """Put *attributes* back to *before*, last assigned first; *keep* stays.
 
-    *now* is what they are, if the caller has just read them; it is changed. Returns
-    {name: value} of those that were taken out.
+    Returns {name: value} of those that were taken out.
     """
-    if now is None:
-        now = attributes.read()
+    now = attributes.read()
     dropped = {}
     for name in reversed(gained(before, now)):
         if name in keep:
@@ -146,6 +145,53 @@ def restore(attributes, before, keep=(), now=None):
         if name not in now and name not in keep:
             attributes.put(name, before[name])
     return dropped
+
+
+class Declarations(object):
+    """What the bases of one class declare for the mixins: read without a walk along them.
+
+    It stands in the ``__dict__`` of the class itself, so that it keeps nobody alive, and
+    looks into those of the bases each time, so that no change of theirs is missed.
+    """
+
+    __slots__ = ("_mro", "_spaces")
+
+    def __init__(self, cls=object):
+        self._mro = cls.__mro__
+        ours = [id(object), id(Limited)] + [id(base) for base in DEFAULTS]
+        self._spaces = [base.__dict__ for base in self._mro if id(base) not in ours]
+
+    def none(self, cls):
+        """Tell whether nothing is to be kept or closed for *cls*; False if in doubt."""
+        if self._mro is not cls.__mro__:
+            return False    # it is that of a base, or the bases were changed
+        for space in self._spaces:
+            if "leakfix_keep" in space or "leakfix_close" in space:
+                return False
+        for default in DEFAULTS:
+            if default.leakfix_keep or default.leakfix_close:
+                return False
+        return True
+
+    def is_of(self, cls):
+        """Tell whether it was made for *cls* and the bases it has now."""
+        return self._mro is cls.__mro__
+
+    def passes(self, cls, name):
+        """Tell whether no base of *cls* but ours defines *name*; False if in doubt."""
+        if self._mro is not cls.__mro__:
+            return False
+        for space in self._spaces:
+            if name in space:
+                return False
+        return True
+
+    def __reduce__(self):
+        return Declarations, ()     # cloudpickle copies whole classes
+
+
+#: The mixins that say that nothing is declared.
+DEFAULTS = []
 
 
 def declared(cls, name):

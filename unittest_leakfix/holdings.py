@@ -23,6 +23,9 @@ _DEEP = 3
 _CONTAINERS = frozenset([list, tuple, dict, set, frozenset])
 #: Types whose instances hold nothing.
 ATOMS = frozenset([type(None), bool, int, float, bytes, str, type(u""), type])
+# By id: the class of a value is not asked for its hash.
+_ATOM_IDS = frozenset(map(id, ATOMS))
+_CONTAINER_IDS = frozenset(map(id, _CONTAINERS))
 _ORDERED = sys.version_info >= (3, 6)    # a __dict__ remembers who came first
 _CALLED = Kind("object", method("close"))    # named by the user, of no known kind
 
@@ -47,16 +50,13 @@ class Found(object):
 def may_hold(values):
     """Tell quickly whether there may be a resource among *values*."""
     for value in values:
-        kind = type(value)
-        # A metaclass may have a hash and an equality of its own: builtin types have neither.
-        if type(kind) is type:
-            if kind in ATOMS:
-                continue
-            if kind in _CONTAINERS:
-                if value and _lists_more(value):
-                    return True
-                continue
-        if kind_of(value) is not None:
+        kind = id(type(value))
+        if kind in _ATOM_IDS:
+            continue
+        if kind in _CONTAINER_IDS:
+            if value and _lists_more(value):
+                return True
+        elif kind_of(value) is not None:
             return True
     return False
 
@@ -77,10 +77,8 @@ def _lists_more(container):
     """Tell whether there is more than texts and numbers in *container*."""
     if len(container) > _WIDE:
         return False
-    items = container.values() if type(container) is dict else container
-    for item in items:
-        kind = type(item)
-        if type(kind) is not type or kind not in ATOMS:
+    for item in container.values() if type(container) is dict else container:
+        if id(type(item)) not in _ATOM_IDS:
             return True
     return False
 

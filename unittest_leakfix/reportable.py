@@ -20,6 +20,18 @@ def _function(kind, name):
 
 
 _PLAIN = dict((name, _function(unittest.TestCase, name)) for name in _TEXTS)
+_ID, _STR, _REPR, _SHORT = [_PLAIN[name] for name in _TEXTS]
+
+
+def says_itself(kind):
+    """Tell whether the class *kind* describes its tests as unittest does, which needs no
+    attribute that was dropped."""
+    return (kind.id is _ID and kind.__str__ is _STR and kind.__repr__ is _REPR
+            and kind.shortDescription is _SHORT or not _own(kind))
+
+
+def _own(kind):
+    return [name for name in _TEXTS if _function(kind, name) is not _PLAIN[name]]
 
 
 def keep_reportable(test, holder, dropped):
@@ -29,7 +41,7 @@ def keep_reportable(test, holder, dropped):
     come back, then all.
     """
     kind = type(test)
-    own = [name for name in _TEXTS if _function(kind, name) is not _PLAIN[name]]
+    own = _own(kind)
     if not own or _says(test, own):
         return
     for small in (True, False):
