@@ -110,13 +110,22 @@ class Acquisitions(Records):
 
     def of_descriptor(self, fd: int) -> Optional[Acquisition]:
         """Return the record of the open descriptor `fd`, or None."""
+        found = self._raw_of_descriptor(fd)
+        return None if found is None else _made(*found)
+
+    def _raw_of_descriptor(self, fd: int) -> Optional[Tuple[Raw, str]]:
         raw = self._files.get(fd)
         if raw is not None and hook.in_this_process() and identity.is_file(fd, raw[1]):
-            return _made(raw)
+            return raw, ""
         for tie in self._live("socket"):
             if identity.socket_descriptor(tie()) == fd and identity.is_socket(fd):
-                return _made(tie.raw, tie.more)
+                return tie.raw, tie.more
         return None
+
+    def opened_since(self, fd: int, mark: int) -> bool:
+        """Tell whether what is open under *fd* has a record from after *mark*."""
+        found = self._raw_of_descriptor(fd)
+        return found is not None and bool(found[0][4] > mark)
 
     def of_thread(self, thread: threading.Thread) -> Optional[Acquisition]:
         """Return the record of a started thread, or None."""

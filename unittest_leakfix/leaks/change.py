@@ -1,7 +1,7 @@
 """Change: one way in which the process differs from what it was before a test."""
 from __future__ import annotations
 
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
 
@@ -41,6 +41,25 @@ Undo = Optional[Callable[[], None]]
 Found = Tuple[Change, Undo]
 
 
+def merged(base: List[Any], before: List[Any], after: List[Any], equal: Callable[[Any, Any], bool]) -> List[Any]:
+    """Return *base* with what was added to a list, and taken out of it, between *before* and *after*."""
+    def has(entries: List[Any], wanted: Any) -> bool:
+        return any(equal(each, wanted) for each in entries)
+
+    if len(base) == len(before) and all(map(equal, base, before)):
+        return list(after)
+    found = [each for each in base if has(after, each) or not has(before, each)]
+    front: List[Any] = []
+    for place, each in enumerate(after):
+        if not has(before, each) and not has(found, each):
+            # At the front, if nothing that was there before is in front of it.
+            if any(has(before, earlier) for earlier in after[:place]):
+                found.append(each)
+            else:
+                front.append(each)
+    return front + found
+
+
 class Watch:
     """One aspect of the process. `same` is cheap; the others may take their time."""
 
@@ -58,6 +77,13 @@ class Watch:
     def changes(self) -> List[Found]:
         """Return how the process differs from the base."""
         raise NotImplementedError
+
+    def window(self) -> None:
+        """Take what `absorb` needs of the time before: the base, as a rule."""
+        self.take()
+
+    def absorb(self, since: Any) -> None:
+        """Take into the base what has changed since *since*, a watch of the same kind, took its own."""
 
     def waits(self) -> bool:
         """Return True when something that differs may still end by itself."""

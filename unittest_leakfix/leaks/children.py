@@ -40,6 +40,10 @@ class Children(Watch):
     def take(self) -> None:
         self._base = self._children()
 
+    def absorb(self, since: "Children") -> None:
+        new = set(since._new())
+        self._base.update((pid, born) for pid, born in self._children().items() if pid in new)
+
     def same(self) -> bool:
         if not self._base and self._acquisitions is not None and not self._acquisitions.forked \
                 and "_posixsubprocess" not in self._modules:

@@ -122,6 +122,21 @@ class Descriptors(Watch):
         """Take the base by listing, also when the number is the same."""
         self._take(self.listing(), self.count())
 
+    def window(self) -> None:
+        self._count = self.count()
+        if self._acquisitions is not None:
+            self._mark = self._acquisitions.serial()
+
+    def absorb(self, since: "Descriptors") -> None:
+        # Those without a record may be anybody's.
+        count = self.count()
+        if count == since._count or self._acquisitions is None:
+            return
+        for fd, opened in self.listing().items():
+            if not _same(self._base.get(fd), opened) and self._acquisitions.opened_since(fd, since._mark):
+                self._count += fd not in self._base
+                self._base[fd] = opened
+
     def same(self) -> bool:
         return self.count() == self._count
 

@@ -11,7 +11,7 @@ from unittest_leakfix._core import redaction
 
 from . import hiding
 from .acquisitions import Acquisitions
-from .change import Change, Found, Undo, Watch
+from .change import Change, Found, Undo, Watch, merged
 
 __unittest = True
 bind(globals())
@@ -46,6 +46,21 @@ class Environment(Watch):
             # No putenv was heard; what was done behind the mapping's back, `changes` sees.
             return os.environ is self._mapping
         return os.environ is self._mapping and bool(self._data == self._base)
+
+    def absorb(self, since: "Environment") -> None:
+        now = dict(since._data)
+        if os.environ is not since._mapping or since._mapping is not self._mapping:
+            if since._mapping is self._mapping:
+                self.take()     # the import put another mapping in its place
+            return
+        for key in set(since._base) | set(now):
+            if since._base.get(key) != now.get(key):
+                if key in now:
+                    self._base[key] = now[key]
+                else:
+                    self._base.pop(key, None)
+        if self._acquisitions is not None and self._seen >= 0 and self._data == self._base:
+            self._seen = self._acquisitions.environment
 
     def changes(self) -> List[Found]:
         found: List[Found] = []
@@ -114,6 +129,10 @@ class WorkingDirectory(Watch):
         self._base = self._now()
         self._folder = self._which(os.curdir)
 
+    def absorb(self, since: "WorkingDirectory") -> None:
+        if not since.same():
+            self.take()
+
     def same(self) -> bool:
         try:
             return self._getcwd() == self._base
@@ -142,6 +161,13 @@ class ImportPath(Watch):
     def take(self) -> None:
         self._lists = [getattr(sys, name) for name in self._names]
         self._base = [list(each) for each in self._lists]
+
+    def absorb(self, since: "ImportPath") -> None:
+        for place, name in enumerate(self._names):
+            now, before = getattr(sys, name), since._lists[place]
+            if now is not before and self._lists[place] is before:
+                self._lists[place] = now
+            self._base[place] = merged(self._base[place], since._base[place], list(now), _equal)
 
     def same(self) -> bool:
         path, meta, hooks = self._lists

@@ -9,7 +9,7 @@ from typing import Any, List, Sequence
 from unittest_leakfix._core.early import bind
 
 from . import hiding
-from .change import Change, Found, Watch
+from .change import Change, Found, Watch, merged
 
 __unittest = True
 bind(globals())
@@ -33,6 +33,13 @@ class WarningFilters(Watch):
     def same(self) -> bool:
         return (warnings.filters is self._list and _alike(self._list, self._base)
                 and warnings.showwarning is self._show)
+
+    def absorb(self, since: "WarningFilters") -> None:
+        if warnings.filters is not since._list and self._list is since._list:
+            self._list = warnings.filters
+        self._base = merged(self._base, since._base, list(warnings.filters), _equal)
+        if warnings.showwarning is not since._show and self._show is since._show:
+            self._show = warnings.showwarning
 
     def changes(self) -> List[Found]:
         found: List[Found] = []

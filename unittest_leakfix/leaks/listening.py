@@ -13,6 +13,7 @@ from unittest_leakfix.watcher import Watcher
 from .acquisitions import Acquisitions
 from .census import Census
 from .complaints import Complaints
+from .first_imports import FirstImports
 from .later import Later
 from .overheard import Overheard
 from .process import ProcessState
@@ -39,6 +40,7 @@ class Listening(Watcher):
         self._complaints = Complaints(self._acquisitions)
         self._overheard = Overheard(self._acquisitions)
         self._census = Census()
+        self._first_imports = FirstImports(lambda: ProcessState(self._acquisitions, self._without))
         self._fresh: List[Leak] = []        # of the class that runs
         self._let_go: List[int] = []        # ids of connections that die with the test
         self._test = ""                     # the one that runs
@@ -67,6 +69,7 @@ class Listening(Watcher):
         self._installed = first
         if first:
             self._acquisitions.install()
+            self._first_imports.install()
         self._states = tuple(self._state() for _ in range(3))
         holdings.listeners.append(self._closing)
         attributes.drop_listeners.append(self._dropping)
@@ -91,6 +94,7 @@ class Listening(Watcher):
 
     def _deafen(self) -> None:
         if self.here() and self._installed:
+            self._first_imports.remove()
             self._acquisitions.remove()
         holdings.listeners[:] = [each for each in holdings.listeners if each != self._closing]
         attributes.drop_listeners[:] = [

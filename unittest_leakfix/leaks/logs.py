@@ -3,19 +3,21 @@ from __future__ import annotations
 
 import sys
 from operator import is_
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any, Dict, List, Sequence, Set, Tuple
 from weakref import ref
 
 from unittest_leakfix._core.early import bind
 
 from . import hiding, identity
-from .change import Change, Found, Undo, Watch
+from .change import Change, Found, Undo, Watch, merged
 
 __unittest = True
 bind(globals())
 
 #: handlers, level, disabled, propagate
 State = Tuple[Tuple[Any, ...], int, bool, bool]
+#: that of a logger that was just made
+NEW: State = ((), 0, False, True)
 
 
 class Logging(Watch):
@@ -48,6 +50,30 @@ class Logging(Watch):
         self._handlers = list(module.root.handlers)
         self._disable = module.root.manager.disable
 
+    def absorb(self, since: "Logging") -> None:
+        module = identity.loaded("logging")
+        if module is None:
+            return
+        if not since._quick or not self._quick:     # it was imported meanwhile
+            self.retake()
+            return
+        loggers = _named(module)
+        for name, state in _states(loggers).items():
+            before = since._base.get(name, NEW)
+            if state[1:] == before[1:] and _alike(state[0], before[0]):
+                continue
+            mine = self._base.get(name, NEW)
+            handlers = merged(list(mine[0]), list(before[0]), list(state[0]), is_)
+            rest = tuple(now if now != old else own for own, old, now in zip(mine[1:], before[1:], state[1:]))
+            self._base[name] = (tuple(handlers), *rest)  # type: ignore[assignment]
+            self._of[name] = ref(loggers[name])
+        look, root = _look(module), self._base["root"]
+        count = self._quick[2] + look[2] - since._quick[2]
+        if look[1] != since._disable:
+            self._disable = look[1]
+        self._quick = (root[1], self._disable, count)
+        self._handlers = list(root[0])
+
     def same(self) -> bool:
         module = identity.loaded("logging")
         if module is None:
@@ -55,7 +81,7 @@ class Logging(Watch):
         if not self._quick:  # imported since
             return not module.root.handlers
         handlers = module.root.handlers
-        return (len(handlers) == len(self._handlers) and all(map(is_, handlers, self._handlers))
+        return (_alike(handlers, self._handlers)
                 and _look(module) == self._quick)
 
     def changes(self) -> List[Found]:
@@ -74,10 +100,14 @@ class Logging(Watch):
                 continue    # another logger of that name, which has not been seen before
             if name not in self._base and name in sys.modules and name not in self._modules:
                 continue    # a library that was imported meanwhile has set up its own
-            base = self._base.get(name, ((), 0 if name != "root" else 30, False, True))
-            if state[1:] != base[1:] or len(state[0]) != len(base[0]) or not all(map(is_, state[0], base[0])):
+            base = self._base.get(name, NEW)
+            if state[1:] != base[1:] or not _alike(state[0], base[0]):
                 found += _differences(module, name, base, state)
         return found
+
+
+def _alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return len(one) == len(other) and all(map(is_, one, other))
 
 
 def _look(module: Any) -> Tuple[Any, ...]:

@@ -37,6 +37,12 @@ class Loops(Watch):
             if known or self._known:
                 self._known = known
 
+    def absorb(self, since: "Loops") -> None:
+        if "asyncio.events" in sys.modules:
+            for each in self._loops() + self._tasks():
+                if not since._is_known(each):
+                    self._known[id(each)] = ref(each)
+
     def same(self) -> bool:
         if "asyncio.events" not in sys.modules:
             return True

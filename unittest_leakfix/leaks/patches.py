@@ -39,6 +39,10 @@ class MockPatches(Watch):
             return not base
         return len(active) == len(base) and all(map(is_, active, base))
 
+    def absorb(self, since: "MockPatches") -> None:
+        self._base += [patch for patch in _active() if not any(patch is each for each in since._base)
+                       and not any(patch is each for each in self._base)]
+
     def changes(self) -> List[Found]:
         found: List[Found] = []
         for patch in list(_active()):
@@ -101,6 +105,17 @@ class ModuleAttributes(Watch):
     def take(self) -> None:
         loaded = ((name, identity.loaded(name)) for name in _WATCHED)
         self._base = {name: (module, dict(vars(module))) for name, module in loaded if module is not None}
+
+    def absorb(self, since: "ModuleAttributes") -> None:
+        for name, (module, before) in since._base.items():
+            mine = self._base.get(name)
+            if mine is None or mine[0] is not module:
+                continue
+            now = vars(module)
+            for attribute, old in before.items():
+                new = now.get(attribute, _MISSING)
+                if new is not old and attribute in mine[1]:
+                    mine[1][attribute] = new
 
     def same(self) -> bool:
         return not self.changes()

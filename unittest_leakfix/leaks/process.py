@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 import time
 from typing import Dict, Iterable, List, Optional, Tuple
+from weakref import ref
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
@@ -27,6 +28,14 @@ __unittest = True
 bind(globals())
 
 __all__ = ["Change", "ProcessState"]
+
+_live: List["ref[ProcessState]"] = []
+
+
+def live() -> List["ProcessState"]:
+    """Return the states that are alive."""
+    return [state for state in (each() for each in _live) if state is not None]
+
 
 #: What `restore` puts back unless told otherwise.
 RESTORED = ("environment", "working directory", "sys.path", "patch", "warning filter")
@@ -59,6 +68,28 @@ class ProcessState:
         self._based = False
         self._undo: List[Found] = []
         self._outlasted: Dict[str, int] = {}
+        _live.append(ref(self, _live.remove))
+
+    def window(self) -> None:
+        """Take what `absorb` needs of the time before."""
+        for watch in self._cheap + self._dear:
+            watch.window()
+        self._based = True
+
+    def absorb(self, since: "ProcessState") -> None:
+        """Take into the base what has changed since *since* took its own: it is no change of a test's."""
+        if self._based:
+            others: Dict[type, List[Watch]] = {}    # one may be without some of the other's
+            for each in since._cheap + since._dear:
+                others.setdefault(type(each), []).append(each)
+            for mine in self._cheap + self._dear:
+                try:
+                    if others.get(type(mine)):
+                        mine.absorb(others[type(mine)].pop(0))
+                except faults.PASSING:
+                    raise
+                except BaseException:   # something was left that cannot even be looked at
+                    pass
 
     def before(self, dear: bool = False) -> None:
         """Take the base. Cheap while nothing differs from the base that stands.

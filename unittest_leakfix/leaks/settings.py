@@ -63,6 +63,11 @@ class Settings(Watch):
     def take(self) -> None:
         self._base = self._read_all()
 
+    def absorb(self, since: "Settings") -> None:
+        self._base = tuple(
+            now if (old != now if self._plain else old is not now) else mine
+            for mine, old, now in zip(self._base, since._base, self._read_all()))
+
     def same(self) -> bool:
         if self._plain:
             return self._read_all() == self._base

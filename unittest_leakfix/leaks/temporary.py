@@ -24,6 +24,14 @@ class TemporaryPaths(Watch):
             self._acquisitions.left(self._known)
             self._known = set(self._acquisitions.paths)
 
+    def window(self) -> None:
+        if self._acquisitions is not None:
+            self._known = set(self._acquisitions.paths)
+
+    def absorb(self, since: "TemporaryPaths") -> None:
+        if self._acquisitions is not None:
+            self._known |= set(self._acquisitions.paths) - since._known
+
     def same(self) -> bool:
         return self._acquisitions is None or len(self._acquisitions.paths) == len(self._known)
 

@@ -36,6 +36,12 @@ class Threads(Watch):
         self._raw = tuple(self._raw_threads()) if _count() else ()
         self._count = _count()
 
+    def absorb(self, since: "Threads") -> None:
+        for ident, thread in since.new():
+            self._base[ident] = ref(thread)
+        self._raw += tuple(ident for ident in self._raw_threads() if ident not in since._raw)
+        self._count += max(_count() - since._count, 0)
+
     def same(self) -> bool:
         if _count() > self._count:
             return False
