@@ -226,11 +226,84 @@ class CollectorTests(FaultCase):
                             KEPT.append(Thing())
                     """ % does)
                 self.assertFindsOn(ran)
-                if does in ("gc.callbacks.clear()", "raw_freeze()"):
+                if does != "raw_unfreeze()":
                     self.assertIn("Thing was kept after A.test_it", ran.report)
+                    self.assertNotIn("Not measured", ran.report)
                 else:
-                    self.assertIn("Not measured: A.test_it (it asked the collector itself)",
-                                  ran.report)
+                    self.assertIn("Not measured: A.test_it (what came in it cannot be told", ran.report)
+
+    def measured(self, body: str, *left: str, head: str = "") -> None:
+        """Run one test of this *body*: these are *left*, no more, and nothing is "not measured"."""
+        ran = self.found("""
+            %s
+            class Cycle:
+                def __init__(self):
+                    self.me = self
+            class Many:
+                pass
+            class A(unittest.TestCase):
+                def test_it(self):
+                    %s
+            """ % (head, "\n                    ".join(textwrap.dedent(body).strip().split("\n"))))
+        self.assertFindsOn(ran)
+        self.assertNotIn("Not measured", ran.report)
+        found = re.findall(r"(?m)^\[\d+\] (\w+) was kept after A.test_it", ran.report)
+        self.assertEqual(sorted(left), sorted(found), ran.report)
+
+    QUESTIONS = ("gc.collect()", "gc.get_objects()", "gc.get_referrers(KEPT)", "gc.freeze()", "gc.unfreeze()",
+                 "gc.collect(); gc.freeze(); gc.collect(); gc.unfreeze()", "[len(gc.get_objects()) for _ in range(3)]")
+
+    def test_what_came_before_and_after_a_question(self) -> None:
+        for asks in self.QUESTIONS:
+            with self.subTest(asks):
+                self.measured("""
+                    KEPT.append(Thing())
+                    garbage = Cycle()
+                    %s
+                    KEPT.append(Many())
+                    garbage = Cycle()
+                    """ % asks, "Thing", "Many")
+
+    def test_what_went_again_is_no_leak(self) -> None:
+        for asks in self.QUESTIONS:
+            with self.subTest(asks):
+                self.measured("""
+                    KEPT.append(Thing())
+                    %s
+                    KEPT.clear()
+                    """ % asks)
+
+    def test_the_collector_came_after_the_question(self) -> None:
+        """What came after it is no longer among the young ones."""
+        self.measured("""
+            gc.collect()
+            KEPT.append(Thing())
+            many = [[] for _ in range(100000)]
+            gc.collect(1)
+            KEPT.append(Many())
+            """, "Thing", "Many")
+
+    def test_a_block_in_a_test(self) -> None:
+        for block in ("leaks.watch()", "self.assertNoLeaks()"):
+            for inside in ("pass", "gc.collect()", "self.garbage = Cycle()"):
+                with self.subTest(block=block, inside=inside):
+                    self.measured("""
+                        KEPT.append(Thing())
+                        garbage = Cycle()
+                        with %s:
+                            %s
+                        KEPT.append(Many())
+                        """ % (block.replace("self.", "unittest_leakfix.LeakFixTestCase('run')."), inside),
+                        "Thing", "Many", head="import unittest_leakfix; from unittest_leakfix import leaks")
+
+    def test_what_a_block_found_is_also_the_tests(self) -> None:
+        self.measured("""
+            with leaks.watch() as found:
+                KEPT.append(Thing())
+                with leaks.watch() as inner:
+                    KEPT.append(Many())
+            assert len(found.leaks) == 2 and len(inner.leaks) == 1, (found.leaks, inner.leaks)
+            """, "Thing", "Many", head="from unittest_leakfix import leaks")
 
     def test_switched_off(self) -> None:
         ran = self.found("""

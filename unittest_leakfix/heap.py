@@ -14,12 +14,19 @@ What is frozen and becomes garbage in a cycle stays until the next thaw. Hence:
 * so it is when finished tests pile up that could not be shown to be alone;
 * a test that asks the collector something (``gc.collect()``, ``gc.get_objects()``,
   ``gc.get_referrers()``) gets its answer from the whole heap.
+
+A *window* is the time in which `newborn` wants to know what comes. While the heap is frozen, that is
+all that the collector sees. Before it is thawed, or frozen again, the ids of what came so far are
+noted. While it is thawed, what comes is in the two younger generations, and is noted before it gets
+into the oldest, where all the rest is. So whoever asks the collector, and whatever is found in a
+window inside it, the answer stays known.
 """
 
 from __future__ import absolute_import
 
 import gc
 import sys
+from functools import partial
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.questions import NAMES, get_count, honest, is_automatic
@@ -39,6 +46,10 @@ _get_freeze_count = getattr(gc, "get_freeze_count", None)
 #: free-threaded build, whose collector has no generations to spare.
 FREEZES = (_freeze is not None and hasattr(sys, "getrefcount")
            and "t" not in getattr(sys, "abiflags", ""))
+
+# Whether one may ask for the objects of a generation (3.8), of three: not with the incremental
+# collector of the first releases of 3.14, which has two.
+GENERATIONS = sys.version_info >= (3, 8) and (sys.version_info < (3, 14) or gc.get_threshold()[2] > 0)
 
 # So many net new containers are looked through at most before a freeze hides them.
 _FEW = 50
@@ -64,7 +75,7 @@ class Heap(object):
         self._since = 0         # how many have joined them
         self._born = 0          # net new containers since the last freeze
         self._window = 0        # goes up at each freeze that may end a window
-        self._open = False      # a window is
+        self._windows = []      # those that are open, the innermost last
         self._doubts = []       # weak references to tests that may be in a cycle
         self._settled = 0       # how many of those outlived the last full collection
         self._asking = True     # no: it is our own collection
@@ -86,7 +97,8 @@ class Heap(object):
         self._depth -= 1
         if self._depth == 0 and FREEZES:
             self.thaw()
-            self.asked = self._open = False
+            self.asked = False
+            del self._windows[:]
             if self._doubts:
                 _collect()
             _callbacks[:] = [each for each in _callbacks if each != self._asked]
@@ -97,7 +109,7 @@ class Heap(object):
 
     def collect(self):
         """Collect what the finished test left in cycles. Cheap: see above."""
-        if self._open:
+        if self._windows:
             return      # `newborn` does, and nothing may hide what it counts
         if not self._frozen:
             self._rest()
@@ -137,7 +149,7 @@ class Heap(object):
         """
         if self._depth and FREEZES:
             self._doubts.append(reference)
-            if self._doubtful() and not self._open:
+            if self._doubtful() and not self._windows:
                 self.full()
 
     def _doubtful(self):
@@ -157,7 +169,18 @@ class Heap(object):
 
         Returns the number of the window, for `newborn`.
         """
-        self._open = True
+        window = _Window()      # before the freeze: it is none of what comes
+        window.number = self._hide_for_window()
+        self._windows.append(window)
+        return window.number
+
+    def drop_window(self, number):
+        """Forget that window and those inside it, if nobody has asked for what came in it."""
+        for place, each in enumerate(self._windows):
+            if each.number == number:
+                del self._windows[place:]
+
+    def _hide_for_window(self):
         if (self._since > self._before // 4 and self._since > _MANY
                 or self._doubts and self._doubtful()):
             self.full()
@@ -165,6 +188,7 @@ class Heap(object):
         count = get_count()
         if not self._frozen or self._born or count >= _FIXTURE or count[1]:
             self.collect_new()
+        self._note()
         self._window += 1
         self._frozen, self.asked = True, False
         self._born = 0
@@ -180,44 +204,111 @@ class Heap(object):
             return None
         return _get_objects()
 
+    def ids_since(self, window):
+        """Return the ids of what came since that *window* was opened, and of what is gone; None as `newborn`."""
+        found = self._of(window)
+        if found is None or found.lost or _get_debug():
+            return None
+        now = _Window()
+        self._note(now)
+        return None if now.lost else now.ids | found.ids
+
     def close_window(self, new):
         """Say that *new* objects came in the window, none of them news, in place of `newborn`."""
-        self._open = False
+        self.drop_window(self._window)
+        self._note()
         self._since += new
         self._window += 1
         _freeze()       # which sets the count of new containers to nought
 
-    def newborn(self, window):
+    def newborn(self, window, wanted=None):
         """Return the objects that came since that *window* was opened and are no garbage.
 
-        None when that cannot be told: the heap was frozen again meanwhile (a run inside
-        the test does), a test has thawed it, or switched on the debugging of the
-        collector. The list is the caller's to empty soon.
+        None when that cannot be told: a test has thawed the heap behind our back, or
+        switched on the debugging of the collector. *wanted* says of an object whether it
+        matters: what does not may be garbage, if the heap was thawed or frozen meanwhile.
+        The list is the caller's to empty soon.
         """
-        self._open = False
-        if window != self._window or not self._frozen or _get_debug():
+        found = self._of(window)
+        self.drop_window(window)
+        if found is None or found.lost or _get_debug():
             return None
+        if window != self._window or not self._frozen or found.ids:
+            return self._noted(found, wanted)
         self.collect_new()
         found = _get_objects()
         self._since += len(found)
-        # Perhaps somebody thawed the heap behind our back.
-        if (len(found) > max(20 * _FEW, self._before // 2)
-                and _get_freeze_count() < self._before // 2):
+        if self._is_thawed(found):
             self._frozen, self.asked = False, True
             return None
         return found
 
+    def _noted(self, window, wanted):
+        """Return what came in a *window* during which the heap was thawed, or frozen again."""
+        self._note(window)
+        if window.lost:
+            return None
+        self.thaw()
+        _unfreeze()         # what a test has frozen itself
+        ids, window.ids = window.ids, set()
+        found = [each for each in _get_objects() if id(each) in ids and each is not ids]
+        if wanted is None or any(map(wanted, found)):
+            # What became garbage after it was frozen is still there.
+            del found
+            _collect()
+            found = [each for each in _get_objects() if id(each) in ids and each is not ids]
+        self._since += len(found)
+        return found
+
+    def _of(self, window):
+        for each in self._windows:
+            if each.number == window:
+                return each
+        return None
+
+    def _note(self, *windows):
+        """Note in each open window, or in these, what has come: it is about to be mixed with the rest."""
+        windows = windows or self._windows
+        if not windows:
+            return
+        if self._frozen:
+            found = _get_objects()
+            known = not self._is_thawed(found)
+        else:
+            # The heap is thawed: all that was there before is in the oldest generation. Nothing gets
+            # there unnoted, as long as the collector calls us.
+            known = GENERATIONS and self._asked in gc.callbacks
+            found = _get_objects(generation=0) + _get_objects(generation=1) if known else ()
+        for each in windows:
+            if known:
+                each.ids.update(map(id, found))
+            else:
+                each.lost = True
+
+    def _is_thawed(self, found):
+        """Tell from what the collector sees whether somebody thawed the heap behind our back."""
+        return (len(found) > max(20 * _FEW, self._before // 2)
+                and _get_freeze_count() < self._before // 2)
+
     def thaw(self):
         """Let the collector see everything. Returns nothing."""
         if self._frozen:
+            self._note()
             self._frozen, self.asked = False, True
             _unfreeze()
+
+    def _answer(self, name):
+        """A test asks gc's function of this *name*: let it see everything."""
+        self.thaw()
+        if name == "freeze":
+            self._note()
 
     def thawed(self):
         """Tell whether a run is under way and its heap is not frozen."""
         return self._depth > 0 and not self._frozen
 
     def _hide(self):
+        self._note()
         self._frozen, self.asked = True, False
         self._window += 1
         self._born = self._since = 0
@@ -237,10 +328,26 @@ class Heap(object):
 
     def _asked(self, phase, info):
         """Called by the collector: thaw before a collection that a test asked for."""
+        if self._windows and not self._frozen and phase == "start" and info["generation"]:
+            self._note()
         if (info["generation"] == 2 and phase == "start" and self._asking
                 and self._frozen and not is_automatic()):
             self.thaw()
 
 
+class _Window(object):
+    """What came in the time since a window was opened: the ids of what is mixed with the rest by now.
+
+    An id may go to another object, which came in the window too. ``lost``: what came cannot be told.
+    """
+
+    __slots__ = ("number", "ids", "lost")
+
+    def __init__(self):
+        self.number = 0
+        self.ids = set()
+        self.lost = False
+
+
 heap = Heap()
-_QUESTIONS = dict((name, honest(name, heap.thaw)) for name in NAMES if hasattr(gc, name))
+_QUESTIONS = dict((name, honest(name, partial(heap._answer, name))) for name in NAMES if hasattr(gc, name))

@@ -79,6 +79,8 @@ class Census:
             self._others = set()
         self._quiet = None
         self._test = test
+        if self._window:
+            heap.drop_window(self._window)      # something went wrong before it was asked for
         self._window = heap.open_window()
 
     def finished(self, test: unittest.TestCase) -> bool:
@@ -110,9 +112,9 @@ class Census:
             if type(name) is str and not name.startswith("_") and not is_atom(value):
                 self._note("attribute", value, form % name)
 
-    def exclude(self, objects: List[Any]) -> None:
-        """Say that these *objects*, which came since `begin`, are no test's."""
-        self._others.update(map(id, objects))
+    def exclude(self, ids: Set[int]) -> None:
+        """Say that the objects with these *ids*, which came since `begin`, are no test's."""
+        self._others.update(ids)
 
     def end(self) -> Optional[List[Survivor]]:
         """Call when the test was let go. Returns who outlived it, None if that cannot be told."""
@@ -121,7 +123,7 @@ class Census:
                 heap.close_window(self._new)
                 return []
             self._note("test", self._quiet(), "")
-        born = heap.newborn(self._window)
+        born = heap.newborn(self._window, _may_be_news)
         if born is None:
             return None
         held = {each.key: each for each in self._held}
@@ -212,6 +214,10 @@ def recalled(survivors: Iterable[Survivor]) -> Iterator[None]:
     finally:
         for ref in known:
             ref._found = ref
+
+
+def _may_be_news(value: object) -> bool:
+    return isinstance(value, unittest.TestCase) or _is_news(value)
 
 
 def _is_news(value: object) -> bool:

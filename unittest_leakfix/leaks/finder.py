@@ -141,7 +141,7 @@ class Finder(Listening):
         self._acquisitions.current = ""
         self._imported.note(test)
         if survivors is None:
-            self._unmeasured.add(test, "it asked the collector itself")
+            self._unmeasured.add(test, "what came in it cannot be told: it has thawed the heap, or switched on gc.set_debug()")
         self._survivors += survivors or ()
         if self._overheard.any or self._complaints.any:
             self._heard(test)

@@ -94,7 +94,6 @@ def watch(name: str = "the block") -> Watch:
 
     *name* stands for the test in the leaks. Returns a context manager whose ``leaks`` is a list
     of `Leak` after the block; ``str()`` of it is a short text. Local variables of the code
-    around the block are no leaks. In a test of a run that finds, the objects of that test are
-    not counted beside: the report says so.
+    around the block are no leaks. In a test of a run that finds, that test is measured all the same.
     """
     return Watch(name)

@@ -208,7 +208,7 @@ class ScopedFinder(Finder):
         state = self._spare.pop() if self._spare else self._state()
         state.before(dear=True)
         seen = self._since()
-        return before, state, None if seen is None else set(map(id, seen))
+        return before, state, seen
 
     def fixture_ready(self, name: str, scope: Optional[Scope], begun: Any) -> None:
         """It is set up: what has changed is the scope's, and so is what was made."""
@@ -219,15 +219,15 @@ class ScopedFinder(Finder):
         self._spare.append(state)
         now = self._since()
         if seen is not None and now is not None:
-            self._census.exclude([each for each in now if id(each) not in seen])
+            self._census.exclude(now - seen)
         self._acquisitions.current = before
 
     def current(self, name: str) -> None:
         """What is opened or closed from now on is of this fixture, or of this test, which is over ("": of none)."""
         self._acquisitions.current = name
 
-    def _since(self) -> Optional[List[Any]]:
-        return heap.since(self._census._window) if self._measuring else None
+    def _since(self) -> Optional[Set[int]]:
+        return heap.ids_since(self._census._window) if self._measuring else None
 
     def _matters(self, change: Change, others: Set[Key]) -> bool:
         return change.key not in others and change.name not in self._put_back
