@@ -8,6 +8,7 @@ import asyncio
 import gc
 import sys
 import threading
+import time
 import unittest
 import warnings
 from typing import Any
@@ -57,6 +58,25 @@ class Each:
         cursor.execute(self.driver.ask)
         self.assertEqual(record.session, cursor.fetchone()[0])
         connection.close()
+
+    def test_says_so_while_another_thread_runs_a_query(self) -> None:
+        """mysqlclient 2.3 refuses to say which session it is, and its descriptor, meanwhile."""
+        connection = self.driver.open()
+        before = book.of(connection), book.descriptors()
+        cursor = connection.cursor()
+        sleep = "pg_sleep" if self.name.startswith("psycopg") else "SLEEP"
+        thread = threading.Thread(target=lambda: (cursor.execute("SELECT %s(1)" % sleep), cursor.fetchall()))
+        thread.start()
+        time.sleep(0.3)
+        meanwhile, busy = (book.of(connection), book.descriptors()), thread.is_alive()
+        thread.join()
+        cursor.close()
+        self.assertTrue(busy)
+        self.assertEqual(meanwhile, before)
+        self.assertTrue(meanwhile[0].session)
+        connection.close()
+        if self.name == "MySQLdb":      # what was noted is not said of a connection that is closed
+            self.assertEqual(book.of(connection).session, 0)
 
     def test_counts_while_it_is_open(self) -> None:
         connection = self.driver.open()

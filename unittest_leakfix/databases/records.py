@@ -20,7 +20,7 @@ from unittest_leakfix.resources import kind_of
 
 from .frameworks import kept, place_of
 from .record import DRIVER, IDENT, PID, PLAIN, SERIAL, TEST, THREAD, ConnectionRecord, Raw
-from .session_ids import descriptors_of, port_of, session_of
+from .session_ids import descriptors_of, note, port_of, session_of
 from .stacks import entry, frames_of, is_installed, stack
 
 __unittest = True
@@ -65,6 +65,7 @@ class Book:
                    ident, self.pid, next(self._serial),
                    *(stack(frame) or self._origin(thread) or entry(frame) or walk(frame)))
             self._ties[id(connection)] = ref(connection), raw
+            note(driver, connection)
             if len(self._ties) > self._most:
                 self._sweep()
         except Exception:
@@ -104,6 +105,7 @@ class Book:
         try:
             # Before the place is given back: another thread counts at any moment.
             self._ties[id(connection)] = ref(connection), raw
+            note(raw[DRIVER], connection)
         except TypeError:
             return
         finally:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import Any, Dict, Set
+from typing import Any, Dict, Set, Tuple
+from weakref import ref
 
 from unittest_leakfix._core.early import bind
 
@@ -27,8 +28,43 @@ _IDS: Dict[str, str] = {
     "psycopg": "info.backend_pid", "asyncpg": "get_server_pid",
 }
 
+# mysqlclient 2.3 refuses to answer while another thread runs a query. By the id of a connection: the
+# connection, its session, its descriptor and the inode of that, as they were when it was opened.
+_REFUSES = "MySQLdb"
+_noted: Dict[int, Tuple[ref[Any], int, int, int]] = {}
+
+
+def note(driver: str, connection: object) -> None:
+    """Note what tells a connection that was just opened, if its driver may refuse to say so later."""
+    if driver != _REFUSES:
+        return
+    key = id(connection)
+    alive = ref(connection, lambda _: _noted.pop(key, None))
+    fd = _descriptor_of(connection)
+    _noted[key] = alive, _session_of(driver, connection), fd, _inode(fd)
+
+
 def session_of(driver: str, connection: object) -> int:
     """Return the server's number for a connection (MySQL's id, PostgreSQL's pid); 0 where unknown."""
+    found = _session_of(driver, connection)
+    noted = _noted.get(id(connection)) if not found else None
+    # A closed one answers too, by an error: its session is over. MySQL gives no number twice.
+    return noted[1] if noted is not None and noted[0]() is connection and _is_open(noted) else found
+
+
+def _is_open(noted: Tuple[ref[Any], int, int, int]) -> bool:
+    """Tell whether the descriptor of a connection is still the socket that it was."""
+    return noted[2] < 0 or _inode(noted[2]) == noted[3]
+
+
+def _inode(fd: int) -> int:
+    try:
+        return os.fstat(fd).st_ino if fd >= 0 else -1
+    except OSError:
+        return -1
+
+
+def _session_of(driver: str, connection: object) -> int:
     found: Any = connection
     try:
         for name in _IDS[driver].split("."):
@@ -41,6 +77,12 @@ def session_of(driver: str, connection: object) -> int:
 
 def descriptor_of(connection: Any) -> int:
     """Return the descriptor of a connection's socket; -1 where the driver does not tell."""
+    found = _descriptor_of(connection)
+    noted = _noted.get(id(connection)) if found < 0 else None
+    return noted[2] if noted is not None and noted[0]() is connection and _is_open(noted) else found
+
+
+def _descriptor_of(connection: Any) -> int:
     try:
         # PyMySQL has no fileno(), but its socket has.
         sock = vars(connection).get("_sock") if hasattr(connection, "__dict__") else None

@@ -23,6 +23,7 @@ from unittest_leakfix.databases.server import Server
 from unittest_leakfix.databases.session_ids import session_of
 from unittest_leakfix.databases.sessions import Session, Sessions
 from unittest_leakfix.databases.tables import outcome, table
+from unittest_leakfix.resources import kind_of
 
 from .asking import ASKED, asking, may_terminate, said
 from .connections import connections
@@ -107,6 +108,8 @@ class Waiting:
         """Tell, and end, the sessions that the wrapper's own waits for; "" if it does not wait."""
         connection, name = wrapper.connection, str(wrapper.settings_dict["NAME"])
         own = 0 if connection is None else session_of(driver_of(connection), connection)
+        if not own and connection is not None and _is_open(connection):
+            raise LookupError("the driver does not say which session is its own")
         if not own:
             return ""
         with asking(wrapper) as server:
@@ -145,6 +148,11 @@ def _in_transaction() -> List[int]:
         if wrapper is not None and wrapper.vendor == "mysql" and not wrapper.autocommit:
             found.append(session_of(driver_of(wrapper.connection), wrapper.connection))
     return found
+
+
+def _is_open(connection: Any) -> bool:
+    kind = kind_of(connection)
+    return kind is not None and kind.is_open(connection) is True
 
 
 def _is_ours(session: Session) -> bool:
