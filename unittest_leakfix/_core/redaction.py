@@ -429,8 +429,8 @@ def _is_first(text, before):
 
 
 def _hidden(match, text):
-    if match is None or _inner(match.group()) in ("", HIDDEN):
-        return None
+    if match is None or match.group().startswith(HIDDEN) or _inner(match.group()) in ("", HIDDEN):
+        return None     # what begins so was hidden before
     return match.start(), match.end(), HIDDEN
 
 
