@@ -54,8 +54,7 @@ _BEFORE = frozenset(["no", "skip", "max", "min", "without", "invalid", "missing"
 # A secret word may stand before one of these: token_value, accessKeyId, SecretStr.
 _AFTER = frozenset(["value", "key", "keys", "hash", "id", "text", "string", "str", "bytes", "data", "new", "old",
                     "confirm", "confirmation", "prod", "dev", "plain", "raw", "b64", "base64", "env"])
-_NO_USERS = frozenset(["mailto", "email", "mail", "from", "to", "cc", "bcc", "sip", "sips", "xmpp", "user", "username",
-                       "login", "author", "npm", "pkg", "pypi", "github", "gem", "contact"])
+_NO_USERS = frozenset(["mailto", "email", "mail", "from", "to", "cc", "bcc", "sip", "sips", "xmpp", "author", "npm", "pkg", "pypi", "github", "gem", "contact"])
 LOGINS = frozenset(["-u", "-U", "-a", "--user", "--userpwd", "--proxy-user", "--auth", "--basic-auth"])
 WORD_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

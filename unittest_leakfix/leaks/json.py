@@ -81,14 +81,19 @@ def _text(text: Any) -> str:
     return redaction.redact(str(text))
 
 
+def _short(text: Any) -> str:
+    """Return what is for people, cut. (What is compared, an id or a cause, is whole.)"""
+    return redaction.shown(str(text), redaction.LONGEST_ERROR)
+
+
 def _leak(leak: Leak) -> Dict[str, Any]:
     return {
         "kind": leak.kind, "subject": leak.subject, "tests": list(map(redaction.redact_id, leak.tests)), "size": leak.size,
         "growth": leak.growth, "chain": _chain(leak.chain),
-        "holding": [{"name": _text(name), "type": kind, "size": size} for name, kind, size in leak.holding],
+        "holding": [{"name": _short(name), "type": _short(kind), "size": size} for name, kind, size in leak.holding],
         "acquisition": _acquisition(leak.acquisition),
         "notes": [{"label": label, "text": text} for label, text in leak.notes],
-        "closed": _text(leak.closed), "remedy": _text(leak.remedy), "silence": _text(leak.silence),
+        "closed": _short(leak.closed), "remedy": _short(leak.remedy), "silence": _text(leak.silence),
         "cause": _text(leak.cause),
     }
 
@@ -99,7 +104,7 @@ def _chain(chain: Any) -> Optional[Dict[str, Any]]:
     expression = _text(chain.expression)
     return {
         "expression": expression, "evaluates": bool(chain.evaluates) and expression == chain.expression,
-        "steps": [{"access": _text(step.access), "label": _text(step.label), "place": step.place,
+        "steps": [{"access": _text(step.access), "label": _short(step.label), "place": step.place,
                    "suspect": bool(step.suspect)} for step in chain.steps],
         "root": _text(chain.root), "warm_up": None if chain.warm_up is None else _text(chain.warm_up),
     }
