@@ -3,6 +3,8 @@
 
 from __future__ import absolute_import
 
+import os
+import subprocess
 import sys
 import unittest
 
@@ -14,6 +16,7 @@ try:
 except ImportError:
     given = None
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PY2 = sys.version_info < (3,)
 
 # "hunter2" is the secret in each; what is left after it shows how much is hidden.
@@ -55,6 +58,8 @@ TEXTS = [
     ("session=hunter2", "session=***"),
     ("ALTER ROLE a PASSWORD 'hunter2'", "ALTER ROLE a PASSWORD ***"),
     ("test_x[password=hunter2]", "test_x[password=***]"),
+    ("Config(api_key=SecretStr('hunter2'))", "Config(api_key=SecretStr(***))"),
+    ("CREATE USER a IDENTIFIED BY 'hunter2'", "CREATE USER a IDENTIFIED BY ***"),
     # headers
     ("X-Api-Key: hunter2", "X-Api-Key: ***"),
     ("Cookie: a=hunter2; b=hunter2", "Cookie: ***"),
@@ -95,7 +100,8 @@ PLAIN = [
     "class TokenStore", "bound method TokenStore.get_password", "shop.tokens['a'].secret",
     "environment variable \"API_TOKEN\" was changed", "fixture db (session)", "session 12 (bob): gone",
     "Basic usage of it", "bearer of news", "python -u tests/x.py:12", "python -p xdist", "docker run -u 1000:1000 x",
-    "monkey=1", "compass: north", "key=lambda x: x", "no-password --port 1", "OLDPWD=/tmp", "PWD=/tmp",
+    "Access denied for user 'bob'@'localhost' (using password: YES)", "fe_sendauth: no password supplied",
+    "password authentication failed for user \"bob\"", "monkey=1", "compass: north", "key=lambda x: x", "no-password --port 1", "OLDPWD=/tmp", "PWD=/tmp",
 ]
 SOURCE = [
     ("connect(password='hunter2', port=3)", "connect(password=\"***\", port=3)"),
@@ -113,6 +119,11 @@ SOURCE = [
     ("x = os.environ.get('DB_PASSWORD', 'hunter2')", "x = os.environ.get('DB_PASSWORD', \"***\")"),
     ("setattr(app, 'api_key', 'hunter2')", "setattr(app, 'api_key', \"***\")"),
     ("run(['curl', '-u', 'me:hunter2'])", "run(['curl', '-u', 'me:***'])"),
+    ("get(u, auth=('me', 'hunter2'))", "get(u, auth=(\"***\", \"***\"))"),
+    ("client.login('me', 'hunter2')", "client.login('me', \"***\")"),
+    ("password = 'a' if x else 'hunter2'", "password = \"***\" if x else \"***\""),
+    ("self.assertEqual(user.password, 'hunter2')", "self.assertEqual(user.password, \"***\")"),
+    ("p.add_argument('--token', default='hunter2')", "p.add_argument('--token', default=\"***\")"),
     ("run(['mysql', '-phunter2'])", "run(['mysql', '-p***'])"),
     ("x = 1  # password: hunter2", "x = 1  # password: ***"),
     ("password = '''hunter2'''", "password = \"***\""),
@@ -122,7 +133,7 @@ PLAIN_SOURCE = [
     "self.token = make_token()", "connect(password=self.password, token=make(), user='x')",
     "password=os.environ['DB_PASSWORD']", "password = getpass('Password: ')", "def test_token(self): return 'x'",
     "fields = ['password', 'email']", "d = dict(user='bob', max_tokens=5)",
-    "assert reader.token_count == 'three'", "password = None", "class TestCredentialFetcher(Base): pass",
+    "assert reader.token_count == 'three'", "password = None", "assertEqual(user.name, 'x')", "p.add_argument('--token', help='the token')", "class TestCredentialFetcher(Base): pass",
 ]
 SECRET_NAMES = ["GITHUB_PAT", "JWT", "AUTH", "COOKIE", "DB_PASSWORD", "PGPASSWORD", "MYSQL_PWD", "DB_PASS", "AWS_KEY",
                 "SECRET_KEY", "TOKEN_PROD", "API_TOKEN_2", "apiKey", "client-secret", "AWS_ACCESS_KEY_ID", "SSH_KEY",
@@ -142,6 +153,15 @@ class Texts(unittest.TestCase):
     def test_what_is_not_secret(self):
         for text in PLAIN:
             self.assertEqual(redact(text), text)
+
+    def test_without_the_part_for_source(self):
+        code = "from unittest_leakfix._core.redaction import redact; print(redact(%r))" % "setenv('TOKEN', 'hunter2')"
+        said = subprocess.check_output([sys.executable, "-c", code], env=dict(os.environ, PYTHONPATH=ROOT))
+        self.assertEqual(said.decode("ascii").strip(), "setenv('TOKEN', ***)")
+
+    def test_every_pattern_compiles(self):
+        for name in redaction.PATTERNS:
+            self.assertTrue(redaction.pattern(name), name)
 
     def test_twice_is_once(self):
         for text, _ in TEXTS + SOURCE:

@@ -26,9 +26,11 @@ PATTERNS.update({
                  r"(?:([A-Za-z_][\w.]{0,80})?(\(|\[)[\s(\[]{0,40})?\Z", 0),
     "called": (r"([A-Za-z_]\w{0,80})\(\s{0,40}\Z", 0),
     "after literal": (r"\s{0,40}\]?\s{0,40}(:|=>|!=|=+|:=|,)[\s\\]{0,40}[(\[]?\s{0,40}\Z", 0),
-    "joined": (r"[\s\\+]*\Z", 0),
+    "joined": (r"[\s\\+]*\Z|\s{1,40}(?:or|if\s[^,\n]{1,80}\selse)\s{1,40}\Z", 0),
+    "compared": (r"\bassert\w*\((?:[\w.]{1,80}\.)?([A-Za-z_]\w{0,80})\s{0,9},\s{0,40}\Z", 0),
+    "default": (r",[^'\"]{0,200}\bdefault\s{0,9}=\s{0,9}\Z", 0),
+    "login call": (r"(?i)(?:login|authenticate|basic_?auth)\(\s{0,40}\Z", 0),
     "in brackets": (r"[\s\\+,]*\Z", 0),
-    "opens": (r"(?:\(|[\w)],)\s{0,40}\Z", 0),
     "pending": (r"([A-Za-z_][\w-]{0,80})\\*[\"']?\s{0,9}[=:]\s{0,9}\Z", 0),
     "name": (r"-{0,2}[\w-]{1,80}\Z", 0),
     "base64 line": (r"(?m)^[A-Za-z0-9+/]{60,76}={0,2}(?=\\n|[\"']|\r?$)", 0),
@@ -91,7 +93,7 @@ def _mode(between, last, ahead, inner, mode):
     if found is not None:
         name, call, bracket = found.groups()
         grade = grade_of(name)
-        if grade > 1 or grade and looks_secret(inner):
+        if grade > 1 or grade and (looks_secret(inner) or bracket == "(" and name.lower().endswith("auth")):
             getter = call is not None and not _GETTERS.isdisjoint(re.split(r"[._]", call.lower()))
             if call is not None and (getter or bracket == "[" or grade_of(inner)):
                 return ""
@@ -104,6 +106,8 @@ def _mode(between, last, ahead, inner, mode):
         comma = found.group(1) == ","
         if comma and last in LOGINS and ":" in inner:
             return "login"
+        if comma and pattern("login call").search(ahead[-60:]):
+            return "joined"
         if pattern("name").match(last):
             grade = grade_of(last)
             if grade and (not comma or last.startswith("-") or pattern("opens").search(ahead[-60:])) and (
@@ -113,6 +117,11 @@ def _mode(between, last, ahead, inner, mode):
         found = pattern("pending").search(last[-120:])
         if found is not None and grade_of(found.group(1)) > 1:
             return "joined"
+    if last is not None and last.startswith("-") and grade_of(last) and pattern("default").match(between):
+        return "joined"
+    found = pattern("compared").search(tail)
+    if found is not None and grade_of(found.group(1)) > 1:
+        return "joined"
     found = pattern("called").search(tail)
     if found is not None and grade_of(found.group(1)) > 1:
         words = [word.lower() for word in pattern("name words").findall(found.group(1))]

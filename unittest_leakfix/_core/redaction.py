@@ -37,7 +37,7 @@ _SIGNS = ("pass", "pwd", "secret", "token", "cred", "auth", "key", "cookie", "se
 _LONG_WORDS = ("password", "passwords", "passwd", "passphrase", "passphrases", "passcode", "secret", "secrets",
                "token", "tokens", "credential", "credentials", "apikey", "apikeys", "userpwd")
 _STRONG = frozenset(_LONG_WORDS + ("pass", "pwd", "pw", "cred", "creds", "jwt", "authorization", "cookie", "cookies",
-                                   "dbpass", "userpass"))
+                                   "bearer", "dbpass", "userpass"))
 # Often something else: hidden where the value looks like a secret, and in an environment variable.
 _WEAK = frozenset(["key", "keys", "auth", "session", "sessionid", "sid", "pat", "sig", "signature", "otp", "pem",
                    "csrf", "xsrf", "authentication", "pin"])
@@ -64,10 +64,11 @@ QUOTED = r"'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z)", r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\
 _LITERAL = r"[a-zA-Z]{0,2}(?:(?:%s)+|(?:%s)+)" % QUOTED
 PATTERNS = {
     # Text: a name, what stands between it and its value, the value.
-    "key": (r"(?:pass|pwd|pw|secret|token|cred|auth|key|cookie|session|jwt|sid|pat|sig|otp|pem|csrf|xsrf|pin)"
+    "key": (r"(?:pass|pwd|pw|secret|token|cred|auth|key|cookie|session|jwt|sid|pat|sig|otp|pem|csrf|xsrf|pin|bearer)"
             r"[\w-]{0,80}", re.I),
     "separator": (r"\\*[\"']?\]?\s{0,40}(?:=+>?|!=|:=|:(?![:/]))\s{0,40}|%3[aAdD]", 0),
     "comma": (r"[\"']\s{0,40},\s{0,40}(?=[a-zA-Z]{0,2}[\"'])", 0),
+    "opens": (r"(?:\(|[\w)],)\s{0,40}\Z", 0),
     "blank": (r"\s{1,5}(?=[a-zA-Z]{0,2}[\"'])", 0),
     "option": (r"[ \t]{1,40}", 0),
     "option value": (r"%s|(?!-)[^\s'\"]+" % _LITERAL, re.S),
@@ -75,7 +76,7 @@ PATTERNS = {
     "escaped": (r"\\+[\"']", 0),
     "harmless": (
         r"(?:None|True|False|null|nil|NULL|true|false|undefined|\.\.\.|required|missing|invalid|expired|wrong|incorrect"
-        r"|optional|ok|yes|no|on|off|enabled|disabled|is|not|was|has|must|cannot)(?![\w!-])"
+        r"|optional|ok|yes|no|YES|NO|on|off|enabled|disabled|is|not|was|has|must|cannot)(?![\w!-])"
         r"|<[\w.]+ (?:object|instance) at |<(?:function|class|bound method|built-in) |<unset>|<redacted>"
         r"|%s(?!\w)|%\(\w+\)s|\{\w*(?:![rsa])?\}|\$\{?\w+\}?(?![\w!-])"
         r"|(?:self|cls|os|settings|config|conf|environ|env|args|options|kwargs|request)[.\[]\w"
@@ -97,6 +98,9 @@ PATTERNS = {
     "bearer": (r"(?<![\w-])(?:(Bearer|BEARER)[ \t]{1,9}([\w.~+/=%-]+)|(bearer)[ \t]{1,9}"
                r"((?=[\w.~+/=%-]{0,100}\d)[\w.~+/=%-]{6,})|([Bb]asic)[ \t]{1,9}([A-Za-z0-9+/]{6,}={0,2}))", 0),
     "signed": (r"([?&;](?:sig|signature|x-amz-signature|x-amz-security-token)=)[^\s&;'\"]+", re.I),
+    "identified": (r"(\bidentified\s{1,9}(?:with\s{1,9}\S{1,80}\s{1,9})?(?:by|as)\s{1,9}(?:password\s{1,9})?)(?:%s)"
+                   % _LITERAL, re.I | re.S),
+    "call": (r"[A-Za-z_][\w.]{0,80}\((?:\Z|\*\*\*)", 0),
     "pem": (r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----", 0),
     "pem end": (r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----", 0),
     "login": (r"(?<![\w-])(-u|-U|-a|--user|--userpwd|--proxy-user|--auth|--basic-auth)"
@@ -195,7 +199,16 @@ def redact(text, name=""):
         lower = text.lower()
         for sign in _SIGNS:
             if sign in lower:
-                return without_values(without_forms(text, lower))
+                break
+        else:
+            return text
+        # What is hidden may show what is beside it in another light: until nothing changes any more.
+        for _ in range(6 if len(text) < 65536 else 1):
+            before = text
+            text = without_values(without_forms(text, lower))
+            if text == before:
+                break
+            lower = text.lower()
         return text
     except Exception:   # such as MemoryError: then nothing of it is shown
         return HIDDEN
@@ -243,6 +256,8 @@ def without_forms(text, lower):
         text = _logins(_urls(text) if "://" in text else text)
     if "sig" in lower or "x-amz" in lower:
         text = pattern("signed").sub(r"\1" + HIDDEN, text)
+    if "identified" in lower:
+        text = pattern("identified").sub(r"\1" + HIDDEN, text)
     text = pattern("form").sub(HIDDEN, text)
     if "bearer" in lower or "basic" in lower:
         text = pattern("bearer").sub(_without_bearer, text)
@@ -330,7 +345,7 @@ def _logins(text):
         user, colon, password = word.partition(":")
         if (not colon or not user or "/" in user or "\\" in word or not password or "/" in password or password == HIDDEN
                 or password.startswith(":") or user.lower() in _NO_USERS or user.isdigit() and password.isdigit()
-                or not (text[sign + 1:sign + 2].isalnum() or text[sign + 1:sign + 2] in "[_.*") or text.startswith(("sha256:", "sha512:"), sign + 1)):
+                or text.startswith(("sha256:", "sha512:"), sign + 1)):
             continue
         start = sign - len(password)
         parts += [text[done:start], HIDDEN]
@@ -373,6 +388,8 @@ def _without_short(match):
 
     def hidden(found):
         option, between, value = found.groups()
+        if value.startswith(HIDDEN):
+            return found.group()
         if mysql and (between or option == "-a") or not mysql and option == "-a" and not line.startswith("redis"):
             return found.group()        # mysql's -p takes no word of its own: that is a database
         return option + between + HIDDEN
@@ -469,6 +486,12 @@ def _assigned(text, start, name, grade, colon):
     else:
         bare = pattern("bare").match(text, start)
         value = bare.group() if bare is not None else ""
+        if pattern("call").match(value):        # SecretStr('...')
+            literal = pattern("literal").match(text, start + len(value))
+            if literal is not None and not grade_of(_inner(literal.group())):
+                return _hidden(literal, text) if grade > 1 else None
+            if not value.endswith("("):
+                return None     # hidden before
         if (value.isdigit() and (words == "pass" or words.endswith("s")) or grade < 2 and not looks_secret(value.rstrip(_CLOSING))
                 or words == "pwd" and value.startswith("/")):
             return None

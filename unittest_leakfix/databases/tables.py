@@ -125,7 +125,7 @@ def _more(session: Session, room: int) -> List[str]:
     """Return the lines below a row. Who opened it is two lines where one has not the room."""
     lines = []
     if session.statement:
-        lines.append(redaction.line(session.statement))
+        lines.append(redaction.shown(session.statement, 200))
     if session.pids_here:
         others = session.pids_here[1:]
         lines.append("held by pid %d%s%s" % (

@@ -57,6 +57,10 @@ class Leak:
         # Frozen: object.__setattr__ is the documented way for __post_init__ to set a field.
         object.__setattr__(self, "notes", notes)
         object.__setattr__(self, "subject", redaction.shown(self.subject, redaction.LONGEST))
+        for name in ("closed", "remedy"):
+            object.__setattr__(self, name, redaction.redact(getattr(self, name)))
+        object.__setattr__(self, "holding", tuple((redaction.redact(name), kind, size)
+                                                  for name, kind, size in self.holding))
         # Keys, which baselines and suppressions compare: redacted at once and everywhere alike, and whole.
         object.__setattr__(self, "cause", redaction.visible(redaction.redact(self.cause)))
         object.__setattr__(self, "silence", redaction.visible(redaction.redact(self.silence)))
