@@ -129,7 +129,7 @@ class Speaks(unittest.TestCase):
     def test_speaks(self):
         for _ in range(5):
             pass_time(400)
-            time.sleep(0.2)
+            time.sleep(0.5)  # long enough to be seen
             sys.stderr.write(".")
             sys.stderr.flush()
 
@@ -142,7 +142,7 @@ class ManyTests(unittest.TestCase):
 
 
 for _number in range(5):
-    setattr(ManyTests, "test_%d" % _number, lambda self: (pass_time(400), time.sleep(0.2)))
+    setattr(ManyTests, "test_%d" % _number, lambda self: (pass_time(400), time.sleep(0.5)))
 
 
 class Hangs(unittest.TestCase):
