@@ -4,6 +4,7 @@ from __future__ import absolute_import
 
 import os
 import types
+import unittest
 import weakref
 
 from unittest_leakfix._core.early import bind
@@ -15,6 +16,7 @@ __unittest = True
 bind(globals())
 
 _getpid = os.getpid
+_OWN = frozenset(vars(unittest.TestCase("run")))
 _TRACEBACK = getattr(BaseException, "__traceback__", None)      # not on 2.7
 
 
@@ -37,7 +39,19 @@ def give_back(hand, alone, tally):
         heap.doubt(weakref.ref(hand[0]))
         return
     tally.released += 1
-    _close(hand[0], holdings.open_resources(values, values, owned), tally)
+    found = holdings.open_resources(values, values, owned)
+    if found:
+        names = [name for name in values if name not in _OWN]
+        first, inside, last, left = holdings.in_stages(found, values, names, owned)
+        _close(hand[0], first, tally)
+        if last:
+            # What holds something in a folder goes before the folder.
+            _drop(values, names, type(hand[0]))
+            _close(hand[0], [each for each in inside if each.kind.is_open(each.value)], tally)
+            del inside
+            heap.collect_left(left)
+            _close(hand[0], last, tally)
+        found = first = last = None
     if not alone:
         _break_cycle(values, cycle, type(hand[0]))
         left = weakref.ref(hand[0])
@@ -71,15 +85,20 @@ def _close(test, found, tally):
             tally.close(each.kind)
 
 
+def _drop(values, names, kind):
+    """Take the attributes *names* out of a test of the class *kind* that is garbage."""
+    if _needs_nothing(kind):
+        for name in reversed(names):
+            values.pop(name, None)
+
+
 def _break_cycle(values, cycle, kind):
     """Take out of a test that is garbage the attributes that lead back to it.
 
     It was there when the heap was frozen, so the collector will not come by. A
     class with a ``__del__`` of its own may need them: those wait for the thaw.
     """
-    finalizer = on_type(kind, "__del__")
-    if finalizer is MISSING or (type(finalizer) is types.FunctionType
-                                and finalizer.__module__ == "unittest.async_case"):
+    if _needs_nothing(kind):
         for name in list(values):
             if id(values[name]) in cycle:
                 if _TRACEBACK and issubclass(type(values[name]), BaseException):
@@ -87,3 +106,10 @@ def _break_cycle(values, cycle, kind):
                     # 3.12 the frames of its traceback hold the exception as well.
                     _TRACEBACK.__set__(values[name], None)
                 del values[name]
+
+
+def _needs_nothing(kind):
+    """Tell whether the class *kind* has no ``__del__`` of its own, which may need attributes."""
+    finalizer = on_type(kind, "__del__")
+    return finalizer is MISSING or (type(finalizer) is types.FunctionType
+                                    and finalizer.__module__ == "unittest.async_case")

@@ -9,6 +9,7 @@ import sys
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import attributes, faults, holdings
 from unittest_leakfix.attributes import declared
+from unittest_leakfix.heap import heap
 from unittest_leakfix.mixins import check
 
 __unittest = True
@@ -101,16 +102,29 @@ def restore(cls, report=None):
 def _restore(cls, before, pid, report):
     holder = attributes.ClassAttributes(cls)
     keep = declared(cls, "leakfix_keep") | _UNITTESTS
-    # A forked child closes nothing: it may be its parent's.
-    for found in _found(cls, holder.read(), before, keep) if pid == _getpid() else ():
+    first, inside, last, left = [], [], [], []
+    if pid == _getpid():    # a forked child closes nothing: it may be its parent's
+        first, inside, last, left = _found(cls, holder.read(), before, keep)
+    _close(cls, first, report)
+    del first
+    attributes.restore(holder, before, keep)
+    if last:
+        if inside:
+            _close(cls, [each for each in inside if each.kind.is_open(each.value)], report)
+        del inside
+        heap.collect_left(left)     # an object of the user's own may be in a cycle
+        _close(cls, last, report)
+
+
+def _close(cls, found, report):
+    for each in found:
         try:
-            holdings.close(cls, found)
+            if not each.kind.awaits(each.value):
+                holdings.close(cls, each)
         except faults.PASSING:
             raise
         except BaseException as cause:
-            _tell(cls, found, cause, report)
-    found = None
-    attributes.restore(holder, before, keep)
+            _tell(cls, each, cause, report)
 
 
 def _remembering(own):
@@ -127,14 +141,14 @@ def _remembering(own):
 
 
 def _found(cls, now, before, keep):
-    """Return the open resources that *cls* gained since *before* and owns."""
+    """Return the open resources that *cls* gained since *before* and owns, in stages."""
     closed = declared(cls, "leakfix_close")
     names = [name for name in attributes.gained(before, now)
              if name not in keep and name not in closed]
     owned = holdings.owned_by(now, names, (id(cls),))
-    return [each for each in holdings.declared_resources(now, closed)
-            + holdings.open_resources(now, names, owned, unsure=True)
-            if not each.kind.awaits(each.value)]
+    found = (holdings.declared_resources(now, closed)
+             + holdings.open_resources(now, names, owned, unsure=True))
+    return holdings.in_stages(found, now, names, owned)
 
 
 def _tell(cls, found, cause, report):

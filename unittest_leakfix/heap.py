@@ -141,6 +141,14 @@ class Heap(object):
         _collect(2 if self._frozen else 1)
         self._asking = True
 
+    def collect_left(self, references):
+        """Collect what is garbage of the objects of these weak *references*."""
+        self.collect_new()
+        if any(each() is not None for each in references):
+            self._asking = False
+            _collect()      # they had grown old before
+            self._asking = True
+
     def doubt(self, reference):
         """Take note of a finished test that somebody, or a cycle, still holds.
 

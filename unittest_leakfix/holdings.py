@@ -6,16 +6,21 @@ No user code runs to look.
 from __future__ import absolute_import
 
 import gc
+import os
 import sys
+import weakref
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import ownership
-from unittest_leakfix.kind import Kind, method
+from unittest_leakfix.kind import Kind, method, own
 from unittest_leakfix.resources import kind_of
 
 __unittest = True
 bind(globals())
 _get_referents = gc.get_referents
+_modules = sys.modules
+_attribute = object.__getattribute__
+_SEPARATOR = os.sep
 
 # How many things in how deep a list or dict are looked at for resources.
 _WIDE = 1000
@@ -26,7 +31,6 @@ ATOMS = frozenset([type(None), bool, int, float, bytes, str, type(u""), type])
 # By id: the class of a value is not asked for its hash.
 _ATOM_IDS = frozenset(map(id, ATOMS))
 _CONTAINER_IDS = frozenset(map(id, _CONTAINERS))
-_ORDERED = sys.version_info >= (3, 6)    # a __dict__ remembers who came first
 _CALLED = Kind("object", method("close"))    # named by the user, of no known kind
 
 #: Called with the owner and what was `Found`, before it is closed or let go of. Finding listens.
@@ -94,7 +98,7 @@ def open_resources(values, names, owned, unsure=False):
     seen = set()
     for name in reversed(list(names)):
         _gather(name, values[name], owned, unsure, found, seen, 0)
-    return found if _ORDERED else _users_first(found)
+    return _in_order(found, owned)
 
 
 def let_go(owner, found):
@@ -179,16 +183,121 @@ def _items(container):
     return listed
 
 
-def _users_first(found):
-    """Sort *found* so that what refers to another comes before it (2.7)."""
-    below = []
+def in_stages(found, values, names, owned):
+    """Return what was *found* as [those to close first, those inside, folders to close last,
+    weak references to what has to be gone before].
+
+    What holds something in a folder goes before the folder. That may sit inside an object of
+    the user's own, which is nothing to close: so a folder waits until the attributes *names*
+    among *values* are dropped, and what is open in them, "inside", is closed as well. Without a
+    folder, or another object beside it, there is nothing inside; *owned* as in `open_resources`.
+    """
+    # Those of declared resources come first, whatever they are.
+    found = _in_order(found, owned)
+    last = [each for each in found if _leads_to_folder(each.value, owned)]
+    if not last:
+        return [found, [], [], []]
+    first = [each for each in found if not any(each is one for one in last)]
+    known = set()
     for each in found:
-        layer, known = [each.value], set()
-        for _ in range(4):
-            layer = [one for one in _get_referents(*layer)
-                     if id(one) not in known and not issubclass(type(one), type)][:200]
-            known.update(map(id, layer))
-        below.append(known)
-    users = [sum(id(each.value) in known for known in below) for each in found]
+        known.add(id(each.value))
+        known.update(map(id, _reached([each.value], owned)))
+    inside, left = [], []
+    for name in reversed(list(names)):
+        if id(values[name]) in owned and id(values[name]) not in known:
+            left.extend(_weakly(values[name]))
+            for value in _reached([values[name]], owned):
+                kind = None if id(value) in known else kind_of(value)
+                if kind is not None and kind.is_open(value) and not kind.awaits(value):
+                    inside.append(Found(name + "...", kind, value))
+                known.add(id(value))
+    return [first, _in_order(inside, owned), last, left]
+
+
+def _weakly(value):
+    try:
+        return [weakref.ref(value)]
+    except TypeError:
+        return []
+
+
+def has_more(found, values, names, owned):
+    """Tell whether *owned* objects that were not *found* are among *names*, and no plain ones."""
+    known = set(id(each.value) for each in found)
+    for name in names:
+        if id(values[name]) in owned and id(values[name]) not in known:
+            if is_container(values[name]):
+                if _lists_more(values[name]):
+                    return True
+            elif not is_atom(values[name]):
+                return True
+    return False
+
+
+def _in_order(found, owned):
+    """Sort *found* so that what refers to another comes before it, and folders come last.
+
+    Else the order stays. Only references through *owned* objects count.
+    """
+    if len(found) < 2:
+        return found
+    below = [set(map(id, _reached([each.value], owned))) for each in found]
+    folders = [_leads_to_folder(each.value, owned) for each in found]
+    paths = [_path(each) for each in found]
+    users = [sum(id(found[place].value) in below[other]
+                 and id(found[other].value) not in below[place]
+                 or _is_in(paths[other], paths[place])
+                 for other in range(len(found)) if other != place)
+             for place in range(len(found))]
     return [found[place] for place in
-            sorted(range(len(found)), key=lambda place: users[place])]
+            sorted(range(len(found)), key=lambda place: (folders[place], users[place]))]
+
+
+def _reached(values, owned):
+    """List the *owned* objects that *values* refer to, near ones first, without *values*."""
+    known = set(map(id, values))
+    listed = []
+    layer = values
+    while layer:
+        further = []
+        for holder in layer:
+            for one in _get_referents(holder):
+                if id(one) not in known and (id(one) in owned or _is_namespace(one, holder)):
+                    known.add(id(one))
+                    further.append(one)
+        listed.extend(further)
+        layer = further
+    return listed
+
+
+def _is_namespace(value, holder):
+    """A look at an attribute makes the ``__dict__`` of its object, which was not there when
+    what is owned was found out (3.12)."""
+    if type(value) is not dict:
+        return False
+    try:
+        return _attribute(holder, "__dict__") is value
+    except AttributeError:
+        return False
+
+
+def _leads_to_folder(value, owned):
+    """Tell whether *value* is an open temporary folder, or has one of its own."""
+    if "tempfile" not in _modules or _is_folder(value):
+        return "tempfile" in _modules
+    return any(_is_folder(each) for each in _reached([value], owned))
+
+
+def _is_folder(value):
+    kind = kind_of(value)
+    return kind is not None and kind.name == "temporary folder" and kind.is_open(value) is True
+
+
+def _path(found):
+    """Return the path of a temporary folder, "" for anything else."""
+    name = own(found.value, "name") if found.kind.name == "temporary folder" else None
+    return name if type(name) is str else ""
+
+
+def _is_in(path, folder):
+    return bool(path and folder) and path.startswith(folder.rstrip("/\\") + _SEPARATOR)

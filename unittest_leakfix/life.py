@@ -80,8 +80,7 @@ class Life(object):
         begins with what the first began with."""
         if not self.depth:
             if self.result is not None:
-                self._close(test, self.at_run)
-                self._drop(test, self.at_run)
+                self._finish(test, self.at_run)
                 self.tried = {}
             elif self.before is not None or len(self.values) != _BARE:
                 self.at_run = attributes.read(test)
@@ -102,7 +101,8 @@ class Life(object):
                     values[name] for name in names[_BARE:]]):
                 self.plain = names
                 return False
-        found = self._untried(test, self.at_run)
+        found, _, last, _ = self._untried(test, self.at_run)
+        found = found + last
         # Cleanups run last added first.
         for each in reversed(found):
             if not each.kind.awaits(each.value):
@@ -126,15 +126,28 @@ class Life(object):
                         del values[name]
                     values[DROPPED] = names
             else:
-                self._close(test, self.before)
-                self._drop(test, self.before)
+                self._finish(test, self.before)
         finally:
             if self.budget is not None:
                 self.budget.end()
 
-    def _close(self, test, before):
-        """Close what *test* gained since *before* and owns."""
-        for each in self._untried(test, before, late=True):
+    def _finish(self, test, before):
+        """Close what *test* gained since *before* and owns, and drop what it gained.
+
+        A folder is closed when all else is dropped.
+        """
+        first, inside, last, left = self._untried(test, before, late=True)
+        self._close(test, first)
+        self._drop(test, before)
+        if last:
+            if inside:
+                self._close(test, [each for each in inside if each.kind.is_open(each.value)])
+            del inside
+            heap.collect_left(left)     # an object of the user's own may be in a cycle
+            self._close(test, last)
+
+    def _close(self, test, found):
+        for each in found:
             # An awaitable close would need the test's loop, which is gone.
             if each.kind.awaits(each.value):
                 holdings.let_go(test, each)
@@ -157,23 +170,28 @@ class Life(object):
                 if name not in _OWNS]
 
     def _untried(self, test, before, late=False):
-        """Return what *test* gained since *before*, owns, and nobody tried to close."""
+        """Return what *test* gained since *before*, owns, and nobody tried to close, as
+        `holdings.in_stages` does.
+
+        *late* is after the test. Before, a folder is left alone if there is more than what
+        can be closed: it waits for the end then.
+        """
         kind = type(test)
         self.none = kind._leakfix_declarations.none(kind)
         names = self._gained(test, before)
         now = attributes.read(test)
         if self.none and not may_hold([now[name] for name in names]):
-            return ()
+            return [[], [], [], []]
         now = None      # its references would count
         if self.pid != _getpid():
-            return ()       # a forked child: these may be its parent's
-        closed = declared(kind, "leakfix_close")
-        found = self._found(test, names, closed, late)
-        if found:
-            found = [each for each in found if not self._is_tried(each.value)]
+            return [[], [], [], []]   # a forked child: these may be its parent's
+        stages = self._found(test, names, declared(kind, "leakfix_close"), late)
+        stages[:3] = [[each for each in found if not self._is_tried(each.value)]
+                      for found in stages[:3]]
+        for found in stages[:3]:
             for each in found:
                 self.tried[id(each.value)] = type(each.value), _weakly(each.value)
-        return found
+        return stages
 
     def _is_tried(self, value):
         kind, known = self.tried.get(id(value), (None, None))
@@ -182,9 +200,9 @@ class Life(object):
 
     def _found(self, test, names, closed, late):
         """Return the open resources among the attributes *names* of *test* that it owns, or
-        that are named to be *closed*.
+        that are named to be *closed*; in stages.
 
-        *late* is after the test: an exception that is garbage in a cycle (3.12) may
+        *late*: an exception that is garbage in a cycle (3.12) may
         seem to share what the frames on its way held, until it is collected.
         """
         now = attributes.read(test)
@@ -192,7 +210,7 @@ class Life(object):
         names = [name for name in names
                  if name not in keep and name not in closed and name not in _UNITTESTS]
         if not closed and not may_hold([now[name] for name in names]):
-            return ()
+            return [[], [], [], []]
         # Nothing of unittest's own is walked through: it has all the tests before.
         past = [id(test), id(self.values), id(self), self.result]
         past.extend([id(now[name]) for name in _OWN if name in now])
@@ -200,8 +218,16 @@ class Life(object):
         if late and not owned.issuperset([id(now[name]) for name in names]):
             heap.collect_new()
             owned = holdings.owned_by(now, names, past)
-        return (holdings.declared_resources(now, closed)
-                + holdings.open_resources(now, names, owned, unsure=True))
+        found = (holdings.declared_resources(now, closed)
+                 + holdings.open_resources(now, names, owned, unsure=True))
+        if not found:
+            return [[], [], [], []]
+        stages = holdings.in_stages(found, now, names, owned)
+        if not late:
+            stages[1] = []
+            if stages[2] and holdings.has_more(found, now, names, owned):
+                stages[2] = []
+        return stages
 
     def _drop(self, test, before):
         """Take out of *test* what it gained since *before*, last assigned first, and put the
