@@ -30,6 +30,13 @@ def give_back(hand, alone, tally):
     if alone and not holdings.may_hold(values.values()):
         tally.released += 1
         return
+    if not ownership.certain():
+        # Nothing is closed: PyPy, or other threads on a free-threaded build.
+        if alone:
+            tally.released += 1
+        else:
+            tally.kept += 1
+        return
     # A kept traceback (nose2) leads to our frames, and by them to the hand. The class
     # leads to all its methods, and back only if it is not alone.
     owned, cycle = ownership.owned_cycle(

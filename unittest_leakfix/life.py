@@ -12,7 +12,7 @@ import unittest
 import weakref
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix import attributes, faults, holdings
+from unittest_leakfix import attributes, faults, holdings, ownership
 from unittest_leakfix.attributes import declared
 from unittest_leakfix.heap import heap
 from unittest_leakfix.holdings import may_hold
@@ -215,7 +215,7 @@ class Life(object):
         past = [id(test), id(self.values), id(self), self.result]
         past.extend([id(now[name]) for name in _OWN if name in now])
         owned = holdings.owned_by(now, names, past)
-        if late and not owned.issuperset([id(now[name]) for name in names]):
+        if late and ownership.certain() and not owned.issuperset([id(now[name]) for name in names]):
             heap.collect_new()
             owned = holdings.owned_by(now, names, past)
         found = (holdings.declared_resources(now, closed)

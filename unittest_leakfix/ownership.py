@@ -5,6 +5,13 @@ The answer is exact on CPython, where references are counted: the question is th
 cycle collector's own ("trial deletion"), asked of one small graph. What cannot be
 explained, because it lies past the limit, in C or in a running frame, counts as
 shared.
+
+While other threads run, a reference may move from one object of the graph to another
+between two looks, and then each seems to be explained. So the whole graph is looked at
+once more, by C code during which the interpreter lock lets nobody else run, and any
+difference counts as shared. A free-threaded build has no such lock, and the two halves
+of a count (the owning thread's and the others') are not read at one moment either:
+there nothing is owned while another thread is alive.
 """
 
 from __future__ import absolute_import
@@ -13,6 +20,16 @@ import gc
 import sys
 import types
 import weakref
+from functools import partial
+
+try:
+    from _thread import _count as _thread_count
+except ImportError:     # Python 2.7
+    from thread import _count as _thread_count
+try:
+    from itertools import imap as _lazily
+except ImportError:
+    _lazily = map
 
 from unittest_leakfix._core.early import bind
 
@@ -28,6 +45,12 @@ LIMIT = 2000
 COUNTED = hasattr(sys, "getrefcount")
 
 _getrefcount = getattr(sys, "getrefcount", lambda value: sys.maxsize)
+# A free-threaded build (3.13) may run with the lock: PYTHON_GIL=1, an extension that needs it.
+_has_lock = getattr(sys, "_is_gil_enabled", lambda: True)
+_FREE_THREADED = "t" in getattr(sys, "abiflags", "")
+_NESTED = 0x10      # CO_NESTED: a closure's references are counted
+_current_frames = getattr(sys, "_current_frames", dict)
+_call = partial.__call__    # in C
 _get_referents = gc.get_referents
 
 # Never walked through: they lead to half the process, and whatever hangs in a
@@ -47,6 +70,20 @@ _CONTAINERS = frozenset([dict, list, tuple, set, frozenset])
 _LONG = 100
 
 
+def certain():
+    """Tell whether reference counts say now who is alone.
+
+    Never on PyPy, which has none; not on a free-threaded build while another thread is alive.
+    """
+    return COUNTED and (_has_lock() or not _threaded())
+
+
+def _threaded():
+    """Tell whether other threads may run Python code."""
+    # The second is for those that C code has started, and for one that is ending.
+    return _thread_count() > 0 or not _has_lock() and len(_current_frames()) > 1
+
+
 def owned(held, references=None, past=(), limit=LIMIT):
     """Return which objects would be garbage if the caller let go of *held*.
 
@@ -64,11 +101,19 @@ def owned(held, references=None, past=(), limit=LIMIT):
 
 def owned_cycle(held, references=None, past=(), limit=LIMIT):
     """As `owned`, and the set of the ids that lead back to the first of *held*."""
-    if not COUNTED or not held:
+    if not held or not certain():
         return frozenset(), frozenset()
-    nodes, known, below = _walk(held, references, past, limit)
-    outside = [position for position in range(len(nodes))
-               if _getrefcount(nodes[position]) - _BASE != known[position]]
+    seen = [] if _threaded() else None
+    nodes, known, below = _walk(held, references, past, limit, seen)
+    if seen is None:
+        outside = [position for position in range(len(nodes))
+                   if _getrefcount(nodes[position]) - _BASE != known[position]]
+        if _threaded():     # one has begun meanwhile: a finalizer or a signal handler may do that
+            return frozenset(), frozenset()
+    else:
+        outside = _outside_at_once(nodes, known, seen)
+    if _FREE_THREADED:
+        outside += [position for position in range(len(nodes)) if _is_deferred(nodes[position])]
     shared = _spread(outside, below)
     above = [[] for _ in nodes]
     for position, inside in enumerate(below):
@@ -78,6 +123,12 @@ def owned_cycle(held, references=None, past=(), limit=LIMIT):
     return (frozenset(id(nodes[position]) for position in range(len(nodes))
                       if position not in shared),
             frozenset(id(nodes[position]) for position in leading))
+
+
+def _is_deferred(node):
+    """Tell whether a free-threaded build counts no references from running frames to *node*."""
+    return (type(node) is types.FunctionType and not node.__code__.co_flags & _NESTED
+            or issubclass(type(node), type))
 
 
 def _spread(begin, edges):
@@ -92,9 +143,37 @@ def _spread(begin, edges):
     return reached
 
 
-def _walk(held, references, past, limit):
+def _outside_at_once(nodes, known, seen):
+    """List the positions of the *nodes* that more refers to than is *known*, looked at in one
+    moment; all of them if their referents are no longer those that were *seen*."""
+    counts, referents = _at_once(nodes, [nodes[position] for position, _ in seen])
+    looked = [0] * len(nodes)
+    for position, _ in seen:
+        looked[position] = _LOOKED
+    walked = [key for _, keys in seen for key in keys]
+    if walked != [id(referent) for referent in referents]:
+        return list(range(len(nodes)))
+    return [position for position in range(len(nodes))
+            if counts[position] - looked[position] - _BASE_AT_ONCE != known[position]]
+
+
+def _at_once(nodes, looked):
+    """Return the counts of *nodes* and the referents of those *looked* into.
+
+    All is one call of C code: no bytecode runs in it, so no other thread does. The items of
+    *looked* count some references more (`_LOOKED`).
+    """
+    both = partial(list, _lazily(_getrefcount, nodes)), partial(_get_referents, *looked)
+    return list(map(_call, both))
+
+
+def _walk(held, references, past, limit, seen=None):
     """Breadth first, long containers last: the objects, the references seen to each,
-    and its referents."""
+    and its referents.
+
+    With *seen*, a list, (position, ids of all its referents) is added for each object that
+    was looked into.
+    """
     nodes = []
     found = {}
     known = []
@@ -109,7 +188,7 @@ def _walk(held, references, past, limit):
         (late if _is_long(nodes[position]) else soon).append(position)
     for turns in (soon, late):
         for turn in turns:
-            for position in _referents(nodes[turn], nodes, found, past, limit):
+            for position in _referents(turn, nodes, found, past, limit, seen):
                 if position == len(known):
                     known.append(0)
                     below.append([])
@@ -124,8 +203,9 @@ def _is_long(node):
     return type(kind) is type and kind in _CONTAINERS and len(node) > _LONG
 
 
-def _referents(node, nodes, found, past, limit):
-    """List the positions in *nodes* of what *node* refers to, adding the new ones."""
+def _referents(place, nodes, found, past, limit, seen=None):
+    """List the positions in *nodes* of what the one at *place* refers to, adding the new ones."""
+    node = nodes[place]
     kind = type(node)
     # Only a builtin type is looked for in a set: a metaclass may have a hash of its own.
     if type(kind) is type and kind in _CONTAINERS and len(node) > limit:
@@ -137,7 +217,10 @@ def _referents(node, nodes, found, past, limit):
         past.update((id(node.f_globals), id(node.f_builtins)))
         past.update(_running())
     listed = []
-    for referent in _get_referents(node):
+    referents = _get_referents(node)
+    if seen is not None:
+        seen.append((place, [id(referent) for referent in referents]))
+    for referent in referents:
         key = id(referent)
         position = found.get(key)
         if position is None:
@@ -195,8 +278,10 @@ def _calibrate():
     sample = [[]]
     alone = _getrefcount(sample[0])
     nodes, known, _ = _walk([[]], None, (), 1)
-    return alone, _getrefcount(nodes[0]) - known[0] + 1
+    base = _getrefcount(nodes[0]) - known[0] + 1
+    at_once = _at_once(nodes, [])[0][0] - known[0] + 1
+    return alone, base, at_once, _at_once(nodes, nodes[:])[0][0] - known[0] + 1 - at_once
 
 
 #: What sys.getrefcount says of an item of a list that nothing else refers to.
-SOLE, _BASE = _calibrate()
+SOLE, _BASE, _BASE_AT_ONCE, _LOOKED = _calibrate()

@@ -5,6 +5,7 @@ LIMIT: int
 COUNTED: bool
 SOLE: int
 
+def certain() -> bool: ...
 def owned(
     held: list[Any],
     references: Sequence[int] | None = None,
