@@ -63,7 +63,7 @@ setup(
         "Operating System :: OS Independent",
         "Programming Language :: Python :: 2.7",
         "Programming Language :: Python :: 3",
-    ] + ["Programming Language :: Python :: 3.%d" % minor for minor in range(6, 15)] + [
+    ] + ["Programming Language :: Python :: 3.%d" % minor for minor in range(6, 16)] + [
         "Programming Language :: Python :: Implementation :: CPython",
         "Topic :: Software Development :: Testing :: Unit",
         "Typing :: Typed",

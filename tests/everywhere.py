@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Run the tests on every interpreter of this machine: ``python tests/everywhere.py``.
 
-Finds CPython 2.7 and 3.6 to 3.14 (a pyenv's and those on the PATH), makes an environment for each
+Finds CPython 2.7 and 3.6 to 3.15 (a pyenv's and those on the PATH), makes an environment for each
 under .envs/ (kept for the next run), runs the tests in each, three at a time, and says what was
 skipped and why. Every few seconds a line says how far each interpreter is; a test that fails is
 named at once. The last line is ``N passed, M failed, K skipped``; the exit status is 1 when anything

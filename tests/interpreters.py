@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENVIRONMENTS = os.path.join(ROOT, ".envs")
 REQUIREMENTS = os.path.join(ROOT, "tests", "requirements.txt")
 MYSQLCLIENT = os.path.join(ROOT, "tests", "requirements-mysqlclient.txt")
-VERSIONS = ["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
+VERSIONS = ["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
 
 # The pip that comes with these two is too old for the packages' metadata.
 PIP = {"2.7": "pip==20.3.4", "3.6": "pip==21.3.1"}
@@ -71,6 +71,22 @@ def find():
         if known is None or (known.maker is None and interpreter.maker is not None):
             found[interpreter.version] = interpreter
     return found
+
+
+def pypy():
+    """The path of a PyPy of Python 3.8 or later (a pyenv's, or on the PATH), or None."""
+    paths = [_on_path(name) for name in ("pypy3", "pypy")]
+    for folder in filter(None, [_said(["pyenv", "root"])]):
+        paths += sorted(glob.glob(os.path.join(folder, "versions", "pypy3*", "bin", "python")),
+                        key=_numbers, reverse=True)
+    for path in filter(None, paths):
+        try:
+            kind, full = json.loads(_said([path, "-c", PROBE]))[:2]
+        except ValueError:
+            continue
+        if kind == "PyPy" and full >= [3, 8]:
+            return path
+    return None
 
 
 class _Work(object):

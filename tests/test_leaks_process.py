@@ -1,6 +1,7 @@
 """The process before and after a test: each kind of change on the real thing, and clean look-alikes."""
 # needs Python 3.8
 import asyncio
+import ctypes
 import decimal
 import gc
 import io
@@ -19,7 +20,7 @@ import unittest
 import warnings
 from unittest import mock
 
-from unittest_leakfix.leaks import hiding
+from unittest_leakfix.leaks import hiding, standing
 from unittest_leakfix.leaks.acquisitions import Acquisitions
 from unittest_leakfix.leaks.change import Change
 from unittest_leakfix.leaks.frames import short
@@ -199,6 +200,35 @@ class DescriptorTest(ProcessCase):
     def test_opened_and_closed(self):
         open(__file__).close()
         self.assertQuiet()
+
+    def open_in_c(self, path):
+        """Open as a library does for itself: no Python code sees it."""
+        fd = ctypes.CDLL(None).open(os.fsencode(path), os.O_RDONLY)
+        self.assertGreater(fd, 0)
+        self.addCleanup(os.close, fd)
+        return fd
+
+    def a_library(self):
+        found = sorted(path for path in standing.loaded_files() if ".so" in path)
+        if not found:
+            self.skipTest("the system does not list the libraries it has loaded")
+        return found[0]
+
+    def test_loaded_library_opens_itself(self):
+        # As libffi 3.5 does, for its trampolines.
+        self.open_in_c(self.a_library())
+        self.assertQuiet()
+
+    def test_loaded_library_opened_by_a_test(self):
+        path = self.a_library()
+        fd = os.open(path, os.O_RDONLY)
+        self.addCleanup(os.close, fd)
+        self.assertEqual(self.one(self.state.after()).name, "file " + path)
+
+    def test_other_file_opened_in_c(self):
+        fd = self.open_in_c(__file__)
+        change = self.one(self.state.after())
+        self.assertEqual((change.name, change.fd), ("file " + os.path.abspath(__file__), fd))
 
 
 class ChildTest(ProcessCase):

@@ -31,6 +31,7 @@ _ALWAYS = (
     ("always", None, ResourceWarning, None, 0),
     ("always", re.compile("coroutine .* was never awaited"), RuntimeWarning, None, 0),
 )
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _ASYNCIO = (
     ("Task was destroyed but it is pending", "task was destroyed pending"),
     ("exception was never retrieved", "exception was never retrieved"),
@@ -133,9 +134,8 @@ class Complaints:
         return self._acquisitions.of(source)
 
     def _on_unraisable(self, unraisable: Any) -> None:
-        said = unraisable.err_msg or "Exception ignored in"
         self._add(
-            "unraisable exception", "%s: %s" % (said, hiding.naming(unraisable.object)),
+            "unraisable exception", _unraised(unraisable.err_msg, unraisable.object, unraisable.exc_traceback),
             self._traceback(unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback),
         )
         if self._unraisable is not sys.__unraisablehook__:
@@ -194,6 +194,19 @@ class _Ear:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._logger, name)
+
+
+def _unraised(said: Optional[str], where: object, trace: Any) -> str:
+    """Say where an exception was ignored, on every version in the same words and without an address."""
+    if where is not None or not said:
+        return "%s: %s" % (said or "Exception ignored in", hiding.naming(where))
+    # Since 3.15 the message has it: "Exception ignored while calling deallocator <function A.__del__ at 0x7f>".
+    code = getattr(getattr(trace, "tb_frame", None), "f_code", None)
+    called = getattr(code, "co_qualname", None)
+    if called and "<function %s at 0x" % called in said:
+        module = trace.tb_frame.f_globals.get("__name__")
+        return "Exception ignored in: %s" % (".".join((module, called)) if type(module) is str else called)
+    return hiding.cut(_ADDRESS.sub("", said))
 
 
 def _place(message: Any) -> str:

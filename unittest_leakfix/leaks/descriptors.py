@@ -162,7 +162,12 @@ class Descriptors(Watch):
         kept = standing.descriptors() if new else ()
         # A memory map has a descriptor of its own, on the same file.
         files = {now[fd][:3] for fd in kept if fd in now and now[fd].kind == stat.S_IFREG}
-        return [fd for fd in new if fd not in kept and now[fd][:3] not in files]
+        new = [fd for fd in new if fd not in kept and now[fd][:3] not in files]
+        # libffi (3.5) opens itself once for its trampolines. What Python code opens is recorded.
+        unknown = [fd for fd in new if now[fd].kind == stat.S_IFREG and (
+            self._acquisitions is None or self._acquisitions.of_descriptor(fd) is None)]
+        loaded = standing.loaded_files() if unknown else ()
+        return [fd for fd in new if fd not in unknown or now[fd].target not in loaded]
 
     def _opened(self, fd: int, opened: Opened) -> Change:
         if self._acquisitions is not None:

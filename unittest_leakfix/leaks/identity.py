@@ -175,14 +175,17 @@ def born_at(pid: int) -> Optional[float]:
     return int(text.rpartition(")")[2].split()[19]) / _TICK
 
 
-def contents(path: str) -> str:
-    """Return the text of a small system file; "" if there is none."""
+def contents(path: str, most: int = 1 << 16) -> str:
+    """Return the text of a system file, `most` bytes of it; "" if there is none."""
     try:
         fd = _open(path, os.O_RDONLY)
     except OSError:
         return ""
     try:
-        return _read(fd, 1 << 16).decode("utf-8", "replace")
+        found = [_read(fd, most)]
+        while found[-1] and sum(map(len, found)) < most:    # some are given a page at a time
+            found.append(_read(fd, most))
+        return b"".join(found).decode("utf-8", "replace")
     except OSError:
         return ""
     finally:

@@ -1,4 +1,4 @@
-"""What multiprocessing starts once for the whole process and ends by itself at exit: no test's leak."""
+"""What multiprocessing and the system start once for the whole process: not a test's leak."""
 from __future__ import annotations
 
 import sys
@@ -26,6 +26,16 @@ def processes() -> Set[object]:
 def descriptors() -> Set[int]:
     """Return the descriptors that this process keeps for them, and for its shared memory."""
     return {fd for fd in _values(3) | _arenas() if type(fd) is int}
+
+
+def loaded_files() -> Set[str]:
+    """Return the paths of the executable and of the libraries that the system has loaded (Linux)."""
+    found: Set[str] = set()
+    for line in identity.contents("/proc/self/maps", 1 << 24).splitlines():
+        part = line.split(None, 5)
+        if len(part) == 6 and "x" in part[1]:
+            found.add(part[5])
+    return found
 
 
 def _arenas() -> Set[object]:
