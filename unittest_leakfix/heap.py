@@ -48,8 +48,12 @@ FREEZES = (_freeze is not None and hasattr(sys, "getrefcount")
            and "t" not in getattr(sys, "abiflags", ""))
 
 # Whether one may ask for the objects of a generation (3.8), of three: not with the incremental
-# collector of the first releases of 3.14, which has two.
-GENERATIONS = sys.version_info >= (3, 8) and (sys.version_info < (3, 14) or gc.get_threshold()[2] > 0)
+# collector of the first releases of 3.14, which has two, nor on PyPy.
+GENERATIONS = hasattr(sys, "getrefcount") and sys.version_info >= (3, 8) and (
+    sys.version_info < (3, 14) or gc.get_threshold()[2] > 0)
+# Nothing dies before the collector comes where references are not counted (PyPy has no
+# generations to choose from).
+_NEWEST = 1 if hasattr(sys, "getrefcount") else 2
 
 # So many net new containers are looked through at most before a freeze hides them.
 _FEW = 50
@@ -138,7 +142,7 @@ class Heap(object):
     def collect_new(self):
         """Collect all that came since the freeze; what came last, if there was none."""
         self._asking = False
-        _collect(2 if self._frozen else 1)
+        _collect(2 if self._frozen else _NEWEST)
         self._asking = True
 
     def collect_left(self, references):

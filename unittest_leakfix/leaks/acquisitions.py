@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Collection, Container, Iterator, List, Na
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
 from unittest_leakfix.databases import frameworks
+from unittest_leakfix.ownership import COUNTED
 
 from . import hook, identity
 from .events import Events
@@ -133,8 +134,11 @@ class Acquisitions(Records):
         return _made(tie.raw) if tie is not None and tie() is thread else None
 
     def connections_left(self, since: int, known: Collection[int], yet: Container[str]) -> List[Tuple[Any, str]]:
-        """Return the connections to servers that tests and fixtures left open; see `Book.left_open`."""
-        return [] if self._drivers is None else list(self._drivers.book.left_open(since, known, yet))
+        """Return the connections to servers that tests and fixtures left open; see `Book.left_open`.
+
+        None where references are not counted (PyPy): what is garbage is still open there.
+        """
+        return [] if self._drivers is None or not COUNTED else list(self._drivers.book.left_open(since, known, yet))
 
     def connection_told(self, connection: object) -> None:
         """Leave *connection* out of `connections_left` from now on."""

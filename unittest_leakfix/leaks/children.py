@@ -8,7 +8,7 @@ from typing import Dict, List, Optional
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
 
-from . import identity, standing
+from . import hook, identity, standing
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
 
@@ -45,8 +45,8 @@ class Children(Watch):
         self._base.update((pid, born) for pid, born in self._children().items() if pid in new)
 
     def same(self) -> bool:
-        if not self._base and self._acquisitions is not None and not self._acquisitions.forked \
-                and "_posixsubprocess" not in self._modules:
+        if hook.COMPLETE and not self._base and self._acquisitions is not None \
+                and not self._acquisitions.forked and "_posixsubprocess" not in self._modules:
             return True     # nobody has made one; what only C code made, `changes` sees
         try:
             self._waitid(self._kind, 0, self._look)

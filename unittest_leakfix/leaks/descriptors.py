@@ -7,6 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
+from unittest_leakfix.ownership import COUNTED
 
 from . import hiding, identity, standing
 from .acquisitions import Acquisitions
@@ -147,7 +148,8 @@ class Descriptors(Watch):
     def changes(self) -> List[Found]:
         now = self.listing()
         found: List[Found] = []
-        for fd, base in self._base.items():
+        # Where references are not counted (PyPy) a file may be garbage for long, and be closed any time.
+        for fd, base in self._base.items() if COUNTED else ():
             # What was reported as left behind may end at any time; that is no foreign close.
             if not _same(base, now.get(fd)) and fd not in self._reported:
                 found.append((self._closed(fd, base, now.get(fd)), None))

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, MutableMapping, Optional, Tuple
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
 
-from . import hiding
+from . import hiding, hook
 from .acquisitions import Acquisitions
 from .change import Change, Found, Undo, Watch, merged
 
@@ -38,7 +38,8 @@ class Environment(Watch):
         self._data = _data(os.environ)
         self._base = dict(self._data)
         self._seen = -1
-        if self._acquisitions is not None and self._acquisitions.listening and type(os.environ) is _Environ:
+        if (hook.COMPLETE and self._acquisitions is not None and self._acquisitions.listening
+                and type(os.environ) is _Environ):
             self._seen = self._acquisitions.environment
 
     def same(self) -> bool:

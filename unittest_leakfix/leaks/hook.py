@@ -13,6 +13,8 @@ _addaudithook = sys.addaudithook
 
 Listener = Callable[[Tuple[Any, ...]], None]
 
+#: Whether forks and changed variables raise events: not on PyPy.
+COMPLETE = sys.implementation.name == "cpython"
 _listeners: Dict[str, Tuple[Listener, ...]] = {}
 _process: List[int] = []  # the one that listens: a forked child does not
 

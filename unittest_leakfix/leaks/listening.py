@@ -8,6 +8,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix import attributes, holdings
 from unittest_leakfix.heap import heap
+from unittest_leakfix.ownership import COUNTED
 from unittest_leakfix.watcher import Watcher
 
 from .acquisitions import Acquisitions
@@ -17,6 +18,7 @@ from .first_imports import FirstImports
 from .later import Later
 from .overheard import Overheard
 from .process import ProcessState
+from .uncounted import NoCensus, NoComplaints
 
 if TYPE_CHECKING:
     from . import wording
@@ -37,9 +39,13 @@ class Listening(Watcher):
 
     def __init__(self) -> None:
         self._acquisitions = Acquisitions()
-        self._complaints = Complaints(self._acquisitions)
-        self._overheard = Overheard(self._acquisitions)
-        self._census = Census()
+        if COUNTED:
+            self._complaints = Complaints(self._acquisitions)
+            self._overheard = Overheard(self._acquisitions)
+            self._census = Census()
+        else:
+            self._complaints = self._overheard = NoComplaints(self._acquisitions)
+            self._census = NoCensus()
         self._first_imports = FirstImports(lambda: ProcessState(self._acquisitions, self._without))
         self._fresh: List[Leak] = []        # of the class that runs
         self._let_go: List[int] = []        # ids of connections that die with the test

@@ -10,7 +10,7 @@ import keyword
 import sys
 import types
 import weakref
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
@@ -22,7 +22,7 @@ __unittest = True
 bind(globals())
 _get_referents = gc.get_referents
 _getframe = sys._getframe
-_getrefcount = sys.getrefcount
+_getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda value: 0)    # not on PyPy
 _gettrace = sys.gettrace
 
 

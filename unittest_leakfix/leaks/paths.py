@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from typing import TYPE_CHECKING, Any, Collection, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __unittest = True
 bind(globals())
-_getrefcount = sys.getrefcount
+_getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda value: 0)    # not on PyPy
 
 EXACT = "t" not in getattr(sys, "abiflags", "")
 """Whether every reference counts: a free-threaded build leaves out some, and adds others of its own."""

@@ -12,6 +12,8 @@ from weakref import ref
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
 
+from unittest_leakfix.ownership import COUNTED
+
 from . import environment, settings
 from .acquisitions import Acquisitions
 from .change import Change, Found, Watch
@@ -161,6 +163,8 @@ class ProcessState:
 
     def _report(self, watches: Iterable[Watch], grace: float) -> List[Change]:
         watches = list(watches)
+        if not COUNTED and not all(map(_same, watches)):
+            self._collect()     # a folder, a file: perhaps garbage by now
         if any(watch.passing and not _same(watch) for watch in watches):
             self._wait(grace)
         found: List[Found] = []

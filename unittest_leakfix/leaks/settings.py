@@ -28,11 +28,11 @@ bind(globals())
 
 _disable = gc.disable
 _enable = gc.enable
-_get_debug = gc.get_debug
-_get_threshold = gc.get_threshold
+_get_debug: Any = getattr(gc, "get_debug", None)     # PyPy's collector has none of these four
+_get_threshold: Any = getattr(gc, "get_threshold", None)
 _isenabled = gc.isenabled
-_set_debug = gc.set_debug
-_set_threshold = gc.set_threshold
+_set_debug: Any = getattr(gc, "set_debug", None)
+_set_threshold: Any = getattr(gc, "set_threshold", None)
 _getprofile = sys.getprofile
 _gettrace = sys.gettrace
 
@@ -176,11 +176,15 @@ def _timer_runs() -> bool:
     return _getitimer is not None and _getitimer(_signal.ITIMER_REAL)[0] > 0
 
 
+_COLLECTORS = (
+    Setting("interpreter setting", "gc.get_threshold()", _get_threshold, lambda value: _set_threshold(*value)),
+    Setting("interpreter setting", "gc.get_debug()", _get_debug, _set_debug),
+) if _get_threshold is not None else ()
+
+
 def dear_values() -> Settings:
     """Return the watch of what is dearer to read: locale, umask, decimal context, collector, time zone."""
-    settings = (
-        Setting("interpreter setting", "gc.get_threshold()", _get_threshold, lambda value: _set_threshold(*value)),
-        Setting("interpreter setting", "gc.get_debug()", _get_debug, _set_debug),
+    settings = _COLLECTORS + (
         Setting("interpreter setting", "sys.getswitchinterval()", sys.getswitchinterval, sys.setswitchinterval),
         Setting("interpreter setting", "time.tzname", lambda: time.tzname, None),
         Setting("locale", "locale.setlocale(LC_ALL)", _locale, _set_locale),

@@ -5,7 +5,7 @@ import gc
 import io
 import sys
 from types import FunctionType
-from typing import Iterable, Tuple
+from typing import Callable, Iterable, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults, ownership
@@ -19,10 +19,10 @@ _get_referents = gc.get_referents
 
 _LIMIT = 20000
 _getsizeof = sys.getsizeof
-_sizeof = object.__sizeof__
+_sizeof = getattr(object, "__sizeof__", None)     # PyPy has no sizes, and no counts
 _flags_of = type.__dict__["__flags__"].__get__
 _HEAP_TYPE = 1 << 9
-_getrefcount = sys.getrefcount
+_getrefcount: Callable[[object], int] = getattr(sys, "getrefcount", lambda value: 0)
 # Not walked by the collector, and often the heaviest: counted where one holder has them.
 _BULK = (str, bytes, bytearray, memoryview)
 # Their buffers are no data of the test's: 8 kB, 128 kB since 3.14, whatever was read.
@@ -33,7 +33,10 @@ def only_held_by(target: object, limit: int = _LIMIT) -> int:
     """Return the bytes of `target` and of what can be reached through it alone.
 
     At most `limit` objects are looked at; what lies further is left out. Runs no user code.
+    0 where references are not counted (PyPy).
     """
+    if not ownership.COUNTED:
+        return 0
     nodes, known, below = ownership._walk([target], None, (), limit)
     base = ownership._BASE
     outside = [place for place in range(1, len(nodes))
@@ -68,7 +71,7 @@ def _size(value: object) -> int:
     if type(cls) is type and cls in _BUFFERED:
         return 0
     if _flags_of(cls) & _HEAP_TYPE and type(on_type(cls, "__sizeof__")) is FunctionType:
-        return _sizeof(value)   # somebody's own may raise, hang or lie
+        return int(_sizeof(value))   # type: ignore[misc]  # somebody's own may raise, hang or lie
     try:
         return int(_getsizeof(value))
     except faults.PASSING:
