@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WITHOUT_COUNTS = """
 import gc, sys
 del gc.get_referents(type.__dict__["__dict__"].__get__(object))[0]["__sizeof__"]
-for module, names in ((gc, "freeze unfreeze get_freeze_count get_count get_threshold set_threshold get_debug "
+for module, names in ((gc, "freeze unfreeze get_freeze_count get_count get_threshold set_threshold get_debug is_tracked "
                            "set_debug callbacks"), (sys, "getrefcount")):
     for name in names.split():
         module.__dict__.pop(name, None)

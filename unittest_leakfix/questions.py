@@ -9,7 +9,7 @@ from unittest_leakfix._core.early import bind
 
 __unittest = True
 bind(globals())
-_get_threshold = gc.get_threshold
+_get_threshold = getattr(gc, "get_threshold", None)    # not on PyPy
 _isenabled = gc.isenabled
 
 #: The functions of gc that see, or change, less of the heap while it is frozen.
