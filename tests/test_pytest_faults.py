@@ -2,9 +2,105 @@
 """What goes wrong in user code, in the tests and around them, does not break the session."""
 from __future__ import annotations
 
+import json
+import os
+import re
 import unittest
 
 from tests.pytest_case import PytestCase
+
+
+class LeftTests(PytestCase):
+    """What a test leaves replaced or used up: the session ends as without us."""
+
+    def same(self, text, *present):
+        self.write(test_sample=text)
+        plain, status = self.pytest(plugin=False)
+        counts = re.findall(r"\d+ failed, .* in|\d+ passed in", plain)[-1:]
+        self.assertTrue(counts, plain)
+        for mode in ("release", "report"):
+            said, ours = self.pytest("--leakfix=" + mode, "--leaks-json=report.json" if mode == "report" else "-q")
+            self.assertEqual((re.findall(r"\d+ failed, .* in|\d+ passed in", said)[-1:], ours), (counts, status), said)
+            self.assertNotIn("INTERNALERROR", said)
+            self.assertNotRegex(said, r"finding failed|switched off|no report")
+            self.assertIn("closed 1 resource left open (1 file)", said)
+        for each in present:
+            self.assertIn(each, said)
+        with open(os.path.join(self.folder, "report.json")) as report:
+            self.assertEqual(json.load(report)["version"], 1)
+
+    def test_no_descriptor(self):
+        self.same('''
+            import os, resource, unittest
+            HELD = []
+
+            class Thing:
+                pass
+
+            class Tests(unittest.TestCase):
+                def test_a_takes_all(self):
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (60, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+                    self.file = open(os.devnull)
+                    with self.assertRaises(OSError):
+                        while True:
+                            HELD.append(open(os.devnull))
+
+                def test_b_keeps(self):
+                    self.thing = Thing()
+                    HELD.append(self.thing)
+
+                def test_c_fails(self):
+                    self.thing = Thing()
+                    assert 0
+
+            def test_function():
+                HELD.append(Thing())
+        ''', "Thing was kept")
+
+    def test_functions_of_the_library(self):
+        self.same('''
+            import builtins, json, os, time, unittest
+            HELD = []
+            _open, _devnull = open, os.devnull
+
+            class Thing:
+                pass
+
+            def left(*args, **kwds):
+                raise RuntimeError("left by a test")
+
+            class Tests(unittest.TestCase):
+                def test_a_leaves(self):
+                    os.getpid = os.listdir = os.readlink = json.dumps = json.dump = left
+                    builtins.vars = time.sleep = left
+
+                def test_b_owns(self):
+                    self.file = _open(_devnull)
+                    HELD.append(Thing())
+
+                def test_c_fails(self):
+                    self.thing = Thing()
+                    assert 0
+
+            def test_function():
+                HELD.append(Thing())
+        ''')
+
+    def test_getpid_in_a_fixture(self):
+        self.same('''
+            import os
+            import pytest
+
+            @pytest.fixture(scope="module", autouse=True)
+            def other():
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(os, "getpid", lambda: 7)
+                    yield
+
+            class TestSome:
+                def test_owns(self):
+                    self.file = open(os.devnull)
+        ''')
 
 
 class FaultTests(PytestCase):

@@ -1,12 +1,14 @@
 """Finding in a session: between the plugin's hooks, the finder, and the reports."""
 from __future__ import annotations
 
+import unittest
 from typing import Any, Dict, List, Optional
 
 import pytest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks import known
+from unittest_leakfix.leaks import colour, json, known, leak, text  # noqa: F401 (before the first test)
+from unittest_leakfix.leaks.later import load_all
 from unittest_leakfix.leaks.options import Options
 
 from . import markers, xdist
@@ -44,7 +46,6 @@ class Watching(ScopedFinder):
 
     def item_begins(self, item: pytest.Item) -> None:
         """*item* is about to be set up."""
-        import unittest
         cls = getattr(item, "cls", None)
         self.item(item.nodeid, isinstance(cls, type) and issubclass(cls, unittest.TestCase))
         entries = markers.known_of(item)
@@ -84,6 +85,7 @@ def begin(config: pytest.Config, asked: Asked) -> Watching:
             baseline = known.Baseline(asked.baseline, xdist.baseline_of(config))
         except ValueError as error:
             raise pytest.UsageError(str(error))
+    load_all()
     watching = Watching(config, asked, baseline)
     config.pluginmanager.register(watching, "leakfix-finding")
     config.pluginmanager.register(watching.reports, "leakfix-reports")

@@ -9,6 +9,7 @@ import pytest
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.swap import originals
 from unittest_leakfix.heap import SOME, heap
 from unittest_leakfix.questions import get_count
 from unittest_leakfix.release import Tally
@@ -47,6 +48,7 @@ class Following:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, None, None]:
         """The tests are collected: begin."""
         if not session.config.pluginmanager.hasplugin("dsession"):     # whose workers run the tests
+            originals.note()
             heap.enter()
             self._entered = True
             if self._tell("start", session) is False:
@@ -71,6 +73,7 @@ class Following:
             raise
         finally:
             heap.leave()
+            originals.forget()
 
     # One item.
 

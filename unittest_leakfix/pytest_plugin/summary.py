@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Generator, List, Optional
 import pytest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import originals
+from unittest_leakfix.faults import fault
 from unittest_leakfix.runner import said
 
 from .options import Asked
@@ -63,9 +65,16 @@ class Summary:
         except KeyboardInterrupt:
             self._shortly()
             raise
+        except Exception:   # in our own code: the verdicts stand
+            terminalreporter.write_line("unittest_leakfix: no report: %s; the verdicts stand" % fault())
 
+    @originals.around
     def _write(self) -> None:
-        found = self._findings() if self._files is not None else None
+        try:
+            found = self._findings() if self._files is not None else None
+        except Exception:
+            self._faults.append("the files were not written: %s" % fault())
+            return
         if found is not None and self._files is not None:
             self._faults += self._files.write(found, self._whole)
 
@@ -79,6 +88,7 @@ class Summary:
             for line in said.splitlines() + self._faults:
                 reporter.write_line(line)
 
+    @originals.around
     def _section(self, terminalreporter: Any) -> None:
         verbose = terminalreporter.verbosity > 0
         # Functions have no instance to let go of.
