@@ -146,7 +146,7 @@ def _noted(modules):
         yield module, dict(vars(module)), _FUNCTIONS
         for value in list(vars(module).values()) if name in _CLASSES else ():
             if isinstance(value, type) and _module_of(value) == name:
-                yield value, dict(_dict_of(value)), _METHODS
+                yield value, _dict_of(value).copy(), _METHODS
 
 
 originals = Originals()
