@@ -59,7 +59,7 @@ def _is_open(noted: Tuple[ref[Any], int, int, int]) -> bool:
 
 def _inode(fd: int) -> int:
     try:
-        return os.fstat(fd).st_ino if fd >= 0 else -1
+        return _fstat(fd).st_ino if fd >= 0 else -1
     except OSError:
         return -1
 

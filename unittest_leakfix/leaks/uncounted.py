@@ -9,10 +9,13 @@ from __future__ import annotations
 import unittest
 from typing import Any, Dict, List, Optional
 
+from unittest_leakfix._core.early import bind
+
 from .census import Census, Survivor
 from .overheard import Overheard
 
 __unittest = True
+bind(globals())
 
 
 class NoCensus(Census):
