@@ -6,7 +6,11 @@ called to look what it is; and the connection beside it is closed all the same.
 
 from __future__ import absolute_import
 
+import os
+import re
+import subprocess
 import sys
+import tempfile
 import unittest
 import warnings
 
@@ -16,6 +20,9 @@ from tests import hostile
 from tests.suites import StringIO
 
 FINDS = sys.version_info >= (3, 8)
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+if FINDS:
+    import importlib.util
 
 
 class Connection(object):
@@ -227,6 +234,97 @@ class Biting(unittest.TestCase):
                 return value
             with self.assertRaises(error):
                 self.run_with(make, unittest.TestCase, LeakFixTestRunner)
+
+
+PYTEST = """
+import unittest
+import pytest
+from tests import hostile
+
+KEPT = []
+KINDS = sorted(name for name in hostile.KINDS if not name.endswith("_error"))
+
+
+@pytest.fixture
+def made(request):
+    return hostile.KINDS[request.param]()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def of_module(request):
+    return hostile.KINDS[request.param]()
+
+
+@pytest.mark.parametrize("made", KINDS, indirect=True)
+def test_fixture(made):
+    KEPT.append(made)
+
+
+def test_fixture_of_module(of_module):
+    pass
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_fails(name):
+    value = hostile.KINDS[name]()
+    KEPT.append([value])
+    assert 0
+
+
+class TestPlain:
+    @pytest.mark.parametrize("name", KINDS)
+    def test_attribute(self, name):
+        self.value = hostile.KINDS[name]()
+        self.values = [hostile.KINDS[name](), 1]
+        KEPT.append(self.values)
+
+
+class Case(unittest.TestCase):
+    pass
+
+
+for name in KINDS:
+    def test(self, make=hostile.KINDS[name]):
+        self.value = make()
+        self.table = {"a": make()}
+        KEPT.append(self.table)
+    setattr(Case, "test_" + name, test)
+del test
+
+
+def test_leaks():
+    KEPT.append(open(__file__))
+"""
+
+
+@unittest.skipUnless(FINDS, "finding needs Python 3.8")
+class Pytest(unittest.TestCase):
+
+    def run_pytest(self, *options):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "test_sample.py"), "w") as file:
+                file.write(PYTEST)
+            ran = subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:unittest_leakfix",
+                 "--tb=no", "-r", "N"] + list(options), cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT),
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        text = ran.stdout.decode()
+        return (ran.returncode, re.findall(r"(\d+ (?:failed|passed|error))", text)), text
+
+    def test_report_and_release(self):
+        if importlib.util.find_spec("pytest") is None:
+            self.skipTest("needs pytest")
+        plain, text = self.run_pytest()
+        self.assertEqual(plain[0], 1, text)
+        for mode in ("report", "release"):
+            ours, text = self.run_pytest("-p", "unittest_leakfix.pytest_plugin", "--leaks=" + mode,
+                                         *(["--leaks-failed"] if mode == "report" else []))
+            self.assertEqual(ours, plain, text)
+            self.assertNotIn("finding failed", text)
+            self.assertNotIn("LeakFixWarning", text)
+            self.assertNotIn("INTERNALERROR", text)
+            if mode == "report":
+                self.assertIn("test_sample.py' was left open", text)
 
 
 if __name__ == "__main__":
