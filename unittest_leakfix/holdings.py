@@ -28,9 +28,6 @@ _DEEP = 3
 _CONTAINERS = frozenset([list, tuple, dict, set, frozenset])
 #: Types whose instances hold nothing.
 ATOMS = frozenset([type(None), bool, int, float, bytes, str, type(u""), type])
-# By id: the class of a value is not asked for its hash.
-_ATOM_IDS = frozenset(map(id, ATOMS))
-_CONTAINER_IDS = frozenset(map(id, _CONTAINERS))
 _CALLED = Kind("object", method("close"))    # named by the user, of no known kind
 
 #: Called with the owner and what was `Found`, before it is closed or let go of. Finding listens.
@@ -54,13 +51,19 @@ class Found(object):
 def may_hold(values):
     """Tell quickly whether there may be a resource among *values*."""
     for value in values:
-        kind = id(type(value))
-        if kind in _ATOM_IDS:
+        kind = type(value)
+        if value is None or kind is str or kind is int:     # most are
             continue
-        if kind in _CONTAINER_IDS:
-            if value and _lists_more(value):
-                return True
-        elif kind_of(value) is not None:
+        # Only of a builtin type is a hash asked: a metaclass may have one of its own, or none.
+        # (The ids of types would make a slow set: they have the same lowest bits.)
+        if type(kind) is type:
+            if kind in ATOMS:
+                continue
+            if kind in _CONTAINERS:
+                if value and _lists_more(value):
+                    return True
+                continue
+        if kind_of(value) is not None:
             return True
     return False
 
@@ -82,7 +85,8 @@ def _lists_more(container):
     if len(container) > _WIDE:
         return False
     for item in container.values() if type(container) is dict else container:
-        if id(type(item)) not in _ATOM_IDS:
+        kind = type(item)
+        if type(kind) is not type or kind not in ATOMS:
             return True
     return False
 
