@@ -88,7 +88,7 @@ class Base(unittest.TestCase):
         # Equal, not zero: these tests may themselves run under us.
         # 3.12 itself counts some hundred immortal objects as frozen.
         return (getattr(gc, "get_freeze_count", int)() > 2000, gc.get_objects, gc.get_referrers,
-                list(gc.callbacks) if not PY2 else None, list(suites._runs), gc.isenabled())
+                list(getattr(gc, "callbacks", ())), list(suites._runs), gc.isenabled())
 
     def assert_let_go(self, test, order=NAMES):
         self.assertEqual(test.order, order)

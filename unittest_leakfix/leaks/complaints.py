@@ -206,7 +206,7 @@ def _unraised(said: Optional[str], where: object, trace: Any) -> str:
     if called and "<function %s at 0x" % called in said:
         module = trace.tb_frame.f_globals.get("__name__")
         return "Exception ignored in: %s" % (".".join((module, called)) if type(module) is str else called)
-    return hiding.cut(_ADDRESS.sub("", said))
+    return redaction.cut(_ADDRESS.sub("", said))
 
 
 def _place(message: Any) -> str:

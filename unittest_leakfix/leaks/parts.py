@@ -18,7 +18,7 @@ from .referents import referents
 
 __unittest = True
 bind(globals())
-_is_tracked = getattr(gc, "is_tracked", None)     # not on PyPy
+_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
 _realpath = os.path.realpath
 _Thread = threading.Thread
 _active = threading._active  # type: ignore[attr-defined]

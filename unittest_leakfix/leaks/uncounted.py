@@ -7,7 +7,7 @@ told; the state of the process can.
 from __future__ import annotations
 
 import unittest
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set
 
 from unittest_leakfix._core.early import bind
 
@@ -34,7 +34,7 @@ class NoCensus(Census):
     def attributes(self, values: Dict[str, Any], form: str = "self.%s") -> None:
         """Do nothing."""
 
-    def exclude(self, objects: List[Any]) -> None:
+    def exclude(self, ids: Set[int]) -> None:
         """Do nothing."""
 
     def end(self) -> Optional[List[Survivor]]:

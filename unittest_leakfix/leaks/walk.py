@@ -12,7 +12,7 @@ from .referents import referents
 
 __unittest = True
 bind(globals())
-_is_tracked = getattr(gc, "is_tracked", None)     # not on PyPy
+_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
 
 NODES = 20000
 """How many objects are looked at for the sake of one."""

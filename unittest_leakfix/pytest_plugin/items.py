@@ -1,10 +1,11 @@
 """The instance of a test's class: what a pytest item has of it, and the letting go of it."""
 from __future__ import annotations
 
+import sys
 import unittest
 import weakref
 from types import MethodType
-from typing import Any, List, Optional
+from typing import Any, Callable, List, Optional
 
 import pytest
 
@@ -13,11 +14,12 @@ from unittest_leakfix.attributes import namespace
 from unittest_leakfix.belongings import give_back
 from unittest_leakfix.heap import heap
 from unittest_leakfix.ownership import owned
-from unittest_leakfix.release import Tally, _getrefcount
+from unittest_leakfix.release import Tally
 
 __unittest = True
 bind(globals())
 
+_getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda value: sys.maxsize)    # PyPy
 _HAND: List[Any] = [object()]
 _SOLE = _getrefcount(_HAND[0])
 # What somebody keeps is tried again unasked at the 8th, 16th, 32nd ... turn, not after this one.
