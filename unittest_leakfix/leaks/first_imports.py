@@ -84,7 +84,7 @@ class FirstImports:
             pass
 
     def _ends(self) -> None:
-        if not self._taken:
+        if not self._taken or self._state is None:
             return
         self._taken = False
         try:

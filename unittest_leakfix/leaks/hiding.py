@@ -16,7 +16,7 @@ _name_of = type.__dict__["__name__"].__get__
 def plain(value: object) -> str:
     """Return a path or word as an exact `str`; "" for what is neither text, bytes nor a path."""
     if issubclass(type(value), str):
-        return str.__str__(value)  # type: ignore[arg-type]
+        return str.__str__(value)
     if issubclass(type(value), bytes):
         return bytes.decode(value, "utf-8", "surrogateescape")  # type: ignore[arg-type]
     fspath = getattr(type(value), "__fspath__", None)
