@@ -49,7 +49,7 @@ class Life(object):
     """What a test had before it began, until it is over."""
 
     # Slots, all set: what only the class has is slow to reach (3.12).
-    __slots__ = ("values", "before", "at_run", "plain", "none", "tried", "budget", "result",
+    __slots__ = ("values", "before", "at_run", "plain", "settled", "none", "tried", "budget", "result",
                  "depth", "pid")
 
     def __init__(self, test, values):
@@ -57,6 +57,7 @@ class Life(object):
             del values[DROPPED]     # of an earlier run
         self.values = values
         self.plain = None   # all names, when it was seen that those gained hold nothing
+        self.settled = False    # whether all that was gained is owned, and will be closed
         self.none = None    # whether nothing is declared to be kept or closed
         self.tried = {}     # by id what was closed, or would not be
         self.result = None  # its id
@@ -103,6 +104,8 @@ class Life(object):
                 return False
         found, _, last, _ = self._untried(test, self.at_run)
         found = found + last
+        if self.settled and not any([each.kind.awaits(each.value) for each in found]):
+            self.plain = list(self.values)      # when they are closed
         # Cleanups run last added first.
         for each in reversed(found):
             if not each.kind.awaits(each.value):
@@ -227,6 +230,8 @@ class Life(object):
             stages[1] = []
             if stages[2] and holdings.has_more(found, now, names, owned):
                 stages[2] = []
+            elif self.before is self.at_run is None and self.none:
+                self.settled = owned.issuperset([id(now[name]) for name in names])
         return stages
 
     def _drop(self, test, before):
