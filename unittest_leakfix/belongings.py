@@ -37,6 +37,14 @@ def give_back(hand, alone, tally):
         else:
             tally.kept += 1
         return
+    names = [name for name in values if name not in _OWN]
+    if alone:
+        # Nothing leads back to the test: only what it holds is to be walked through.
+        names = holdings.not_plain(values, names)
+        owned = holdings.owned_by(values, names, (id(hand[0]), id(values)), 1)
+        _close_all(hand[0], values, names, owned, tally)
+        tally.released += 1
+        return
     # A kept traceback (nose2) leads to our frames, and by them to the hand. The class
     # leads to all its methods, and back only if it is not alone.
     owned, cycle = ownership.owned_cycle(
@@ -46,28 +54,33 @@ def give_back(hand, alone, tally):
         heap.doubt(weakref.ref(hand[0]))
         return
     tally.released += 1
-    found = holdings.open_resources(values, values, owned)
-    if found:
-        names = [name for name in values if name not in _OWN]
-        first, inside, last, left = holdings.in_stages(found, values, names, owned)
-        _close(hand[0], first, tally)
-        if last:
-            # What holds something in a folder goes before the folder.
-            _drop(values, names, type(hand[0]))
-            _close(hand[0], [each for each in inside if each.kind.is_open(each.value)], tally)
-            del inside
-            heap.collect_left(left)
-            _close(hand[0], last, tally)
-        found = first = last = None
-    if not alone:
-        _break_cycle(values, cycle, type(hand[0]))
-        left = weakref.ref(hand[0])
-        hand[0] = None
-        if left() is not None:
-            # What leads back may be in a cycle of its own, without the test.
-            heap.collect_new()
-        if left() is not None:
-            heap.doubt(left)
+    _close_all(hand[0], values, names, owned, tally)
+    _break_cycle(values, cycle, type(hand[0]))
+    left = weakref.ref(hand[0])
+    hand[0] = None
+    if left() is not None:
+        # What leads back may be in a cycle of its own, without the test.
+        heap.collect_new()
+    if left() is not None:
+        heap.doubt(left)
+
+
+def _close_all(test, values, names, owned, tally):
+    """Close the open resources among the attributes *names* of a test that are *owned*."""
+    found = holdings.open_resources(values, names, owned)
+    if not found:
+        return
+    first, inside, last, left = holdings.in_stages(found, values, names, owned)
+    found = None
+    _close(test, first, tally)
+    if last:
+        # What holds something in a folder goes before the folder.
+        del first
+        _drop(values, names, type(test))
+        _close(test, [each for each in inside if each.kind.is_open(each.value)], tally)
+        del inside
+        heap.collect_left(left)
+        _close(test, last, tally)
 
 
 def _close(test, found, tally):

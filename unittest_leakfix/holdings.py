@@ -137,10 +137,20 @@ def declared_resources(values, names):
     return found
 
 
-def owned_by(values, names, past):
+def not_plain(values, names):
+    """Return those of *names* whose *values* are more than texts, numbers and lists of them."""
+    more = []
+    for name in names:
+        value = values[name]
+        if _lists_more(value) if is_container(value) else not is_atom(value):
+            more.append(name)
+    return more
+
+
+def owned_by(values, names, past, each=2):
     """Return the ids of what would be garbage without *names* in *values*.
 
-    Each of *names* stands for one reference in *values*, a dict that the caller
+    Each of *names* stands for *each* references: one in *values*, a dict that the caller
     made, and one in the holder it came from; *past* are the ids of that holder.
     """
     held = []
@@ -151,7 +161,7 @@ def owned_by(values, names, past):
         if place == len(held):
             held.append(values[name])
             references.append(0)
-        references[place] += 2
+        references[place] += each
     return ownership.owned(held, references, past)
 
 
