@@ -1,8 +1,10 @@
 """The chain of references: what it prefers, what it leaves alone, and where it ends."""
 # needs Python 3.8
 
+import collections
 import ctypes
 import enum
+import functools
 import gc
 import linecache
 import os
@@ -226,6 +228,34 @@ class EndTest(unittest.TestCase):
         found = holders.chains(targets)
         self.assertEqual([chain.expression for chain in found], ["zoo.x[%d][0]" % number for number in range(1000)])
         self.assertLessEqual(len(calls), 6)
+
+    def test_many_of_one_container_share_the_search_for_their_places(self):
+        class Odd:
+            """A key without a plain text."""
+
+        def cached(one):
+            return one
+
+        cached = functools.lru_cache(maxsize=None)(cached)
+        fillers = {"list": list, "tuple": tuple, "deque": collections.deque, "set": set, "frozenset": frozenset,
+                   "values": lambda all: dict(enumerate(all)), "odd": lambda all: {Odd(): each for each in all},
+                   "keys": lambda all: dict.fromkeys(all), "cache": lambda all: list(map(cached, all)) and cached}
+        for name, fill in fillers.items():
+            with self.subTest(name):
+                targets = [T() for _ in range(100)]
+                module(self, x=fill([T() for _ in range(2000)] + targets + [T() for _ in range(50)]))
+                searched, large = [], naming.Large.edge
+
+                def counted(self, holder, child, edges):
+                    return large(self, holder, child, lambda *args: searched.append(name) or edges(*args))
+
+                with mock.patch.object(naming.Large, "edge", counted):
+                    found = holders.chains(targets)
+                scope = {"zoo": sys.modules["zoo"], "gc": gc, "collections": collections}
+                for chain, target in zip(found, targets):
+                    self.assertIs(eval(chain.expression, dict(scope)), target, chain.expression)
+                self.assertLessEqual(len(searched), 3)
+                self.assertTrue(searched)
 
 
 class ReleaseTest(unittest.TestCase):

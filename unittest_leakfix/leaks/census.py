@@ -10,8 +10,9 @@ import gc
 import sys
 import unittest
 import weakref
+from collections import Counter
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set
+from typing import Any, Callable, Container, Dict, Iterable, Iterator, List, Optional, Set
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
@@ -132,20 +133,29 @@ class Census:
                 if each.ref() is not None and (each.what == "test" or key in here)}
         found = list(held.values())
         news: Dict[int, bool] = {}      # by id: a metaclass may forbid to be hashed
-        while born:
+        while born and len(found) < MOST:
             each = born.pop()
             kind = id(type(each))
             if kind not in news:
                 news[kind] = _is_news(each)
             if not news[kind] or id(each) in held or id(each) in self._others:
                 continue
-            if len(found) < MOST:
-                what = "instance" if kind_of(each) is None else "resource"
-                found.append(Survivor(what, self._test, "", each))
-            else:
-                self.more += 1
+            what = "instance" if kind_of(each) is None else "resource"
+            found.append(Survivor(what, self._test, "", each))
+        if born:
+            self.more += self._count(born, held)
         self._held = []
         return found
+
+    def _count(self, born: List[Any], held: Container[int]) -> int:
+        """Return how many of those *born* are news: by their types, since there may be a million."""
+        types = list(map(id, map(type, born)))
+        news = {kind: _is_news(each) for kind, each in dict(zip(types, born)).items()}
+        count = sum(many for kind, many in Counter(types).items() if news[kind])
+        if held or self._others:
+            count -= sum(news[kind] for kind, each in zip(types, map(id, born))
+                         if each in held or each in self._others)
+        return count
 
     def _note(self, what: str, value: object, name: str) -> None:
         try:

@@ -10,7 +10,7 @@ import keyword
 import sys
 import types
 import weakref
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
@@ -35,6 +35,7 @@ class Edge(NamedTuple):
     evaluates: bool = True
 
 
+_Edges = Callable[[object, Collection[int]], Iterator[Tuple[int, Edge]]]
 # C types whose attributes are read by getset descriptors known to run nobody's code.
 _KNOWN: Tuple[Tuple[type, Tuple[str, ...]], ...] = (
     (types.MethodType, ("__self__", "__func__")),
@@ -54,6 +55,7 @@ _KNOWN: Tuple[Tuple[type, Tuple[str, ...]], ...] = (
 _FRAMES = (
     (types.GeneratorType, "gi_frame"), (types.CoroutineType, "cr_frame"), (types.AsyncGeneratorType, "ag_frame"))
 _SEQUENCES = (list, tuple, collections.deque)
+_CONTAINERS: Tuple[Any, ...] = _SEQUENCES + (dict, set, frozenset)
 _PLAIN_LOOKUP = (object.__getattribute__, type.__getattribute__, types.ModuleType.__getattribute__)
 _HAMT = ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node")
 # Before 3.13 a frame keeps the dict that f_locals made, with every local in it.
@@ -103,14 +105,17 @@ def owns(owner: object, part: object) -> bool:
     return labels.own_dict(owner) is part
 
 
-def edge(holder: object, child: object) -> Edge:
+def edge(holder: object, child: object, large: Optional[Large] = None) -> Edge:
     """Names the reference from `holder` to `child`, the plainest name first; always finds one.
 
-    Runs no code of either object.
+    large: what is known of containers with many items. Runs no code of either object.
     """
     for namer in (_by_attribute, _by_member, _by_local, _by_item, _by_context):
         try:
-            found = namer(holder, child)
+            if namer is _by_item and large is not None and _length(holder) > MANY:
+                found = large.edge(holder, child, _items)
+            else:
+                found = namer(holder, child)
         except faults.PASSING:
             raise
         except BaseException:  # some C type that is half made; the collector can still tell
@@ -119,12 +124,61 @@ def edge(holder: object, child: object) -> Edge:
             return found
     if type(holder) is child:
         return Edge("type()", "type(", ")")
+    if large is None:
+        found = _first(_in_c(holder, {id(child)}))
+    else:
+        found = large.edge(holder, child, _in_c)
+    return found or Edge(" (C code)", "", "", False)
+
+
+MANY = 1000
+"""Containers with more items than this are gone through once for all their items of interest."""
+
+
+class Large:
+    """The edges from containers with many items to the objects that somebody wants to know of.
+
+    Two hundred of a list with a million items would take ten seconds to find one by one. Text and
+    ids only: it keeps nothing alive, and whoever has one forgets it before the objects.
+    """
+
+    def __init__(self, wanted: Collection[int]) -> None:
+        """wanted: the ids, which may become more."""
+        self._wanted = wanted
+        self._known: Dict[int, Tuple[int, Dict[int, Edge]]] = {}
+
+    def edge(self, holder: object, child: object, edges: _Edges) -> Optional[Edge]:
+        """Return the edge from *holder* to *child*; *edges* finds those of a holder."""
+        count, known = self._known.get(id(holder), (-1, {}))
+        if id(child) not in known and count != len(self._wanted):
+            known = {}
+            for oid, found in edges(holder, self._wanted):
+                known.setdefault(oid, found)
+            self._known[id(holder)] = len(self._wanted), known
+        return known.get(id(child))
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._known.clear()
+
+
+def _length(holder: object) -> int:
+    for base in _CONTAINERS:
+        if labels.inherits(holder, base):
+            return int(base.__len__(holder))
+    return 0
+
+
+def _first(edges: Iterator[Tuple[int, Edge]]) -> Optional[Edge]:
+    return next(edges, (0, None))[1]
+
+
+def _in_c(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge]]:
+    cached = type(holder) is labels.LRU_CACHE
     for index, value in enumerate(referents(holder)):
-        if value is child:
-            cached = type(holder) is labels.LRU_CACHE
-            shown = (" cached call" if type(child) is tuple else " cached value") if cached else " reference in C"
-            return Edge(shown, "gc.get_referents(", ")[%d]" % index)
-    return Edge(" (C code)", "", "", False)
+        if id(value) in wanted:
+            shown = (" cached call" if type(value) is tuple else " cached value") if cached else " reference in C"
+            yield id(value), Edge(shown, "gc.get_referents(", ")[%d]" % index)
 
 
 def attribute(name: str) -> bool:
@@ -194,14 +248,19 @@ def _by_local(holder: object, child: object) -> Optional[Edge]:
 
 
 def _by_item(holder: object, child: object) -> Optional[Edge]:
+    return _first(_items(holder, {id(child)}))
+
+
+def _items(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge]]:
+    """The ids and edges of the *wanted* items of a container."""
     for base in _SEQUENCES:
         if labels.inherits(holder, base):
-            return _by_index(holder, child, base)
+            return _by_index(holder, wanted, base)
     if labels.inherits(holder, dict):
-        return _by_key(holder, child)
+        return _by_key(holder, wanted)
     if labels.inherits(holder, set) or labels.inherits(holder, frozenset):
-        return _by_membership(holder, child)
-    return None
+        return _by_membership(holder, wanted)
+    return iter(())
 
 
 def _subscript(holder: object, base: type, shown: str, key: str) -> Edge:
@@ -212,39 +271,40 @@ def _subscript(holder: object, base: type, shown: str, key: str) -> Edge:
     return Edge("[%s]" % shown, name + ".__getitem__(", ", %s)" % key)
 
 
-def _by_index(holder: object, child: object, base: Any) -> Optional[Edge]:
+def _by_index(holder: object, wanted: Collection[int], base: Any) -> Iterator[Tuple[int, Edge]]:
     try:
-        for index, value in enumerate(base.__iter__(holder)):
-            if value is child:
-                return _subscript(holder, base, str(index), str(index))
+        for index, oid in enumerate(map(id, base.__iter__(holder))):
+            if oid in wanted:
+                yield oid, _subscript(holder, base, str(index), str(index))
     except RuntimeError:  # a deque that another thread changed
         pass
-    return None
 
 
-def _by_key(holder: object, child: object) -> Optional[Edge]:
+def _by_key(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge]]:
     for index, (key, value) in enumerate(labels.items(holder)):
-        if value is child:
+        if id(value) in wanted:
             if labels.plain_key(key):
-                return _subscript(holder, dict, repr(key) if type(key) is tuple else labels.short_key(key), repr(key))
-            return Edge("[%s]" % labels.short_key(key), "list(dict.values(", "))[%d]" % index)
-        if key is child:
-            return Edge(" key", "list(dict.keys(", "))[%d]" % index)
-    return None
+                shown = repr(key) if type(key) is tuple else labels.short_key(key)
+                yield id(value), _subscript(holder, dict, shown, repr(key))
+            else:
+                yield id(value), Edge("[%s]" % labels.short_key(key), "list(dict.values(", "))[%d]" % index)
+        if id(key) in wanted:
+            yield id(key), Edge(" key", "list(dict.keys(", "))[%d]" % index)
 
 
-def _by_membership(holder: object, child: object) -> Optional[Edge]:
+def _by_membership(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge]]:
     kind: Any = set if labels.inherits(holder, set) else frozenset
     members, base = list(kind.__iter__(holder)), kind.__name__
-    alike = [member for member in members if type(member) is type(child)]
+    alike = collections.Counter(map(id, map(type, members)))
     for index, member in enumerate(members):
-        if member is child and len(alike) == 1 and len(members) > 1:  # an index would depend on the ids
-            name = labels.bare_name(type(child))
+        if id(member) not in wanted:
+            continue
+        if alike[id(type(member))] == 1 and len(members) > 1:  # an index would depend on the ids
+            name = labels.bare_name(type(member))
             if sum(labels.bare_name(type(other)) == name for other in members) == 1:
-                return Edge(" member", "[m for m in %s.__iter__(" % base, ") if type(m).__name__ == %r][0]" % name)
-        if member is child:
-            return Edge(" member", "list(%s.__iter__(" % base, "))[%d]" % index)
-    return None
+                yield id(member), Edge(" member", "[m for m in %s.__iter__(" % base,
+                                       ") if type(m).__name__ == %r][0]" % name)
+        yield id(member), Edge(" member", "list(%s.__iter__(" % base, "))[%d]" % index)
 
 
 def _by_context(holder: object, child: object) -> Optional[Edge]:

@@ -99,9 +99,9 @@ class _Finder:
         for holder in self._holders(oid):
             above = self.best(holder)
             if above is not None:
-                options.append(extend(above, self.walk.nodes[holder], obj))
+                options.append(extend(above, self.walk.nodes[holder], obj, self.walk.large))
         for module in self._modules(oid):
-            options.append(extend(_from_root(self.walk.roots.module(module), module), module, obj))
+            options.append(extend(_from_root(self.walk.roots.module(module), module), module, obj, self.walk.large))
         self.known[oid] = min(options, key=Path.key) if options else None
         return self.known[oid]
 
@@ -137,9 +137,9 @@ def _from_root(root: roots.Root, obj: Any) -> Path:
     return path if root.entry is None else _along(path, root.entry, obj)
 
 
-def extend(above: Path, holder: Any, child: Any) -> Path:
+def extend(above: Path, holder: Any, child: Any, large: naming.Large) -> Path:
     """The path that goes on from `holder` to `child`."""
-    path = _along(above, naming.edge(holder, child), child)
+    path = _along(above, naming.edge(holder, child, large), child)
     return path._replace(cached=above.cached or type(holder) is labels.LRU_CACHE)
 
 

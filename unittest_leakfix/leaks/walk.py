@@ -48,6 +48,7 @@ class Walk:
         self.extra = extra
         self.targets = {id(target) for target in targets}
         self.nodes: Dict[int, Any] = {id(target): target for target in targets}
+        self.large = naming.Large(self.nodes)
         self.holders: Dict[int, List[int]] = {}
         self.unseen: Dict[int, int] = {}
         self.scans = 0
@@ -61,6 +62,7 @@ class Walk:
     def forget(self) -> None:
         """Lets go of everything that was looked at."""
         self.nodes.clear()
+        self.large.forget()
         self.roots.variables.clear()
 
     def out_of_sight(self, oid: int) -> int:
@@ -155,10 +157,9 @@ class Walk:
 
     def _note(self, holder: Any, wanted: Set[int]) -> None:
         referents = self.get_referents(holder)
-        ids = [id(obj) for obj in referents]
-        for oid in wanted.intersection(ids):
+        for oid in wanted.intersection(map(id, referents)):
             if id(holder) in self.ignored:
-                self.unseen[oid] = self.unseen.get(oid, 0) + ids.count(oid)
+                self.unseen[oid] = self.unseen.get(oid, 0) + sum(id(obj) == oid for obj in referents)
             else:
                 self.holders[oid].append(id(holder))
                 self.nodes.setdefault(id(holder), holder)
