@@ -3,6 +3,17 @@
 ``python tests/nomemory.py FIRST END STEP [HOOK ...]``: on entering each hook (of those named) the next
 allocation but n, for each n of the range, is made to fail, and the hook is disarmed on leaving. Prints a
 line for each run that differs from plain unittest's, and "compared: N". Each run is a fork of this process.
+
+CPython itself loses references or crashes at some of these allocations. On 3.12 and 3.13 this is enough::
+
+    def generates(value):
+        return next(each for each in (value,) if each is value)
+    for n in range(1000):
+        _testcapi.set_nomemory(n % 20, n % 20 + 1)
+        try: generates(1)
+        except MemoryError: pass
+
+So runs that end in SIGSEGV or SIGABRT, which Python code cannot cause, are counted apart.
 """
 
 from __future__ import absolute_import, print_function
@@ -165,6 +176,9 @@ def run(runs, names=(), n=0):
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status), output.decode("utf-8", "replace")
 
 
+# Written by CPython: what failed in a collection, or while a generator was ended.
+_IGNORED = re.compile(r"(?ms)^Exception ignored in.*?^MemoryError.*?$|"
+                      r"^Traceback \(most recent call last\):\n  File [^\n]*\n +_collect\([^\n]*\n(?: +[~^]+\n)?MemoryError: ?$")
 _VERDICT = re.compile(r"(?m)^test_\w+ \(.*$|^Ran \d+ tests? |^(?:ERROR|FAIL): .*$|^OK.*$|^FAILED.*$")
 
 
@@ -181,26 +195,29 @@ def main():
         plain, said = run("plain")
         expected = _VERDICT.findall(said)
         assert plain == 1 and "Ran 8 tests " in expected, said
-        compared = 0
+        compared = crashed = 0
         for n in numbers:
             for armed in [[name] for name in names] + [names]:
                 for runs in ("off", "report")[:1 + FINDS]:
                     status, output = run(runs, armed, n)
                     compared += 1
                     wrong = []
+                    if status in (-signal.SIGSEGV, -signal.SIGABRT):
+                        crashed += 1
+                        continue
                     if status != plain:
                         wrong.append("status %s" % status)
                     if _VERDICT.findall(output) != expected:
                         wrong.append("verdicts %s" % _VERDICT.findall(output))
                     # What unittest shows of the tests' own failures has no frame of ours.
-                    if re.search(r'File ".*/unittest_leakfix/', output):
+                    if re.search(r'File ".*/unittest_leakfix/', _IGNORED.sub("", output)):
                         wrong.append("a traceback of ours")
                     if wrong:
                         print("%s, allocation %d, %s: %s" % (
                             armed[0] if len(armed) == 1 else "all", n, runs, "; ".join(wrong)))
                         if len(numbers) == 1:
                             print(output)
-        print("compared: %d" % compared)
+        print("compared: %d, of which the interpreter crashed in %d" % (compared, crashed))
     finally:
         if os.getpid() == with_pid:
             os.chdir(ROOT)

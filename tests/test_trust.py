@@ -287,7 +287,7 @@ class LimitTests(TrustCase):
 
     def test_low_limit_left_behind(self):
         # As low as plain unittest itself bears: our frames on top must fit, too.
-        for room in (60, 45, 30):
+        for room in (60, 45, 30)[:2 + (sys.version_info >= (3, 8))]:    # 3.6 refuses 30
             self.same(u"""
                 class A(unittest.TestCase):
                     def test_low(self):

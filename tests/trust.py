@@ -66,7 +66,8 @@ class Ran(object):
 def own(err):
     """Return unittest's own lines of what was written to stderr: without ours, times and addresses."""
     lines = []
-    for line in err.splitlines():
+    # What the interpreter says at its end comes after our report.
+    for line in err.partition("Error in atexit._run_exitfuncs:")[0].splitlines():
         # All of the report comes after unittest's last line.
         if line.startswith("LEAKS  "):
             break

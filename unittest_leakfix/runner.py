@@ -189,15 +189,15 @@ class Guided(object):
 
     def tell(self, stream, verbose):
         """Write to *stream* what was closed, and what was found. *verbose*: even if that is nothing."""
-        lines = [said(self.tally, verbose, self._to_find if self._finding is None else "")]
-        lines += ["unittest_leakfix: switched off: %s; the verdicts stand" % why for why in self.tally.off]
         try:
+            lines = [said(self.tally, verbose, self._to_find if self._finding is None else "")]
+            lines += ["unittest_leakfix: switched off: %s; the verdicts stand" % why for why in self.tally.off]
             for line in filter(None, lines):
                 stream.write(line + "\n")
                 stream.flush()
             if self._finding is not None:
                 self._finding.tell(stream, verbose)
-        except Exception:   # the stream is broken: the verdict stands
+        except Exception:   # the stream is broken, or no memory left: the verdict stands
             pass
 
 
