@@ -83,6 +83,7 @@ class Heap(object):
         self._doubts = []       # weak references to tests that may be in a cycle
         self._settled = 0       # how many of those outlived the last full collection
         self._asking = True     # no: it is our own collection
+        self.interrupted = False    # Ctrl-C came where what is raised is ignored
 
     def enter(self):
         """Freeze what there is, when the outermost run begins."""
@@ -340,11 +341,19 @@ class Heap(object):
 
     def _asked(self, phase, info):
         """Called by the collector: thaw before a collection that a test asked for."""
-        if self._windows and not self._frozen and phase == "start" and info["generation"]:
-            self._note()
-        if (info["generation"] == 2 and phase == "start" and self._asking
-                and self._frozen and not is_automatic()):
-            self.thaw()
+        try:
+            if self._windows and not self._frozen and phase == "start" and info["generation"]:
+                self._note()
+            if (info["generation"] == 2 and phase == "start" and self._asking
+                    and self._frozen and not is_automatic()):
+                self.thaw()
+        except KeyboardInterrupt:   # the collector ignores what its callbacks raise
+            self.interrupted = True
+
+    def interrupt(self):
+        """Raise the ``KeyboardInterrupt`` that came where it would have been ignored."""
+        self.interrupted = False
+        raise KeyboardInterrupt
 
 
 class _Window(object):

@@ -65,6 +65,8 @@ class Run(object):
             originals.forget()
             if self._counting is not None:
                 self._counting.stop()
+        if heap.interrupted:
+            heap.interrupt()
 
     def _tell(self, what, *arguments):
         """Tell the watcher, if there is one, *what* happens. What it raises ends its watch, not the run."""
@@ -140,6 +142,8 @@ class Run(object):
                 heap.collect()
         if self._watcher is not None:
             self._tell("end")
+        if heap.interrupted:
+            heap.interrupt()
 
     def _emptied(self, suite):
         """End as unittest does at a place whose test was given away: it takes None for a test."""

@@ -16,6 +16,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 from unittest_leakfix._core.early import bind
 from unittest_leakfix import faults
 from unittest_leakfix._core import redaction
+from unittest_leakfix.heap import heap
 
 from . import hiding, identity
 from .acquisitions import Acquisition, Acquisitions
@@ -134,12 +135,15 @@ class Complaints:
         return self._acquisitions.of(source)
 
     def _on_unraisable(self, unraisable: Any) -> None:
-        self._add(
-            "unraisable exception", _unraised(unraisable.err_msg, unraisable.object, unraisable.exc_traceback),
-            self._traceback(unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback),
-        )
-        if self._unraisable is not sys.__unraisablehook__:
-            self._unraisable(unraisable)
+        try:
+            self._add(
+                "unraisable exception", _unraised(unraisable.err_msg, unraisable.object, unraisable.exc_traceback),
+                self._traceback(unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback),
+            )
+            if self._unraisable is not sys.__unraisablehook__:
+                self._unraisable(unraisable)
+        except KeyboardInterrupt:   # the interpreter ignores what this hook raises
+            heap.interrupted = True
 
     def _on_thread(self, args: Any) -> None:
         if args.exc_type is SystemExit:
