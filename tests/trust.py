@@ -137,3 +137,44 @@ class TrustCase(unittest.TestCase):
         """Finding went on after the fault."""
         if "report" in found:
             self.assertIn("Thing was kept after %s" % name, found["report"].err, found["report"].shown)
+
+
+#: Large runs: name -> (text of the module, how many tests it has). Measured by ``benchmarks/trust.py``.
+LARGE = {
+    "1,000,000 survivors": (u"""
+class Row(object):
+    pass
+class A(unittest.TestCase):
+    def test_million(self):
+        KEPT.extend([Row() for _ in range(1000000)])
+""", 7),
+    "5,000 descriptors": (u"""
+import resource
+class A(unittest.TestCase):
+    def test_descriptors(self):
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (8192, limits[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        KEPT.extend([os.open(os.devnull, os.O_RDONLY) for _ in range(5000)])
+""", 7),
+    "500 threads": (u"""
+END = threading.Event()
+class A(unittest.TestCase):
+    def test_threads(self):
+        for _ in range(500):
+            thread = threading.Thread(target=END.wait)
+            thread.daemon = True
+            thread.start()
+def tearDownModule():
+    END.set()
+""", 7),
+}
+for _count in (10000, 100000):
+    LARGE["{:,} tests".format(_count)] = (u"""
+def test(self):
+    pass
+for number in range(%d):
+    name = "Tests%%d" %% number
+    globals()[name] = type(name, (unittest.TestCase,), dict(("test_%%d" %% each, test) for each in range(100)))
+del test
+""" % (_count // 100), _count + 6)
