@@ -18,7 +18,9 @@ from setuptools import setup
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODERN = sys.version_info >= (3, 8)
 MODERN_PACKAGES = ["unittest_leakfix." + name
-                   for name in ("leaks", "databases", "django", "pytest_plugin")]
+                   for name in (
+    "tracing", "process_state", "leaks", "leaks.model", "leaks.report", "leaks.retention",
+    "databases", "django", "pytest_plugin")]
 ENTRY_POINTS = {"console_scripts": ["unittest-leakfix = unittest_leakfix.__main__:main"]}
 if MODERN:
     ENTRY_POINTS["pytest11"] = ["unittest_leakfix = unittest_leakfix.pytest_plugin.installed"]
@@ -36,7 +38,7 @@ def _version():
 
 
 def _packages():
-    packages = ["unittest_leakfix", "unittest_leakfix._core"]
+    packages = ["unittest_leakfix", "unittest_leakfix._core", "unittest_leakfix.resources"]
     return packages + (MODERN_PACKAGES if MODERN else [])
 
 

@@ -17,8 +17,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CHILD = r'''
 import io, statistics, sys, time, timeit, unittest
 from unittest_leakfix import LeakFixTestRunner
-from unittest_leakfix.leaks.acquisitions import Acquisitions
-from unittest_leakfix.leaks.process import ProcessState
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.process_state.monitors import ProcessState
 N, REPEAT = 20000, int(sys.argv[1])
 
 def make(place):

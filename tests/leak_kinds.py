@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from tests.leak_samples import ORDERS, chain
-from unittest_leakfix.leaks.leak import Leak
+from unittest_leakfix.leaks.model.leak import Leak
 
 
 def every_kind(case):

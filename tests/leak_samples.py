@@ -13,9 +13,9 @@ import textwrap
 import unittest
 from collections import namedtuple
 
-from unittest_leakfix.leaks.colour import Style
-from unittest_leakfix.leaks.leak import Findings, Known, Leak
-from unittest_leakfix.leaks.text import render
+from unittest_leakfix.leaks.report.terminal import Style
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.report.text_report import render
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
 WRITE = bool(os.environ.get("LEAKFIX_WRITE_GOLDEN"))

@@ -33,13 +33,13 @@ import _testcapi
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin, life, runner, suite     # noqa: E402
-from unittest_leakfix.faults import LeakFixWarning     # noqa: E402
-from unittest_leakfix.program import LeakFixProgram     # noqa: E402
+from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin, mixins, runner, suite     # noqa: E402
+from unittest_leakfix._core.errors import LeakFixWarning     # noqa: E402
+from unittest_leakfix.cli import LeakFixProgram     # noqa: E402
 
 FINDS = sys.version_info >= (3, 8)
 if FINDS:
-    from unittest_leakfix.leaks import finder, finding
+    from unittest_leakfix.leaks import detector, run as finding
     from unittest_leakfix.leaks.later import load_all
 SECONDS = 60    # after which a run counts as hung
 KEPT = []
@@ -98,13 +98,13 @@ class Last(unittest.TestCase):
 def hooks():
     """Return {name: (place, name of the attribute)}: what is called of ours while a run is under way."""
     found = {"release": (suite.Run, "_release"), "tell": (suite.Run, "_tell"),
-             "told": (runner.Guided, "tell"), "closings": (life.Life, "add_closings"), "life": (life.Life, "end")}
+             "told": (runner.Guided, "tell"), "closings": (mixins.Life, "add_closings"), "life": (mixins.Life, "end")}
     if FINDS:
         found["begin"], found["end"] = (finding.Finding, "begin"), (finding.Finding, "end")
         found["report"] = (finding.Finding, "tell")
         for name in ("begin", "finished", "end", "class_begins", "class_over", "module_begins", "module_over",
                      "fixture"):
-            found["finder." + name] = (finder.Finder, name)
+            found["finder." + name] = (detector.Finder, name)
     return found
 
 

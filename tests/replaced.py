@@ -24,8 +24,8 @@ from unittest import mock
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from unittest_leakfix.leaks.finding import Finding
-from unittest_leakfix.program import LeakFixProgram
+from unittest_leakfix.leaks.run import Finding
+from unittest_leakfix.cli import LeakFixProgram
 from unittest_leakfix.suite import Run
 
 SECONDS = 30    # after which a run counts as hung
@@ -172,8 +172,6 @@ def differences(module, how, names=()):
 
 def main():
     Finding()
-    from unittest_leakfix.leaks.later import load_all
-    load_all()
     Run(unittest.TestResult())
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -11,7 +11,7 @@ import unittest
 
 from tests import servers, servers_postgresql
 from unittest_leakfix.databases import mysql, postgresql
-from unittest_leakfix.databases.connecting import server as server_of
+from unittest_leakfix.databases.connect import server as server_of
 
 HOLDER = """
 import importlib, json, sys

@@ -16,11 +16,11 @@ import unittest
 from tests import connection_suites
 from tests.connection_suites import DRIVERS, paragraph
 from unittest_leakfix import LeakFixMixin, LeakFixTestRunner
-from unittest_leakfix.databases import budget
-from unittest_leakfix.databases.budget import Budget, ConnectionBudgetError
-from unittest_leakfix.databases.record import ConnectionRecord
-from unittest_leakfix.databases.records import book
-from unittest_leakfix.leaks.frames import Frame
+from unittest_leakfix.databases import connection_limit
+from unittest_leakfix.databases.connection_limit import Budget, ConnectionBudgetError
+from unittest_leakfix.tracing.opened_connections import ConnectionRecord
+from unittest_leakfix.tracing.opened_connections import book
+from unittest_leakfix.tracing.stacks import Frame
 
 
 def record(function="setUp", test="shop.OrderTests.test_pay", thread="MainThread", running=True,
@@ -37,7 +37,7 @@ class Message(unittest.TestCase):
             record("connect", "setUpClass (shop.OrderTests)", place="psycopg2 connection to app@db:5432/shop"),
             record(), record(thread="worker"), record(thread="worker", running=False), record(),
             record("", "", connecting=True, place="MySQLdb connection"))
-        self.assertEqual(budget.message(6, "OrderTests.leakfix_max_connections = 6", records), """\
+        self.assertEqual(connection_limit.message(6, "OrderTests.leakfix_max_connections = 6", records), """\
 one connection more than the 6 that may be open at the same time (OrderTests.leakfix_max_connections = 6)
 open now:
   2 x pymysql connection to app@db:3306/shop
@@ -57,17 +57,17 @@ open now:
       outside of the tests""")
 
     def test_none_allowed(self):
-        self.assertEqual(budget.message(0, "max_connections=0", ()),
+        self.assertEqual(connection_limit.message(0, "max_connections=0", ()),
                          "no connection may be open here (max_connections=0)")
 
     def test_many(self):
-        said = budget.message(300, "max_connections=300", tuple(
+        said = connection_limit.message(300, "max_connections=300", tuple(
             record(test="shop.OrderTests.test_%d" % number) for number in range(300)))
         self.assertEqual(said.count("\n"), 1 + 3 * 20 + 1)
         self.assertEqual(said.splitlines()[-1], "  and 280 more, of 280 other lines, tests or threads")
 
     def test_no_secret(self):
-        said = budget.message(1, "max_connections=1", (
+        said = connection_limit.message(1, "max_connections=1", (
             record(place="strange connection to mysql://app:hunter2@db/shop"),))
         self.assertNotIn("hunter2", said)
 
@@ -237,7 +237,7 @@ class OrderTests(unittest.TestCase):
 """
 
 ERROR = """\
-unittest_leakfix.databases.budget.ConnectionBudgetError: one connection more than the 2 that may be \
+unittest_leakfix.databases.connection_limit.ConnectionBudgetError: one connection more than the 2 that may be \
 open at the same time (%s)
 open now:
   1 x %s connection to leakfix@127.0.0.1%s/leakfix

@@ -7,8 +7,7 @@ import unittest
 import warnings
 import weakref
 
-from unittest_leakfix import (
-    ClassLeakFixMixin, LeakFixTestCase, LeakFixTestRunner, LeakFixWarning)
+from unittest_leakfix import ClassLeakFixMixin, LeakFixTestCase, LeakFixTestRunner, LeakFixWarning
 from tests.suites import Payload, run
 from tests.test_mixin import Resource
 

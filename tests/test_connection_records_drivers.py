@@ -15,9 +15,9 @@ from typing import Any
 
 from tests import connection_suites
 from tests.connection_suites import DRIVERS
-from unittest_leakfix.databases import records
-from unittest_leakfix.databases.drivers import drivers
-from unittest_leakfix.databases.records import book
+from unittest_leakfix.tracing import opened_connections
+from unittest_leakfix.tracing.drivers import drivers
+from unittest_leakfix.tracing.opened_connections import book
 
 
 class Recording(unittest.TestCase):
@@ -129,10 +129,10 @@ class Each:
 
         class Session:
             id = record.session
-            client_port = records.port_of(connection) or None
+            client_port = opened_connections.port_of(connection) or None
         self.assertEqual(book.who(Session).frames, record.frames)
         Session.client_port = 1
-        if records.port_of(connection):
+        if opened_connections.port_of(connection):
             self.assertIsNone(book.who(Session))
         connection.close()
 
@@ -284,7 +284,7 @@ class Pools(Recording):
         settings = self.open_pool("psycopg_pool", "psycopg")
         from psycopg_pool import ConnectionPool
 
-        from unittest_leakfix.leaks.acquisitions import Acquisitions
+        from unittest_leakfix.tracing.acquisitions import Acquisitions
         acquisitions = Acquisitions()
         acquisitions.install()
         self.addCleanup(acquisitions.remove)

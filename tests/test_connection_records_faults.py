@@ -11,8 +11,8 @@ import unittest
 
 from tests import connection_suites, servers, servers_postgresql
 from tests.connection_suites import DRIVERS
-from unittest_leakfix.databases.budget import Budget, ConnectionBudgetError
-from unittest_leakfix.databases.records import book
+from unittest_leakfix.databases.connection_limit import Budget, ConnectionBudgetError
+from unittest_leakfix.tracing.opened_connections import book
 
 WAYS = ((), ("--leaks=report",), ("--max-connections=9",), ("--leaks=report", "--max-connections=9"))
 TAKING = """

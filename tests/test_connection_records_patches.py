@@ -11,9 +11,9 @@ import types
 import unittest
 
 from tests import connection_suites
-from unittest_leakfix.databases import late
-from unittest_leakfix.databases.drivers import POINTS, Drivers, drivers
-from unittest_leakfix.databases.records import Book, book
+from unittest_leakfix.tracing import drivers as late
+from unittest_leakfix.tracing.drivers import POINTS, Drivers, drivers
+from unittest_leakfix.tracing.opened_connections import Book, book
 
 try:
     import pymysql
@@ -35,7 +35,7 @@ def child(code: str) -> str:
 
 PREPARED = """
 import sys
-from unittest_leakfix.databases.drivers import drivers
+from unittest_leakfix.tracing.drivers import drivers
 class User:
     current = ""
 user = User()

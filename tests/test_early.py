@@ -12,10 +12,11 @@ import textwrap
 import unittest
 import warnings
 
-from unittest_leakfix import LeakFixMixin, LeakFixTestRunner, closing, faults, suite
+from unittest_leakfix import LeakFixMixin, LeakFixTestRunner, suite
+from unittest_leakfix._core import waiting, errors
 from unittest_leakfix._core import early
 from unittest_leakfix._core.swap import Originals, Swap
-from unittest_leakfix.watcher import Watcher
+from unittest_leakfix.observer import Watcher
 
 try:
     from StringIO import StringIO       # 2.7: unittest writes bytes and text
@@ -260,7 +261,7 @@ class FaultTests(unittest.TestCase):
             self.assertEqual(said.count("switched off: watching, by KeyError"), 1, (broken, said))
 
     def test_mixin(self):
-        from unittest_leakfix import life
+        from unittest_leakfix import mixins
 
         class Tests(LeakFixMixin, unittest.TestCase):
             def test_a(self):
@@ -269,15 +270,15 @@ class FaultTests(unittest.TestCase):
         def breaks(*args):
             raise KeyError("ours")
         for broken in ("end", "add_closings"):
-            old = getattr(life.Life, broken)
-            setattr(life.Life, broken, breaks)
+            old = getattr(mixins.Life, broken)
+            setattr(mixins.Life, broken, breaks)
             try:
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
                     result = unittest.TestResult()
                     Tests("test_a").run(result)
             finally:
-                setattr(life.Life, broken, old)
+                setattr(mixins.Life, broken, old)
             self.assertEqual((result.testsRun, result.wasSuccessful()), (1, True), broken)
             self.assertIn("KeyError", str([str(each.message) for each in caught]), broken)
 
@@ -286,14 +287,14 @@ class FaultTests(unittest.TestCase):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                faults.say("nobody hears it")
+                errors.say("nobody hears it")
         finally:
             sys.stderr = old
 
     def test_clock_that_stands_still(self):
         slept = []
-        with self.assertRaises(closing.CloseTimeout):
-            closing.wait_until(lambda: False, "it", 0.5, clock=lambda: 0.0, sleep=slept.append)
+        with self.assertRaises(waiting.CloseTimeout):
+            waiting.wait_until(lambda: False, "it", 0.5, clock=lambda: 0.0, sleep=slept.append)
         self.assertLess(sum(slept), 1)
 
 

@@ -9,7 +9,7 @@ import sys
 import unittest
 import weakref
 
-from unittest_leakfix.finished import finished
+from unittest_leakfix.finished_test import finished
 from tests import finished_samples as samples
 from tests.finished_samples import Payload, doctests, function, other_function, ran, subtest
 

@@ -9,8 +9,8 @@ import tempfile
 import textwrap
 import unittest
 
-from unittest_leakfix.leaks.first_imports import FirstImports, _bootstrap
-from unittest_leakfix.leaks.process import ProcessState
+from unittest_leakfix.process_state.first_imports import FirstImports, _bootstrap
+from unittest_leakfix.process_state.monitors import ProcessState
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

@@ -11,7 +11,7 @@ import unittest
 import weakref
 
 from unittest_leakfix import LeakFixTestRunner
-from unittest_leakfix.heap import FREEZES, heap
+from unittest_leakfix._core.gc_control import FREEZES, heap
 from tests.suites import Payload, run
 
 if not FREEZES:

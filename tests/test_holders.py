@@ -16,7 +16,7 @@ import weakref
 if sys.version_info < (3, 8):
     raise unittest.SkipTest("finding needs Python 3.8")
 
-from unittest_leakfix.leaks import holders
+from unittest_leakfix.leaks.retention import search
 
 SOURCE = '''
 import collections, contextvars, functools, signal, sys, threading, types, unittest.mock, weakref
@@ -187,14 +187,14 @@ class ShapesTest(unittest.TestCase):
     def check(self, made, hold, expression, labels):
         with Zoo() as zoo:
             target = zoo.target(made, hold)
-            found = holders.chain(target, ignore=[sys._getframe()])
+            found = search.chain(target, ignore=[sys._getframe()])
             self.assertIsNotNone(found)
             shown = ", ".join(step.label + "*" * step.suspect for step in found.steps)
             self.assertTrue(match(expression, found.expression), found.expression)
             self.assertTrue(match(labels, shown), shown)
             self.assertTrue(found.evaluates)
             self.assertIs(eval(found.expression, zoo.names()), target)
-            self.assertEqual(holders.chain(target, ignore=[sys._getframe()]), found, "the same heap, the same chain")
+            self.assertEqual(search.chain(target, ignore=[sys._getframe()]), found, "the same heap, the same chain")
             try:
                 gone = weakref.ref(target)
             except TypeError:

@@ -22,7 +22,7 @@ from unittest import mock
 if sys.version_info < (3, 8):
     raise unittest.SkipTest("finding needs Python 3.8")
 
-from unittest_leakfix.leaks import holders, naming, paths, walk
+from unittest_leakfix.leaks.retention import search, edges as naming, search, search
 
 
 class T:
@@ -66,18 +66,18 @@ class PreferenceTest(unittest.TestCase):
             self.addCleanup(sys.modules.pop, name)
         test = shop.tests.OrderTests("test_checkout")
         shop.signals.post_save.receivers.extend([test.on_save, len, 1])
-        found = holders.chain(test, ignore=[sys._getframe()])
+        found = search.chain(test, ignore=[sys._getframe()])
         expression = "shop.signals.post_save.receivers[0].__self__"
         place = os.path.join("shop", "tests.py")
-        self.assertEqual(found, holders.Chain(expression, True, (
-            holders.Step("shop.signals", "module shop.signals", "", False),
-            holders.Step(".post_save", "Signal", "", False),
-            holders.Step(".receivers", "list (3 items)", "", True),
-            holders.Step("[0]", "bound method OrderTests.on_save", place + ":3", False),
-            holders.Step(".__self__", "OrderTests.test_checkout", place + ":4", False)), "module", None))
+        self.assertEqual(found, search.Chain(expression, True, (
+            search.Step("shop.signals", "module shop.signals", "", False),
+            search.Step(".post_save", "Signal", "", False),
+            search.Step(".receivers", "list (3 items)", "", True),
+            search.Step("[0]", "bound method OrderTests.on_save", place + ":3", False),
+            search.Step(".__self__", "OrderTests.test_checkout", place + ":4", False)), "module", None))
         self.assertIs(eval(expression), test)
         bound = shop.signals.post_save.receivers[0]
-        born = holders.chain(test, ignore=[sys._getframe()], born={id(bound), id(test)})
+        born = search.chain(test, ignore=[sys._getframe()], born={id(bound), id(test)})
         self.assertEqual([step.access for step in born.steps if step.suspect], [".receivers"])
         del bound
 
@@ -86,12 +86,12 @@ class PreferenceTest(unittest.TestCase):
         module(self, x=target)
         sys.zoo_y = target
         self.addCleanup(delattr, sys, "zoo_y")
-        self.assertEqual(holders.chain(target).expression, "zoo.x")
+        self.assertEqual(search.chain(target).expression, "zoo.x")
 
     def test_the_nearest_root(self):
         target = T()
         module(self, x=[[[target]]], y=[target])
-        self.assertEqual(holders.chain(target).expression, "zoo.y[0]")
+        self.assertEqual(search.chain(target).expression, "zoo.y[0]")
 
     def test_an_instances_dict_is_no_level(self):
         target = T()
@@ -101,21 +101,21 @@ class PreferenceTest(unittest.TestCase):
         x.a.b = T()
         x.a.b.t = target
         del x
-        self.assertEqual(holders.chain(target).expression, "zoo.x.a.b.t")
+        self.assertEqual(search.chain(target).expression, "zoo.x.a.b.t")
 
     def test_a_module_that_no_dotted_name_leads_to(self):
         target = T()
         module(self, name="zoo.deep-er", x=target)
-        self.assertEqual(holders.chain(target).expression, "sys.modules['zoo.deep-er'].x")
+        self.assertEqual(search.chain(target).expression, "sys.modules['zoo.deep-er'].x")
 
     def test_a_caller_is_the_last_to_be_named(self):
         target = T()
-        found = holders.chain(target)
+        found = search.chain(target)
         self.assertEqual((found.root, found.evaluates), ("frame", False))
         self.assertEqual(found.expression, "<frame of test_a_caller_is_the_last_to_be_named()>.f_locals['target']")
 
     def test_main(self):
-        program = ("import sys; sys.path.insert(0, %r); from unittest_leakfix.leaks import holders\n"
+        program = ("import sys; sys.path.insert(0, %r); from unittest_leakfix.leaks.retention import search as holders\n"
                    "class T: pass\nx = [T()]\nprint(holders.chain(x[0]))" % os.path.dirname(os.path.dirname(__file__)))
         out = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, universal_newlines=True)
         self.assertIn("expression='__main__.x[0]', evaluates=True", out.stdout)
@@ -123,51 +123,51 @@ class PreferenceTest(unittest.TestCase):
     def test_a_module_and_its_class(self):
         made = module(self)
         exec("class K: pass", vars(made))
-        found = holders.chain(made)
+        found = search.chain(made)
         self.assertEqual((found.expression, found.warm_up), ("sys.modules['zoo']", "sys.modules"))
-        self.assertEqual(holders.chain(made.K).expression, "zoo.K")
+        self.assertEqual(search.chain(made.K).expression, "zoo.K")
 
     def test_other_leaks_are_leaves(self):
         target, other = T(), T()
         other.t = target
         zoo = module(self, x=other)
         here = [sys._getframe()]
-        found = holders.chain(target, others=[id(other), id(target)], ignore=here)
+        found = search.chain(target, others=[id(other), id(target)], ignore=here)
         self.assertEqual((found.root, found.expression), ("leak", "<another leak>.t"))
         zoo.y = [[[target]]]
-        self.assertEqual(holders.chain(target, others=[id(other)], ignore=here).expression, "zoo.y[0][0][0]")
+        self.assertEqual(search.chain(target, others=[id(other)], ignore=here).expression, "zoo.y[0][0][0]")
 
 
 class EndTest(unittest.TestCase):
     def held_by_nothing(self):
         target = T()
         target.me = [target]
-        return holders.chain(target, ignore=[sys._getframe()])
+        return search.chain(target, ignore=[sys._getframe()])
 
     def test_nothing_holds_it(self):
         self.assertIsNone(self.held_by_nothing())
         target = T()
-        self.assertIsNone(holders.chain(target, ignore=[sys._getframe()]))
-        self.assertEqual(holders.chains([target], ignore=[sys._getframe()]), [None])
+        self.assertIsNone(search.chain(target, ignore=[sys._getframe()]))
+        self.assertEqual(search.chains([target], ignore=[sys._getframe()]), [None])
 
     def test_where_counts_are_not_exact_no_c_code_is_blamed(self):
         target, held = T(), []
         held.append(target)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
         try:
-            with mock.patch.object(paths, "EXACT", False):
-                found = holders.chain(target, ignore=[sys._getframe()])
+            with mock.patch.object(search, "EXACT", False):
+                found = search.chain(target, ignore=[sys._getframe()])
         finally:
             ctypes.pythonapi.Py_DecRef(ctypes.py_object(held))
         self.assertIsNone(found)
 
-    @unittest.skipUnless(paths.EXACT, "a free-threaded build does not count all references")
+    @unittest.skipUnless(search.EXACT, "a free-threaded build does not count all references")
     def test_c_code_holds_it(self):
         target, held = T(), []
         held.append(target)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
         try:
-            found = holders.chain(target, ignore=[sys._getframe()])
+            found = search.chain(target, ignore=[sys._getframe()])
         finally:
             ctypes.pythonapi.Py_DecRef(ctypes.py_object(held))
         self.assertEqual(found.root, "unknown")
@@ -181,9 +181,9 @@ class EndTest(unittest.TestCase):
             link = [link]
         module(self, x=link)
         del link
-        found = holders.chain(target, ignore=[sys._getframe()], limit=5)
+        found = search.chain(target, ignore=[sys._getframe()], limit=5)
         self.assertEqual((found.root, found.steps[0].label), ("unknown", "gave up after 5 levels"))
-        self.assertEqual(holders.chain(target).expression, "zoo.x" + "[0]" * 20)
+        self.assertEqual(search.chain(target).expression, "zoo.x" + "[0]" * 20)
 
     def test_a_heap_of_a_million(self):
         calls = []
@@ -197,9 +197,9 @@ class EndTest(unittest.TestCase):
         registry = T()
         registry.items = [1, target]
         module(self, heap=heap, registry=registry)
-        walk.Walk.get_referrers = staticmethod(counted)
-        self.addCleanup(setattr, walk.Walk, "get_referrers", staticmethod(gc.get_referrers))
-        self.assertEqual(holders.chain(target).expression, "zoo.registry.items[1]")
+        search.Walk.get_referrers = staticmethod(counted)
+        self.addCleanup(setattr, search.Walk, "get_referrers", staticmethod(gc.get_referrers))
+        self.assertEqual(search.chain(target).expression, "zoo.registry.items[1]")
         self.assertLessEqual(len(calls), 6)
         for entry in heap:
             entry[1] = target
@@ -208,7 +208,7 @@ class EndTest(unittest.TestCase):
         named, edge = [], naming.edge
         naming.edge = lambda *args: named.append(1) or edge(*args)
         self.addCleanup(setattr, naming, "edge", edge)
-        found = holders.chain(target)
+        found = search.chain(target)
         self.assertLess(len(named), 50)
         self.assertRegex(found.expression, r"^zoo\.heap\[\d+\]\[1\]$")
         self.assertIs(eval(found.expression, {"zoo": sys.modules["zoo"]}), target)
@@ -223,9 +223,9 @@ class EndTest(unittest.TestCase):
 
         targets = [T() for _ in range(1000)]
         module(self, x={number: [target] for number, target in enumerate(targets)})
-        walk.Walk.get_referrers = staticmethod(counted)
-        self.addCleanup(setattr, walk.Walk, "get_referrers", staticmethod(gc.get_referrers))
-        found = holders.chains(targets)
+        search.Walk.get_referrers = staticmethod(counted)
+        self.addCleanup(setattr, search.Walk, "get_referrers", staticmethod(gc.get_referrers))
+        found = search.chains(targets)
         self.assertEqual([chain.expression for chain in found], ["zoo.x[%d][0]" % number for number in range(1000)])
         self.assertLessEqual(len(calls), 6)
 
@@ -250,7 +250,7 @@ class EndTest(unittest.TestCase):
                     return large(self, holder, child, lambda *args: searched.append(name) or edges(*args))
 
                 with mock.patch.object(naming.Large, "edge", counted):
-                    found = holders.chains(targets)
+                    found = search.chains(targets)
                 scope = {"zoo": sys.modules["zoo"], "gc": gc, "collections": collections}
                 for chain, target in zip(found, targets):
                     self.assertIs(eval(chain.expression, dict(scope)), target, chain.expression)
@@ -270,7 +270,7 @@ class ReleaseTest(unittest.TestCase):
         for hold in (lambda m, t: setattr(m, "x", [t]), lambda m, t: setattr(m, "x", lambda: t),
                      lambda m, t: setattr(m, "x", types.MethodType(len, t))):
             gone = make(zoo, hold)
-            self.assertIsNotNone(holders.chain(gone()))
+            self.assertIsNotNone(search.chain(gone()))
             del zoo.x
             self.assertIsNone(gone())
 
@@ -292,7 +292,7 @@ class ReleaseTest(unittest.TestCase):
         thread = threading.Thread(target=serve, name="zoo-thread")
         thread.start()
         steps[0].wait()
-        found = holders.chain(gone[0]())
+        found = search.chain(gone[0]())
         self.assertEqual((found.root, found.steps[-1].access), ("thread", ".f_locals['job']"))
         steps[1].set()
         steps[2].wait()
@@ -304,16 +304,16 @@ class ReleaseTest(unittest.TestCase):
     def test_a_callers_locals_stay_his(self):
         target, here = T(), locals()
         before = dict(here)
-        holders.chain(target)
+        search.chain(target)
         self.assertEqual({name: here[name] for name in before}, before)
         exec("made = 1")
-        holders.chain(target)
+        search.chain(target)
         del here
 
 
 class WarmUpTest(unittest.TestCase):
     def reason(self, target):
-        return holders.chain(target, ignore=[sys._getframe(), sys._getframe(1)]).warm_up
+        return search.chain(target, ignore=[sys._getframe(), sys._getframe(1)]).warm_up
 
     def test_known_caches(self):
         self.assertEqual(self.reason(re.compile("zoo[a-z]+x")), "the cache of compiled patterns")
@@ -331,7 +331,7 @@ class WarmUpTest(unittest.TestCase):
     def test_a_leak_beside_a_cache_is_no_warm_up(self):
         pattern = re.compile("zoo[a-z]+y")
         module(self, x=[[pattern]])
-        found = holders.chain(pattern)
+        found = search.chain(pattern)
         self.assertEqual((found.expression, found.warm_up), ("zoo.x[0][0]", None))
 
 

@@ -13,9 +13,9 @@ import threading
 import unittest
 from unittest import mock
 
-from unittest_leakfix.leaks import identity
-from unittest_leakfix.leaks.acquisitions import Acquisitions
-from unittest_leakfix.leaks.frames import short
+from unittest_leakfix.tracing import os_facts
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.tracing.stacks import short
 
 HERE = short(os.path.abspath(__file__))
 
@@ -105,7 +105,7 @@ class KindsTest(AcquisitionsCase):
         connection = sqlite3.connect(path)  # sqlite fd
         self.addCleanup(connection.close)
         connection.execute("create table orders (id)")
-        fds = [fd for fd in range(3, 200) if identity.target(fd) == os.path.realpath(path)]
+        fds = [fd for fd in range(3, 200) if os_facts.target(fd) == os.path.realpath(path)]
         self.assertOpened(self.records.of_descriptor(fds[0]), "sqlite3 connection", path, "sqlite fd")
 
     def test_child_process(self):

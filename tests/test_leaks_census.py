@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unittest
 
-from unittest_leakfix.leaks import census
-from unittest_leakfix.leaks.census import Survivor, recalled
+from unittest_leakfix.leaks import survivors
+from unittest_leakfix.leaks.survivors import Survivor, recalled
 
 
 class RecalledTest(unittest.TestCase):
@@ -13,13 +13,13 @@ class RecalledTest(unittest.TestCase):
         value = [object()]      # a list cannot be weakly referenced
         first, second = (Survivor("instance", test, "", value) for test in ("one", "two"))
         passes = []
-        get_objects = census._get_objects
+        get_objects = survivors._get_objects
 
         def counted():
             passes.append(1)
             return get_objects()
-        census._get_objects = counted
-        self.addCleanup(setattr, census, "_get_objects", get_objects)
+        survivors._get_objects = counted
+        self.addCleanup(setattr, survivors, "_get_objects", get_objects)
         with recalled([first, second]):
             self.assertIs(first.ref(), value)
             self.assertIs(second.ref(), value)

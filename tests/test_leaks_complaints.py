@@ -15,9 +15,9 @@ import unittest
 import warnings
 import weakref
 
-from unittest_leakfix.leaks.acquisitions import Acquisitions
-from unittest_leakfix.leaks.complaints import Complaints
-from unittest_leakfix.leaks.frames import short
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.leaks.captured_warnings import Complaints
+from unittest_leakfix.tracing.stacks import short
 
 HERE = short(os.path.abspath(__file__))
 

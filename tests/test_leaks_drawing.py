@@ -8,8 +8,8 @@ import unittest
 from dataclasses import replace
 
 from tests.leak_samples import ORDERS, Acquisition, Frame, TextCase, chain
-from unittest_leakfix.leaks.leak import Findings, Leak
-from unittest_leakfix.leaks.text import one_line, render
+from unittest_leakfix.leaks.model.leak import Findings, Leak
+from unittest_leakfix.leaks.report.text_report import one_line, render
 
 
 class ChainTests(TextCase):

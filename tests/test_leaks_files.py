@@ -13,9 +13,10 @@ import textwrap
 import threading
 import unittest
 
-from unittest_leakfix.leaks import json as leaks_json, known, whole_file
-from unittest_leakfix.leaks.leak import Findings, Leak
-from unittest_leakfix.leaks.whole_file import Reserve, Target
+from unittest_leakfix.leaks.report import json_report as leaks_json, whole_file
+from unittest_leakfix.leaks import suppressions
+from unittest_leakfix.leaks.model.leak import Findings, Leak
+from unittest_leakfix.leaks.report.whole_file import Reserve, Target
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LATIN = "caf\udce9"      # a name in Latin-1, as os.listdir gives it
@@ -93,7 +94,7 @@ class WholeTests(FolderCase):
     def test_standard_output_where_it_is_a_file_or_a_pipe(self):
         source = """
             import os, sys
-            from unittest_leakfix.leaks.whole_file import Target
+            from unittest_leakfix.leaks.report.whole_file import Target
             for name in ("/dev/stdout", "/dev/fd/1", "link"):
                 print("before")
                 Target(name).write("report\\n")
@@ -110,7 +111,7 @@ class WholeTests(FolderCase):
     def test_a_descriptor_that_has_become_another_file_is_left_alone(self):
         status, output = self.child("""
             import os
-            from unittest_leakfix.leaks.whole_file import Target
+            from unittest_leakfix.leaks.report.whole_file import Target
             target = Target("/dev/stdout")
             shown = os.dup(1)
             os.dup2(os.open("other", os.O_WRONLY | os.O_CREAT), 1)
@@ -126,7 +127,7 @@ class WholeTests(FolderCase):
         # A limit stands for a full disk: part of it can be written, and then no more.
         status, output = self.child("""
             import os, resource, sys
-            from unittest_leakfix.leaks.whole_file import Target
+            from unittest_leakfix.leaks.report.whole_file import Target
             targets = [Target(name) for name in ("old.json", "new.json")]
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
             for target in targets:
@@ -216,7 +217,7 @@ class WholeTests(FolderCase):
     def test_whatever_of_os_is_replaced(self):
         status, output = self.child("""
             import os, sys
-            from unittest_leakfix.leaks.whole_file import Target
+            from unittest_leakfix.leaks.report.whole_file import Target
             target = Target("a.json")
             def refuse(*arguments, **options):
                 raise RuntimeError("replaced")
@@ -257,7 +258,7 @@ class NameTests(FolderCase):
             # root may do anything: look as somebody else does
             status, output = self.child("""
                 import os
-                from unittest_leakfix.leaks.whole_file import Target
+                from unittest_leakfix.leaks.report.whole_file import Target
                 os.chmod(".", 0o711)
                 os.mkdir("closed", 0o711)
                 os.mkdir("open"); os.chmod("open", 0o777)
@@ -306,8 +307,8 @@ class TextTests(FolderCase):
     NAMES = (LATIN, "größe", "\ud83d", "\U0001f600", "\\udce9", "a\"b\\", "\u2028")
 
     def test_baseline(self):
-        known.write_baseline(self.path("known.json"), [leak(name) for name in self.NAMES])
-        baseline = known.Baseline(self.path("known.json"))
+        suppressions.write_baseline(self.path("known.json"), [leak(name) for name in self.NAMES])
+        baseline = suppressions.Baseline(self.path("known.json"))
         for name in self.NAMES:
             self.assertTrue(baseline.has(leak(name)), name)
         self.assertFalse(baseline.has(leak("caf")))
@@ -357,7 +358,7 @@ class ReserveTests(FolderCase):
     def test_none_is_left_to_hold(self):
         status, output = self.child("""
             import os, resource
-            from unittest_leakfix.leaks.whole_file import Reserve
+            from unittest_leakfix.leaks.report.whole_file import Reserve
             resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
             try:
                 while True:

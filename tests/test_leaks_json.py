@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from tests.leak_kinds import every_kind
 from tests.leak_samples import Acquisition, TextCase, chain
-from unittest_leakfix.leaks import json as leaks_json
-from unittest_leakfix.leaks.leak import Findings, Leak, merge
-from unittest_leakfix.leaks.text import render
+from unittest_leakfix.leaks.report import json_report as leaks_json
+from unittest_leakfix.leaks.model.leak import Findings, Leak, merge
+from unittest_leakfix.leaks.report.text_report import render
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs", "json-schema.md")
 

@@ -14,12 +14,13 @@ import types
 import unittest
 from unittest import mock
 
-from unittest_leakfix import kinds_processes
-from unittest_leakfix.leaks import identity, parts
-from unittest_leakfix.leaks.acquisitions import Acquisitions
-from unittest_leakfix.leaks.descriptors import Descriptors
-from unittest_leakfix.leaks.process import ProcessState
-from unittest_leakfix.leaks.shared import SharedResources
+from unittest_leakfix.resources import processes
+from unittest_leakfix.tracing import os_facts
+from unittest_leakfix.leaks import survivors
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.process_state.descriptors import Descriptors
+from unittest_leakfix.process_state.monitors import ProcessState
+from unittest_leakfix.leaks.class_scope import SharedResources
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -212,8 +213,8 @@ class Process(unittest.TestCase):
         records.current = "later"
         found = records.of_pid(second.pid)
         self.assertEqual(found.test, "")
-        self.assertNotIn(("pid", second.pid), parts.held(first, None)[0])
-        self.assertIn(("pid", second.pid), parts.held(second, None)[0])
+        self.assertNotIn(("pid", second.pid), survivors.held(first, None)[0])
+        self.assertIn(("pid", second.pid), survivors.held(second, None)[0])
 
     @unittest.skipUnless("fork" in multiprocessing.get_all_start_methods(), "this system does not fork")
     def test_child_that_somebody_else_waited_for_is_not_ended(self):
@@ -222,7 +223,7 @@ class Process(unittest.TestCase):
         os.kill(child.pid, 9)
         os.waitpid(child.pid, 0)    # which multiprocessing does not hear of
         self.addCleanup(setattr, child._popen, "returncode", 0)
-        kind = kinds_processes.KINDS["multiprocessing.process", "BaseProcess"]
+        kind = processes.KINDS["multiprocessing.process", "BaseProcess"]
         self.assertFalse(kind.is_open(child))
         with mock.patch("os.kill") as kill:
             kind.close(child)
@@ -233,7 +234,7 @@ class Process(unittest.TestCase):
         child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
         child.start()
         pid = child.pid
-        kind = kinds_processes.KINDS["multiprocessing.process", "BaseProcess"]
+        kind = processes.KINDS["multiprocessing.process", "BaseProcess"]
         self.assertTrue(kind.is_open(child))
         kind.close(child)
         with self.assertRaises(ChildProcessError):
@@ -245,14 +246,14 @@ class Process(unittest.TestCase):
         child.start()
         self.addCleanup(child.join)
         self.addCleanup(child.terminate)
-        self.assertTrue(kinds_processes.KINDS["multiprocessing.process", "BaseProcess"].is_open(child))
+        self.assertTrue(processes.KINDS["multiprocessing.process", "BaseProcess"].is_open(child))
 
     def test_parent_where_there_is_no_waitid(self):
         if not os.path.exists("/proc/self/stat"):
             self.skipTest("there is no /proc")
         child = self.sleeping()
-        self.assertEqual(kinds_processes._parent_of(child.pid), os.getpid())
-        self.assertNotEqual(kinds_processes._parent_of(1), os.getpid())
+        self.assertEqual(processes._parent_of(child.pid), os.getpid())
+        self.assertNotEqual(processes._parent_of(1), os.getpid())
 
 
 class Thread(unittest.TestCase):
@@ -267,8 +268,8 @@ class Thread(unittest.TestCase):
         self.addCleanup(running.join)
         self.addCleanup(go.set)
         ended._ident = running.ident    # as the system may give it again
-        self.assertNotIn(("thread", running.ident), parts.held(ended, None)[0])
-        self.assertIn(("thread", running.ident), parts.held(running, None)[0])
+        self.assertNotIn(("thread", running.ident), survivors.held(ended, None)[0])
+        self.assertIn(("thread", running.ident), survivors.held(running, None)[0])
 
 
 class Id(unittest.TestCase):

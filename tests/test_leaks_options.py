@@ -290,8 +290,8 @@ sys.stderr = Broken()
     def test_no_descriptor_left_and_the_reserve_is_gone(self):
         status, output = self.child("""
             import os, resource
-            from unittest_leakfix.leaks.files import Files
-            from unittest_leakfix.leaks.leak import Findings
+            from unittest_leakfix.leaks.run import Files
+            from unittest_leakfix.leaks.model.leak import Findings
             files = Files("a.json", None)
             files.begin()
             resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
@@ -313,7 +313,7 @@ sys.stderr = Broken()
         """It is not reported, and a test that closes it is not blamed for that."""
         source = SAMPLE + """
     def test_close(self):
-        from unittest_leakfix.leaks.whole_file import Reserve
+        from unittest_leakfix.leaks.report.whole_file import Reserve
         number = Reserve._held[0]._number
         os.close(number)
         Tests.number = number

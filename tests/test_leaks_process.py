@@ -20,11 +20,12 @@ import unittest
 import warnings
 from unittest import mock
 
-from unittest_leakfix.leaks import hiding, standing
-from unittest_leakfix.leaks.acquisitions import Acquisitions
-from unittest_leakfix.leaks.change import Change
-from unittest_leakfix.leaks.frames import short
-from unittest_leakfix.leaks.process import ProcessState
+from unittest_leakfix.tracing import value_text
+from unittest_leakfix.process_state import descriptors
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.process_state.base import Change
+from unittest_leakfix.tracing.stacks import short
+from unittest_leakfix.process_state.monitors import ProcessState
 
 HERE = short(os.path.abspath(__file__))
 
@@ -209,7 +210,7 @@ class DescriptorTest(ProcessCase):
         return fd
 
     def a_library(self):
-        found = sorted(path for path in standing.loaded_files() if ".so" in path)
+        found = sorted(path for path in descriptors.loaded_files() if ".so" in path)
         if not found:
             self.skipTest("the system does not list the libraries it has loaded")
         return found[0]
@@ -415,7 +416,7 @@ class SettingTest(ProcessCase):
         self.addCleanup(setattr, sys, "stdout", sys.stdout)
         before = type(sys.stdout)
         name = "%s.%s object" % (before.__module__, before.__qualname__)
-        hook = hiding.naming(sys.excepthook)    # a library may have its own there by now
+        hook = value_text.naming(sys.excepthook)    # a library may have its own there by now
         sys.excepthook = len_of
         sys.stdout = io.StringIO()
         self.check(Change("hook", "sys.excepthook", "", hook, __name__ + ".len_of", True),

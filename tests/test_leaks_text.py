@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from tests.leak_kinds import every_kind
 from tests.leak_samples import ORDERS, TextCase
-from unittest_leakfix.leaks.leak import Findings, Known, Leak
-from unittest_leakfix.leaks.text import failure_text, one_line, render
-from unittest_leakfix.leaks.words import KINDS
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.report.text_report import failure_text, one_line, render
+from unittest_leakfix.leaks.model.kinds import KINDS
 
 
 class ExampleTests(TextCase):

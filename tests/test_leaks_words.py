@@ -7,11 +7,11 @@ import os
 import unittest
 from dataclasses import replace
 
-from unittest_leakfix.leaks.colour import Style, cells, style_for
-from unittest_leakfix.leaks.leak import Findings, Known, Leak, group, merge
+from unittest_leakfix.leaks.report.terminal import Style, cells, style_for
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak, group, merge
 from unittest_leakfix._core.redacted_source import redact_code
 from unittest_leakfix._core.redaction import redact
-from unittest_leakfix.leaks.words import Names, amount, listed
+from unittest_leakfix.leaks.model.kinds import Names, amount, listed
 
 
 class WordTests(unittest.TestCase):

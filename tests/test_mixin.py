@@ -13,7 +13,8 @@ import warnings
 import weakref
 
 import unittest_leakfix
-from unittest_leakfix import LeakFixMixin, LeakFixWarning, ownership
+from unittest_leakfix import LeakFixMixin, LeakFixWarning
+from unittest_leakfix._core import ownership
 from tests.suites import Payload, outcomes, run_plainly
 
 shared = []

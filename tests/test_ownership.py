@@ -7,7 +7,7 @@ import sys
 import unittest
 import weakref
 
-from unittest_leakfix import ownership
+from unittest_leakfix._core import ownership
 
 kept_by_this_module = []
 

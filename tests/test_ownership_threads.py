@@ -12,7 +12,8 @@ import threading
 import time
 import unittest
 
-from unittest_leakfix import LeakFixMixin, ownership, register_resource
+from unittest_leakfix import LeakFixMixin, register_resource
+from unittest_leakfix._core import ownership
 from unittest_leakfix.runner import LeakFixTestRunner
 
 ROUNDS = 60

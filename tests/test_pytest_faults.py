@@ -238,7 +238,7 @@ class FaultTests(PytestCase):
         self.write(test_sample='''
             import sys, types, unittest
             import pytest
-            from unittest_leakfix.databases.budget import Budget
+            from unittest_leakfix.databases.connection_limit import Budget
 
             @pytest.mark.leakfix_max_connections(2)
             def test_marked():

@@ -98,7 +98,7 @@ class KeptTests(PytestCase):
     full = []
 
     def pytest_collection_finish():
-        from unittest_leakfix.heap import heap
+        from unittest_leakfix._core.gc_control import heap
         of_all = heap.full
         heap.full = lambda: (full.append(1), of_all())
     ''')

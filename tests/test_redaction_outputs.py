@@ -17,15 +17,15 @@ import unittest
 
 from tests import leak_samples
 from tests.leak_samples import Acquisition, Chain, Frame, Step
-from unittest_leakfix.databases import budget
-from unittest_leakfix.databases.record import ConnectionRecord
-from unittest_leakfix.databases.sessions import Session, Sessions
-from unittest_leakfix.databases.tables import table
-from unittest_leakfix.leaks import json as leaks_json
-from unittest_leakfix.leaks import known
-from unittest_leakfix.leaks.colour import Style
-from unittest_leakfix.leaks.leak import Findings, Known, Leak
-from unittest_leakfix.leaks.text import failure_text, one_line, render
+from unittest_leakfix.databases import connection_limit
+from unittest_leakfix.tracing.opened_connections import ConnectionRecord
+from unittest_leakfix.databases.server_sessions import Session, Sessions
+from unittest_leakfix.databases.server_sessions import table
+from unittest_leakfix.leaks.report import json_report as leaks_json
+from unittest_leakfix.leaks import suppressions
+from unittest_leakfix.leaks.report.terminal import Style
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.report.text_report import failure_text, one_line, render
 
 try:
     from hypothesis import given, settings, strategies
@@ -270,11 +270,11 @@ class Outputs(Folder):
         yield render(found, self.style)
         yield failure_text(found.leaks) + one_line(found.leaks[1])
         yield json.dumps(leaks_json.to_value(found), ensure_ascii=False)
-        known.write_baseline(self.path("b"), found.leaks)
+        suppressions.write_baseline(self.path("b"), found.leaks)
         with open(self.path("b"), encoding="utf-8") as file:
             yield file.read()
         record = ConnectionRecord("x", "x connection to " + text, test, text, True, 1, 2, False, ())
-        yield budget.message(1, "max_connections=1", (record,))
+        yield connection_limit.message(1, "max_connections=1", (record,))
         yield table(Sessions((Session(1, text, application=text, database="d", statement=text,
                                       opened_by=record),)), self.style)
 

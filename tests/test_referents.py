@@ -7,7 +7,7 @@ import textwrap
 import types
 import unittest
 
-from unittest_leakfix.leaks.referents import referents
+from unittest_leakfix.leaks.retention.edges import referents
 from tests.zoo.case import ROOT
 
 
@@ -27,7 +27,7 @@ class ReferentsTests(unittest.TestCase):
         """3.12: the free list of _asyncio, held and let go, made every collection endless."""
         script = textwrap.dedent("""
             import asyncio, gc, sys, types
-            from unittest_leakfix.leaks import holders
+            from unittest_leakfix.leaks.retention import search as holders
 
             class Order: pass
 

@@ -12,7 +12,8 @@ import threading
 import unittest
 
 from tests.test_resources import KindCase
-from unittest_leakfix import closing, resources
+from unittest_leakfix._core import waiting
+from unittest_leakfix.resources import registry
 
 try:
     import asyncio
@@ -107,8 +108,8 @@ class LoopCase(KindCase):
         return task
 
     def limit(self, seconds):
-        before, closing.CLOSE_TIMEOUT = closing.CLOSE_TIMEOUT, seconds
-        self.addCleanup(setattr, closing, "CLOSE_TIMEOUT", before)
+        before, waiting.CLOSE_TIMEOUT = waiting.CLOSE_TIMEOUT, seconds
+        self.addCleanup(setattr, waiting, "CLOSE_TIMEOUT", before)
 
     def check_awaited(self, value, name, text=None):
         kind = self.kind(value, name)
@@ -138,7 +139,7 @@ class LoopTests(LoopCase):
         loop, release = asyncio.new_event_loop(), []
         loop.set_exception_handler(lambda loop, context: None)
         task = self.begin(NAMES["stubborn"](release), loop)
-        with self.assertRaises(closing.CloseTimeout) as caught:
+        with self.assertRaises(waiting.CloseTimeout) as caught:
             self.kind(loop).close(loop)
         self.assertEqual(str(caught.exception),
                          "event loop: task of stubborn did not end when cancelled")
@@ -204,7 +205,7 @@ class TaskTests(LoopCase):
         self.limit(0.02)
         release = []
         task = self.begin(NAMES["stubborn"](release))
-        with self.assertRaises(closing.CloseTimeout) as caught:
+        with self.assertRaises(waiting.CloseTimeout) as caught:
             self.wait(self.kind(task).close(task))
         self.assertEqual(str(caught.exception),
                          "task of stubborn did not end when cancelled")
@@ -221,11 +222,11 @@ class TaskTests(LoopCase):
         self.wait(self.kind(task).close(task))
 
     def test_a_future_is_no_resource(self):
-        self.assertIsNone(resources.kind_of(self.loop.create_future()))
+        self.assertIsNone(registry.kind_of(self.loop.create_future()))
 
     def test_a_coroutine_is_no_resource(self):
         value = NAMES["sleep_long"]()
-        self.assertIsNone(resources.kind_of(value))
+        self.assertIsNone(registry.kind_of(value))
         value.close()
 
 
@@ -271,19 +272,19 @@ class ShapeTests(LoopCase):
 
     def test_a_registered_coroutine_function(self):
         cls = type("Remote", (), {"closed": False})
-        self.addCleanup(resources._unregister, cls)
+        self.addCleanup(registry._unregister, cls)
         exec("async def close(value):\n    value.closed = True\n", NAMES)
-        resources.register_resource(cls, NAMES["close"])
+        registry.register_resource(cls, NAMES["close"])
         self.check_awaited(cls(), "Remote")
         cls.end = NAMES["close"]
-        resources.register_resource(cls, "end")
+        registry.register_resource(cls, "end")
         self.check_awaited(cls(), "Remote")
 
     def test_a_plain_close_that_answers_with_an_awaitable(self):
         cls = type("Late", (), {"closed": False})
         cls.close = lambda value: NAMES["CoroutineDoor"].close(value)
-        self.addCleanup(resources._unregister, cls)
-        resources.register_resource(cls)
+        self.addCleanup(registry._unregister, cls)
+        registry.register_resource(cls)
         value = cls()
         self.assertIs(self.kind(value).awaits(value), False)
         self.wait(self.kind(value).close(value))

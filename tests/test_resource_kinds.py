@@ -18,7 +18,7 @@ import unittest
 import zipfile
 
 from tests.test_resources import KindCase, mock
-from unittest_leakfix import resources
+from unittest_leakfix.resources import registry
 
 try:
     import dbm.dumb as dumb
@@ -379,7 +379,7 @@ class HostileTests(KindCase):
             def closed(self):
                 raise KeyboardInterrupt
 
-        self.assertRaises(KeyboardInterrupt, resources.kind_of(Interrupted()).is_open,
+        self.assertRaises(KeyboardInterrupt, registry.kind_of(Interrupted()).is_open,
                           Interrupted())
 
 

@@ -18,7 +18,7 @@ import threading
 import unittest
 
 from tests.test_resources import KindCase
-from unittest_leakfix import closing
+from unittest_leakfix._core import waiting
 
 try:
     import http.client as http_client
@@ -129,11 +129,11 @@ class ServerTests(KindCase):
 
         release = threading.Event()
         self.addCleanup(release.set)
-        before, closing.CLOSE_TIMEOUT = closing.CLOSE_TIMEOUT, 0.02
-        self.addCleanup(setattr, closing, "CLOSE_TIMEOUT", before)
+        before, waiting.CLOSE_TIMEOUT = waiting.CLOSE_TIMEOUT, 0.02
+        self.addCleanup(setattr, waiting, "CLOSE_TIMEOUT", before)
         value = self.server(Hanging)
         self.addCleanup(value.socket.close)
-        with self.assertRaises(closing.CloseTimeout) as caught:
+        with self.assertRaises(waiting.CloseTimeout) as caught:
             self.kind(value).close(value)
         self.assertEqual(str(caught.exception), "server ('127.0.0.1', %d) did not end "
                          "within 0.02 s" % value.server_address[1])
@@ -285,8 +285,8 @@ class HandlerTests(KindCase):
         self.assertIs(value.ended, True)
 
     def test_a_stream_handler_owns_nothing(self):
-        from unittest_leakfix import resources
-        self.assertIsNone(resources.kind_of(logging.StreamHandler()))
+        from unittest_leakfix.resources import registry
+        self.assertIsNone(registry.kind_of(logging.StreamHandler()))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import threading
 import unittest
 
 from tests.test_resources import KindCase
-from unittest_leakfix import closing
+from unittest_leakfix._core import waiting
 
 try:
     from concurrent import futures
@@ -28,8 +28,8 @@ class ShortLimit(KindCase):
     """Waiting is limited to a moment."""
 
     def limit(self, seconds):
-        before, closing.CLOSE_TIMEOUT = closing.CLOSE_TIMEOUT, seconds
-        self.addCleanup(setattr, closing, "CLOSE_TIMEOUT", before)
+        before, waiting.CLOSE_TIMEOUT = waiting.CLOSE_TIMEOUT, seconds
+        self.addCleanup(setattr, waiting, "CLOSE_TIMEOUT", before)
 
 
 class ChildTests(ShortLimit):
@@ -212,7 +212,7 @@ class ExecutorTests(ShortLimit):
         value = futures.ThreadPoolExecutor(1)
         value.submit(release.wait)
         kind = self.kind(value)
-        with self.assertRaises(closing.CloseTimeout) as caught:
+        with self.assertRaises(waiting.CloseTimeout) as caught:
             kind.close(value)
         self.assertRegex(str(caught.exception),
                          r"^executor \S+ did not end within 0.05 s$")
@@ -248,7 +248,7 @@ class ThreadTests(ShortLimit):
         value = threading.Timer(0, lambda: (begun.set(), release.wait()))
         value.start()
         begun.wait()
-        with self.assertRaises(closing.CloseTimeout):
+        with self.assertRaises(waiting.CloseTimeout):
             self.kind(value).close(value)
         release.set()
         value.join()
@@ -273,7 +273,7 @@ class ThreadTests(ShortLimit):
         value = threading.Thread(target=release.wait, name="mailer")
         self.assertIs(self.kind(value, "thread").is_open(value), False)
         value.start()
-        with self.assertRaises(closing.CloseTimeout) as caught:
+        with self.assertRaises(waiting.CloseTimeout) as caught:
             self.kind(value).close(value)
         self.assertEqual(str(caught.exception),
                          'thread "mailer" did not end within 0.05 s')

@@ -10,7 +10,8 @@ import types
 import unittest
 import weakref
 
-from unittest_leakfix import closing, kind as kind_module, resources
+from unittest_leakfix._core import waiting
+from unittest_leakfix.resources import kind as kind_module, registry
 
 try:
     from unittest import mock
@@ -25,7 +26,7 @@ class KindCase(unittest.TestCase):
     """Asserts about the kind of one value."""
 
     def kind(self, value, name=None):
-        found = resources.kind_of(value)
+        found = registry.kind_of(value)
         self.assertIsNotNone(found, "no resource: %r" % type(value))
         if name is not None:
             self.assertEqual(found.name, name)
@@ -85,14 +86,14 @@ class LookUpTests(KindCase):
                       Door, Opened, sys, len, Door.close, Door().close, Ticket(),
                       (x for x in ""), memoryview(b""), threading.Lock(),
                       types.ModuleType("made"), sqlite3.Connection, type, Exception()):
-            self.assertIsNone(resources.kind_of(value), value)
+            self.assertIsNone(registry.kind_of(value), value)
 
     def test_memory_is_no_resource(self):
         class Text(io.StringIO):
             pass
 
         for value in (io.BytesIO(), io.StringIO(), Text()):
-            self.assertIsNone(resources.kind_of(value))
+            self.assertIsNone(registry.kind_of(value))
 
     def test_the_class_that_lies_is_not_believed(self):
         class Liar(object):
@@ -100,13 +101,13 @@ class LookUpTests(KindCase):
             def __class__(self):
                 return sqlite3.Connection
 
-        self.assertIsNone(resources.kind_of(Liar()))
+        self.assertIsNone(registry.kind_of(Liar()))
 
     def test_a_name_alone_proves_nothing(self):
         Fake = type("Connection", (object,), {"__module__": "sqlite3"})
-        self.assertIsNone(resources.kind_of(Fake()))
+        self.assertIsNone(registry.kind_of(Fake()))
         Odd = type("Odd", (object,), {"__module__": ["a", "list"]})
-        self.assertIsNone(resources.kind_of(Odd()))
+        self.assertIsNone(registry.kind_of(Odd()))
 
     def test_a_getattr_that_raises_is_not_called(self):
         class Touchy(object):
@@ -115,7 +116,7 @@ class LookUpTests(KindCase):
 
             __getattribute__ = __getattr__
 
-        self.assertIsNone(resources.kind_of(Touchy()))
+        self.assertIsNone(registry.kind_of(Touchy()))
 
     def test_a_metaclass_that_raises_is_not_called(self):
         def refuse(*args):
@@ -126,7 +127,7 @@ class LookUpTests(KindCase):
             __module__ = __name__ = property(refuse)
 
         value = type.__call__(Meta("Hostile", (Door,), {}))
-        self.assertEqual(resources.kind_of(value).name, "Hostile")
+        self.assertEqual(registry.kind_of(value).name, "Hostile")
 
     @unittest.skipIf(mock is None, "no mock package")
     def test_a_mock_is_no_resource(self):
@@ -137,13 +138,13 @@ class LookUpTests(KindCase):
         for value in (mock.Mock(), mock.MagicMock(), mock.Mock(spec=sqlite3.Connection),
                       mock.MagicMock(spec=Door), mock.create_autospec(Door)(), CloseMock(),
                       mock.sentinel.connection, mock.NonCallableMock(), mock.call):
-            self.assertIsNone(resources.kind_of(value))
+            self.assertIsNone(registry.kind_of(value))
 
     @unittest.skipIf(sys.version_info < (3, 6), "new in 3.6")
     def test_a_type_that_is_not_ready(self):
         names = {}
         exec("async def numbers():\n    yield 1\n", names)
-        self.assertIsNone(resources.kind_of(names["numbers"]().athrow(ValueError)))
+        self.assertIsNone(registry.kind_of(names["numbers"]().athrow(ValueError)))
 
     def test_a_subclass_is_what_its_base_is(self):
         class Mine(sqlite3.Connection):
@@ -153,7 +154,7 @@ class LookUpTests(KindCase):
 
     def test_the_kind_is_found_when_its_class_is_patched_over(self):
         value = sqlite3.connect(":memory:")
-        resources.kind_of(value)
+        registry.kind_of(value)
         original, sqlite3.Connection = sqlite3.Connection, Plain
         try:
             self.kind(value, "sqlite3 connection")
@@ -166,15 +167,15 @@ class LookUpTests(KindCase):
     def test_a_class_made_in_a_test_dies_with_it(self):
         def use():
             Local = type("Local", (Door,), {})
-            resources.kind_of(Local())
-            resources.kind_of(Local())
+            registry.kind_of(Local())
+            registry.kind_of(Local())
             return weakref.ref(Local), id(Local)
 
         ref, key = use()
         gc.collect()
         self.assertIsNone(ref())
-        self.assertNotIn(key, resources._kinds)
-        self.assertNotIn(key, resources._refs)
+        self.assertNotIn(key, registry._kinds)
+        self.assertNotIn(key, registry._refs)
 
     def test_an_old_style_class_is_known_by_its_own_name(self):
         class Old:
@@ -191,7 +192,7 @@ class LookUpTests(KindCase):
             pass
 
         self.kind(Old(), "Old")
-        self.assertIsNone(resources.kind_of(Older()))
+        self.assertIsNone(registry.kind_of(Older()))
         self.kind(Old(), "Old")
 
 
@@ -247,8 +248,8 @@ class ContextTests(KindCase):
 
 class RegisterTests(KindCase):
     def register(self, cls, *args, **options):
-        self.addCleanup(resources._unregister, cls)
-        resources.register_resource(cls, *args, **options)
+        self.addCleanup(registry._unregister, cls)
+        registry.register_resource(cls, *args, **options)
 
     def test_everything_given(self):
         class Valve(object):
@@ -257,7 +258,7 @@ class RegisterTests(KindCase):
         class SubValve(Valve):
             pass
 
-        self.assertIsNone(resources.kind_of(Valve()))
+        self.assertIsNone(registry.kind_of(Valve()))
         self.register(Valve, lambda v: setattr(v, "shut", True), lambda v: not v.shut,
                       lambda v: "valve 7", "valve")
         self.check(Valve(), "valve", "valve 7")
@@ -314,7 +315,7 @@ class RegisterTests(KindCase):
         ]
         for args, options, expected in cases:
             with self.assertRaises(TypeError) as caught:
-                resources.register_resource(*args, **options)
+                registry.register_resource(*args, **options)
             self.assertEqual(str(caught.exception), expected)
 
     def test_callables_that_raise_or_answer_nonsense(self):
@@ -347,20 +348,20 @@ class RegisterTests(KindCase):
 
 class WaitingTests(unittest.TestCase):
     def test_what_does_not_end_is_named(self):
-        with self.assertRaises(closing.CloseTimeout) as caught:
-            closing.wait_until(lambda: False, "the mill", 0.01)
+        with self.assertRaises(waiting.CloseTimeout) as caught:
+            waiting.wait_until(lambda: False, "the mill", 0.01)
         self.assertEqual(str(caught.exception), "the mill did not end within 0.01 s")
 
     def test_the_limit_is_read_at_each_close(self):
-        before, closing.CLOSE_TIMEOUT = closing.CLOSE_TIMEOUT, 0.02
-        self.addCleanup(setattr, closing, "CLOSE_TIMEOUT", before)
+        before, waiting.CLOSE_TIMEOUT = waiting.CLOSE_TIMEOUT, 0.02
+        self.addCleanup(setattr, waiting, "CLOSE_TIMEOUT", before)
         stop = threading.Event()
         self.addCleanup(stop.set)
-        self.assertRaises(closing.CloseTimeout, closing.within, stop.wait, "the mill")
+        self.assertRaises(waiting.CloseTimeout, waiting.within, stop.wait, "the mill")
 
     def test_what_the_work_raises_is_raised(self):
-        self.assertRaises(ZeroDivisionError, closing.within, lambda: 1 // 0, "the mill")
-        self.assertIsNone(closing.within(lambda: 1, "the mill"))
+        self.assertRaises(ZeroDivisionError, waiting.within, lambda: 1 // 0, "the mill")
+        self.assertIsNone(waiting.within(lambda: 1, "the mill"))
 
     def test_own_reads_no_more_than_the_dict(self):
         class Slotted(object):

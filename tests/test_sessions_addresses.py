@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import unittest
 
-from unittest_leakfix.databases.addresses import Address, AddressError, filled, read
+from unittest_leakfix.databases.connect import Address, AddressError, filled, read
 
 
 class Reading(unittest.TestCase):

@@ -8,9 +8,9 @@ from unittest import mock
 
 from tests import servers
 from tests.session_case import MYSQL_DRIVERS, POSTGRESQL_DRIVERS, driver_named
-from unittest_leakfix.databases import connecting, mysql, processes
-from unittest_leakfix.databases.addresses import Address
-from unittest_leakfix.databases.sessions import Session
+from unittest_leakfix.databases import connect, mysql, local_processes
+from unittest_leakfix.databases.connect import Address
+from unittest_leakfix.databases.server_sessions import Session
 
 
 class Hanging(unittest.TestCase):
@@ -29,9 +29,9 @@ class Hanging(unittest.TestCase):
                     except unittest.SkipTest as missing:
                         self.skipTest(str(missing))
                     address = Address(dialect, name, "u", "hunter2", "127.0.0.1", self.silent.getsockname()[1], "d")
-                    with mock.patch.object(connecting, "_PATIENCE", 1):
-                        with self.assertRaises(connecting.CannotConnect) as raised:
-                            connecting.connect(address)
+                    with mock.patch.object(connect, "_PATIENCE", 1):
+                        with self.assertRaises(connect.CannotConnect) as raised:
+                            connect.connect(address)
                     text = str(raised.exception)
                     self.assertTrue(text.startswith("cannot connect to u@127.0.0.1:"), text)
                     self.assertNotIn("hunter2", text)
@@ -81,10 +81,10 @@ class Holders(unittest.TestCase):
             self.skipTest("no IPv6")
         accepted, (host, port) = listening.accept()
         self.addCleanup(accepted.close)
-        found, = processes.held_here([Session(1, client_host=host, client_port=port)])
+        found, = local_processes.held_here([Session(1, client_host=host, client_port=port)])
         self.assertEqual((host, found.pid_here), ("127.0.0.1", os.getpid()))
 
     def test_nobody_here(self):
         for host in ("192.0.2.1", "db.example", "?", "localhost"):
-            found, = processes.held_here([Session(1, client_host=host, client_port=9)], 5432)
+            found, = local_processes.held_here([Session(1, client_host=host, client_port=9)], 5432)
             self.assertEqual(found.pids_here, ())

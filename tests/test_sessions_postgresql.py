@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from tests.session_case import POSTGRESQL_DRIVERS, PostgreSQL, each_driver
 from unittest_leakfix.databases import postgresql
-from unittest_leakfix.databases.sessions import MissingPrivilege
+from unittest_leakfix.databases.server_sessions import MissingPrivilege
 
 
 class PostgreSQLOnly:

@@ -4,11 +4,12 @@ from __future__ import annotations
 import unittest
 
 from unittest_leakfix._core import redaction
-from unittest_leakfix.databases.sessions import Ended, MissingPrivilege, Refused, Session, Sessions
-from unittest_leakfix.databases.tables import duration, outcome, table
-from unittest_leakfix.leaks.acquisitions import Acquisition
-from unittest_leakfix.leaks.colour import Style
-from unittest_leakfix.leaks.frames import Frame
+from unittest_leakfix.databases.server_sessions import (
+    Ended, MissingPrivilege, Refused, Session, Sessions)
+from unittest_leakfix.databases.server_sessions import duration, outcome, table
+from unittest_leakfix.tracing.acquisitions import Acquisition
+from unittest_leakfix.leaks.report.terminal import Style
+from unittest_leakfix.tracing.stacks import Frame
 
 LEAK = Session(3933, "app", "127.0.0.1", 50168, "", "test_shop", "idle", 12.4,
                "SELECT COUNT(*) FROM orders", "2026-01-01 10:00:00.000000", (4170, 4175), "python -m unittest",

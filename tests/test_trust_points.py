@@ -44,7 +44,7 @@ sys.argv[0] = "traced"
 if os.environ["LEAKFIX_RUN"] == "plain":
     from unittest import main
 else:
-    from unittest_leakfix.program import LeakFixProgram as main
+    from unittest_leakfix.cli import LeakFixProgram as main
     sys.settrace(trace)
 try:
     main(module=None)
@@ -142,9 +142,9 @@ class CallbackTests(TrustCase):
     def pressed(self, run, place, name, then):
         """Press Ctrl-C when *name* is called for the first time; the run ends after that test."""
         return self.ran(run, u"""
-            from unittest_leakfix import heap
+            from unittest_leakfix._core import gc_control as heap
             try:
-                from unittest_leakfix.leaks import complaints
+                from unittest_leakfix.leaks import captured_warnings as complaints
             except (ImportError, SyntaxError):
                 pass
             from gc import collect

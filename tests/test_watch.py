@@ -10,7 +10,7 @@ import types
 import unittest
 
 from unittest_leakfix import LeakFixMixin, LeakFixTestRunner
-from unittest_leakfix.leaks import ignore, known, watch
+from unittest_leakfix.leaks import ignore, suppressions, watch
 from tests.suites import outcomes, run
 
 
@@ -69,7 +69,7 @@ class WatchTests(unittest.TestCase):
 
     def test_what_is_ignored_is_no_news(self):
         entry = ignore(object="Ord*", reason="orders live long")
-        self.addCleanup(known._ignored.remove, entry)
+        self.addCleanup(suppressions._ignored.remove, entry)
         with watch() as found:
             self.shop.orders.append(Order())
         self.assertEqual(found.leaks, [])

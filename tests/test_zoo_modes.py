@@ -11,7 +11,7 @@ import unittest
 from importlib.util import find_spec
 
 from tests.zoo.case import ROOT, ZooCase, keeper, plain
-from unittest_leakfix.leaks import json as leaks_json
+from unittest_leakfix.leaks.report import json_report as leaks_json
 
 
 def tearDownModule():

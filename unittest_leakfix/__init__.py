@@ -18,9 +18,9 @@ bind(globals())
 # command line needs half of them, and shall not start later for the other half.
 _HOMES = {
     "ClassLeakFixMixin": "class_mixin",
-    "CloseError": "faults",
-    "FinishedTest": "finished",
-    "LeakFixAsyncTestCase": "async_cases",
+    "CloseError": "_core.errors",
+    "FinishedTest": "finished_test",
+    "LeakFixAsyncTestCase": "cases",
     "LeakFixMixin": "mixins",
     "LeakFixResultMixin": "result",
     "LeakFixTestCase": "cases",
@@ -29,10 +29,10 @@ _HOMES = {
     "LeakFixTestRunner": "runner",
     "LeakFixTestSuite": "suite",
     "LeakFixTextTestResult": "result",
-    "LeakFixWarning": "faults",
+    "LeakFixWarning": "_core.errors",
     "__version__": "version",
-    "main": "program",
-    "register_resource": "resources",
+    "main": "cli",
+    "register_resource": "resources.registry",
 }
 if sys.version_info < (3, 8):
     del _HOMES["LeakFixAsyncTestCase"]

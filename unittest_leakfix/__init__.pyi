@@ -1,12 +1,12 @@
 import sys
 
+from unittest_leakfix._core.errors import CloseError as CloseError, LeakFixWarning as LeakFixWarning
 from unittest_leakfix.cases import LeakFixTestCase as LeakFixTestCase
 from unittest_leakfix.class_mixin import ClassLeakFixMixin as ClassLeakFixMixin
-from unittest_leakfix.faults import CloseError as CloseError, LeakFixWarning as LeakFixWarning
-from unittest_leakfix.finished import FinishedTest as FinishedTest
+from unittest_leakfix.cli import main as main
+from unittest_leakfix.finished_test import FinishedTest as FinishedTest
 from unittest_leakfix.mixins import LeakFixMixin as LeakFixMixin
-from unittest_leakfix.program import main as main
-from unittest_leakfix.resources import register_resource as register_resource
+from unittest_leakfix.resources.registry import register_resource as register_resource
 from unittest_leakfix.result import (
     LeakFixResultMixin as LeakFixResultMixin,
     LeakFixTestResult as LeakFixTestResult,
@@ -21,7 +21,7 @@ from unittest_leakfix.version import __version__ as __version__
 
 # Named one by one: an open __getattr__ would let every misspelt name pass.
 if sys.version_info >= (3, 8):
-    from unittest_leakfix.async_cases import LeakFixAsyncTestCase as LeakFixAsyncTestCase
+    from unittest_leakfix.cases import LeakFixAsyncTestCase as LeakFixAsyncTestCase
 
     __all__ = [
         "ClassLeakFixMixin", "CloseError", "FinishedTest", "LeakFixAsyncTestCase",

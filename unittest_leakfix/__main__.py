@@ -6,7 +6,7 @@ import os.path
 import sys
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.program import LeakFixProgram
+from unittest_leakfix.cli import LeakFixProgram
 
 __unittest = True
 bind(globals())
@@ -36,7 +36,7 @@ def _sessions():
     if sys.version_info < (3, 8):
         sys.stderr.write("error: sessions needs Python 3.8 or later\n")
         return 2
-    from unittest_leakfix.databases.command import main as command
+    from unittest_leakfix.databases.cli import main as command
     return command(sys.argv[2:])
 
 

@@ -6,11 +6,12 @@ import functools
 import os
 import sys
 
+from unittest_leakfix._core import attributes, errors
+from unittest_leakfix._core.attributes import declared
 from unittest_leakfix._core.early import bind
-from unittest_leakfix import attributes, faults, holdings
-from unittest_leakfix.attributes import declared
-from unittest_leakfix.heap import heap
+from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.mixins import check
+from unittest_leakfix.resources import scan
 
 __unittest = True
 bind(globals())
@@ -95,8 +96,8 @@ def restore(cls, report=None):
     try:
         _restore(cls, before, pid, report)
     except Exception:   # in our own code: the verdict stands
-        faults.say("%s is over, but not all that it gained could be dropped: %s" % (
-            faults.label(cls), faults.fault()))
+        errors.say("%s is over, but not all that it gained could be dropped: %s" % (
+            errors.label(cls), errors.fault()))
 
 
 def _restore(cls, before, pid, report):
@@ -120,8 +121,8 @@ def _close(cls, found, report):
     for each in found:
         try:
             if not each.kind.awaits(each.value):
-                holdings.close(cls, each)
-        except faults.PASSING:
+                scan.close(cls, each)
+        except errors.PASSING:
             raise
         except BaseException as cause:
             _tell(cls, each, cause, report)
@@ -145,15 +146,15 @@ def _found(cls, now, before, keep):
     closed = declared(cls, "leakfix_close")
     names = [name for name in attributes.gained(before, now)
              if name not in keep and name not in closed]
-    owned = holdings.owned_by(now, names, (id(cls),))
-    found = (holdings.declared_resources(now, closed)
-             + holdings.open_resources(now, names, owned, unsure=True))
-    return holdings.in_stages(found, now, names, owned)
+    owned = scan.owned_by(now, names, (id(cls),))
+    found = (scan.declared_resources(now, closed)
+             + scan.open_resources(now, names, owned, unsure=True))
+    return scan.in_stages(found, now, names, owned)
 
 
 def _tell(cls, found, cause, report):
     """An error of the class where unittest asks for them (3.8+), else a warning."""
     if report is None:
-        faults.warn(cls, found, cause)
+        errors.warn(cls, found, cause)
     else:
-        report((faults.CloseError, faults.close_error(cls, found, cause), None))
+        report((errors.CloseError, errors.close_error(cls, found, cause), None))

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from unittest_leakfix.attributes import _Names
+from unittest_leakfix._core.attributes import _Names
 
 class ClassLeakFixMixin:
     leakfix_keep: ClassVar[_Names]

@@ -5,7 +5,7 @@ from __future__ import absolute_import
 import unittest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.finished import finished
+from unittest_leakfix.finished_test import finished
 
 __unittest = True
 bind(globals())

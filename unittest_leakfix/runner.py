@@ -6,7 +6,7 @@ import sys
 import unittest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.faults import fault
+from unittest_leakfix._core.errors import fault
 from unittest_leakfix.result import LeakFixResultMixin, LeakFixTextTestResult, Sweep
 from unittest_leakfix.suite import Run, Tally
 
@@ -93,8 +93,8 @@ def finding(options):
     if sys.version_info < (3, 8):
         raise ValueError("%s: finding leaks needs Python 3.8 or later; closing and letting go "
                          "works here too" % ", ".join("%s=%r" % each for each in sorted(asked.items())))
-    from unittest_leakfix.leaks.finding import Finding
     from unittest_leakfix.leaks.options import decided
+    from unittest_leakfix.leaks.run import Finding
     return Finding(**decided(asked))
 
 
@@ -109,7 +109,7 @@ def counting(most):
     if sys.version_info < (3, 8):
         raise ValueError("max_connections=%r: counting connections needs Python 3.8 or later"
                          % (most,))
-    from unittest_leakfix.databases.counting import Counting
+    from unittest_leakfix.databases.connection_limit import Counting
     Counting(most=most)
     return lambda watcher: Counting(watcher, most)
 

@@ -2,10 +2,11 @@ import sys
 import unittest
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol, type_check_only
+
 from typing_extensions import TypeAlias
 
-from unittest_leakfix.release import Tally
-from unittest_leakfix.watcher import Watcher
+from unittest_leakfix.instance_release import Tally
+from unittest_leakfix.observer import Watcher
 
 @type_check_only
 class _Stream(Protocol):

@@ -1,9 +1,9 @@
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from unittest_leakfix.release import Tally
-from unittest_leakfix.watcher import Watcher
+from unittest_leakfix.instance_release import Tally
+from unittest_leakfix.observer import Watcher
 
 _R = TypeVar("_R", bound=unittest.TestResult)
 
@@ -23,3 +23,15 @@ class LeakFixTestSuite(unittest.TestSuite):
     def run(self, result: _R, debug: bool = False) -> _R: ...
 
 class LeakFixTestLoader(unittest.TestLoader): ...
+
+EMPTIED: str
+
+def given(
+    suite: unittest.TestSuite,
+    hand: list[Any],
+    result: unittest.TestResult,
+    lends: bool = False,
+) -> Iterator[bool]: ...
+def met_twice(suite: object) -> set[int]: ...
+def method(kind: type, name: str) -> Any: ...
+def overrides(suite: object, name: str) -> bool: ...

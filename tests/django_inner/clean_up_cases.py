@@ -8,8 +8,8 @@ from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
-from unittest_leakfix.django import aliases, clean_up, waiting
-from unittest_leakfix.django.created import created
+from unittest_leakfix.django import databases as aliases, clean_up, blocked_flush
+from unittest_leakfix.django.clean_up import created
 
 SECRET = "kirschkern"
 
@@ -85,7 +85,7 @@ class Aliases(SimpleTestCase):
 
 class Settings(SimpleTestCase):
     def test_may_terminate(self):
-        from unittest_leakfix.django.asking import may_terminate
+        from unittest_leakfix.django.clean_up import may_terminate
         self.assertTrue(may_terminate())
         for no in False, 0:
             with override_settings(LEAKFIX_TERMINATE_SESSIONS=no):
@@ -94,10 +94,10 @@ class Settings(SimpleTestCase):
     def test_patience(self):
         before = TransactionTestCase._fixture_teardown
         for patience, told in ((0.5, []), (3, []), ("long", ["'long'"]), (-1, ["-1"]), (None, ["None"])):
-            heard, other = [], waiting.Waiting()
+            heard, other = [], blocked_flush.Waiting()
             with override_settings(LEAKFIX_PATIENCE=patience):
                 other.install(heard.append)
-                self.assertEqual(waiting.seconds(), 10 if told else patience)
+                self.assertEqual(blocked_flush.seconds(), 10 if told else patience)
             self.assertIsNot(TransactionTestCase._fixture_teardown, before)
             other.remove()
             self.assertIs(TransactionTestCase._fixture_teardown, before)

@@ -12,7 +12,7 @@ from django.db.backends.signals import connection_created
 from django.test import SimpleTestCase, TransactionTestCase
 
 from tests.django_inner.worker import Worker
-from unittest_leakfix.databases.frameworks import frameworks
+from unittest_leakfix.tracing.frameworks import frameworks
 from unittest_leakfix.django.connections import Connections, connections
 
 FULL = "FATAL:  sorry, too many clients already"

@@ -27,8 +27,8 @@ import sqlite3  # noqa: F401
 import unittest.mock  # noqa: F401
 
 from unittest_leakfix import LeakFixTestLoader, LeakFixTestRunner
-from unittest_leakfix.leaks import finding  # noqa: F401
-from unittest_leakfix.leaks.known import ignore
+from unittest_leakfix.leaks import run  # noqa: F401
+from unittest_leakfix.leaks.suppressions import ignore
 
 LIMIT = 30
 _REPORT = re.compile(r"^(?:OK|FAILED|NO TESTS RAN).*\n(?:unittest_leakfix: .*\n)?", re.MULTILINE)

@@ -8,7 +8,17 @@ import re
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.redaction import (
-    HIDDEN, LOGINS, PATTERNS, QUOTED, WORD_CHARS, grade_of, looks_secret, pattern, without_forms, without_values)
+    HIDDEN,
+    LOGINS,
+    PATTERNS,
+    QUOTED,
+    WORD_CHARS,
+    grade_of,
+    looks_secret,
+    pattern,
+    without_forms,
+    without_values,
+)
 
 __unittest = True
 bind(globals())

@@ -10,11 +10,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Any, Iterable, Iterator, Optional, Tuple
 
-from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
-from unittest_leakfix.databases.queries import code, number, rows
-from unittest_leakfix.databases.server import Server
-from unittest_leakfix.databases.sessions import Ended, Keep, MissingPrivilege, Session, Sessions, Who
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.databases.server import Server, code, number, rows
+from unittest_leakfix.databases.server_sessions import (
+    Ended,
+    Keep,
+    MissingPrivilege,
+    Session,
+    Sessions,
+    Who,
+)
 
 __unittest = True
 bind(globals())

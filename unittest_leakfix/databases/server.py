@@ -1,17 +1,25 @@
 """What both servers share: a look at the sessions, and their ending one by one."""
+
 from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any, Iterable, List, Optional, Tuple
+from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases import processes
-from unittest_leakfix.databases.sessions import Ended, Keep, Refused, Session, Sessions, Who, kept_ids
+from unittest_leakfix.databases import local_processes
+from unittest_leakfix.databases.server_sessions import (
+    Ended,
+    Keep,
+    Refused,
+    Session,
+    Sessions,
+    Who,
+    kept_ids,
+)
 
 __unittest = True
 bind(globals())
-
 
 class Server:
     """A server as seen over the caller's DB-API `connection`."""
@@ -44,7 +52,7 @@ class Server:
     def sessions(self, database: Optional[str] = None, who: Optional[Who] = None) -> Sessions:
         """Return what `look` returns, with the processes that hold them and who opened them."""
         found = self.look(database)
-        held = processes.held_here(found.sessions, self.port()) if found.sessions else ()
+        held = local_processes.held_here(found.sessions, self.port()) if found.sessions else ()
         return replace(found, sessions=tuple(_opened(session, who) for session in held))
 
     def terminate(self, database: str, keep: Keep = (), only: Optional[Iterable[Session]] = None,
@@ -97,3 +105,55 @@ def _opened(session: Session, who: Optional[Who]) -> Session:
         return replace(session, opened_by=who(session) or "")
     except Exception:  # the records know nothing of it, which is no reason not to list it
         return session
+
+
+# Rows of a query over any DB-API connection, whatever its cursors make of a row.
+
+def rows(connection: Any, statement: str, parameters: Sequence[object] = ()) -> List[Tuple[Any, ...]]:
+    """Run one statement and return its rows as tuples; bytes become text.
+
+    Only `cursor()`, `execute`, `fetchall` and `close` are called. Raises what the driver raises.
+    """
+    cursor = connection.cursor()
+    try:
+        # Without parameters a % is a %, with every driver.
+        if parameters:
+            cursor.execute(statement, tuple(parameters))
+        else:
+            cursor.execute(statement)
+        names = [column[0] for column in cursor.description or ()]
+        found = list(cursor.fetchall()) if names else []
+    finally:
+        try:
+            cursor.close()
+        except Exception:  # the connection is lost, and that was said already
+            pass
+    return [tuple(map(_plain, _values(row, names))) for row in found]
+
+
+def code(error: BaseException) -> object:
+    """Return the server's code of a driver's error: MySQL's number, PostgreSQL's SQLSTATE; None without one."""
+    for name in ("sqlstate", "pgcode", "errno"):
+        found = getattr(error, name, None)
+        # mysql.connector has a SQLSTATE too, which is coarser than the number.
+        if found and not (name == "sqlstate" and hasattr(error, "errno")):
+            return found
+    arguments = error.args
+    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+
+
+def number(value: object) -> int:
+    """Return an int for what drivers make of one (Decimal, text)."""
+    return int(str(value))
+
+
+def _values(row: Any, names: Sequence[str]) -> Sequence[Any]:
+    if isinstance(row, Mapping):
+        return [row[name] for name in names]
+    if isinstance(row, (tuple, list)):
+        return row
+    return [getattr(row, name) for name in names]
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray, memoryview)) else value

@@ -9,13 +9,21 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
 
-from unittest_leakfix._core.early import bind
 from unittest_leakfix._core import redaction
-from unittest_leakfix.databases import addresses, connecting
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.errors import LeakFixWarning
+from unittest_leakfix.databases import connect
 from unittest_leakfix.databases.server import Server
-from unittest_leakfix.databases.sessions import Ended, Opening, Session, Sessions
-from unittest_leakfix.databases.tables import count, outcome, quoted, table
-from unittest_leakfix.faults import LeakFixWarning
+from unittest_leakfix.databases.server_sessions import (
+    Ended,
+    Opening,
+    Session,
+    Sessions,
+    count,
+    outcome,
+    quoted,
+    table,
+)
 from unittest_leakfix.mixins import check
 
 __unittest = True
@@ -81,7 +89,7 @@ class _SessionsMixin:
     @classmethod
     def leakfix_opened_by(cls, session: Session) -> Union[str, Opening, None]:
         """Return who opened `session`: by our records, where connections are recorded. May be overridden."""
-        records = sys.modules.get("unittest_leakfix.databases.records")
+        records = sys.modules.get("unittest_leakfix.tracing.opened_connections")
         return None if records is None else records.book.who(session)
 
     @classmethod
@@ -179,7 +187,7 @@ def _watching(own: Any) -> Callable[[Type[_SessionsMixin]], None]:
 def _begin(dialect: str, database: Database) -> _Watched:
     connection, name = _opened(dialect, database)
     try:
-        server = connecting.server(dialect, connection)
+        server = connect.server(dialect, connection)
         name = name or server.current_database()
         if not name:
             raise ValueError("the connection of leakfix_database is on no database: let it choose one")
@@ -194,14 +202,14 @@ def _opened(dialect: str, database: Database) -> Tuple[Any, str]:
     if not isinstance(database, str):
         return database(), ""
     if "://" in database:
-        address = addresses.read(database)
+        address = connect.read(database)
         if address.dialect != dialect or not address.database:
             raise ValueError("leakfix_database takes %s://.../NAME here" % dialect)
     else:
-        address = addresses.Address(dialect, database=database)
+        address = connect.Address(dialect, database=database)
     if not address.database.strip():
         raise ValueError("leakfix_database is empty: name the database")
-    return connecting.aside(addresses.filled(address)), address.database
+    return connect.aside(connect.filled(address)), address.database
 
 
 def _reopen(watched: _Watched, dialect: str, database: Optional[Database]) -> None:
@@ -213,7 +221,7 @@ def _reopen(watched: _Watched, dialect: str, database: Optional[Database]) -> No
             raise
         _close(watched.connection)
         watched.connection = _opened(dialect, database)[0]
-        watched.server = connecting.server(dialect, watched.connection)
+        watched.server = connect.server(dialect, watched.connection)
 
 
 def _left(watched: _Watched, grace: float, collect: Callable[[], object]) -> Tuple[Session, ...]:

@@ -20,7 +20,7 @@ if VERSION < (4, 2):
                       "unittest_leakfix.LeakFixMixin works with it" % get_version())
 
 if TYPE_CHECKING:
-    from .runner import LeakFixDiscoverRunner, LeakFixRunnerMixin
+    from unittest_leakfix.django.runner import LeakFixDiscoverRunner, LeakFixRunnerMixin
 
 __unittest = True
 bind(globals())

@@ -2,28 +2,146 @@
 
 For any runner: it takes what ``django.test.utils.setup_databases`` returned, and returns text.
 """
+
 from __future__ import annotations
 
+import time
+import warnings
+from _thread import get_ident
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Optional
+from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from django.conf import settings
+from django.db import connections as _of_thread
+
+from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.databases.connect import is_full, server
 from unittest_leakfix.databases.postgresql import PostgreSQL
-from unittest_leakfix.databases.queries import rows
-from unittest_leakfix.databases.record import ConnectionRecord
-from unittest_leakfix.databases.records import book
-from unittest_leakfix.databases.server import Server
-from unittest_leakfix.databases.sessions import Ended, Sessions
-from unittest_leakfix.databases.tables import outcome, quoted, table
-from unittest_leakfix.leaks.colour import Style
-
-from .asking import ASKED, asking, may_terminate, said
-from .connections import REMEDY, connections
-from .created import Database, OldConfig, created
-from .own import close_own
+from unittest_leakfix.databases.server import Server, rows
+from unittest_leakfix.databases.server_sessions import Ended, Sessions, outcome, quoted, table
+from unittest_leakfix.django.closed_connections import opened
+from unittest_leakfix.django.connections import REMEDY, connections
+from unittest_leakfix.leaks.report.terminal import Style
+from unittest_leakfix.tracing.opened_connections import IDENT, ConnectionRecord, book
 
 __unittest = True
 bind(globals())
+
+# Asking the server of one of Django's wrappers who is on its databases.
+
+#: The vendors that can be asked, as Django calls them.
+ASKED = ("postgresql", "mysql")
+_PATIENCE = 2.0
+"""So long a full server is asked for a place: our own connections may have been closed just now."""
+_clock, _sleep = time.monotonic, time.sleep
+
+
+def may_terminate() -> bool:
+    """Tell whether sessions may be ended: ``settings.LEAKFIX_TERMINATE_SESSIONS``, True where it is not set."""
+    return bool(getattr(settings, "LEAKFIX_TERMINATE_SESSIONS", True))
+
+
+@contextmanager
+def asking(wrapper: Any) -> Iterator[Server]:
+    """Give the server, over a connection of Django's own that is on none of the test databases."""
+    end = _clock() + _PATIENCE
+    while True:
+        context = wrapper._nodb_cursor()
+        try:
+            with warnings.catch_warnings():
+                # On a full server Django tries another database, and says so.
+                warnings.simplefilter("ignore", RuntimeWarning)
+                cursor = context.__enter__()
+            break
+        except Exception as error:
+            if not is_full(error) or _clock() >= end:
+                raise
+        _sleep(0.05)
+    try:
+        yield server(wrapper.vendor, cursor.db.connection)
+    finally:
+        context.__exit__(None, None, None)
+
+
+def said(error: Exception, wrapper: Any) -> str:
+    """Return what an error says, without the wrapper's password."""
+    return redaction.error(error, str(wrapper.settings_dict.get("PASSWORD") or ""))
+
+
+# The test databases that this run has made, and will destroy.
+
+#: What ``setup_databases`` returns: the wrapper, the name from before, whether to destroy.
+OldConfig = Sequence[Tuple[Any, str, bool]]
+
+
+class Database(NamedTuple):
+    """One test database: the wrapper that made it, and its name."""
+
+    wrapper: Any
+    name: str
+
+
+def created(old_config: OldConfig, parallel: int = 0, keepdb: bool = False) -> List[Database]:
+    """Return the databases that Django's ``teardown_databases`` is about to destroy, clones first.
+
+    None with *keepdb*: those may be somebody's, or shared with another run.
+    """
+    found: List[Database] = []
+    for wrapper, _, destroy in old_config if not keepdb else ():
+        if destroy:
+            found += [Database(wrapper, name) for name in _names(wrapper, parallel) if name.strip()]
+    return found
+
+
+def _names(wrapper: Any, parallel: int) -> Iterable[str]:
+    if parallel > 1:
+        for index in range(parallel):
+            yield str(wrapper.creation.get_test_db_clone_settings(str(index + 1))["NAME"])
+    yield str(wrapper.settings_dict["NAME"] or "")
+
+
+# This thread's own connections to the test databases, closed before those are destroyed.
+
+def close_own(databases: Sequence[Database]) -> str:
+    """Close this thread's connections to the *databases*, and the pools; return what stood in the way.
+
+    Other threads' are not touched: they may be in mid-query. That of a wrapper which made one of the
+    databases is closed and not told: Django closes it, too.
+    """
+    names = {database.name for database in databases}
+    makers = [database.wrapper for database in databases]
+    own = _of_thread.all(initialized_only=True)
+    own += [held.wrapper() for held in connections.open() if held.raw[IDENT] == get_ident()]
+    lines: List[str] = []
+    for wrapper in own:
+        if wrapper is None or wrapper.vendor not in ASKED or str(wrapper.settings_dict["NAME"]) not in names:
+            continue
+        try:
+            closed = _close(wrapper)
+            lines += closed if not any(wrapper is each for each in makers) else []
+        except Exception as error:
+            lines.append("unittest_leakfix: closing the connection %r raised %s" % (wrapper.alias, said(error, wrapper)))
+    return "\n".join(lines)
+
+
+def _close(wrapper: Any) -> List[str]:
+    """Close a connection that Django would leave open, and its pool."""
+    lines = []
+    if wrapper.connection is not None:
+        record = connections.record_of(wrapper)
+        wrapper.close()
+        lines.append("unittest_leakfix: closed the connection %r to %s, which %s" % (
+            wrapper.alias, quoted(str(wrapper.settings_dict["NAME"])),
+            "was open yet" if record is None else opened(record)))
+    pools = getattr(type(wrapper), "_connection_pools", {})
+    if wrapper.alias in pools:
+        wrapper.close_pool()
+        lines.append("unittest_leakfix: closed the pool of %r on %s" % (
+            wrapper.alias, quoted(str(wrapper.settings_dict["NAME"]))))
+    return lines
+
 
 _GRACE = 0.5
 _ROUNDS = 3

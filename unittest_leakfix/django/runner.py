@@ -9,12 +9,11 @@ from typing import Any, Optional
 from django.test.runner import DiscoverRunner, ParallelTestSuite
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.django import options as options_of
+from unittest_leakfix.django.databases import DatabasesMixin
+from unittest_leakfix.django.observers import watchers
+from unittest_leakfix.observer import Watcher
 from unittest_leakfix.runner import Guided, finding
-from unittest_leakfix.watcher import Watcher
-
-from . import options as options_of
-from .databases import DatabasesMixin
-from .watching import watchers
 
 __unittest = True
 bind(globals())
@@ -77,7 +76,7 @@ class _GuidingRunner:
         stream = getattr(self._runner, "stream", sys.stderr)
         guided: Any
         if isinstance(suite, ParallelTestSuite):
-            from .parallel import ParallelRun
+            from unittest_leakfix.django.parallel import ParallelRun
             run = ParallelRun(suite, owner.leakfix)
             guided = Guided(run, run.finding, owner.leakfix_watching, _TO_FIND)
         else:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from unittest_leakfix._core.early import bind
 
 if TYPE_CHECKING:
-    from .known import ignore
-    from .leak import Findings, Leak
-    from .watching import Watch, watch
+    from unittest_leakfix.leaks.model.leak import Findings, Leak
+    from unittest_leakfix.leaks.suppressions import ignore
+    from unittest_leakfix.leaks.watch_block import Watch, watch
 
 __unittest = True
 bind(globals())
 __all__ = ["Findings", "Leak", "Watch", "ignore", "watch"]
 
-_HOMES = {"Findings": "leak", "Leak": "leak", "Watch": "watching", "watch": "watching",
-          "ignore": "known"}
+_HOMES = {"Findings": "model.leak", "Leak": "model.leak", "Watch": "watch_block", "watch": "watch_block",
+          "ignore": "suppressions"}
 
 
 def __getattr__(name: str) -> Any:

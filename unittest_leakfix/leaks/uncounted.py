@@ -10,9 +10,8 @@ import unittest
 from typing import Any, Dict, List, Optional, Set
 
 from unittest_leakfix._core.early import bind
-
-from .census import Census, Survivor
-from .overheard import Overheard
+from unittest_leakfix.leaks.captured_warnings import Overheard
+from unittest_leakfix.leaks.survivors import Census, Survivor
 
 __unittest = True
 bind(globals())

@@ -13,7 +13,7 @@ import pytest
 from unittest_leakfix._core.early import bind
 
 if TYPE_CHECKING:
-    from .blocks import LeakFix
+    from unittest_leakfix.pytest_plugin.fixtures import LeakFix
 
 __unittest = True
 bind(globals())
@@ -108,8 +108,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
     if _asked(config):
-        from .options import asked
-        from .plugin import register
+        from unittest_leakfix.pytest_plugin.options import asked
+        from unittest_leakfix.pytest_plugin.plugin import register
         register(config, asked(config))
 
 
@@ -117,7 +117,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
     """See whether a marker limits connections: that works without an option."""
     if any(item.get_closest_marker(MOST) for item in items):
-        from .budgets import check, register
+        from unittest_leakfix.pytest_plugin.connection_limit import check, register
         check(items)
         register(config)
 
@@ -128,7 +128,7 @@ def leakfix(request: pytest.FixtureRequest) -> "LeakFix":
 
     ``with leakfix.watch() as found: ...`` and ``found.leaks``, or ``with leakfix.assert_no_leaks(): ...``.
     """
-    from .blocks import LeakFix
+    from unittest_leakfix.pytest_plugin.fixtures import LeakFix
     return LeakFix(request.node.nodeid)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Dict, Generator, List, Optional, Set, Tuple
 import pytest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases.drivers import drivers
+from unittest_leakfix.tracing.drivers import drivers
 
 __unittest = True
 bind(globals())
@@ -93,7 +93,7 @@ class Databases:
         from django.test import utils
 
         from unittest_leakfix.django import databases
-        from unittest_leakfix.django.closed import Closed
+        from unittest_leakfix.django.closed_connections import Closed
         from unittest_leakfix.django.connections import connections
         databases.begin(self._say_of_test)
         self._closed = Closed()
@@ -106,7 +106,7 @@ class Databases:
 
     def _end(self) -> None:
         from unittest_leakfix.django import databases
-        from unittest_leakfix.django.waiting import waiting
+        from unittest_leakfix.django.blocked_flush import waiting
         while self._put_back:
             place, name, original, patch = self._put_back.pop()
             if vars(place).get(name) is patch:      # nobody has patched it since
@@ -128,14 +128,14 @@ class Databases:
 
     def _setting_up(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        from unittest_leakfix.django import aliases
+        from unittest_leakfix.django import databases as aliases
         for line in aliases.unmirrored(kwargs.get("aliases")):
             self._say(line)
         return original(*args, **kwargs)
 
     def _creating(self, original: Any, creation: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        from unittest_leakfix.django.waiting import waiting
+        from unittest_leakfix.django.blocked_flush import waiting
         name = original(creation, *args, **kwargs)
         if not kwargs.get("keepdb"):
             self._created.add(str(name))

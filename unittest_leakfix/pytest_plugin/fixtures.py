@@ -3,15 +3,20 @@
 A value that nobody but its fixture refers to is about to be dropped by pytest; what of it is open is
 closed then.
 """
+
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, List
+from types import TracebackType
+from typing import Any, Callable, List, Optional, Type
 
+import pytest
+
+from unittest_leakfix._core import errors, ownership, redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix import faults, holdings, ownership
-from unittest_leakfix._core import redaction
 from unittest_leakfix._core.introspection import name_of as class_name_of
+from unittest_leakfix.leaks.watch_block import Watch
+from unittest_leakfix.resources import scan
 
 __unittest = True
 bind(globals())
@@ -30,7 +35,7 @@ def name_of(fixturedef: Any, node_id: str) -> str:
     return "%s (%s)" % (name, node_id or "session")
 
 
-def close_owned(fixturedef: Any, item: Any, closed: Callable[[holdings.Found], None]) -> None:
+def close_owned(fixturedef: Any, item: Any, closed: Callable[[scan.Found], None]) -> None:
     """Close what is open of the value of a fixture that is torn down, if nobody else refers to it.
 
     *item* is the one whose tear-down it is, which still has the values of its fixtures. *closed* is
@@ -40,21 +45,21 @@ def close_owned(fixturedef: Any, item: Any, closed: Callable[[holdings.Found], N
     references: List[int] = []
     past: List[int] = []
     _take(fixturedef, item, held, references, past)
-    if not held or not holdings.may_hold(held):
+    if not held or not scan.may_hold(held):
         return
     owned = ownership.owned(held, references, past)
     name = fixturedef.argname
     values = {name: held[0]}
     del held
-    for found in holdings.open_resources(values, [name], owned):
+    for found in scan.open_resources(values, [name], owned):
         if found.kind.awaits(found.value):
             continue
         try:
-            holdings.close(fixturedef, found)
-        except faults.PASSING:
+            scan.close(fixturedef, found)
+        except errors.PASSING:
             raise
         except BaseException as error:
-            faults.say("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the fixture, after "
+            errors.say("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the fixture, after "
                           "its yield" % (found.label, found.kind.describe(found.value), class_name_of(type(error))[1],
                                          redaction.text_of_error(error)))
         else:
@@ -70,3 +75,33 @@ def _take(fixturedef: Any, item: Any, held: List[Any], references: List[int], pa
     held.append(cached[0])
     references.append(1 + sum(value is cached[0] for value in funcargs.values()))
     past += [id(cached), id(funcargs)]
+
+
+# The fixture ``leakfix``: finding in one block of code.
+
+class LeakFix:
+    """What the fixture ``leakfix`` gives to a test."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def watch(self) -> Watch:
+        """Return a context manager whose ``leaks`` is, after the block, the list of what it left behind."""
+        return Watch("the block in %s" % self._name)
+
+    def assert_no_leaks(self, message: str = "") -> Watch:
+        """Return a context manager that fails the test if its block leaves anything behind."""
+        return _Asserting("the block in %s" % self._name, message)
+
+
+class _Asserting(Watch):
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(name)
+        self._message = message
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+                 trace: Optional[TracebackType]) -> None:
+        __tracebackhide__ = True
+        super().__exit__(kind, error, trace)
+        if self.leaks and error is None:
+            pytest.fail((self._message + ": " if self._message else "") + str(self))

@@ -1,18 +1,20 @@
 """What was asked of the plugin, on the command line or in the ini file."""
+
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional
 
 import pytest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.options import NEED, decided
-
-from . import _IN_INI, MODES, MOST, has_short
+from unittest_leakfix.pytest_plugin import _IN_INI, IGNORE, MODES, MOST, has_short
 
 __unittest = True
 bind(globals())
+
 _join = os.path.join
 
 # The options here, and as the other runners call them.
@@ -76,3 +78,34 @@ def _most(value: Any) -> Optional[int]:
     if most < 0:
         raise pytest.UsageError("max connections %s: give a number of connections, 0 or more" % value)
     return most
+
+
+# The marker ``leakfix_ignore``: what is known of a test, where the test is written.
+
+def known_of(node: Any) -> List[suppressions.Ignored]:
+    """Return what the markers of *node*, an item or a scope, and of all around it make known.
+
+    With them, what the ``leakfix_ignore`` of its class does. Raises TypeError for a marker without a
+    reason, or of no kind.
+    """
+    found: List[suppressions.Ignored] = []
+    for owner, mark in node.iter_markers_with_node(IGNORE):
+        if mark.args:
+            raise TypeError("it takes names only, as in leakfix_ignore(thread=\"mailer-*\", reason=\"...\")")
+        given = dict(mark.kwargs)
+        reason, test = given.pop("reason", ""), given.pop("test", "*")
+        found.append(suppressions._entry(given, reason, test)._replace(
+            where="%s of %s" % (IGNORE, owner.nodeid or "session")))
+    cls = getattr(node, "cls", None)
+    if isinstance(cls, type):
+        found += suppressions.of_class(cls)
+    return found
+
+
+def check(items: List[pytest.Item]) -> None:
+    """Raise ``pytest.UsageError`` for the first marker that makes no sense."""
+    for item in items:
+        try:
+            known_of(item)
+        except (TypeError, ValueError) as error:
+            raise pytest.UsageError("%s: the marker %s: %s" % (item.nodeid, IGNORE, error))

@@ -1,26 +1,144 @@
 """The plugin proper, once something is asked: follows a session, item after item."""
+
 from __future__ import annotations
 
 import sys
-from typing import Any, Generator, List, Optional
+import unittest
+import weakref
+from types import MethodType
+from typing import Any, Callable, Generator, List, Optional
 
 import pytest
 
+from unittest_leakfix._core import errors, redaction
+from unittest_leakfix._core.attributes import namespace
 from unittest_leakfix._core.early import bind
-from unittest_leakfix import faults
-from unittest_leakfix._core import redaction
+from unittest_leakfix._core.gc_control import SOME, get_count, heap
+from unittest_leakfix._core.ownership import owned
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.heap import SOME, heap
-from unittest_leakfix.questions import get_count
-from unittest_leakfix.release import Tally
-
-from . import fixtures
-from .items import Hand, forget
-from .options import Asked
-from .scopes import Scope, Scopes
+from unittest_leakfix.instance_release import Tally, give_back
+from unittest_leakfix.pytest_plugin import fixtures
+from unittest_leakfix.pytest_plugin.options import Asked
+from unittest_leakfix.pytest_plugin.scopes import Scope, Scopes
 
 __unittest = True
 bind(globals())
+
+# The instance of a test's class: what a pytest item has of it, and the letting go of it.
+
+_getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda value: sys.maxsize)    # PyPy
+_HAND: List[Any] = [object()]
+_SOLE = _getrefcount(_HAND[0])
+# What somebody keeps is tried again unasked at the 8th, 16th, 32nd ... turn, not after this one.
+_LAST_TURN = 2048
+
+
+def instance_of(item: pytest.Item) -> Any:
+    """Return the instance that *item* runs on, None for a function's."""
+    values = vars(item)
+    found = values.get("_instance")         # pytest 8.2
+    if found is None:
+        found = values.get("_testcase")     # before, a TestCase's
+    if found is None and isinstance(item.parent, pytest.Class):
+        found = getattr(values.get("_obj"), "__self__", None)   # a plain class's
+    return None if issubclass(type(found), type) else found
+
+
+class Hand:
+    """Holds the instance of one item, from its tear-down until it can be let go."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self.test = item.nodeid
+        self._hand: List[Any] = [instance_of(item)]
+        self._left: Optional["weakref.ref[Any]"] = None
+        self._count = 0         # how many references there were when it could not be let go of
+        self._turns = 0
+        self._next = 8          # the turn at which it is tried again, whatever has changed
+        self.is_over = False
+        self.is_case = issubclass(type(self._hand[0]), unittest.TestCase)
+
+    def peek(self) -> List[Any]:
+        """Return the list of one that has the instance, or None."""
+        return self._hand
+
+    def hold(self) -> None:
+        """Hold again what could not be let go: who has it is about to drop it."""
+        if self._left is not None:
+            self._hand[0] = self._left()
+
+    def is_due(self) -> bool:
+        """Tell whether to try again to let go of what somebody has kept.
+
+        A try walks through all that the instance holds, 5 ms at most. So it is worth it when a
+        reference to the instance was dropped, which takes less than a microsecond to see. What
+        else could free it, a change further up in a cycle, is tried for at doubling distances.
+        """
+        hand = self._hand
+        self._turns += 1
+        if self._left is None or self._turns == self._next:
+            return True
+        if hand[0] is None:
+            hand[0] = self._left()
+        if hand[0] is None or _getrefcount(hand[0]) < self._count:
+            return True
+        hand[0] = None
+        return False
+
+    def let_go(self, tally: Tally, last: bool) -> bool:
+        """Close what the instance owns and let go of it, once nobody else refers to it.
+
+        Returns whether it is gone. If somebody does refer to it, one can try again later; with
+        *last* it is counted as kept.
+        """
+        hand = self._hand
+        if self._left is not None:
+            hand[0], self._left = self._left(), None
+            tally.released += hand[0] is None       # it has gone by itself meanwhile
+        if hand[0] is None:
+            return True
+        alone = _getrefcount(hand[0]) == _SOLE
+        if not alone:
+            # An exception, its traceback and the frames form a cycle that holds the test (3.12,
+            # python/cpython#129280; async tests on all).
+            heap.collect_new()
+            alone = _getrefcount(hand[0]) == _SOLE
+        if not alone and not last and not self._is_owned():
+            self._left = weakref.ref(hand[0])
+            self._count = _getrefcount(hand[0])
+            if self._turns >= self._next:
+                self._next = 2 * self._next if self._next < _LAST_TURN else 0
+        else:
+            give_back(hand, alone, tally)
+        hand[0] = None
+        return self._left is None
+
+    def _is_owned(self) -> bool:
+        """Tell whether nothing but a cycle of its own refers to the instance."""
+        values = namespace(self._hand[0])
+        return id(self._hand[0]) in owned([self._hand[0], values], [1, 1], (id(self._hand), id(type(self._hand[0]))))
+
+
+def forget(item: pytest.Item) -> None:
+    """Take the instance out of the finished *item*, which would keep it until the session is over.
+
+    Asked for again, pytest makes a new one.
+    """
+    values = vars(item)
+    if isinstance(values.get("_obj"), MethodType) and isinstance(item.parent, pytest.Class):
+        values["_obj"] = None
+    values.pop("_instance", None)
+    # The first before pytest 8.2; the second is pytest 9's memory of skips, before Python 3.11.
+    for name in ("_testcase", "_cached_errors_and_skips"):
+        if values.get(name) is not None:
+            values[name] = None
+    # Plugins that try again (flaky, rerunfailures) keep the last failure, with its frames.
+    for name, value in list(values.items()):
+        if issubclass(type(value), pytest.ExceptionInfo):
+            values[name] = None
+        elif type(value) is dict and any(issubclass(type(each), pytest.ExceptionInfo) for each in value.values()):
+            value.clear()
+
+
 _getframe = sys._getframe
 
 # pytest keeps the last failure here for a post-mortem, until the next test is called.
@@ -153,10 +271,10 @@ class Following:
     def _gone(self, hand: Hand, last: bool) -> bool:
         try:
             return hand.let_go(self.tally, last)
-        except faults.PASSING:
+        except errors.PASSING:
             raise
         except BaseException as error:  # the verdict is pytest's, whatever is wrong here
-            faults.say("%s could not be let go of: %s" % (
+            errors.say("%s could not be let go of: %s" % (
                 redaction.redact_id(hand.test), redaction.text_of_error(error)))
             return True
 
@@ -165,7 +283,7 @@ class Following:
         if self.watcher is not None:
             try:
                 return getattr(self.watcher, what)(*arguments)
-            except faults.PASSING:
+            except errors.PASSING:
                 raise
             except BaseException:
                 self.watcher.fault()
@@ -233,10 +351,10 @@ class Following:
         """A fixture was torn down; pytest still has its value."""
         try:
             fixtures.close_owned(fixturedef, self._item, lambda found: self.tally.close(found.kind))
-        except faults.PASSING:
+        except errors.PASSING:
             raise
         except BaseException as error:
-            faults.say("the value of fixture %s could not be looked at: %s" % (
+            errors.say("the value of fixture %s could not be looked at: %s" % (
                 fixturedef.argname, redaction.text_of_error(error)))
         if fixturedef.scope != "function":
             if self._kept:
@@ -256,18 +374,18 @@ def _is_last_try() -> bool:
 def register(config: pytest.Config, asked: Asked) -> None:
     """Register what does the things *asked*."""
     if asked.mode != "off":
-        from . import summary
+        from unittest_leakfix.pytest_plugin import summary
         watcher = None
         if asked.finds:
-            from .finding import begin
+            from unittest_leakfix.pytest_plugin.detector_hooks import begin
             watcher = begin(config, asked)
         following = Following(watcher)
         config.pluginmanager.register(following, "leakfix-following")
         summary.register(config, asked, following, watcher)
         if any(map(config.pluginmanager.hasplugin, ("django", "pytest_django.plugin"))):
-            from .django import Databases
+            from unittest_leakfix.pytest_plugin.django import Databases
             # Last, so the innermost around a tear-down: it closes before anybody judges.
             config.pluginmanager.register(Databases(config), "leakfix-django")
     if asked.most is not None:
-        from .budgets import register as register_budgets
+        from unittest_leakfix.pytest_plugin.connection_limit import register as register_budgets
         register_budgets(config, asked.most)

@@ -1,15 +1,16 @@
 """The scopes around an item: session, package, module and class, and which of them are under way."""
+
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import pytest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.process_state.monitors import ProcessState
 
 __unittest = True
 bind(globals())
-
 
 class Scope:
     """One scope under way. ``kind`` is as pytest's fixtures call it; ``name`` its node id, "session" for that."""
@@ -67,3 +68,19 @@ def _kind(node: Any) -> Optional[str]:
     if isinstance(node, pytest.Class):
         return "class"
     return "module" if isinstance(node, pytest.File) else None
+
+
+# What the finder keeps with a scope while it is under way.
+
+Key = Tuple[object, ...]      # of a change
+
+
+class Kept:
+    """The state of the process before the scope, and what is known of its fixtures."""
+
+    def __init__(self, state: ProcessState, waiting: Tuple[Any, ...]) -> None:
+        self.state = state
+        self.waiting = waiting              # what the scope around it had found so far
+        self.fixtures: Set[str] = set()     # names of its fixtures
+        self.made: Dict[Key, str] = {}      # by which of them the process was changed
+        self.values: List[Tuple[str, Any]] = []     # of those that are set up: name and definition

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any, Generator, List, Optional
 import pytest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.errors import fault
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.faults import fault
+from unittest_leakfix.pytest_plugin.options import Asked
+from unittest_leakfix.pytest_plugin.xdist import Controller, Worker
 from unittest_leakfix.runner import said
 
-from .options import Asked
-from .xdist import Controller, Worker
-
 if TYPE_CHECKING:
-    from unittest_leakfix.leaks.files import Files
-    from unittest_leakfix.leaks.leak import Findings
+    from unittest_leakfix.leaks.model.leak import Findings
+    from unittest_leakfix.leaks.run import Files
 
 __unittest = True
 bind(globals())
@@ -80,10 +79,10 @@ class Summary:
 
     def _shortly(self) -> None:
         """Ctrl-C: write the files, if that was not done, and a line for each leak. A second one ends this too."""
-        from unittest_leakfix.leaks import text
+        from unittest_leakfix.leaks.report import text_report
         self._write()
         found, reporter = self._findings(), self._config.pluginmanager.get_plugin("terminalreporter")
-        said = "" if found is None else text.shortly(found, text.Style(encoding="ascii"))
+        said = "" if found is None else text_report.shortly(found, text_report.Style(encoding="ascii"))
         if reporter is not None:
             for line in said.splitlines() + self._faults:
                 reporter.write_line(line)
@@ -110,19 +109,19 @@ class Summary:
             found = self._watching.findings()
         if found is None or self._whole:
             return found
-        from unittest_leakfix.leaks.leak import interrupted
+        from unittest_leakfix.leaks.model.leak import interrupted
         return interrupted(found)
 
     def _found(self, reporter: Any, verbose: bool) -> str:
         found = self._findings()
         if found is None or not verbose and not self._loud(found):
             return ""
-        from unittest_leakfix.leaks import text
-        from unittest_leakfix.leaks.colour import Style
+        from unittest_leakfix.leaks.report import text_report
+        from unittest_leakfix.leaks.report.terminal import Style
         writer = reporter._tw
         style = Style(width=min(max(writer.fullwidth, 60), 160), colour=bool(reporter.hasmarkup),
                       encoding=getattr(writer._file, "encoding", None) or "utf-8")
-        said = text.render(found, style, stacks=self._asked.stacks, verbose=verbose,
+        said = text_report.render(found, style, stacks=self._asked.stacks, verbose=verbose,
                            failing=self._asked.mode == "fail", mark="@pytest.mark.leakfix_ignore")
         if not self._asked.short:
             said = said.replace("More: --leaks-stacks", "More: --leakfix-stacks").replace(
@@ -138,7 +137,7 @@ def files_of(asked: Asked) -> Optional[Files]:
     """Return the files *asked* for, None for none. Raises ``pytest.UsageError`` for what cannot be written."""
     if not asked.finds or asked.json is None and asked.write_baseline is None:
         return None
-    from unittest_leakfix.leaks.files import Files
+    from unittest_leakfix.leaks.run import Files
     try:
         return Files(asked.json, asked.write_baseline, asked.baseline)
     except ValueError as error:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 import pytest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.release import Tally
+from unittest_leakfix.instance_release import Tally
 
 if TYPE_CHECKING:
-    from unittest_leakfix.leaks.leak import Findings
+    from unittest_leakfix.leaks.model.leak import Findings
 
 __unittest = True
 bind(globals())
@@ -44,9 +44,9 @@ class Worker:
         if self._watching is not None:
             from dataclasses import replace
 
-            from unittest_leakfix.leaks import json
+            from unittest_leakfix.leaks.report import json_report
             found = replace(self._watching.findings(), worker=self._config.workerinput["workerid"])
-            sent["findings"] = json.to_value(found)
+            sent["findings"] = json_report.to_value(found)
             sent["told"] = [[told.test, told.message, [list(pair) for pair in told.properties]]
                             for told in self._watching.reports.told]
         # As JSON: execnet sends no surrogates, which names of files have.
@@ -87,10 +87,9 @@ class Controller:
         for kind, number in closed.items():
             tally.closed[kind] = tally.closed.get(kind, 0) + number
         if self._watching is not None:
-            from unittest_leakfix.leaks import json
-
-            from .reports import Told
-            self.parts.append(json.from_value(sent["findings"]))
+            from unittest_leakfix.leaks.report import json_report
+            from unittest_leakfix.pytest_plugin.failure_text import Told
+            self.parts.append(json_report.from_value(sent["findings"]))
             for test, message, properties in sent["told"]:
                 self._watching.reports.tell(Told(test, message, tuple((name, value) for name, value in properties)))
 
@@ -98,5 +97,5 @@ class Controller:
         """Return what all of them found; None when there was no worker."""
         if not self.parts and not self.lost:
             return None
-        from unittest_leakfix.leaks.leak import merge
+        from unittest_leakfix.leaks.model.leak import merge
         return merge(self.parts)

@@ -1,0 +1,419 @@
+"""The collector, kept away from what was there before the tests.
+
+``gc.freeze()`` (3.7) takes every object that exists out of the collector's sight.
+A collection then costs a tenth of a microsecond instead of 50 to 150 ms on a heap
+of 500,000 objects, so that one can follow each test; and the collector's own
+passes no longer go over the imported heap.
+
+What is frozen and becomes garbage in a cycle stays until the next thaw. Hence:
+
+* the collector comes before every freeze but the first;
+* once what survived the tests has grown by a quarter of what was frozen, all is
+  thawed and collected. This is the rule by which CPython itself decides on a full
+  collection, so nothing lives longer than under plain unittest;
+* so it is when finished tests pile up that could not be shown to be alone;
+* a test that asks the collector something (``gc.collect()``, ``gc.get_objects()``,
+  ``gc.get_referrers()``) gets its answer from the whole heap.
+
+A *window* is the time in which `newborn` wants to know what comes. While the heap is frozen, that is
+all that the collector sees. Before it is thawed, or frozen again, the ids of what came so far are
+noted. While it is thawed, what comes is in the two younger generations, and is noted before it gets
+into the oldest, where all the rest is. So whoever asks the collector, and whatever is found in a
+window inside it, the answer stays known.
+"""
+
+from __future__ import absolute_import
+
+import gc
+import sys
+from functools import partial
+
+from unittest_leakfix._core.early import bind
+
+__unittest = True
+bind(globals())
+
+# What a test asks the collector: told from the collector's own ideas, and answered honestly.
+
+_get_threshold = getattr(gc, "get_threshold", None)    # not on PyPy
+_isenabled = gc.isenabled
+
+#: The functions of gc that see, or change, less of the heap while it is frozen.
+NAMES = ("get_objects", "get_referrers", "freeze", "unfreeze")
+#: How many containers have come, net, since the last collection. None count on PyPy.
+get_count = getattr(gc, "get_count", None) or (lambda: (0, 0, 0))
+
+
+def is_automatic():
+    """Tell whether the full collection under way is the collector's own idea.
+
+    It comes when the youngest and the oldest generation are over their thresholds;
+    the middle one was just emptied, as a rule. The incremental collector of the first
+    releases of 3.14 never makes a full one by itself: there the third threshold is 0.
+    """
+    thresholds = _get_threshold()
+    young, _, old = map(int.__gt__, get_count(), thresholds)
+    return (young and old and _isenabled()
+            and (sys.version_info < (3, 14) or thresholds[2] > 0))
+
+
+def honest(name, thaw):
+    """Return gc's function *name* so that it sees the whole heap: *thaw* is called first.
+
+    The function itself is the ``asks`` of what is returned.
+    """
+    asks = getattr(gc, name)
+
+    if name == "get_objects" and sys.version_info >= (3, 8):
+        # Not through **kwds: the tuple of their names would be one object more.
+        def ask(generation=None):
+            thaw()
+            return asks(generation=generation)
+    else:
+        def ask(*args):
+            thaw()
+            return asks(*args)
+    ask.__name__ = name
+    ask.__doc__ = asks.__doc__
+    ask.asks = asks
+    return ask
+
+
+_collect = gc.collect
+_freeze = getattr(gc, "freeze", None)
+_unfreeze = getattr(gc, "unfreeze", None)
+_get_debug = getattr(gc, "get_debug", lambda: 0)
+_get_objects = gc.get_objects
+_callbacks = getattr(gc, "callbacks", [])   # not on 2.7
+_get_freeze_count = getattr(gc, "get_freeze_count", None)
+
+#: Whether this interpreter can freeze its heap. Not on PyPy, before 3.7, nor on a
+#: free-threaded build, whose collector has no generations to spare.
+FREEZES = (_freeze is not None and hasattr(sys, "getrefcount")
+           and "t" not in getattr(sys, "abiflags", ""))
+
+# Whether one may ask for the objects of a generation (3.8), of three: not with the incremental
+# collector of the first releases of 3.14, which has two, nor on PyPy.
+GENERATIONS = hasattr(sys, "getrefcount") and sys.version_info >= (3, 8) and (
+    sys.version_info < (3, 14) or gc.get_threshold()[2] > 0)
+# Nothing dies before the collector comes where references are not counted (PyPy has no
+# generations to choose from).
+_NEWEST = 1 if hasattr(sys, "getrefcount") else 2
+
+# So many net new containers are looked through at most before a freeze hides them.
+_FEW = 50
+#: With fewer net new containers than these (`get_count`) a test can have left nothing in
+#: a cycle, unless the collector came meanwhile: then the second figure is not nought.
+SOME = (3, 0, 0)
+# Nor have fixtures, and ourselves, between two tests.
+_FIXTURE = (30, 0, 0)
+# So few survivors are no reason for a full collection, however small the heap was.
+_MANY = 10000
+# So many doubtful tests wait for a full collection at most.
+_DOUBTS = 16
+
+
+class Heap(object):
+    """The process's heap during a run. There is one, ``heap``; runs may nest."""
+
+    def __init__(self):
+        self._depth = 0
+        self.asked = False      # a test's question has thawed it
+        self._frozen = False    # what was there is out of sight now
+        self._before = 0        # how many objects the last full freeze hid
+        self._since = 0         # how many have joined them
+        self._born = 0          # net new containers since the last freeze
+        self._window = 0        # goes up at each freeze that may end a window
+        self._windows = []      # those that are open, the innermost last
+        self._doubts = []       # weak references to tests that may be in a cycle
+        self._settled = 0       # how many of those outlived the last full collection
+        self._asking = True     # no: it is our own collection
+        self.interrupted = False    # Ctrl-C came where what is raised is ignored
+
+    def enter(self):
+        """Freeze what there is, when the outermost run begins."""
+        self._depth += 1
+        if self._depth == 1 and FREEZES:
+            _callbacks.append(self._asked)
+            for name in _QUESTIONS:
+                setattr(gc, name, _QUESTIONS[name])
+            self._hide()
+
+    def leave(self):
+        """Thaw, when the outermost run is over.
+
+        What is frozen at exit is not finalised, even if it is garbage.
+        """
+        self._depth -= 1
+        if self._depth == 0 and FREEZES:
+            self.thaw()
+            self.asked = False
+            del self._windows[:]
+            if self._doubts:
+                _collect()
+            _callbacks[:] = [each for each in _callbacks if each != self._asked]
+            for name in _QUESTIONS:
+                if getattr(gc, name, None) is _QUESTIONS[name]:
+                    setattr(gc, name, _QUESTIONS[name].asks)
+            del self._doubts[:]
+
+    def collect(self):
+        """Collect what the finished test left in cycles. Cheap: see above."""
+        if self._windows:
+            return      # `newborn` does, and nothing may hide what it counts
+        if not self._frozen:
+            self._rest()
+            return
+        young, middle, _ = get_count()
+        self._born += young
+        # The oldest too only if the test filled the middle one, or before a freeze: a full collection
+        # empties the free lists, which slows the next test by a microsecond.
+        self._asking = False
+        _collect(2 if middle or self._born > _FEW else 1)
+        self._asking = True
+        if middle or self._born > _FEW:
+            self._refreeze()
+
+    def _rest(self):
+        """The heap is not frozen: collect what came last, and freeze it if that can be."""
+        if self._depth and not _get_debug():
+            _collect(1)
+            if FREEZES:
+                # After a test's own question. What is garbage among the older ones
+                # goes with the next full collection.
+                self._frozen, self.asked = True, False
+                self._window += 1
+                _freeze()
+
+    def collect_new(self):
+        """Collect all that came since the freeze; what came last, if there was none."""
+        self._asking = False
+        _collect(2 if self._frozen else _NEWEST)
+        self._asking = True
+
+    def collect_left(self, references):
+        """Collect what is garbage of the objects of these weak *references*."""
+        self.collect_new()
+        if any(each() is not None for each in references):
+            self._asking = False
+            _collect()      # they had grown old before
+            self._asking = True
+
+    def doubt(self, reference):
+        """Take note of a finished test that somebody, or a cycle, still holds.
+
+        *reference* is a weak reference to it. From time to time (each time there
+        are twice as many) the whole heap is collected, for it may be garbage.
+        """
+        if self._depth and FREEZES:
+            self._doubts.append(reference)
+            if self._doubtful() and not self._windows:
+                self.full()
+
+    def _doubtful(self):
+        return len(self._doubts) >= max(_DOUBTS, 2 * self._settled)
+
+    def full(self):
+        """Thaw, collect everything, freeze again."""
+        self.thaw()
+        _collect()
+        self._doubts = [each for each in self._doubts if each() is not None]
+        self._settled = len(self._doubts)
+        if self._depth and FREEZES:
+            self._hide()
+
+    def open_window(self):
+        """Hide everything there is, so that `newborn` finds what comes from here on.
+
+        Returns the number of the window, for `newborn`.
+        """
+        window = _Window()      # before the freeze: it is none of what comes
+        window.number = self._hide_for_window()
+        self._windows.append(window)
+        return window.number
+
+    def drop_window(self, number):
+        """Forget that window and those inside it, if nobody has asked for what came in it."""
+        for place, each in enumerate(self._windows):
+            if each.number == number:
+                del self._windows[place:]
+
+    def _hide_for_window(self):
+        if (self._since > self._before // 4 and self._since > _MANY
+                or self._doubts and self._doubtful()):
+            self.full()
+            return self._window
+        count = get_count()
+        if not self._frozen or self._born or count >= _FIXTURE or count[1]:
+            self.collect_new()
+        self._note()
+        self._window += 1
+        self._frozen, self.asked = True, False
+        self._born = 0
+        _freeze()
+        return self._window
+
+    def since(self, window):
+        """Return what came since that *window* was opened, garbage and all; None as `newborn`.
+
+        A third of a microsecond: nothing is collected.
+        """
+        if window != self._window or not self._frozen or _get_debug():
+            return None
+        return _get_objects()
+
+    def ids_since(self, window):
+        """Return the ids of what came since that *window* was opened, and of what is gone; None as `newborn`."""
+        found = self._of(window)
+        if found is None or found.lost or _get_debug():
+            return None
+        now = _Window()
+        self._note(now)
+        return None if now.lost else now.ids | found.ids
+
+    def close_window(self, new):
+        """Say that *new* objects came in the window, none of them news, in place of `newborn`."""
+        self.drop_window(self._window)
+        self._note()
+        self._since += new
+        self._window += 1
+        _freeze()       # which sets the count of new containers to nought
+
+    def newborn(self, window, wanted=None):
+        """Return the objects that came since that *window* was opened and are no garbage.
+
+        None when that cannot be told: a test has thawed the heap behind our back, or
+        switched on the debugging of the collector. *wanted* says of an object whether it
+        matters: what does not may be garbage, if the heap was thawed or frozen meanwhile.
+        The list is the caller's to empty soon.
+        """
+        found = self._of(window)
+        self.drop_window(window)
+        if found is None or found.lost or _get_debug():
+            return None
+        if window != self._window or not self._frozen or found.ids:
+            return self._noted(found, wanted)
+        self.collect_new()
+        found = _get_objects()
+        self._since += len(found)
+        if self._is_thawed(found):
+            self._frozen, self.asked = False, True
+            return None
+        return found
+
+    def _noted(self, window, wanted):
+        """Return what came in a *window* during which the heap was thawed, or frozen again."""
+        self._note(window)
+        if window.lost:
+            return None
+        self.thaw()
+        _unfreeze()         # what a test has frozen itself
+        ids, window.ids = window.ids, set()
+        found = [each for each in _get_objects() if id(each) in ids and each is not ids]
+        if wanted is None or any(map(wanted, found)):
+            # What became garbage after it was frozen is still there.
+            del found
+            _collect()
+            found = [each for each in _get_objects() if id(each) in ids and each is not ids]
+        self._since += len(found)
+        return found
+
+    def _of(self, window):
+        for each in self._windows:
+            if each.number == window:
+                return each
+        return None
+
+    def _note(self, *windows):
+        """Note in each open window, or in these, what has come: it is about to be mixed with the rest."""
+        windows = windows or self._windows
+        if not windows:
+            return
+        if self._frozen:
+            found = _get_objects()
+            known = not self._is_thawed(found)
+        else:
+            # The heap is thawed: all that was there before is in the oldest generation. Nothing gets
+            # there unnoted, as long as the collector calls us.
+            known = GENERATIONS and self._asked in gc.callbacks
+            found = _get_objects(generation=0) + _get_objects(generation=1) if known else ()
+        for each in windows:
+            if known:
+                each.ids.update(map(id, found))
+            else:
+                each.lost = True
+
+    def _is_thawed(self, found):
+        """Tell from what the collector sees whether somebody thawed the heap behind our back."""
+        return (len(found) > max(20 * _FEW, self._before // 2)
+                and _get_freeze_count() < self._before // 2)
+
+    def thaw(self):
+        """Let the collector see everything. Returns nothing."""
+        if self._frozen:
+            self._note()
+            self._frozen, self.asked = False, True
+            _unfreeze()
+
+    def _answer(self, name):
+        """A test asks gc's function of this *name*: let it see everything."""
+        self.thaw()
+        if name == "freeze":
+            self._note()
+
+    def thawed(self):
+        """Tell whether a run is under way and its heap is not frozen."""
+        return self._depth > 0 and not self._frozen
+
+    def _hide(self):
+        self._note()
+        self._frozen, self.asked = True, False
+        self._window += 1
+        self._born = self._since = 0
+        _freeze()
+        self._before = _get_freeze_count()
+
+    def _refreeze(self):
+        self._born = 0
+        survivors = len(_get_objects())
+        if survivors > _FEW:
+            self._since += survivors
+            if self._since > self._before // 4:
+                self.full()
+            else:
+                self._window += 1
+                _freeze()
+
+    def _asked(self, phase, info):
+        """Called by the collector: thaw before a collection that a test asked for."""
+        try:
+            if self._windows and not self._frozen and phase == "start" and info["generation"]:
+                self._note()
+            if (info["generation"] == 2 and phase == "start" and self._asking
+                    and self._frozen and not is_automatic()):
+                self.thaw()
+        except KeyboardInterrupt:   # the collector ignores what its callbacks raise
+            self.interrupted = True
+
+    def interrupt(self):
+        """Raise the ``KeyboardInterrupt`` that came where it would have been ignored."""
+        self.interrupted = False
+        raise KeyboardInterrupt
+
+
+class _Window(object):
+    """What came in the time since a window was opened: the ids of what is mixed with the rest by now.
+
+    An id may go to another object, which came in the window too. ``lost``: what came cannot be told.
+    """
+
+    __slots__ = ("number", "ids", "lost")
+
+    def __init__(self):
+        self.number = 0
+        self.ids = set()
+        self.lost = False
+
+
+heap = Heap()
+_QUESTIONS = dict((name, honest(name, partial(heap._answer, name))) for name in NAMES if hasattr(gc, name))

@@ -1,8 +1,0 @@
-import unittest
-
-from unittest_leakfix.class_mixin import ClassLeakFixMixin
-from unittest_leakfix.mixins import LeakFixMixin
-
-class LeakFixAsyncTestCase(
-    LeakFixMixin, ClassLeakFixMixin, unittest.IsolatedAsyncioTestCase
-): ...

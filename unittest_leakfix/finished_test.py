@@ -1,0 +1,248 @@
+"""FinishedTest: what a result keeps in place of the instance.
+
+Whatever a reporter reads from a test after it ran still answers; what the test
+held is gone. Who reads what: unittest's own ``printErrors`` calls ``str()`` and
+``shortDescription()``, unittest-xml-reporting reads the class's name, testtools
+``id()``, nose2 all of them, Django's debug-sql result the description.
+"""
+
+from __future__ import absolute_import
+
+import sys
+import unittest
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.errors import PASSING
+
+__unittest = True
+bind(globals())
+
+# object: what unittest has in place of a message that was not given.
+_ATOMS = (type(None), object, bool, int, float, str, type(u""), type(sys.maxsize + 1))
+
+
+def _said(test, name, otherwise):
+    """Call a method that the user may have overridden; *otherwise* when it raises."""
+    try:
+        return getattr(test, name)()
+    except PASSING:
+        raise
+    except BaseException:
+        return otherwise
+
+
+def _has(test, name):
+    """Return an attribute, whatever ``__getattr__`` does; None when there is none."""
+    try:
+        return getattr(test, name, None)
+    except PASSING:
+        raise
+    except BaseException:
+        return None
+
+
+class FinishedTest(object):
+    """The light stand-in for a test that ran: no reference to it, and under 2 kB
+    with its texts.
+
+    It says ``isinstance(x, unittest.TestCase)`` and has the test's ``__class__``,
+    id, description, equality and hash, and it can be pickled if the test's class
+    can. It cannot be run: load the test again for that.
+
+    :param test: the ``unittest.TestCase`` (or subtest) that is finished.
+    """
+
+    __slots__ = ("_class", "_id", "_str", "_repr", "_short", "_key", "_count",
+                 "_testMethodName", "_testMethodDoc", "__weakref__")
+
+    def __init__(self, test):
+        self._class = type(test)
+        self._testMethodName = _has(test, "_testMethodName")
+        self._testMethodDoc = _has(test, "_testMethodDoc")
+        self._take_texts(test)
+        self._repr = _said(test, "__repr__", "<%s>" % (self._id,))
+        self._short = _said(test, "shortDescription", None)
+        self._count = _said(test, "countTestCases", 1)
+        # What equality goes by: unittest's own is the class and the method's name.
+        self._key = None
+        if not _compares_by_name(self._class):
+            self._key = _said(test, "__hash__", None), self._id
+
+    def _take_texts(self, test):
+        self._id = _said(test, "id", "%s.%s.%s" % (
+            self._class.__module__, self._class.__name__, self._testMethodName))
+        self._str = _said(test, "__str__", self._id)
+
+    def __getattribute__(self, name):
+        # The class of the stand-in has these two as well.
+        if name in ("__module__", "__doc__"):
+            return getattr(object.__getattribute__(self, "_class"), name)
+        return object.__getattribute__(self, name)
+
+    @property
+    def __class__(self):
+        return self._class
+
+    @property
+    def failureException(self):
+        """The exception that counts as a failure of the test's class."""
+        return getattr(self._class, "failureException", AssertionError)
+
+    def id(self):
+        """Return the test's id, as it was."""
+        return self._id
+
+    def __str__(self):
+        return self._str
+
+    def __repr__(self):
+        return self._repr
+
+    def shortDescription(self):
+        """Return the first line of the test's document, or None, as it was."""
+        return self._short
+
+    def countTestCases(self):
+        """Return how many tests it was."""
+        return self._count
+
+    def __eq__(self, other):
+        if not issubclass(type(other), FinishedTest):
+            if type(other) is not self._class:
+                return NotImplemented
+            other = finished(other)
+        return (self._class is other._class and self._key == other._key
+                and self._testMethodName == other._testMethodName)
+
+    def __ne__(self, other):
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
+    def __hash__(self):
+        if self._key is None or self._key[0] is None:
+            return hash((self._class, self._testMethodName))
+        return self._key[0]
+
+    def __call__(self, *args, **kwds):
+        """Raise ``TypeError``: it is over."""
+        raise TypeError("%s is finished and was let go; to run it again, load it "
+                        "again" % (self,))
+
+    run = debug = __call__
+
+    def __reduce_ex__(self, protocol):
+        # Not __reduce__: the default __reduce_ex__ looks for that in __class__.
+        names = [name for base in type(self).__mro__
+                 for name in getattr(base, "__slots__", ())]
+        return _unpickled, (type(self), dict(
+            (name, getattr(self, name)) for name in names if name != "__weakref__"))
+
+
+class FinishedSubTest(FinishedTest):
+    """The stand-in for a subtest that did not pass.
+
+    ``test_case`` is the stand-in of the test it was part of; ``params`` are the
+    parameters, each as its ``repr`` unless it is a number, a text or None.
+    """
+
+    __slots__ = ("test_case", "params", "_message", "_sub")
+
+    def _take_texts(self, subtest):
+        # Parameters may be long: they are written out once, in _sub.
+        self._id = self._str = None
+        self._sub = _said(subtest, "_subDescription", "(<subtest>)")
+        self._message = _light(subtest._message)
+        self.params = dict((key, _light(value))
+                           for key, value in subtest.params.items())
+        self.test_case = FinishedTest(subtest.test_case)
+
+    @property
+    def failureException(self):
+        """The exception that counts as a failure of the test's class."""
+        return self.test_case.failureException
+
+    def id(self):
+        """Return the subtest's id, as it was."""
+        return "%s %s" % (self.test_case.id(), self._sub)
+
+    def __str__(self):
+        return "%s %s" % (self.test_case, self._sub)
+
+    def _subDescription(self):
+        return self._sub
+
+
+class FinishedFunctionTest(FinishedTest):
+    """The stand-in for a ``FunctionTestCase``.
+
+    That one compares by its functions, those of the other side too.
+    """
+
+    __slots__ = ("_setUpFunc", "_tearDownFunc", "_testFunc", "_description")
+
+    def __init__(self, test):
+        FinishedTest.__init__(self, test)
+        for name in FinishedFunctionTest.__slots__:
+            setattr(self, name, _Like(_has(test, name)))
+
+
+class _Like(object):
+    """Equal to what it was made of, and does not hold it."""
+
+    __slots__ = ("_hash",)
+
+    def __init__(self, value):
+        self._hash = _said(value, "__hash__", id(value))
+
+    def __eq__(self, other):
+        return self._hash == _said(other, "__hash__", id(other))
+
+    def __ne__(self, other):
+        return not self == other
+
+    def __hash__(self):
+        return self._hash
+
+    def __reduce__(self):
+        return _unpickled, (_Like, {"_hash": self._hash})
+
+
+def finished(test):
+    """Return the stand-in for *test*, a ``TestCase`` or one of its subtests."""
+    if type(test).__module__ == "unittest.case" and type(test).__name__ == "_SubTest":
+        return FinishedSubTest(test)
+    if issubclass(type(test), unittest.FunctionTestCase):
+        return FinishedFunctionTest(test)
+    return FinishedTest(test)
+
+
+def _compares_by_name(cls):
+    """Tell whether *cls* has the equality and the hash of ``unittest.TestCase``."""
+    return all(_function(cls, name) is _function(unittest.TestCase, name)
+               for name in ("__eq__", "__hash__"))
+
+
+def _function(cls, name):
+    found = getattr(cls, name)
+    return getattr(found, "__func__", found)    # 2.7's unbound methods
+
+
+def _unpickled(kind, state):
+    """Make a stand-in from its pickled slots."""
+    made = kind.__new__(kind)
+    for name in state:
+        setattr(made, name, state[name])
+    return made
+
+
+def _light(value):
+    """Return *value* if it is small and holds nothing, else how it looks."""
+    kind = type(value)
+    if type(kind) is type and kind in _ATOMS:
+        return value
+    try:
+        return repr(value)
+    except PASSING:
+        raise
+    except BaseException:
+        return object.__repr__(value)

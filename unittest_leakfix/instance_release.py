@@ -1,0 +1,202 @@
+"""Letting go of a finished test that nobody asked to do anything.
+
+Most tests hold nothing: this module is all that they need. What the others hold is
+for `belongings`.
+"""
+
+from __future__ import absolute_import
+
+import os
+import sys
+import types
+import unittest
+import weakref
+
+from unittest_leakfix._core import attributes, errors, ownership
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix._core.introspection import MISSING, on_type
+from unittest_leakfix.resources import scan
+
+__unittest = True
+bind(globals())
+
+# What a finished test holds: given back once nobody else refers to the test.
+
+_getpid = os.getpid
+_OWN = frozenset(vars(unittest.TestCase("run")))
+_TRACEBACK = getattr(BaseException, "__traceback__", None)      # not on 2.7
+
+
+def give_back(hand, alone, tally):
+    """Close what the test in *hand*, a list of one, owns, and break the cycle it is in.
+
+    *alone* tells that nothing but *hand* refers to the test. If somebody else does,
+    nothing is touched. What was done is counted in *tally*.
+    """
+    values = attributes.namespace(hand[0])
+    if alone and not scan.may_hold(values.values()):
+        tally.released += 1
+        return
+    if not ownership.certain():
+        # Nothing is closed: PyPy, or other threads on a free-threaded build.
+        if alone:
+            tally.released += 1
+        else:
+            tally.kept += 1
+        return
+    names = [name for name in values if name not in _OWN]
+    if alone:
+        # Nothing leads back to the test: only what it holds is to be walked through.
+        names = scan.not_plain(values, names)
+        owned = scan.owned_by(values, names, (id(hand[0]), id(values)), 1)
+        _close_all(hand[0], values, names, owned, tally)
+        tally.released += 1
+        return
+    # A kept traceback (nose2) leads to our frames, and by them to the hand. The class
+    # leads to all its methods, and back only if it is not alone.
+    owned, cycle = ownership.owned_cycle(
+        [hand[0], values], [1, 1], (id(hand), id(type(hand[0]))))
+    if id(hand[0]) not in owned:
+        tally.kept += 1
+        heap.doubt(weakref.ref(hand[0]))
+        return
+    tally.released += 1
+    _close_all(hand[0], values, names, owned, tally)
+    _break_cycle(values, cycle, type(hand[0]))
+    left = weakref.ref(hand[0])
+    hand[0] = None
+    if left() is not None:
+        # What leads back may be in a cycle of its own, without the test.
+        heap.collect_new()
+    if left() is not None:
+        heap.doubt(left)
+
+
+def _close_all(test, values, names, owned, tally):
+    """Close the open resources among the attributes *names* of a test that are *owned*."""
+    found = scan.open_resources(values, names, owned)
+    if not found:
+        return
+    first, inside, last, left = scan.in_stages(found, values, names, owned)
+    found = None
+    _close(test, first, tally)
+    if last:
+        # What holds something in a folder goes before the folder.
+        del first
+        _drop(values, names, type(test))
+        _close(test, [each for each in inside if each.kind.is_open(each.value)], tally)
+        del inside
+        heap.collect_left(left)
+        _close(test, last, tally)
+
+
+def _close(test, found, tally):
+    """Close what was *found* on a test that asked for nothing: a fault is a warning.
+
+    Nothing in a forked child: it may be its parent's connection there, and closing it
+    would end the parent's session.
+    """
+    if found and tally.pid != _getpid():
+        return
+    for each in found:
+        if each.kind.awaits(each.value):
+            scan.let_go(test, each)
+            continue
+        try:
+            scan.close(test, each)
+        except errors.PASSING:
+            raise
+        except BaseException as error:
+            errors.warn(test, each, error)
+        else:
+            tally.close(each.kind)
+
+
+def _drop(values, names, kind):
+    """Take the attributes *names* out of a test of the class *kind* that is garbage."""
+    if _needs_nothing(kind):
+        for name in reversed(names):
+            values.pop(name, None)
+
+
+def _break_cycle(values, cycle, kind):
+    """Take out of a test that is garbage the attributes that lead back to it.
+
+    It was there when the heap was frozen, so the collector will not come by. A
+    class with a ``__del__`` of its own may need them: those wait for the thaw.
+    """
+    if _needs_nothing(kind):
+        for name in list(values):
+            if id(values[name]) in cycle:
+                if _TRACEBACK and issubclass(type(values[name]), BaseException):
+                    # Loaded with the test (a broken import) and raised by it: on
+                    # 3.12 the frames of its traceback hold the exception as well.
+                    _TRACEBACK.__set__(values[name], None)
+                del values[name]
+
+
+def _needs_nothing(kind):
+    """Tell whether the class *kind* has no ``__del__`` of its own, which may need attributes."""
+    finalizer = on_type(kind, "__del__")
+    return finalizer is MISSING or (type(finalizer) is types.FunctionType
+                                    and finalizer.__module__ == "unittest.async_case")
+
+
+# Bound here once: they are called for each test.
+_getrefcount = getattr(sys, "getrefcount", None) or (lambda value: sys.maxsize)
+_HAND = [object()]
+_SOLE = _getrefcount(_HAND[0])      # what a list of one that has the only reference sees
+_attribute = object.__getattribute__
+_TestCase = unittest.TestCase
+_getpid = os.getpid
+_BARE = len(vars(unittest.TestCase("run")))
+_TEXT = type(u"")
+
+
+class Tally(object):
+    """What a run did: ``released`` tests, ``closed`` {kind of resource: how many},
+    ``kept`` tests that somebody still held, ``off`` what had to be switched off, and why."""
+
+    def __init__(self):
+        self.pid = _getpid()    # a child that a test forks may run on
+        self.released = 0
+        self.kept = 0
+        self.closed = {}
+        self.off = []
+
+    def close(self, kind):
+        """Count one closed resource of this *kind*."""
+        self.closed[kind.name] = self.closed.get(kind.name, 0) + 1
+
+
+def release(hand, tally):
+    """Close what the finished test in *hand*, a list of one, owns, and let go of it.
+
+    If somebody else still refers to it, nothing is touched. What was done is
+    counted in *tally*.
+    """
+    if not issubclass(type(hand[0]), _TestCase):
+        return
+    alone = _getrefcount(hand[0]) == _SOLE
+    if not alone:
+        # An exception, its traceback and unittest's frames form a cycle that
+        # holds the test (3.12, python/cpython#129280; async tests on all).
+        heap.collect_new()
+        alone = _getrefcount(hand[0]) == _SOLE
+    values = _attribute(hand[0], "__dict__")
+    if alone and len(values) == _BARE:
+        # Bare: no more than unittest's own attributes. Not by a set of types: a metaclass may
+        # have a hash and an equality of its own, and the ids of types make a slow set.
+        for value in values.values():
+            if value is not None:
+                kind = type(value)
+                if (kind is not str and kind is not list and kind is not dict
+                        and kind is not bool and kind is not int and kind is not _TEXT):
+                    break
+        else:
+            tally.released += 1
+            return
+        value = None    # give_back counts the references to it
+    del values      # give_back counts the references to it
+    give_back(hand, alone, tally)

@@ -1,4 +1,0 @@
-from unittest_leakfix.kind import Kind
-
-KINDS: dict[tuple[str, str], Kind | None]
-FILE: Kind

@@ -1,3 +1,0 @@
-from unittest_leakfix.kind import Kind
-
-KINDS: dict[tuple[str, str], Kind | None]

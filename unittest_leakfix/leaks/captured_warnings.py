@@ -1,0 +1,351 @@
+"""What the interpreter and asyncio complain about while a finished test is let go and collected.
+
+`install()` and `remove()` enclose nothing but our own letting go and collecting, so the tests' own
+filters, `assertWarns`, hooks and handlers never meet ours. The filters are swapped without telling
+`warnings`, which would otherwise forget which warnings it has shown once already.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import traceback
+import warnings
+from types import FrameType
+from typing import Any, Callable, Collection, List, NamedTuple, Optional, Set, Tuple
+
+from unittest_leakfix._core import errors, redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix.tracing import os_facts, value_text
+from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
+from unittest_leakfix.tracing.stacks import HARNESS, RUNNER, USER, kind_of, short
+
+__unittest = True
+bind(globals())
+
+_getframe = sys._getframe
+
+_AT_MOST = 1000
+_ALWAYS = (
+    ("always", None, ResourceWarning, None, 0),
+    ("always", re.compile("coroutine .* was never awaited"), RuntimeWarning, None, 0),
+)
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_ASYNCIO = (
+    ("Task was destroyed but it is pending", "task was destroyed pending"),
+    ("exception was never retrieved", "exception was never retrieved"),
+    ("Unhandled exception in event loop", "exception was never retrieved"),
+)
+
+
+class Complaint(NamedTuple):
+    """One complaint: its kind, its text, more (a traceback, where a coroutine was written), its resource.
+
+    Kinds: "ResourceWarning", "unraisable exception", "coroutine was never awaited", "task was
+    destroyed pending", "exception was never retrieved", "exception in thread".
+    """
+
+    kind: str
+    text: str
+    detail: str = ""
+    acquisition: Optional[Acquisition] = None
+
+
+class Complaints:
+    """Catches complaints between `install()` and `remove()`."""
+
+    _formatted = staticmethod(traceback.format_exception)
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        self._acquisitions = acquisitions
+        self._caught: List[Complaint] = []
+        self._swapped: List[Tuple[Any, str, Any, Any]] = []     # where, name, old, new
+        # Bound once, since a window is opened for nearly every test.
+        self._hears = self._on_warning, self._on_unraisable, self._on_thread
+        self._show: Any = None
+        self._unraisable: Any = None
+        self._in_thread: Any = None
+
+    def install(self) -> None:
+        """Open the window. Twice is once."""
+        if self._swapped:
+            return
+        if self._acquisitions is not None:
+            self._acquisitions.remember_dead(True)
+        show, unraisable, in_thread = self._hears
+        filters = warnings.filters
+        self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
+        self._unraisable, self._in_thread = sys.unraisablehook, threading.excepthook
+        swapped = [
+            (warnings, "filters", filters, [*_ALWAYS, *filters]),
+            (warnings, "_showwarnmsg", self._show, show),
+            (sys, "unraisablehook", self._unraisable, unraisable),
+            (threading, "excepthook", self._in_thread, in_thread),
+        ]
+        asyncio: Any = os_facts.loaded("asyncio.base_events")
+        logger = getattr(asyncio, "logger", None)
+        if logger is not None:
+            swapped.append((asyncio, "logger", logger, _Ear(logger, self._on_asyncio)))
+        self._swapped = swapped     # before the first swap: it may be interrupted
+        for place, name, _, new in swapped:
+            setattr(place, name, new)
+
+    def remove(self) -> None:
+        """Close the window: everything is as it was, except what somebody has replaced meanwhile."""
+        while self._swapped:
+            place, name, old, new = self._swapped[-1]
+            if getattr(place, name, None) is new:
+                setattr(place, name, old)
+            self._swapped.pop()
+        if self._acquisitions is not None:
+            self._acquisitions.remember_dead(False)
+
+    @property
+    def any(self) -> bool:
+        """Tell whether anything was caught."""
+        return bool(self._caught)
+
+    def take(self) -> List[Complaint]:
+        """Return what was caught, in order (at most 1,000), and forget it."""
+        caught, self._caught = self._caught, []
+        return caught
+
+    def _add(self, kind: str, text: str, detail: str = "", acquisition: Optional[Acquisition] = None) -> None:
+        if len(self._caught) < _AT_MOST:
+            text, detail = redaction.redact(text), redaction.redact(detail)
+            self._caught.append(Complaint(kind, text, detail, acquisition))
+
+    def _on_warning(self, message: Any) -> None:
+        text = str(message.message)
+        if message.category is ResourceWarning:
+            self._add("ResourceWarning", text, _place(message), self._opened(message.source, text))
+        elif message.category is RuntimeWarning and text.startswith("coroutine ") and "was never awaited" in text:
+            first, _, created = text.partition("\n")
+            self._add("coroutine was never awaited", first, created or _written(message.source))
+        else:
+            self._show(message)
+
+    def _opened(self, source: object, text: str) -> Optional[Acquisition]:
+        if self._acquisitions is None:
+            return None
+        if source is None:  # TemporaryDirectory says only its path
+            return self._acquisitions.in_text(text)
+        return self._acquisitions.of(source)
+
+    def _on_unraisable(self, unraisable: Any) -> None:
+        try:
+            self._add(
+                "unraisable exception", _unraised(unraisable.err_msg, unraisable.object, unraisable.exc_traceback),
+                self._traceback(unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback),
+            )
+            if self._unraisable is not sys.__unraisablehook__:
+                self._unraisable(unraisable)
+        except KeyboardInterrupt:   # the interpreter ignores what this hook raises
+            heap.interrupted = True
+
+    def _on_thread(self, args: Any) -> None:
+        if args.exc_type is SystemExit:
+            return
+        name = args.thread.name if args.thread is not None else "?"
+        self._add("exception in thread", str(name),
+                  self._traceback(args.exc_type, args.exc_value, args.exc_traceback))
+        if self._in_thread is not getattr(threading, "__excepthook__", _excepthook):
+            self._in_thread(args)
+
+    def _on_asyncio(self, text: str, exc_info: Any, context: Any) -> bool:
+        for said, kind in _ASYNCIO:
+            if said in text.partition("\n")[0]:
+                detail = text.partition("\n")[2]
+                if isinstance(exc_info, tuple):
+                    detail += "\n" + self._traceback(*exc_info)
+                self._add(kind, text.partition("\n")[0], detail.strip(), self._task(context))
+                return True
+        return False
+
+    def _task(self, context: Any) -> Optional[Acquisition]:
+        """Return the record of the task that the exception handler's context speaks of."""
+        if self._acquisitions is None or not isinstance(context, dict):
+            return None
+        task = context.get("task") or context.get("future")
+        return None if task is None else self._acquisitions.of(task)
+
+    def _traceback(self, kind: Any, value: Any, trace: Any) -> str:
+        try:
+            return "".join(self._formatted(kind, value, trace)).rstrip()
+        except errors.PASSING:
+            raise
+        except BaseException:  # an exception whose text cannot be had
+            return getattr(kind, "__name__", "?")
+
+
+_excepthook = threading.excepthook  # 3.8 and 3.9 keep no other copy
+
+
+class _Ear:
+    """Stands in for asyncio's logger inside the window; what is no complaint goes on to the logger."""
+
+    def __init__(self, logger: Any, listen: Callable[[str, Any, Any], bool]) -> None:
+        self._logger = logger
+        self._listen = listen
+
+    def error(self, message: Any, *args: Any, **kwargs: Any) -> None:
+        """Hear what the event loop's default exception handler says."""
+        context = _getframe(1).f_locals.get("context")
+        if not self._listen(str(message), kwargs.get("exc_info"), context):
+            self._logger.error(message, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._logger, name)
+
+
+def _unraised(said: Optional[str], where: object, trace: Any) -> str:
+    """Say where an exception was ignored, on every version in the same words and without an address."""
+    if where is not None or not said:
+        return "%s: %s" % (said or "Exception ignored in", value_text.naming(where))
+    # Since 3.15 the message has it: "Exception ignored while calling deallocator <function A.__del__ at 0x7f>".
+    code = getattr(getattr(trace, "tb_frame", None), "f_code", None)
+    called = getattr(code, "co_qualname", None)
+    if called and "<function %s at 0x" % called in said:
+        module = trace.tb_frame.f_globals.get("__name__")
+        return "Exception ignored in: %s" % (".".join((module, called)) if type(module) is str else called)
+    return redaction.cut(_ADDRESS.sub("", said))
+
+
+def _place(message: Any) -> str:
+    return "" if message.source is not None else "%s:%s" % (short(str(message.filename)), message.lineno)
+
+
+def _written(coroutine: Any) -> str:
+    code = getattr(coroutine, "cr_code", None)
+    return "" if code is None else "written at %s:%d" % (short(code.co_filename), code.co_firstlineno)
+
+
+# What the interpreter and asyncio complain about while the test itself runs.
+#
+# A pass-through: `warnings._showwarnmsg` and asyncio's logger are listened at, everything goes on to
+# where it went before, and the filters are the test's own. What the test catches (``assertWarns``,
+# ``catch_warnings(record=True)``, ``assertLogs``) it expects, and is no news.
+
+_getframe = sys._getframe
+
+
+def _catchers() -> Tuple[Any, ...]:
+    module: Any = warnings
+    return module._showwarnmsg_impl, module.showwarning
+
+
+_CATCHERS = _catchers()
+
+
+class Overheard(Complaints):
+    """Listens between `install()` and `remove()`, and holds nothing back."""
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        super().__init__(acquisitions)
+        self._shown: Set[Tuple[Any, ...]] = set()
+        self._logger: Any = None
+        self.catchers: Tuple[Any, ...] = _CATCHERS
+        """Who shows warnings when no test catches them; a runner may have its own."""
+
+    def install(self) -> None:
+        """Begin to listen, to asyncio too once that is loaded. Twice is once."""
+        if self._swapped:
+            if self._logger is not None or "asyncio.base_events" not in sys.modules:
+                return
+            self.remove()
+        self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
+        swapped: List[Tuple[Any, str, Any, Any]] = [(warnings, "_showwarnmsg", self._show, self._hears[0])]
+        asyncio: Any = os_facts.loaded("asyncio.base_events")
+        self._logger = getattr(asyncio, "logger", None)
+        if self._logger is not None:
+            swapped.append((asyncio, "logger", self._logger, _Ear(self._logger, self._on_asyncio)))
+        self._swapped = swapped
+        for place, name, _, new in swapped:
+            setattr(place, name, new)
+
+    def remove(self) -> None:
+        """Listen no more."""
+        if self._swapped:
+            # What died meanwhile is no matter of ours, as it is in the window after the test.
+            acquisitions, self._acquisitions = self._acquisitions, None
+            super().remove()
+            self._acquisitions = acquisitions
+
+    def _on_warning(self, message: Any) -> None:
+        try:
+            shown = self._is_shown(message)
+        except Exception:   # the test's own code warns here: what a test has broken is not to end it
+            shown = True
+        if shown:
+            self._show(message)
+
+    def _is_shown(self, message: Any) -> bool:
+        """Take note of the *message* if it is a complaint; tell whether it is to be shown."""
+        text = str(message.message)
+        unclosed = message.category is ResourceWarning
+        if not unclosed and not (message.category is RuntimeWarning and text.startswith("coroutine ")
+                                 and "was never awaited" in text):
+            return True
+        if not self._expected():
+            place = _dropped()
+            if unclosed:
+                self._add("ResourceWarning", text, place, self._opened(message.source, text))
+            else:
+                self._add("coroutine was never awaited", text.partition("\n")[0], place)
+        return not self._repeated(message, text)
+
+    def _repeated(self, message: Any, text: str) -> bool:
+        """Tell whether the filters would have held this warning back, had we not made them forget it.
+
+        By default a warning is shown once for each place; but each test is to be told of its own.
+        """
+        frame: Optional[FrameType] = _getframe(3)
+        for _ in range(4):
+            registry = frame.f_globals.get("__warningregistry__") if frame is not None else None
+            key = (text, message.category, message.lineno)
+            if type(registry) is dict and registry.pop(key, None):
+                shown = (message.filename, registry.get("version")) + key
+                if shown in self._shown:
+                    return True
+                self._shown.add(shown)
+                return False
+            frame = frame.f_back if frame is not None else None
+        return False
+
+    def _expected(self) -> bool:
+        """Tell whether the running code catches warnings itself."""
+        return _catchers() != self.catchers
+
+    def _on_asyncio(self, text: str, exc_info: Any, context: Any) -> bool:
+        handlers = getattr(self._logger, "handlers", ())
+        if not any(type(each).__name__ == "_CapturingHandler" for each in handlers):
+            super()._on_asyncio(text, exc_info, context)
+        return False
+
+
+def _dropped() -> str:
+    """Say where the user's code is that dropped something just now; "" if the test has returned."""
+    frame: Optional[FrameType] = _getframe(2)
+    while frame is not None and kind_of(frame.f_code.co_filename) not in (USER, RUNNER, HARNESS):
+        frame = frame.f_back
+    if frame is None or kind_of(frame.f_code.co_filename) != USER:
+        return ""
+    return "dropped at %s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
+
+
+# What connections that were let go of complain about as they die: they are told already.
+
+def told_already(complaint: Complaint, ids: Collection[int]) -> bool:
+    """Tell whether a complaint is of one of the connections with these *ids*, or of what is below it.
+
+    A driver for asyncio warns with the address of its connection, and asyncio of the transport; and
+    aiomysql's finalizer asks the loop, which is closed, to close it.
+    """
+    if not ids:
+        return False
+    if complaint.kind == "ResourceWarning":
+        return complaint.text.startswith(("unclosed transport ", "unclosed <socket.socket ")) or any(
+            "0x%x" % each in complaint.text for each in ids)
+    return complaint.kind == "unraisable exception" and "Event loop is closed" in complaint.detail

@@ -1,0 +1,154 @@
+"""The open resources of a class and its module, which no single test may close."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any, Container, Dict, List, NamedTuple, Optional, Set, Tuple
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import names_in, qualified
+from unittest_leakfix.leaks import survivors
+from unittest_leakfix.leaks.retention import objects
+from unittest_leakfix.process_state.base import Change
+from unittest_leakfix.resources.registry import kind_of
+from unittest_leakfix.resources.scan import is_atom
+from unittest_leakfix.tracing import os_facts
+from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
+
+__unittest = True
+bind(globals())
+
+from unittest_leakfix.leaks.report import describe
+
+
+class _Shared(NamedTuple):
+    holder: Any
+    name: str
+    type: type
+    ref: Optional["weakref.ref[Any]"]
+    oid: int
+    fd: int
+    spoken: str
+    acquisition: Optional[Acquisition]
+
+
+class SharedResources:
+    """Remembers what hangs open on a class and its module, by name; keeps none of it alive."""
+
+    def __init__(self, acquisitions: Acquisitions) -> None:
+        self._acquisitions = acquisitions
+        self._cls: Any = None
+        self._found: List[_Shared] = []
+
+    def take(self, cls: type) -> None:
+        """Look at *cls* and its module, when the first test of the class is about to run."""
+        if cls is self._cls:
+            return
+        self._cls = cls
+        name = objects.module_of(cls)
+        module = sys.modules.get(name)
+        self._found = self._open_ones(cls, objects.qualified_name(cls))
+        if module is not None:
+            self._found += self._open_ones(module, name)
+
+    @property
+    def any(self) -> bool:
+        """Tell whether there is anything to look at."""
+        return bool(self._found)
+
+    def forget(self) -> None:
+        """The class is over: its own may be closed now."""
+        self._cls, self._found = None, []
+
+    def closed(self) -> List[Tuple[Change, Optional[Acquisition]]]:
+        """Return a "closed descriptor" change for each that is closed now, and where it had been
+        opened; forget those."""
+        changes: List[Tuple[Change, Optional[Acquisition]]] = []
+        for each in list(self._found):
+            value = objects.namespace_of(each.holder).get(each.name)
+            # What is gone may have left its id to another.
+            if id(value) != each.oid or type(value) is not each.type or each.ref is not None and each.ref() is not value:
+                self._found.remove(each)
+                continue
+            kind = kind_of(value)
+            if kind is None or kind.is_open(value) is not False:
+                continue
+            self._found.remove(each)
+            change = Change("closed descriptor", each.spoken, "", "open", "closed", fd=each.fd)
+            changes.append((change, each.acquisition))
+        return changes
+
+    def _open_ones(self, holder: Any, owner: str) -> List[_Shared]:
+        found: List[_Shared] = []
+        values: Dict[str, Any] = dict(objects.namespace_of(holder))
+        for name, value in values.items():
+            kind = kind_of(value) if type(name) is str and not name.startswith("__") else None
+            if kind is None or kind.is_open(value) is not True:
+                continue
+            opened = self._acquisitions.of(value)
+            fd = max(os_facts.descriptor_of(value), os_facts.socket_descriptor(value))
+            try:
+                ref = weakref.ref(value)
+            except TypeError:
+                ref = None
+            found.append(_Shared(holder, name, type(value), ref, id(value), fd, "%s (%s.%s)" % (
+                describe.spoken(kind, value, opened), owner, name), opened))
+        return found
+
+
+# What the fixtures of the class and the module under way left on them.
+
+from unittest_leakfix.leaks.model import kinds
+from unittest_leakfix.leaks.model.leak import Leak
+
+HEAVY = 100000
+"""From so many bytes on it is told what a class's attributes still hold after its last test."""
+
+
+class Fixtures:
+    """Knows what the class had before its ``setUpClass``."""
+
+    def __init__(self, acquisitions: Acquisitions) -> None:
+        self._acquisitions = acquisitions
+        self._had: Dict[str, Any] = {}
+        self.cls: Optional[type] = None
+        """The class under way."""
+        self.covered: Set[object] = set()
+        """What the class or module was told to hold: its parts are not told again."""
+
+    def begin(self, cls: type) -> None:
+        """Called before ``setUpClass``."""
+        self.cls = cls
+        self._had = dict(names_in(cls))
+
+    def held_by(self, cls: type) -> List[Leak]:
+        """Return a leak for what the attributes that *cls* gained still hold, if that is much."""
+        if cls is not self.cls:
+            return []
+        had, self._had = self._had, {}
+        self.cls = None
+        new = [(".%s" % name, value) for name, value in names_in(cls).items()
+               if had.get(name, had) is not value and not is_atom(value)
+               and not name.startswith("_") and name != "tearDown_exceptions"]
+        del had
+        holding = survivors.heaviest(new, floor=HEAVY) if new else ()
+        if not holding:
+            return []
+        total = sum(item[2] for item in holding)
+        return [describe.of_class(qualified(cls), holding, kinds.amount(total), total)]
+
+    def left_open(self, holder: Any, form: str, fixtures: Container[str]) -> List[Leak]:
+        """Return a leak for each resource that one of the *fixtures* opened and that is still open on
+        *holder*, its class or module."""
+        leaks: List[Leak] = []
+        for name, value in list(objects.namespace_of(holder).items()):
+            kind = kind_of(value)
+            if kind is None or kind.is_open(value) is not True:
+                continue
+            opened = self._acquisitions.of(value)
+            if opened is not None and opened.test in fixtures:
+                leaks.append(describe.of_scope(form % name, value, kind, opened, opened.test))
+                self.covered |= survivors.held(value, opened)[0]
+                self._acquisitions.connection_told(value)
+        return leaks

@@ -1,0 +1,559 @@
+"""The finder: watches a run, test after test, and hands what it sees to the judge."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import unittest
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Container,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
+
+from unittest_leakfix._core import attributes, errors
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.errors import fault
+from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix._core.introspection import qualified
+from unittest_leakfix._core.ownership import COUNTED
+from unittest_leakfix._core.swap import originals
+from unittest_leakfix.leaks import classify
+from unittest_leakfix.leaks.captured_warnings import Complaints, Overheard, told_already
+from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
+from unittest_leakfix.leaks.classify import Imported
+from unittest_leakfix.leaks.model.ids import Ids
+from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.options import Options
+from unittest_leakfix.leaks.report.describe import of_change
+from unittest_leakfix.leaks.suppressions import News
+from unittest_leakfix.leaks.survivors import Census, Survivor
+from unittest_leakfix.leaks.uncounted import NoCensus, NoComplaints
+from unittest_leakfix.observer import Watcher
+from unittest_leakfix.process_state.base import Change
+from unittest_leakfix.process_state.first_imports import FirstImports
+from unittest_leakfix.process_state.monitors import ProcessState
+from unittest_leakfix.resources import scan
+from unittest_leakfix.tracing import frameworks, os_facts
+from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
+
+__unittest = True
+bind(globals())
+
+# What a finder hears through while a run goes on, and which finder of several is the one that hears.
+
+from unittest_leakfix.leaks.report import describe
+
+
+class Listening(Watcher):
+    """A `Watcher` with ears, open between `start` and `stop`."""
+
+    _getpid = staticmethod(os.getpid)
+    _active: List["Listening"] = []
+    _without: Tuple[type, ...] = ()     # what a runner puts back by itself
+
+    def __init__(self) -> None:
+        self._acquisitions = Acquisitions()
+        if COUNTED:
+            self._complaints = Complaints(self._acquisitions)
+            self._overheard = Overheard(self._acquisitions)
+            self._census = Census()
+        else:
+            self._complaints = self._overheard = NoComplaints(self._acquisitions)
+            self._census = NoCensus()
+        self._first_imports = FirstImports(lambda: ProcessState(self._acquisitions, self._without))
+        self._fresh: List[Leak] = []        # of the class that runs
+        self._let_go: List[int] = []        # ids of connections that die with the test
+        self._test = ""                     # the one that runs
+        self._pid = 0
+        self._installed = False
+
+    @staticmethod
+    def hear(leak: Leak) -> bool:
+        """Take a leak that somebody else has found, for the class that runs; False where nobody finds."""
+        active = Listening._active
+        if not active or not active[-1].here():
+            return False
+        active[-1]._fresh.append(leak)
+        return True
+
+    def start(self) -> bool:
+        """Begin to listen. Returns whether this is the finder that finds."""
+        if Listening._active:
+            return False
+        self._listen(True)
+        return True
+
+    def _listen(self, first: bool) -> None:
+        Listening._active.append(self)
+        self._pid = self._getpid()
+        self._installed = first
+        if first:
+            self._acquisitions.install()
+            self._first_imports.install()
+        self._states = tuple(self._state() for _ in range(3))
+        scan.listeners.append(self._closing)
+        attributes.drop_listeners.append(self._dropping)
+        self._connections = self._acquisitions.connections_mark()
+
+    def _state(self) -> ProcessState:
+        """Return what watches the process from now on."""
+        state = ProcessState(self._acquisitions, self._without)
+        state._collect = heap.collect_new  # type: ignore[assignment]
+        state.before()
+        return state
+
+    def stop(self) -> None:
+        """Judge what is left and stop listening, whatever happens."""
+        try:
+            if self.here():
+                self._complaints.remove()
+                self._overheard.remove()
+                self._over()
+        finally:
+            self._deafen()
+
+    def _deafen(self) -> None:
+        if self.here() and self._installed:
+            self._first_imports.remove()
+            self._acquisitions.remove()
+        scan.listeners[:] = [each for each in scan.listeners if each != self._closing]
+        attributes.drop_listeners[:] = [
+            each for each in attributes.drop_listeners if each != self._dropping]
+        if self in Listening._active:
+            Listening._active.remove(self)
+
+    def here(self) -> bool:
+        """Tell whether this is the process that started; a test may fork, and the child run on."""
+        return self._getpid() == self._pid
+
+    def _over(self) -> None:
+        """Judge what is left."""
+        raise NotImplementedError
+
+    def _alive(self) -> bool:
+        active = Listening._active
+        return bool(active) and active[-1] is self     # none in a forked child
+
+    @originals.around
+    def _closing(self, owner: Any, found: scan.Found) -> None:
+        test = self._test or self._acquisitions.current
+        if test and self._alive():
+            self._fresh.append(describe.of_closing(
+                found, self._acquisitions.of(found.value), test))
+            if found.kind.awaits(found.value):
+                self._let_go.append(id(found.value))
+
+    def _dropping(self, values: Dict[str, Any]) -> None:
+        if self._test and self._alive():
+            self._census.attributes(values)
+
+
+if hasattr(os, "register_at_fork"):
+    # A child of a test runs on and finds nothing. Asking for the process id at each test costs more.
+    os.register_at_fork(after_in_child=Listening._active.clear)
+
+
+# The changes of the process's state that tests and fixtures left, made into leaks.
+
+
+
+_DESCRIPTORS = ("descriptor", "closed descriptor")
+
+
+class Changes:
+    """Tells each change once: by its test, not again by the fixtures around it."""
+
+    def __init__(self, acquisitions: Acquisitions) -> None:
+        self._acquisitions = acquisitions
+        self._told: Set[Tuple[Any, ...]] = set()
+        self.pending: List[Pending] = []
+        """Those to be told when their class is over."""
+        self.waited = False
+        """Threads or children that a test left were waited for."""
+
+    def grace(self) -> float:
+        """Return the patience for what a fixture left: none, if it was all waited for already."""
+        return 0.0 if self.waited else 0.5
+
+    def forget(self) -> None:
+        """The module is over."""
+        self._told.clear()
+        self.waited = False
+
+    @originals.around
+    def leaks(self, changes: Sequence[Change], test: str, back: Sequence[Change], fixture: bool) -> List[Leak]:
+        """Return the leaks of *test* that are told at once; the others wait in ``pending``.
+
+        *back*: those that were put back. *fixture*: *test* is one, around tests whose own changes
+        were told already.
+        """
+        fresh: List[Leak] = []
+        for change in changes:
+            if change.kind in _DESCRIPTORS and frameworks.owns(
+                    change.fd, change.name, change.kind == "closed descriptor"):
+                continue
+            if change.thread and frameworks.runs(change.thread):
+                continue
+            if fixture and change.key in self._told:
+                continue    # a test of the class, or a class of the module
+            self._told.add(change.key)
+            acquisition = self._opened(change)
+            if change.kind in KINDS:
+                self.pending.append(Pending(change, test, acquisition, os_facts.target(change.fd)))
+            else:
+                fresh.append(describe.of_change(change, test, acquisition, change in back, fixture))
+        return fresh
+
+    def _opened(self, change: Change) -> Optional[Acquisition]:
+        if change.thread:
+            thread = threading._active.get(change.thread)  # type: ignore[attr-defined]
+            return None if thread is None else self._acquisitions.of_thread(thread)
+        if change.pid:
+            return self._acquisitions.of_pid(change.pid)
+        if change.path:
+            return self._acquisitions.of_path(change.path)
+        if change.oid:
+            live = self._acquisitions.live(change.kind)
+            return next((self._acquisitions.of(each) for each in live if id(each) == change.oid), None)
+        return self._acquisitions.of_descriptor(change.fd) if change.fd >= 0 else None
+
+
+# What could not be measured, and why.
+
+_NAMES = {"pypy": "PyPy", "graalpy": "GraalPy"}
+#: What no run finds on this interpreter.
+UNCOUNTED: Tuple[Tuple[str, str], ...] = () if COUNTED else ((
+    "objects that outlive their tests", "%s does not count references: only the state of the process is watched"
+    % _NAMES.get(sys.implementation.name, "this interpreter")),)
+
+
+class Unmeasured:
+    """The tests, fixtures and classes of a run of which not all was found out."""
+
+    def __init__(self) -> None:
+        self._reasons: Dict[Tuple[str, str], None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._reasons or UNCOUNTED)
+
+    def all(self) -> Tuple[Tuple[str, str], ...]:
+        """Return pairs of name and reason, in order of running, each once."""
+        return UNCOUNTED + tuple(self._reasons)
+
+    def add(self, name: str, reason: str) -> None:
+        """Note that *name* could not be measured."""
+        self._reasons[name, reason] = None
+
+    def fault(self, name: str) -> None:
+        """Note that what is being handled now kept *name* from being measured."""
+        self.add(name, "finding failed: %s" % fault())
+
+
+from unittest_leakfix.leaks import suppressions
+from unittest_leakfix.leaks.model import leak as leak_model
+from unittest_leakfix.leaks.model.leak import Findings
+
+
+class Finder(Listening):
+    """A `Watcher` that finds what each test, class and module left behind.
+
+    `start()` before the run, `stop()` after it; then `findings()`. Of several at a time only the
+    first one finds: `start` returns False for the others.
+    """
+
+    _module = ""    # the one whose fixtures are set up
+
+    def __init__(self, options: Options = Options(), result: Optional[unittest.TestResult] = None,
+                 baseline: Optional[suppressions.Baseline] = None) -> None:
+        """*result*: of the run, which tells whether a test has failed."""
+        super().__init__()
+        self.options = options
+        self._news = News(baseline, options.failed, result)
+        self._shared = SharedResources(self._acquisitions)
+        self._fixtures = Fixtures(self._acquisitions)
+        self._changed = Changes(self._acquisitions)
+        self._imported = Imported()
+        self._judge: Optional[classify.Judge] = None
+        self._survivors: List[Survivor] = []
+        self._unmeasured = Unmeasured()
+        self._ran: Set[str] = set()     # for the baseline's sake
+        self._tests = 0
+        self._measuring = False
+        self._moved = True              # fixtures came between
+        self._ids = Ids()
+
+    def silent(self) -> bool:
+        """Tell whether there is nothing to tell."""
+        return not (self._news.leaks or self._news.known or self._unmeasured or self._census.more
+                    or self.options.baseline)
+
+    def findings(self) -> Findings:
+        """Return what was found so far, grouped by cause."""
+        leaks = leak_model.group(self._news.leaks)
+        return leak_model.Findings(tuple(leaks), tuple(self._news.known), self._news.gone(leaks, self._ran),
+                        self._tests, self._unmeasured.all(), self._census.more)
+
+    # What the run tells. Nothing that goes wrong here may break the run.
+
+    def begin(self, test: unittest.TestCase) -> None:
+        if self._alive():
+            self._begin(self._ids.of(test))
+
+    def _begin(self, name: str) -> None:
+        self._test = name
+        self._measuring = False
+        try:
+            self._tests += 1
+            if self.options.baseline is not None:
+                self._ran.add(name)
+            self._acquisitions.current = name
+            if self._moved:
+                self._moved = False
+                if self._fixtures.cls is not None:
+                    self._shared.take(self._fixtures.cls)
+                self._news.mark()
+                self._states[0].before()
+            self._overheard.install()
+            self._census.begin(name)
+            self._measuring = True
+        except errors.PASSING:
+            raise
+        except BaseException:
+            self._unmeasured.fault(name)
+
+    def finished(self, test: unittest.TestCase) -> None:
+        if not self._alive() or not self._measuring:
+            return
+        try:
+            self._news.ended(self._test)
+            if not self._census.finished(test):
+                self._complaints.install()
+        except errors.PASSING:
+            raise
+        except BaseException:
+            self._unmeasured.fault(self._test)
+
+    def end(self) -> None:
+        if not self._alive():
+            return
+        test, self._test = self._test, ""
+        try:
+            if self._measuring:
+                self._end(test)
+        except errors.PASSING:
+            raise
+        except BaseException:
+            self._unmeasured.fault(test)
+        finally:
+            self._measuring = False
+            self._acquisitions.current = ""
+            self._complaints.remove()
+
+    def _end(self, test: str) -> None:
+        try:
+            survivors = self._census.end()
+        finally:
+            self._complaints.remove()
+        self._acquisitions.current = ""
+        self._imported.note(test)
+        if survivors is None:
+            self._unmeasured.add(test, "what came in it cannot be told: it has thawed the heap, or switched on gc.set_debug()")
+        self._survivors += survivors or ()
+        if self._overheard.any or self._complaints.any:
+            self._heard(test)
+        self._let_go.clear()
+        changes = self._states[0].after()
+        closed = self._shared.closed() if self._shared.any else []
+        if closed:
+            with originals:
+                self._fresh += [describe.of_change(change, test, opened) for change, opened in closed]
+        if changes:
+            self._changed.waited |= any(change.thread or change.pid for change in changes)
+            seen = {change.fd for change, _ in closed}
+            self._changes([change for change in changes if change.kind != "closed descriptor"
+                           or change.fd not in seen], test)
+
+    @originals.around
+    def _heard(self, test: str) -> None:
+        for heard in (self._overheard, self._complaints):
+            for complaint in heard.take():
+                if not told_already(complaint, self._let_go):
+                    self._fresh.append(describe.of_complaint(complaint, test))
+
+    def fixture(self, name: str) -> None:
+        self._acquisitions.current = name
+        self._between()
+
+    def _between(self) -> None:
+        """No test runs now, but perhaps a fixture."""
+        self._moved = True
+        self._overheard.remove()
+
+    def class_begins(self, cls: type) -> None:
+        self._between()
+        if self._alive():
+            name = self._acquisitions.current = "setUpClass (%s)" % qualified(cls)
+            try:
+                self._acquisitions.renew_probe()
+                self._fixtures.begin(cls)
+                self._states[1].before(dear=True)
+            except errors.PASSING:
+                raise
+            except BaseException:
+                self._unmeasured.fault(name)
+
+    def class_over(self, cls: type) -> None:
+        self._acquisitions.current = ""
+        self._ids.forget()
+        if self._alive():
+            name = "setUpClass (%s)" % qualified(cls)
+            try:
+                self._changes(self._states[1].full(self._changed.grace()), name, 1)
+                self._shared.forget()
+                self._fresh += self._fixtures.left_open(cls, "cls.%s", (name,))
+                self._fresh += self._fixtures.held_by(cls)
+            except errors.PASSING:
+                raise
+            except BaseException:
+                self._unmeasured.fault(name)
+            self._over()
+
+    def module_begins(self, name: str) -> None:
+        self._between()
+        if self._alive():
+            self._acquisitions.current = "setUpModule (%s)" % name
+            self._module = name
+            try:
+                self._acquisitions.renew_probe()
+                self._states[2].before(dear=True)
+            except errors.PASSING:
+                raise
+            except BaseException:
+                self._unmeasured.fault(self._acquisitions.current)
+
+    def module_over(self) -> None:
+        if self._alive() and self._module:
+            name, module = "setUpModule (%s)" % self._module, os_facts.loaded(self._module)
+            self._module = ""
+            try:
+                if module is not None:
+                    self._fresh += self._fixtures.left_open(module, "%s", (name,))
+                self._changes(self._states[2].full(self._changed.grace()), name, 2)
+                self._changed.forget()
+            except errors.PASSING:
+                raise
+            except BaseException:
+                self._unmeasured.fault(name)
+            self._over()
+
+    # What it makes of it.
+
+    def _changes(self, changes: List[Change], test: str, scope: int = 0) -> None:
+        back = self._states[scope].restore(changes) if self.options.restore and changes else []
+        self._fresh += self._changed.leaks(changes, test, back, scope > 0)
+
+    def _over(self) -> None:
+        survivors, self._survivors = self._survivors, []
+        waiting, self._changed.pending = self._changed.pending, []
+        fresh, self._fresh = self._fresh, []
+        try:
+            # Those that fixtures opened, and those of tests that could not be measured.
+            survivors += [Survivor("resource", test, "", each) for each, test in
+                          self._acquisitions.connections_left(
+                              self._connections, {each.key for each in survivors}, self._yet())]
+            if survivors or waiting or fresh:
+                self._judge_all(survivors, waiting, fresh)
+        except KeyboardInterrupt:
+            self._fresh = fresh + self._fresh
+            raise
+        except errors.PASSING:
+            raise
+        except BaseException:
+            self._unmeasured.fault(qualified(self._fixtures.cls) if self._fixtures.cls is not None else "this run")
+
+    def _yet(self) -> Container[str]:
+        """Return the names of the fixtures that are not over."""
+        return ("setUpModule (%s)" % self._module,)
+
+    @originals.around
+    def _judge_all(self, survivors: List[Survivor], waiting: List[Pending], fresh: List[Leak]) -> None:
+        leaks, covered = self._objects(survivors) if survivors else ([], set())
+        fresh += leaks
+        if waiting:
+            covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()
+            fresh += told(waiting, covered, fresh)
+        self._fixtures.covered = set()
+        self.tell(fresh)
+
+    def _objects(self, survivors: List[Survivor]) -> Tuple[List[Leak], Set[object]]:
+        try:
+            if self._judge is None:
+                self._judge = classify.Judge(self._acquisitions, self._imported)
+            return self._judge.objects(survivors)
+        except errors.PASSING:
+            raise
+        except BaseException:
+            self._unmeasured.fault(survivors[0].test)
+            return [], set()
+        finally:
+            if heap.thawed():
+                heap.full()
+
+    def rest(self) -> None:
+        """The run was interrupted: take what was found and did not come to be told."""
+        taken = {id(each) for each in (*self._news.leaks, *(item.leak for item in self._news.known))}
+        fresh, self._fresh = self._fresh, []
+        self._news.take([each for each in fresh if id(each) not in taken])
+
+    def tell(self, leaks: List[Leak]) -> List[Leak]:
+        """Take the leaks of a class that is over; return those that are news."""
+        return self._news.take(leaks)
+
+
+# Changes that are told when their class is over: unless they are part of something told by then.
+
+KINDS = ("thread", "child process", "descriptor", "event loop", "task", "stream", "temporary folder",
+         "temporary file")
+"""The kinds of change whose object, if there is one, tells more."""
+
+
+class Pending(NamedTuple):
+    """One such change, the test it came with, and what its descriptor was open on."""
+
+    change: Change
+    test: str
+    acquisition: Optional[Acquisition]
+    target: str
+
+    def still_there(self, covered: Set[object], leaks: Sequence[Leak]) -> bool:
+        """Tell whether it is, and is no part of what is *covered*, nor told by one of the *leaks*."""
+        change = self.change
+        if change.kind == "stream":
+            return not any(leak.chain is not None and leak.chain.expression == change.name for leak in leaks)
+        if change.kind in ("event loop", "task"):
+            return not any(leak.tests[0] == self.test and leak.kind in (change.kind, "event loop")
+                           for leak in leaks)
+        if change.thread:
+            return ("thread", change.thread) not in covered
+        if change.pid:
+            return ("pid", change.pid) not in covered
+        if change.path:
+            return change.path not in covered and os_facts.exists(change.path)
+        paths = (self.target, self.target.partition("-journal")[0], self.target.partition("-wal")[0])
+        return (change.fd not in covered and not covered.intersection(paths)
+                and os_facts.target(change.fd) == self.target)
+
+
+def told(pending: Sequence[Pending], covered: Set[object], leaks: Sequence[Leak]) -> List[Leak]:
+    """Return a leak for each of the *pending* changes that must be told for itself."""
+    return [of_change(each.change, each.test, each.acquisition)
+            for each in pending if each.still_there(covered, leaks)]

@@ -1,0 +1,167 @@
+"""The values between judgement and reports: a leak, and all that one run found."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks.retention.search import Chain
+    from unittest_leakfix.tracing.acquisitions import Acquisition
+
+__unittest = True
+bind(globals())
+
+WORKER = "in worker"
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A survivor or an open resource that tests left behind. All text: it holds nothing it speaks of."""
+
+    kind: str
+    """What it is: "kept test", "connection", "thread", ... (words.KINDS lists them)."""
+    subject: str
+    """The headline: "OrderTests.test_checkout was kept after it finished"."""
+    tests: Tuple[str, ...] = ()
+    """Ids of all tests with this cause, in order of running. The first is the one described."""
+    size: int = 0
+    """Bytes that only it holds, over all its tests; 0 when unknown."""
+    chain: Optional[Chain] = None
+    """The references from a root that keep it."""
+    holding: Tuple[Tuple[str, str, int], ...] = ()
+    """Name, type and bytes of what it keeps in turn, heaviest first."""
+    acquisition: Optional[Acquisition] = None
+    """Where it was opened, started or made."""
+    notes: Tuple[Tuple[str, str], ...] = ()
+    """Further labelled lines: ("now at", "shop/mail.py:61 in _loop"), ("was", "..."), ("is", "...")."""
+    closed: str = ""
+    """What was done about it: "closed for you: nothing else referred to it"."""
+    remedy: str = ""
+    """The one line for the user's own code: "self.addCleanup(self.db.close)"."""
+    silence: str = ""
+    """What ``ignore`` takes to silence it: 'thread="mailer-1"'."""
+    growth: int = 0
+    """For what grows test after test: by how many, over all its tests."""
+    cause: str = ""
+    """The key for grouping and baselines: names only, never counts, ids, addresses or temporary paths."""
+
+    def __post_init__(self) -> None:
+        name = self.subject.partition('"')[2].partition('"')[0] if self.kind == "environment" else ""
+        notes = tuple((label, redaction.redact(text, name if label in ("was", "is") else ""))
+                      for label, text in self.notes)
+        # Frozen: object.__setattr__ is the documented way for __post_init__ to set a field.
+        object.__setattr__(self, "notes", notes)
+        object.__setattr__(self, "subject", redaction.shown(self.subject, redaction.LONGEST))
+        for name in ("closed", "remedy"):
+            object.__setattr__(self, name, redaction.redact(getattr(self, name)))
+        object.__setattr__(self, "holding", tuple((redaction.redact(name), kind, size)
+                                                  for name, kind, size in self.holding))
+        # Keys, which baselines and suppressions compare: redacted at once and everywhere alike, and whole.
+        object.__setattr__(self, "cause", redaction.visible(redaction.redact(self.cause)))
+        object.__setattr__(self, "silence", redaction.visible(redaction.redact(self.silence)))
+
+
+class Known(NamedTuple):
+    """A leak that is no news: ignored for a reason, or (reason "") listed in the baseline file ``where``."""
+
+    leak: Leak
+    reason: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a whole run, or one worker of it, found."""
+
+    leaks: Tuple[Leak, ...] = ()
+    known: Tuple[Known, ...] = ()
+    gone: Tuple[str, ...] = ()
+    """Causes in the baseline that no longer occur."""
+    tests: int = 0
+    """How many tests ran."""
+    unmeasured: Tuple[Tuple[str, str], ...] = ()
+    """Test id and why it could not be measured."""
+    more: int = 0
+    """Survivors that were counted but, for their number, not described."""
+    worker: str = ""
+    """The name of the process of a parallel run, "" for the only one."""
+
+
+def group(leaks: Iterable[Leak]) -> List[Leak]:
+    """Merge leaks of one cause: the first is kept, with everyone's tests, sizes and growths. Order stays."""
+    causes: Dict[Tuple[str, str], List[Leak]] = {}
+    for leak in leaks:
+        causes.setdefault((leak.kind, leak.cause or leak.subject), []).append(leak)
+    return [_joined(same) for same in causes.values()]
+
+
+def interrupted(found: Findings) -> Findings:
+    """Return what was *found* in a run that did not come to its end."""
+    return replace(found, unmeasured=(*found.unmeasured, ("this run", "it was interrupted")))
+
+
+def by_test(leaks: Iterable[Leak]) -> Dict[str, List[Leak]]:
+    """Return the leaks of each test, by its id: the first of those that a leak names."""
+    found: Dict[str, List[Leak]] = {}
+    for leak in leaks:
+        found.setdefault(leak.tests[0], []).append(leak)
+    return found
+
+
+def _joined(same: Sequence[Leak]) -> Leak:
+    if len(same) == 1:
+        return same[0]
+    tests = dict.fromkeys(test for leak in same for test in leak.tests)
+    return replace(same[0], tests=tuple(tests), size=sum(leak.size for leak in same),
+                   growth=sum(leak.growth for leak in same), notes=_with_workers(same))
+
+
+def _with_workers(same: Sequence[Leak]) -> Tuple[Tuple[str, str], ...]:
+    """Return the first one's notes, with the workers of all."""
+    workers = dict.fromkeys(text for leak in same for label, text in leak.notes if label == WORKER)
+    notes = tuple(note for note in same[0].notes if note[0] != WORKER)
+    return notes + (((WORKER, ", ".join(workers)),) if workers else ())
+
+
+def merge(parts: Iterable[Findings]) -> Findings:
+    """Return the findings of parallel workers as one, the same whichever worker reported first.
+
+    A baseline entry is gone when no worker met it any more. Of several workers each leak says in
+    which it was found.
+    """
+    ordered = sorted(parts, key=lambda part: (_natural(part.worker), part.worker))
+    if len(ordered) > 1:
+        ordered = [replace(part, leaks=tuple(_of_worker(leak, part.worker) for leak in part.leaks))
+                   for part in ordered]
+    known: Dict[Tuple[str, str, str, str], List[Known]] = {}
+    for part in ordered:
+        for item in part.known:
+            leak, reason, where = item
+            known.setdefault((leak.kind, leak.cause or leak.subject, reason, where), []).append(Known(*item))
+    return Findings(
+        leaks=tuple(group(leak for part in ordered for leak in part.leaks)),
+        known=tuple(same[0]._replace(leak=_joined([item.leak for item in same])) for same in known.values()),
+        gone=_in_all([part.gone for part in ordered]),
+        tests=sum(part.tests for part in ordered),
+        unmeasured=tuple(dict.fromkeys(item for part in ordered for item in part.unmeasured)),
+        more=sum(part.more for part in ordered),
+        worker=ordered[0].worker if len(ordered) == 1 else "")
+
+
+def _of_worker(leak: Leak, worker: str) -> Leak:
+    return replace(leak, notes=leak.notes + ((WORKER, worker),)) if worker else leak
+
+
+def _natural(name: str) -> List[Tuple[int, str]]:
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)]
+
+
+def _in_all(lists: Sequence[Tuple[str, ...]]) -> Tuple[str, ...]:
+    if not lists:
+        return ()
+    others = [set(names) for names in lists[1:]]
+    return tuple(name for name in lists[0] if all(name in names for names in others))

@@ -1,0 +1,140 @@
+"""Findings as JSON, for machines and for putting parallel workers together. docs/json-schema.md tells the schema."""
+from __future__ import annotations
+
+import io
+import json
+from collections import namedtuple
+from typing import Any, Callable, Dict, Optional
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.report import whole_file
+
+__unittest = True
+bind(globals())
+_dumps = json.dumps
+_load = json.load
+
+VERSION = 1
+"""The version of the schema: raised when a field goes or changes its meaning, not when one is added."""
+
+# What a report read back has in place of the values of holders and acquisitions, with the same fields.
+_Step = namedtuple("_Step", "access label place suspect")
+_Chain = namedtuple("_Chain", "expression evaluates steps root warm_up")
+_Frame = namedtuple("_Frame", "file line function")
+_Acquisition = namedtuple("_Acquisition", "what detail test thread frames")
+
+
+def to_value(findings: Findings) -> Dict[str, Any]:
+    """Return findings as dicts, lists, text and numbers, without secrets."""
+    return {
+        "version": VERSION,
+        "worker": findings.worker,
+        "tests": findings.tests,
+        "leaks": [_leak(leak) for leak in findings.leaks],
+        "known": [{"leak": _leak(leak), "reason": _text(reason), "where": _text(where)}
+                  for leak, reason, where in findings.known],
+        "gone": [_text(cause) for cause in findings.gone],
+        "unmeasured": [{"test": redaction.redact_id(test), "why": _text(why)} for test, why in findings.unmeasured],
+        "more": findings.more,
+    }
+
+
+def from_value(value: Any) -> Findings:
+    """Return the findings that ``to_value`` made ``value`` of.
+
+    Raises ValueError for what is no such value or has another version.
+    """
+    version = value.get("version") if isinstance(value, dict) else None
+    if version != VERSION:
+        raise ValueError("not a leak report of version %d, but of version %r" % (VERSION, version))
+    try:
+        return Findings(
+            leaks=tuple(map(_leak_from, value["leaks"])),
+            known=tuple(Known(_leak_from(item["leak"]), item["reason"], item["where"]) for item in value["known"]),
+            gone=tuple(value["gone"]), tests=value["tests"],
+            unmeasured=tuple((item["test"], item["why"]) for item in value["unmeasured"]),
+            more=value["more"], worker=value["worker"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("not a leak report: %s: %s" % (type(error).__name__, error)) from error
+
+
+def to_text(findings: Findings) -> str:
+    """Return findings as JSON text, ending in a newline."""
+    return _dumps(to_value(findings), indent=2) + "\n"
+
+
+def dump(findings: Findings, path: str) -> None:
+    """Write findings to the file ``path`` as JSON, whole or not at all. Raises OSError."""
+    whole_file.write(path, to_text(findings))
+
+
+def load(path: str, _open: Callable[..., Any] = io.open) -> Findings:
+    """Read what ``dump`` wrote. Raises OSError, and ValueError for what is no report of this version."""
+    with _open(path, encoding="utf-8") as file:
+        return from_value(_load(file))
+
+
+def _text(text: Any) -> str:
+    return redaction.redact(str(text))
+
+
+def _short(text: Any) -> str:
+    """Return what is for people, cut. (What is compared, an id or a cause, is whole.)"""
+    return redaction.shown(str(text), redaction.LONGEST_ERROR)
+
+
+def _leak(leak: Leak) -> Dict[str, Any]:
+    return {
+        "kind": leak.kind, "subject": leak.subject, "tests": list(map(redaction.redact_id, leak.tests)), "size": leak.size,
+        "growth": leak.growth, "chain": _chain(leak.chain),
+        "holding": [{"name": _short(name), "type": _short(kind), "size": size} for name, kind, size in leak.holding],
+        "acquisition": _acquisition(leak.acquisition),
+        "notes": [{"label": label, "text": text} for label, text in leak.notes],
+        "closed": _short(leak.closed), "remedy": _short(leak.remedy), "silence": _text(leak.silence),
+        "cause": _text(leak.cause),
+    }
+
+
+def _chain(chain: Any) -> Optional[Dict[str, Any]]:
+    if chain is None:
+        return None
+    expression = _text(chain.expression)
+    return {
+        "expression": expression, "evaluates": bool(chain.evaluates) and expression == chain.expression,
+        "steps": [{"access": _text(step.access), "label": _short(step.label), "place": step.place,
+                   "suspect": bool(step.suspect)} for step in chain.steps],
+        "root": _text(chain.root), "warm_up": None if chain.warm_up is None else _text(chain.warm_up),
+    }
+
+
+def _acquisition(acquisition: Any) -> Optional[Dict[str, Any]]:
+    if acquisition is None:
+        return None
+    return {
+        "what": _text(acquisition.what), "detail": _text(acquisition.detail), "test": redaction.redact_id(acquisition.test),
+        "thread": _text(acquisition.thread),
+        "frames": [{"file": frame.file, "line": frame.line, "function": frame.function}
+                   for frame in acquisition.frames],
+    }
+
+
+def _leak_from(value: Dict[str, Any]) -> Leak:
+    fields = dict(value)
+    chain, acquisition = fields["chain"], fields["acquisition"]
+    if chain:
+        chain = _made(_Chain, dict(chain, steps=tuple(_made(_Step, step) for step in chain["steps"])))
+    if acquisition:
+        frames = tuple(_made(_Frame, frame) for frame in acquisition["frames"])
+        acquisition = _made(_Acquisition, dict(acquisition, frames=frames))
+    fields.update(
+        chain=chain, acquisition=acquisition, tests=tuple(fields["tests"]),
+        holding=tuple((item["name"], item["type"], item["size"]) for item in fields["holding"]),
+        notes=tuple((item["label"], item["text"]) for item in fields["notes"]))
+    return Leak(**{name: fields[name] for name in Leak.__dataclass_fields__})
+
+
+def _made(kind: Any, value: Dict[str, Any]) -> Any:
+    # Fields that a later writer of this version added are passed over.
+    return kind(**{name: value[name] for name in kind._fields})

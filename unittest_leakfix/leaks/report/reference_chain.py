@@ -1,0 +1,171 @@
+"""Drawings: the chain of references that keeps a survivor, and the source lines of an acquisition."""
+from __future__ import annotations
+
+import io
+import os.path
+from tokenize import detect_encoding
+from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
+
+from unittest_leakfix._core import redacted_source, redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.report.terminal import Style, cells, pad, wrap
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks.retention.search import Chain, Step
+
+__unittest = True
+bind(globals())
+_basename = os.path.basename
+
+PLACE = 50
+"""The column where places ("tests/test_orders.py:20") begin, if the text before them leaves it free."""
+_MANY_STEPS = 16
+_LONGEST_STEP = 120
+_LONGEST_EXPRESSION = 1000
+_INDENT = "    "
+
+
+def draw_chain(chain: Chain, style: Style, whole: bool = False) -> List[str]:
+    """Return the lines that draw ``chain``: its expression, then its steps from the root down.
+
+    Of a long chain the middle is left out, unless ``whole``.
+    """
+    lines = _expression(chain, style)
+    steps = chain.steps
+    left_out = range(0) if whole or len(steps) <= _MANY_STEPS else range(_MANY_STEPS // 2, len(steps) - 6)
+    for index, step in enumerate(steps):
+        if index == left_out.start and left_out:
+            gap = (style.glyph("│"), style.glyph("…"), format(len(left_out), ","))
+            lines.append(_INDENT + style.paint("%s    %s %s more steps" % gap, "dim"))
+        if index not in left_out:
+            lines.extend(_step(step, index, index == len(steps) - 1, style))
+    return lines
+
+
+def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
+    bar = style.glyph("│")
+    access = style.clean(_short(step.access.strip() or "reference in C"))
+    label = style.clean(_short(step.label))
+    branch = style.glyph("╰→") if last else style.glyph("├─") if index else style.glyph("┬")
+    beside = index == 1 and access.startswith(".")  # what the root's own name leads to
+    text = "%s %s%s" % (branch, label, "  " + access if beside else "")
+    painted = "%s %s%s" % (style.paint(branch, "dim"), style.paint(label, "bold") if last else label,
+                           "  " + access if beside else "")
+    lines = []
+    if index and not beside:
+        lines.append(_INDENT + style.paint("%s    %s " % (bar, style.glyph("↓")), "dim") + access)
+        if step.suspect:
+            lines.append(_tildes(6, access, style))
+    if step.place and not label.endswith(" at " + _basename(step.place)):     # a thread tells it
+        painted += pad(_INDENT + text, PLACE) + style.paint(style.path(step.place), "cyan")
+    lines.append(_INDENT + painted)
+    if beside and step.suspect:
+        lines.append(_tildes(cells(label) + 4, access, style, " " if last else bar))
+    return lines
+
+
+def _short(text: str) -> str:
+    return redaction.shown(text, _LONGEST_STEP)
+
+
+def _tildes(column: int, access: str, style: Style, bar: str = "") -> str:
+    return (_INDENT + style.paint(bar or style.glyph("│"), "dim") + " " * column
+            + style.paint("~" * cells(access), "red"))
+
+
+def _expression(chain: Chain, style: Style) -> List[str]:
+    text = style.clean(redaction.shown(chain.expression, _LONGEST_EXPRESSION))
+    if not text:
+        return []
+    if not chain.evaluates:
+        return [_INDENT + style.paint(style.shorten("for reading only: " + text, style.width - len(_INDENT)), "dim")]
+    if cells(_INDENT + text) <= style.width or text != chain.expression:
+        return [_INDENT + style.paint(text, "bold")]
+    pieces = _pieces(text, chain.steps)
+    if len(pieces) == 1:
+        return [_INDENT + style.paint(text, "bold")]
+    # In parentheses it may be broken before any of its accesses and still be pasted as it is.
+    pieces[-1] += ")"
+    return [style.paint(line, "bold")
+            for line in wrap(_INDENT + "(", pieces, "", style.width, len(_INDENT) + 1)]
+
+
+def _pieces(text: str, steps: Sequence[Step]) -> List[str]:
+    pieces: List[str] = []
+    for step in reversed(steps):
+        if not step.access or not text.endswith(step.access) or text == step.access:
+            break
+        pieces.insert(0, step.access)
+        text = text[:-len(step.access)]
+    return [text] + pieces
+
+
+class _Files:
+    """What reading takes, bound before tests put a file system of their own in its place."""
+
+    open: Any = staticmethod(io.open)
+    is_file = staticmethod(os.path.isfile)
+    join = staticmethod(os.path.join)
+
+
+def draw_code(file: str, line: int, style: Style) -> List[str]:
+    """Return the source line ``line`` of ``file`` as drawn lines, with the one before and what continues it.
+
+    A relative ``file`` is meant from the style's root. Empty when the file cannot be read or has no such line. Not from linecache, which tests patch.
+    """
+    found = _numbered(_Files.join(style.root, file), line)
+    width = len(str(found[-1][0])) if found else 0
+    lines = []
+    for number, text in found:
+        mark = "> " if number == line else "  "
+        code = style.shorten(style.clean(text.expandtabs(8)[:_LONGEST_EXPRESSION]), style.width - width - 7)
+        drawn = "%s%*d %s" % (mark, width, number, code)
+        lines.append(_INDENT + (style.paint(drawn, "bold") if number == line else drawn).rstrip())
+    return lines
+
+
+_BEFORE = 6
+"""How many lines above are read beside: a secret may begin there (``password=(`` and the string below it)."""
+
+
+def _numbered(file: str, line: int) -> List[Tuple[int, str]]:
+    """Return the numbers and texts of the lines to show, without secrets."""
+    try:
+        first, texts = _read(file, max(line, 1), 2)
+    except (OSError, ValueError, SyntaxError, LookupError):  # no file, no such path, no such encoding
+        return []
+    at = line - first
+    if line < 1 or at >= len(texts) or not texts[at].strip():
+        return []
+    last = at
+    depth = _depth(texts[at])
+    while depth > 0 and last + 1 < len(texts):
+        last += 1
+        depth += _depth(texts[last])
+    # With what follows, where a literal may end.
+    shown = redacted_source.redact_lines([text.rstrip() for text in texts])
+    found = [(first + index, shown[index]) for index in range(at, last + 1)]
+    if at and texts[at - 1].strip(" \t\r\n()[]{},"):  # a line of brackets tells nothing
+        found.insert(0, (line - 1, shown[at - 1]))
+    return found
+
+
+def _read(file: str, line: int, more: int) -> Tuple[int, List[str]]:
+    """Return the number of the first line that was read, and the lines."""
+    if not _Files.is_file(file):  # a pipe would be waited for
+        raise OSError(file)
+    first = max(line - _BEFORE, 1)
+    with _Files.open(file, "rb") as source:
+        encoding, taken = detect_encoding(source.readline)
+        window = []
+        for number, raw in enumerate((raw for part in (taken, source) for raw in part), 1):
+            if number >= first:
+                window.append(raw.decode(encoding, "replace"))
+            if number >= line + more:
+                break
+    return first, window
+
+
+def _depth(text: str) -> int:
+    """Return how many brackets stay open: a guess by counting, good enough for a drawing."""
+    return sum(map(text.count, "([{")) - sum(map(text.count, ")]}"))

@@ -1,0 +1,323 @@
+"""The report as text: one block for each cause, after what unittest itself prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model.kinds import (
+    FIXTURES,
+    Names,
+    amount,
+    count,
+    is_fixture,
+    is_node_id,
+    kind_of,
+    listed,
+    rank,
+    scopes,
+)
+from unittest_leakfix.leaks.model.leak import Findings, Leak
+from unittest_leakfix.leaks.report.reference_chain import draw_chain, draw_code
+from unittest_leakfix.leaks.report.terminal import Style, cells, pad, style_for, wrap
+
+__unittest = True
+bind(globals())
+
+# One block of the report: what was left, where it came from, who holds it, and what ends it.
+
+if TYPE_CHECKING:
+    from unittest_leakfix.tracing.acquisitions import Acquisition
+    from unittest_leakfix.tracing.stacks import Frame
+
+COUNTS = 69
+"""The column where "3 tests, 41.2 MB" begins, if the headline before it leaves it free."""
+_RUNNING = frozenset(["thread", "timer", "child process", "task", "executor", "pool"])
+_BLOCK_INDENT = "    "
+WORTH = 1000
+"""Bytes from which a size is worth telling."""
+_SHOWN = 3  # names after "also:"; more are only counted
+
+
+def place(frame: Frame, style: Style) -> str:
+    """Return "tests/test_orders.py:17"."""
+    return "%s:%d" % (style.path(frame.file), frame.line)
+
+
+def is_own(frame: Frame, test: str) -> bool:
+    """True if ``frame`` is the test's own method or one of its fixtures."""
+    name = frame.function.rpartition(".")[2]
+    return name in FIXTURES or bool(test) and name == Names.method(test)
+
+
+def who(acquisition: Acquisition, names: Names) -> str:
+    """Return who opened it: a fixture, where it was one, else the test."""
+    for frame in acquisition.frames:
+        owner, _, name = frame.function.rpartition(".")
+        if name in FIXTURES:
+            owner = owner.rpartition(".")[2] or names.owner(acquisition.test)
+            joint = "::" if is_node_id(owner) or ".py" in owner else "."
+            return joint.join(filter(None, (owner, name)))
+    return names.short(acquisition.test) if acquisition.test else ""
+
+
+def _figures(leak: Leak) -> str:
+    """Return "3 tests, 41.2 MB"."""
+    return ", ".join(filter(None, [scopes(leak.tests), amount(leak.size) if leak.size >= WORTH else "",
+                                   "grew by %s" % format(leak.growth, ",") if leak.growth else ""]))
+
+
+class _Opening(NamedTuple):
+    """The lines on where something was opened, and who they name."""
+
+    lines: List[str]
+    who: str = ""
+    column: int = 0
+    """Where its place begins, for the "now at" below it."""
+
+
+class Blocks:
+    """Makes the blocks of one report. They share the names of tests, and which files were already named."""
+
+    def __init__(self, style: Style, stacks: bool, leaks: Iterable[Leak]) -> None:
+        """``stacks``: whole stacks, chains and test lists, and how to silence each leak."""
+        self.style, self.stacks = style, stacks
+        leaks = list(leaks)
+        self.names = Names([test for leak in leaks for test in leak.tests]
+                           + [leak.acquisition.test for leak in leaks if leak.acquisition])
+        self._files: Set[str] = set()
+        widest = max((len(_figures(leak)) for leak in leaks), default=0)
+        self._column = max(min(COUNTS, style.width - widest), 0)
+
+    def block(self, number: int, leak: Leak) -> List[str]:
+        """Return the lines of one cause: what, where, who holds it, which tests, and what ends it."""
+        style = self.style
+        lines = self._heading(number, leak)
+        opening = self._opening(leak)
+        lines += self._left_by(leak, opening) + self._holder(leak) + opening.lines
+        lines += self._notes(leak, opening.column) + self._others(leak, opening)
+        if leak.closed:
+            lines.append(_BLOCK_INDENT + style.paint(style.plain(leak.closed), "green"))
+        if leak.remedy:
+            lines.append(_BLOCK_INDENT + "in your code: " + style.paint(style.plain(leak.remedy), "bold"))
+        if self.stacks and leak.silence:
+            lines.append(_BLOCK_INDENT + 'to silence it: ignore(%s, reason="...")' % style.clean(redaction.shortened(leak.silence)))
+        return lines
+
+    def _heading(self, number: int, leak: Leak) -> List[str]:
+        subject = self.style.plain(leak.subject)
+        head = "[%d] %s" % (number, subject)
+        right = _figures(leak)
+        painted = self.style.paint("[%d]" % number, "yellow") + " " + self.style.paint(subject, "bold")
+        if not right:
+            return [painted]
+        if cells(head) + 2 + len(right) > self.style.width:
+            return [painted, _BLOCK_INDENT + right]
+        return [painted + pad(head, self._column, 2) + right]
+
+    def _left_by(self, leak: Leak, opening: _Opening) -> List[str]:
+        """The full id of the first test, where nothing else in the block names it."""
+        named = bool(opening.who) and leak.acquisition is not None and leak.acquisition.test in leak.tests
+        if not leak.tests or named or self.names.short(leak.tests[0]) in leak.subject:
+            return []
+        return [_BLOCK_INDENT + "left by " + self.style.test(leak.tests[0])]
+
+    def _holder(self, leak: Leak) -> List[str]:
+        lines = draw_chain(leak.chain, self.style, self.stacks) if leak.chain else []
+        if leak.chain:
+            self._files.update(self.style.path(step.place).rpartition(":")[0] for step in leak.chain.steps)
+        elif leak.kind in ("kept test", "object"):
+            lines = [_BLOCK_INDENT + "who holds it is not known: no chain from a module, class or thread leads to it"]
+        if leak.holding:
+            items = [self.style.plain("%s (%s%s)" % (name, kind, ", " + amount(size) if size else ""))
+                     for name, kind, size in leak.holding]
+            indent = 9 if leak.chain else 4
+            lines += wrap(" " * indent + "holding ", listed(items, 99 if self.stacks else 5), ", ",
+                          self.style.width, indent + len("holding "))
+        return lines
+
+    def _opening(self, leak: Leak) -> _Opening:
+        acquisition, kind, style = leak.acquisition, kind_of(leak), self.style
+        if acquisition is None:
+            unknown = kind.traced and not leak.chain
+            return _Opening([_BLOCK_INDENT + "where it was %s is not known" % kind.verb] if unknown else [])
+        name = who(acquisition, self.names)
+        first = _BLOCK_INDENT + kind.verb + (" by " + style.test(name) if name else "")
+        column = cells(first) + 3
+        if acquisition.thread not in ("", "MainThread"):
+            last = [_BLOCK_INDENT + "in thread " + style.plain(acquisition.thread)]
+        else:
+            last = []
+        if not acquisition.frames:
+            return _Opening([first] + last, name)
+        frame = acquisition.frames[0]
+        own = is_own(frame, acquisition.test)
+        if not (own and style.path(frame.file) in self._files):
+            first += "   " + style.paint(place(frame, style), "cyan")
+            first += "" if own else " in " + style.name(frame.function)
+        self._files.add(style.path(frame.file))
+        # What still runs is shown by two places, one under the other; the rest by its line of code.
+        code = draw_code(frame.file, frame.line, style) if own or leak.kind not in _RUNNING else []
+        return _Opening([first] + code + self._stack(acquisition) + last, name, column)
+
+    def _stack(self, acquisition: Acquisition) -> List[str]:
+        if not self.stacks or len(acquisition.frames) < 2:
+            return []
+        return [_BLOCK_INDENT + "called from"] + [
+            "%s  %s in %s" % (_BLOCK_INDENT, self.style.paint(place(frame, self.style), "cyan"),
+                              self.style.name(frame.function)) for frame in acquisition.frames[1:]]
+
+    def _notes(self, leak: Leak, column: int) -> List[str]:
+        pair = {"was", "is"} <= {label for label, _ in leak.notes}
+        lines = []
+        for label, text in leak.notes:
+            head = _BLOCK_INDENT + self.style.plain(label)
+            if label == "now at":
+                head += pad(head, column, 1)
+            else:
+                head += "  " if pair and label == "is" else " "
+            lines.append(head + self.style.shorten(self.style.plain(self.style.path(text)), max(2 * self.style.width - len(head), 40)))
+        return lines
+
+    def _others(self, leak: Leak, opening: _Opening) -> List[str]:
+        """The tests that the block does not name yet."""
+        tests: Tuple[str, ...] = leak.tests[1:]
+        word = "also: "
+        owner, _, name = opening.who.rpartition(".")
+        if name in FIXTURES and leak.acquisition and leak.acquisition.test in leak.tests:
+            # The fixture tells the class; which of its tests is of interest when they are few.
+            whole = len(leak.tests) > _SHOWN and all(self.names.owner(test) == owner for test in leak.tests)
+            tests, word = () if whole and not self.stacks else leak.tests, "in: "
+        shown = listed([self.style.test(self.names.short(test)) for test in tests],
+                       len(tests) if self.stacks else _SHOWN)
+        return wrap(_BLOCK_INDENT + word, shown, ", ", self.style.width, 4 + len(word)) if shown else []
+
+
+__all__ = ["render", "one_line", "failure_text", "Style", "style_for"]
+
+MOST_BLOCKS = 50
+"""How many causes are described; the others are counted (JSON and ``stacks`` have them all)."""
+_INDENT = "    "
+
+
+def render(findings: Findings, style: Style = Style(), stacks: bool = False, verbose: bool = False,
+           failing: bool = False, mark: str = "ignore") -> str:
+    """Return the report of a run, ending in a newline; "" when there is nothing to tell.
+
+    ``stacks`` shows whole acquisition stacks, chains, test lists and how to silence each leak
+    (``--leaks-stacks``); ``verbose`` says that nothing was found, and why known leaks are known;
+    ``failing`` tells that leaks already count as failures (``--leaks=fail``); ``mark`` is what the
+    last line calls ``ignore``.
+    """
+    leaks = sorted(findings.leaks, key=rank)
+    shown = leaks if stacks else leaks[:MOST_BLOCKS]
+    blocks = Blocks(style, stacks, shown)
+    parts = [[_header(findings, leaks, blocks)]] if leaks or findings.more else []
+    parts += [blocks.block(number, leak) for number, leak in enumerate(shown, 1)]
+    more = findings.more + len(leaks) - len(shown)
+    if more:
+        parts.append(["and %s more" % format(more, ",")])
+    parts.append(_rest(findings, leaks, blocks, verbose, failing, mark))
+    if not leaks and not findings.more and verbose:
+        line = "LEAKS  none in %s" % count(findings.tests, "test")
+        parts = [[style.paint(line, "green")] + parts[0]]
+    text = "\n\n".join("\n".join(lines) for lines in parts if lines)
+    return text + "\n" if text else ""
+
+
+def shortly(findings: Findings, style: Style = Style()) -> str:
+    """Return a report with one line for each leak, at most ten: somebody wants the run to end. "" for none."""
+    leaks = sorted(findings.leaks, key=rank)
+    if not leaks:
+        return ""
+    lines = ["LEAKS  %s found before the run was interrupted" % count(len(leaks), "cause was", "causes were")]
+    lines += [_INDENT + one_line(leak, style) for leak in leaks[:10]]
+    return "\n".join(lines + (["    and %s more" % format(len(leaks) - 10, ",")] if len(leaks) > 10 else [])) + "\n"
+
+
+def one_line(leak: Leak, style: Style = Style()) -> str:
+    """Return a leak as one line, for failure messages and JUnit: what, and who holds it or where it was opened."""
+    names = Names(leak.tests)
+    line = style.plain(leak.subject)
+    if leak.chain and leak.chain.expression:
+        line += ": held by " + style.plain(leak.chain.expression)
+    elif leak.acquisition and leak.acquisition.frames:
+        frame = leak.acquisition.frames[0]
+        line += ", %s at %s" % (kind_of(leak).verb, place(frame, style))
+        own = is_own(frame, leak.acquisition.test)
+        line += " in " + style.test(who(leak.acquisition, names) if own else frame.function)
+    return line
+
+
+def failure_text(leaks: Sequence[Leak], style: Style = Style()) -> str:
+    """Return the message of a test that fails for its leaks: one line each, at most ten."""
+    shown = leaks if len(leaks) <= 11 else leaks[:10]
+    lines = ["%s left behind:" % count(len(leaks), "leak was", "leaks were")]
+    lines += ["  " + one_line(leak, style) for leak in shown]
+    if len(shown) < len(leaks):
+        lines.append("  and %s more" % format(len(leaks) - len(shown), ","))
+    return "\n".join(lines)
+
+
+def _header(findings: Findings, leaks: Sequence[Leak], blocks: Blocks) -> str:
+    tests = set(test for leak in leaks for test in leak.tests)
+    fixtures = set(filter(is_fixture, tests))
+    total = count(findings.tests, "test")
+    where = ["%s of %s" % (format(len(tests) - len(fixtures), ","), total)] if tests - fixtures else []
+    where += [count(len(fixtures), "fixture")] if fixtures else []
+    kinds: Dict[str, int] = {}
+    for leak in leaks:
+        kinds[leak.kind] = kinds.get(leak.kind, 0) + 1
+    words = {leak.kind: kind_of(leak) for leak in leaks}
+    counts = [count(number, words[kind].one, words[kind].many) for kind, number in kinds.items()]
+    head = "LEAKS%s  %s in %s: " % (" of worker " + blocks.style.plain(findings.worker) if findings.worker else "",
+                                    count(len(leaks), "cause"), " and ".join(where) or total)
+    lines = wrap(head, [blocks.style.plain(words) for words in counts], ", ", blocks.style.width, 7)
+    return "\n".join(blocks.style.paint(line, "bold", "red") for line in lines)
+
+
+def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bool, failing: bool,
+          mark: str) -> List[str]:
+    style, lines = blocks.style, []
+    if findings.known and (leaks or verbose):
+        lines += _known(findings, style, verbose or blocks.stacks)
+    if findings.gone:
+        lines += ["Gone: %s (--leaks-write-baseline takes %s out)" % (
+            count(len(findings.gone), "baseline entry no longer occurs", "baseline entries no longer occur"),
+            "it" if len(findings.gone) == 1 else "them")]
+        lines += [_INDENT + style.plain(cause) for cause in listed(list(findings.gone), 10)]
+    reasons: Dict[str, List[str]] = {}
+    for test, why in findings.unmeasured:
+        reasons.setdefault(why, []).append(style.test(blocks.names.short(test)))
+    for why, tests in reasons.items():
+        lines += wrap("Not measured: ", listed(tests, 99 if blocks.stacks else 3), ", ", style.width, 14)
+        lines[-1] += " (%s)" % style.plain(why)
+    if leaks:
+        more = [] if blocks.stacks else ["More: --leaks-stacks"]
+        more += [] if failing else ["As failures: --leaks=fail"]
+        silences = [leak.silence for leak in leaks if leak.silence]
+        more += ['Silence one: %s(%s, reason="...")' % (mark, style.clean(redaction.shortened(silences[-1])))] if silences else []
+        if more:
+            lines += [style.paint(line.rstrip(), "dim")
+                      for line in wrap("", more, "  %s  " % style.glyph("·"), style.width, 0)]
+    return lines
+
+
+def _known(findings: Findings, style: Style, each: bool) -> List[str]:
+    def told(text: str, wheres: List[str]) -> str:
+        places = listed([style.path(where) for where in dict.fromkeys(wheres) if where], 3)
+        return text + (" in " + ", ".join(places) if places else "")
+
+    ignored = [where for _, reason, where in findings.known if reason]
+    baseline = [where for _, reason, where in findings.known if not reason]
+    parts = [("ignored with a reason", ignored)] if ignored else []
+    parts += [("listed", baseline)] if baseline else []
+    texts = [told(text, wheres) for text, wheres in parts]
+    if len(parts) > 1:
+        texts = ["%s %s" % (format(len(wheres), ","), text) for text, (_, wheres) in zip(texts, parts)]
+    lines = ["Known: %s (%s)" % (format(len(findings.known), ","), ", ".join(texts))]
+    if each:
+        lines += [_INDENT + style.plain(leak.subject) + (": " + style.plain(reason) if reason else "")
+                  for leak, reason, _ in findings.known]
+    return lines

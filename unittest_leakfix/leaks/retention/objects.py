@@ -1,0 +1,228 @@
+"""Looking at foreign objects without running a line of their code, and naming them in a few words."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import os
+import sys
+import types
+import weakref
+from typing import Any, Dict, List, Optional, Tuple
+
+from unittest_leakfix._core import errors, redaction
+from unittest_leakfix._core.early import bind
+
+__unittest = True
+bind(globals())
+
+_MRO = type.__dict__["__mro__"].__get__
+_NAME = type.__dict__["__name__"].__get__
+bare_name = _NAME
+_QUALNAME = type.__dict__["__qualname__"].__get__
+_CLASS_DICT = type.__dict__["__dict__"].__get__
+_MODULE_DICT: Any = vars(types.ModuleType)["__dict__"].__get__
+_DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
+LRU_CACHE = type(functools.lru_cache(maxsize=1)(lambda: None))
+_STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_getcwd = os.getcwd  # a fake file system may swap os in here
+_SIMPLE = (str, int, bool, bytes, type(None))
+
+
+def mro(cls: type) -> Tuple[type, ...]:
+    """The method resolution order of a class, past any metaclass."""
+    return _MRO(cls) or (cls,)  # None for a type that C code has not readied yet (3.8: async_generator_asend)
+
+
+def qualified_name(cls: type) -> str:
+    """The qualified name of a class, past any metaclass."""
+    return str(_QUALNAME(cls))
+
+
+def class_name(cls: type) -> str:
+    """The qualified name of a class without the functions around it."""
+    return str(_QUALNAME(cls).rpartition("<locals>.")[2])
+
+
+def class_dict(cls: type) -> Any:
+    """The read-only namespace of a class, past any metaclass."""
+    return _CLASS_DICT(cls) or {}
+
+
+def inherits(obj: object, base: type) -> bool:
+    """Tells whether ``type(obj)`` has `base` in its MRO; ``__class__`` is not asked."""
+    return any(cls is base for cls in mro(type(obj)))
+
+
+def type_attribute(cls: type, name: str) -> Any:
+    """What the classes of the MRO have under `name`, unbound, or None."""
+    for base in mro(cls):
+        namespace = class_dict(base)
+        if name in namespace:
+            return namespace[name]
+    return None
+
+
+def own_dict(obj: object) -> Optional[Dict[Any, Any]]:
+    """The ``__dict__`` of a module or an instance by its C descriptor, or None. Classes have none here."""
+    if inherits(obj, types.ModuleType):
+        names: Dict[Any, Any] = _MODULE_DICT(obj)
+        return names
+    if inherits(obj, type):
+        return None
+    for cls in mro(type(obj)):
+        descriptor = class_dict(cls).get("__dict__")
+        if any(type(descriptor) is kind for kind in _DESCRIPTORS):
+            found: Dict[Any, Any] = descriptor.__get__(obj, type(obj))
+            return found if inherits(found, dict) else None
+    return None
+
+
+def namespace_of(holder: object) -> Any:
+    """What a class or a module defines, by name; without running code of theirs."""
+    found = class_dict(holder) if inherits(holder, type) else own_dict(holder)  # type: ignore[arg-type]
+    return found or {}
+
+
+def items(mapping: Any) -> List[Tuple[Any, Any]]:
+    """The items of a dict at one moment; empty when another thread keeps changing it."""
+    for _ in range(3):
+        try:
+            return list(dict.items(mapping))
+        except RuntimeError:
+            continue
+    return []
+
+
+def short_key(key: object) -> str:
+    """A dict's key in a few characters: its repr for plain values, else ``<Type>``."""
+    if _is_simple(key):
+        text = redaction.redact(repr(key))
+        return text if len(text) <= 40 else text[:37] + "..."
+    return "<%s>" % _NAME(type(key))
+
+
+def _is_simple(key: object) -> bool:
+    kind = type(key)
+    return type(kind) is type and kind in _SIMPLE
+
+
+def plain_key(key: object) -> bool:
+    """Tells whether ``repr(key)`` can stand in an expression: plain values up to 200 characters."""
+    if type(key) is tuple:
+        return len(key) < 9 and all(_is_simple(part) and plain_key(part) for part in key)
+    return _is_simple(key) and len(repr(key)) <= 200
+
+
+def is_library(module: Optional[types.ModuleType]) -> bool:
+    """Tells whether a module belongs to the standard library or is built in."""
+    namespace = _MODULE_DICT(module) if module is not None else {}
+    path = namespace.get("__file__")
+    if type(path) is not str:
+        return namespace.get("__name__") in sys.builtin_module_names
+    return path.startswith(_STDLIB) and "-packages" + os.sep not in path
+
+
+def short_path(path: str) -> str:
+    """A file's path, relative to the current folder where it lies below it."""
+    try:
+        here = _getcwd() + os.sep
+    except OSError:
+        return path
+    return path[len(here):] if path.startswith(here) else path
+
+
+def _code_place(code: types.CodeType, line: Optional[int] = None) -> str:
+    return "%s:%s" % (short_path(code.co_filename), line or code.co_firstlineno)
+
+
+def place(obj: object) -> str:
+    """``file:line`` of a function, method, class (3.13+), test or running frame, else an empty text."""
+    if type(obj) is types.MethodType:
+        obj = obj.__func__
+    if type(obj) is types.FunctionType:
+        return _code_place(obj.__code__)
+    if type(obj) is types.FrameType:
+        return _code_place(obj.f_code, obj.f_lineno)
+    for prefix, kind in _FRAMED:
+        if type(obj) is kind:
+            frame = getattr(obj, prefix + "_frame")
+            return place(frame) if frame is not None else _code_place(getattr(obj, prefix + "_code"))
+    if inherits(obj, type):
+        return _class_place(obj)  # type: ignore[arg-type]
+    method = _test_method(obj)
+    return place(type_attribute(type(obj), method)) if method else ""
+
+
+_FRAMED = (("gi", types.GeneratorType), ("cr", types.CoroutineType), ("ag", types.AsyncGeneratorType))
+
+
+def _class_place(cls: type) -> str:
+    line = class_dict(cls).get("__firstlineno__")  # 3.13 and later
+    module = sys.modules.get(module_of(cls))
+    path = _MODULE_DICT(module).get("__file__") if type(module) is types.ModuleType else None
+    return "%s:%d" % (short_path(path), line) if type(line) is int and type(path) is str else ""
+
+
+def module_of(cls: type) -> str:
+    """The name of the module a class says it is from, or an empty text."""
+    name = class_dict(cls).get("__module__")
+    return name if type(name) is str else ""
+
+
+def _test_method(obj: object) -> str:
+    case = sys.modules.get("unittest.case")
+    base = _MODULE_DICT(case).get("TestCase") if type(case) is types.ModuleType else None
+    if type(base) is not type or not inherits(obj, base):
+        return ""
+    name = (own_dict(obj) or {}).get("_testMethodName")
+    return name if type(name) is str else ""
+
+
+def _count(obj: object, base: type) -> str:
+    size = base.__len__(obj)  # type: ignore[attr-defined]
+    return "%s (%d item%s)" % (_NAME(type(obj)), size, "" if size == 1 else "s")
+
+
+def _callable_name(obj: Any) -> str:
+    name = obj.__qualname__ if type(obj) is types.FunctionType else _NAME(type(obj))
+    return str(name).rpartition("<locals>.")[2]
+
+
+def label(obj: object) -> str:
+    """What an object is, in a few words: ``module m``, ``class C``, ``list (3 items)``, ``C``."""
+    try:
+        return _label(obj)
+    except errors.PASSING:
+        raise
+    except BaseException:  # some C type that is half made
+        return str(_NAME(type(obj)))
+
+
+def _label(obj: object) -> str:
+    if inherits(obj, types.ModuleType):
+        name = _MODULE_DICT(obj).get("__name__")
+        return "module %s" % (name if type(name) is str else "?")
+    if inherits(obj, type):
+        return "class %s" % class_name(obj)  # type: ignore[arg-type]
+    if type(obj) is types.MethodType:
+        owner: Any = obj.__self__ if inherits(obj.__self__, type) else type(obj.__self__)
+        return "bound method %s.%s" % (class_name(owner), _callable_name(obj.__func__).rpartition(".")[2])
+    if type(obj) is types.FunctionType:
+        return "function %s" % _callable_name(obj)
+    if type(obj) is types.FrameType:
+        return "frame of %s()" % obj.f_code.co_name
+    for prefix, kind in _FRAMED:
+        if type(obj) is kind:
+            return "%s %s" % (_NAME(kind), getattr(obj, prefix + "_code").co_name)
+    if type(obj) is LRU_CACHE:
+        wrapped = (own_dict(obj) or {}).get("__wrapped__")
+        return "lru_cache of " + _callable_name(wrapped)
+    for base in CONTAINERS:
+        if inherits(obj, base):
+            return _count(obj, base)
+    if type(obj) is weakref.ref:
+        return "weak reference"
+    method = _test_method(obj)
+    return class_name(type(obj)) + ("." + method if method else "")

@@ -1,0 +1,252 @@
+"""Finding, from a runner's point of view: begin, end, tell."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unittest
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
+from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
+
+from unittest_leakfix._core import errors
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.errors import fault
+from unittest_leakfix._core.swap import originals
+from unittest_leakfix.finished_test import finished
+from unittest_leakfix.leaks import suppressions
+from unittest_leakfix.leaks.detector import Finder
+from unittest_leakfix.leaks.model.leak import Findings
+from unittest_leakfix.leaks.options import Options
+from unittest_leakfix.leaks.report import json_report
+from unittest_leakfix.leaks.report.whole_file import Reserve, Target, reason
+from unittest_leakfix.observer import Watcher
+
+__unittest = True
+bind(globals())
+
+from unittest_leakfix.leaks.model import leak as leak_model
+from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.report import text_report
+
+_exc_info = sys.exc_info
+
+
+_OUTER = ("this run", "it is part of a test of a run that finds already")
+
+
+class Finding:
+    """What a runner was asked to find. The arguments are those of ``LeakFixTestRunner``.
+
+    Raises ValueError for a mode there is none of, or a baseline that cannot be read.
+    """
+
+    def __init__(self, leaks: str = "report", leaks_failed: bool = False,
+                 leaks_baseline: Optional[str] = None, leaks_write_baseline: Optional[str] = None,
+                 leaks_json: Optional[str] = None, leaks_stacks: bool = False,
+                 restore: bool = False) -> None:
+        self.options = Options(leaks, leaks_failed, leaks_baseline, leaks_write_baseline,
+                               leaks_json, leaks_stacks, restore).checked()
+        self._baseline = None if leaks_baseline is None else suppressions.Baseline(leaks_baseline)
+        self._files = None
+        if leaks_json is not None or leaks_write_baseline is not None:
+            self._files = Files(leaks_json, leaks_write_baseline, leaks_baseline)
+        self._finder: Optional[Finder] = None
+        self._begun = False
+        self._whole = False         # all tests have run, and what they left is known
+        self._stop = False          # do not even write any more
+        self._written = False       # the report
+
+    def begin(self, result: unittest.TestResult) -> Optional[Watcher]:
+        """Begin to find in the run that feeds *result*; None if another run finds already."""
+        self._begun = True
+        if self._files is not None:
+            self._files.begin()     # before anybody looks which descriptors there are
+        kind = _Failing if self.options.leaks == "fail" else Finder
+        finder = kind(self.options, result, self._baseline)
+        if finder.start():
+            self._finder = finder
+        return self._finder
+
+    def end(self, whole: bool = True) -> None:
+        """The run is over; not *whole* if it was interrupted."""
+        try:
+            if self._finder is not None:
+                self._finder.stop()
+            self._whole = whole
+        except KeyboardInterrupt:
+            self._stop = not whole      # the second one
+            raise
+
+    def findings(self) -> Findings:
+        """Return what was found."""
+        if self._finder is not None:
+            return self._finder.findings()
+        return leak_model.Findings(unmeasured=(_OUTER,) if self._begun else ())
+
+    @originals.around
+    def tell(self, stream: Any, verbose: bool) -> None:
+        """Write the report to *stream*, and the files that were asked for."""
+        if self._finder is not None and not self._finder.here():
+            return      # the child of a test that forked
+        if self._finder is not None and self._finder.silent() and not (verbose or self._files):
+            return
+        found = self.findings()
+        try:
+            said = text_report.render(found, text_report.style_for(stream), stacks=self.options.stacks,
+                               verbose=verbose, failing=self.options.leaks == "fail")
+        except Exception:
+            said = "unittest_leakfix: no report: %s; the verdicts stand\n" % fault()
+        try:
+            if said:
+                stream.write("\n" + said)
+                stream.flush()
+            self._written = True
+        finally:    # the stream may be broken, the files are not
+            self._write(found, stream)
+
+    def interrupted(self, stream: Any) -> None:
+        """Ctrl-C was pressed, in the run or after it: write what was found by then, shortly."""
+        if self._stop or not self._begun or self._finder is not None and not self._finder.here():
+            return
+        try:
+            if self._finder is not None:
+                self._finder.rest()
+            found = self.findings()
+            if not self._whole:
+                found = leak_model.interrupted(found)
+            self._write(found, stream)
+            if not self._written:
+                said = text_report.shortly(found, text_report.style_for(stream))
+                stream.write("\n" + said if said else "")
+                stream.flush()
+        except Exception:   # what is wrong here does not change how the run ends
+            pass
+
+    def _write(self, found: Findings, stream: Any) -> None:
+        for problem in self._files.write(found, self._whole) if self._files is not None else ():
+            stream.write(problem + "\n")
+
+    def close(self) -> None:
+        """Give up what is held for the files."""
+        if self._files is not None:
+            self._files.end()
+
+
+class _Failing(Finder):
+    """A finder that makes each leak a failure of its test, once its class is over."""
+
+    def __init__(self, options: Options, result: unittest.TestResult,
+                 baseline: Optional[suppressions.Baseline] = None) -> None:
+        super().__init__(options, result, baseline)
+        self._result = result
+        self._twins: Dict[str, unittest.TestCase] = {}
+
+    def finished(self, test: unittest.TestCase) -> None:
+        self._twins[self._test] = _twin(test)
+        super().finished(test)
+
+    def tell(self, leaks: List[Leak]) -> List[Leak]:
+        news = super().tell(leaks)
+        for name, mine in leak_model.by_test(news).items():
+            try:
+                raise AssertionError(text_report.failure_text(mine))
+            except AssertionError:
+                self._result.addFailure(self._twins.get(name) or _ErrorHolder(name), _exc_info())
+        self._twins.clear()
+        return news
+
+
+def _twin(test: unittest.TestCase) -> Any:
+    """Return an instance of the same class and method, as fresh as the loader makes it.
+
+    Reporters look at a test's type, which tells a stand-in from it.
+    """
+    name = getattr(test, "_testMethodName", "")
+    try:
+        twin = type(test).__new__(type(test))
+        unittest.TestCase.__init__(twin, name)
+        if twin.id() == test.id() and str(twin) == str(test):
+            return twin
+    except errors.PASSING:
+        raise
+    except BaseException:  # an __init__ or id of its own
+        pass
+    return finished(test)
+
+
+# The files that were asked for: the report as JSON, and a baseline.
+
+_getpid = os.getpid
+_GONE = "the descriptor that was kept for it is gone, a test has closed it"
+
+
+class Files:
+    """The files of one run, found at its start and written at its end, by the process that began it.
+
+    *report* and *baseline* are written, *read* is the baseline that is read. Raises ValueError for
+    one that cannot be written, and where two are the same file.
+    """
+
+    def __init__(self, report: Optional[str], baseline: Optional[str], read: Optional[str] = None) -> None:
+        self._pid = _getpid()
+        self._reserve = Reserve()
+        self._written: Dict[str, bool] = {}
+        self._targets: Dict[str, Target] = {}
+        for option, name in (("--leaks-json", report), ("--leaks-write-baseline", baseline)):
+            if name is not None:
+                try:
+                    self._targets[option] = Target(name)
+                except ValueError as error:
+                    raise ValueError("%s: %s" % (option, error)) from None
+        targets = list(self._targets.values())
+        if len(targets) == 2 and targets[0].is_same(targets[1]):
+            raise ValueError("--leaks-json and --leaks-write-baseline are the same file (%s): each needs its own"
+                             % targets[0].name)
+        if report is not None and read is not None and targets[0].is_file(read):
+            raise ValueError("--leaks-json would overwrite the baseline that --leaks-baseline reads (%s): "
+                             "each needs its own file" % targets[0].name)
+
+    def __bool__(self) -> bool:
+        return bool(self._targets)
+
+    def begin(self) -> None:
+        """The tests are about to run: hold a descriptor for the files."""
+        if self._targets:
+            self._reserve.hold()
+
+    def write(self, found: Findings, whole: bool = True) -> List[str]:
+        """Write what was *found*; what was written already is not written again.
+
+        Without *whole* the tests did not all run, and a baseline would lack what the others leave:
+        that file stays as it is. Returns a line for each that could not be written. Not in a process
+        that a test has forked.
+        """
+        if not self._targets or self._pid != _getpid():
+            return []
+        faults = []
+        held = self._reserve.give_up()
+        for option, target in self._targets.items():
+            if option in self._written:
+                continue
+            if option == "--leaks-write-baseline" and not whole:
+                faults.append("%s was not written: the run was interrupted" % target.name)
+                continue
+            try:
+                target.write(_TEXTS[option](found))
+                self._written[option] = True
+            except Exception as error:  # nothing that a file lacks is a matter of the verdict
+                faults.append("%s could not be written: %s%s" % (
+                    target.name, reason(error), "" if held else " (%s)" % _GONE))
+        return faults
+
+    def end(self) -> None:
+        """Give up what is held. Twice is once."""
+        self._reserve.give_up()
+
+
+def _baseline(found: Findings) -> str:
+    return suppressions.baseline_text([*found.leaks, *(item.leak for item in found.known)])
+
+
+_TEXTS: Dict[str, Callable[[Findings], str]] = {
+    "--leaks-json": lambda found: json_report.to_text(found), "--leaks-write-baseline": _baseline}

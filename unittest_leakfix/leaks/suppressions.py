@@ -1,0 +1,230 @@
+"""Leaks that are no news: ignored for a reason in code, or listed in a baseline file."""
+
+from __future__ import annotations
+
+import fnmatch
+import io
+import json
+import re
+import sys
+import unittest
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model.leak import Known, Leak
+from unittest_leakfix.leaks.report import whole_file
+from unittest_leakfix.leaks.report.describe import steady
+from unittest_leakfix.tracing.stacks import short
+
+__unittest = True
+bind(globals())
+
+_loads = json.loads
+_getframe = sys._getframe
+
+VERSION = 1
+_open = io.open
+_dumps = json.dumps
+
+
+class Ignored(NamedTuple):
+    """One call of `ignore`: the kind and pattern, the tests it is meant for, why, and where."""
+
+    kind: str
+    pattern: str
+    test: str
+    reason: str
+    where: str
+
+
+_ignored: List[Ignored] = []
+
+
+def ignore(*, reason: str, test: str = "*", **what: str) -> Ignored:
+    """Make one kind of leak known, for the rest of the process: counted, but no news.
+
+    ``ignore(thread="mailer-*", reason="...")``: the kind, with ``_`` for a space, and the name or
+    a pattern with ``*`` and ``?``, as the report's "Silence one" says it; `test`: a pattern for
+    the ids of the tests it is meant for. Raises TypeError without a reason, or with more kinds
+    than one. Returns what was noted, which a class may have in ``leakfix_ignore`` instead.
+    """
+    entry = _entry(what, reason, test, _getframe(1))
+    _ignored.append(entry)
+    return entry
+
+
+def _entry(what: Dict[str, str], reason: str, test: str, frame: Any = None) -> Ignored:
+    if len(what) != 1:
+        raise TypeError("ignore() takes one kind and its name, as in "
+                        "ignore(thread=\"mailer-*\", reason=\"...\"); got %s"
+                        % (", ".join(sorted(what)) or "none"))
+    if not isinstance(reason, str) or not reason.strip():
+        raise TypeError("ignore() wants a reason that a colleague understands in a year")
+    (kind, pattern), = what.items()
+    where = "" if frame is None else "%s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
+    return Ignored(kind, str(pattern), test, reason, where)
+
+
+def of_class(cls: type) -> List[Ignored]:
+    """Return what the ``leakfix_ignore`` of *cls* and its bases make known.
+
+    Each entry is a dict with the arguments of `ignore`, or what `ignore` returned.
+    """
+    found: List[Ignored] = []
+    for base in cls.__mro__:
+        for entry in base.__dict__.get("leakfix_ignore", ()):
+            if not isinstance(entry, Ignored):
+                given = dict(entry)
+                made = _entry({key: given[key] for key in given if key not in ("reason", "test")},
+                              given.get("reason", ""), given.get("test", "*"))
+                entry = made._replace(where="%s.leakfix_ignore" % base.__qualname__)
+            found.append(entry)
+    return found
+
+
+def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
+    """Return *leak* as known if one of *entries*, or of the calls of `ignore`, means it."""
+    said = re.match(r'(\w+)="(.*)"\Z', leak.silence)
+    if said is None:
+        return None
+    kind, name = said.groups()
+    for entry in [*entries, *_ignored]:
+        # The name has no numbers any more; one that was copied from a headline may.
+        if (entry.kind == kind
+                and (fnmatch.fnmatchcase(name, entry.pattern) or redaction.visible(steady(entry.pattern)) == name)
+                and any(fnmatch.fnmatchcase(test, entry.test) for test in leak.tests)):
+            return Known(leak, entry.reason, entry.where)
+    return None
+
+
+class Baseline:
+    """The leaks that an old suite starts with: a JSON file, by kind and cause, never by counts."""
+
+    def __init__(self, path: str, text: Optional[str] = None) -> None:
+        """Read the file *path*, or its *text* where that is known. Raises ValueError with what is wrong with it."""
+        self.path = path
+        try:
+            if text is None:
+                with _open(path, encoding="utf-8") as source:
+                    text = source.read()
+            self.text = text
+            value = _loads(text)
+            if value["version"] != VERSION:
+                raise ValueError("it has version %r, this release reads %d" % (value["version"], VERSION))
+            self._causes: Dict[Tuple[str, str], Set[str]] = {
+                (entry["kind"], entry["cause"]): set(entry["tests"]) for entry in value["leaks"]}
+        except OSError as error:
+            raise ValueError("baseline %s cannot be read: %s" % (path, error.strerror or error))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError("baseline %s is none: %s; write it with --leaks-write-baseline %s"
+                             % (path, error or "not JSON", path))
+
+    def has(self, leak: Leak) -> bool:
+        """Tell whether *leak* is listed."""
+        return (leak.kind, leak.cause) in self._causes
+
+    def gone(self, leaks: Sequence[Leak], ran: Set[str]) -> Tuple[str, ...]:
+        """Return the listed causes that no longer occur, though a test of theirs *ran*."""
+        met = {(leak.kind, leak.cause) for leak in leaks}
+        ran = {redaction.redact_id(test) for test in ran}
+        return tuple(sorted(key[1] if key[1].startswith(key[0]) else "%s: %s" % key for key, tests in self._causes.items()
+                            if key not in met and tests & ran))
+
+
+def baseline_text(leaks: Iterable[Leak]) -> str:
+    """Return the *leaks* of a run as the text of a baseline file."""
+    entries = [{"kind": kind, "cause": cause, "tests": tests} for kind, cause, tests in sorted(
+        (leak.kind, leak.cause, sorted(map(redaction.redact_id, leak.tests))) for leak in leaks)]
+    text = _dumps({"version": VERSION, "leaks": entries}, indent=1, ensure_ascii=False)
+    return "\n".join(map(_escaped, text.split("\n"))) + "\n"
+
+
+def write_baseline(path: str, leaks: Iterable[Leak]) -> None:
+    """Write the *leaks* of a run as a baseline file, whole or not at all. Raises OSError."""
+    whole_file.write(path, baseline_text(leaks))
+
+
+def _escaped(line: str) -> str:
+    """Return a line of JSON with its invisible characters as JSON's escapes, which mean the same."""
+    return line if line.isprintable() else "".join(
+        char if char.isprintable() else _dumps(char)[1:-1] for char in line)
+
+
+# Which leaks are news: not those of failing tests, nor what is ignored or in the baseline.
+
+from unittest_leakfix.leaks.model import leak as leak_model
+
+
+class News:
+    """The leaks of a run, as they come in: news apart from what is known."""
+
+    def __init__(self, baseline: Optional[Baseline], of_failed: bool,
+                 result: Optional[unittest.TestResult] = None) -> None:
+        """*of_failed*: the leaks of failing tests are news too; *result* tells which have failed."""
+        self.leaks: List[Leak] = []
+        self.known: List[Known] = []
+        self.failed: Set[str] = set()       # tests that failed
+        self.entries: Callable[[Leak], List[Ignored]] = _class_entries
+        """Returns what is known of a leak where its test is written."""
+        self._baseline = baseline
+        self._of_failed = of_failed
+        self._lists = [each for each in (getattr(result, "failures", None),
+                                         getattr(result, "errors", None)) if isinstance(each, list)]
+        self._count = 0
+
+    def mark(self) -> None:
+        """Take note of what has failed so far: fixtures came between."""
+        self._count = sum(map(len, self._lists))
+
+    def ended(self, test: str) -> None:
+        """Look whether *test*, which has just ended, failed."""
+        count = sum(map(len, self._lists))
+        if count != self._count:
+            self.failed.add(test)
+            self._count = count
+
+    def take(self, leaks: List[Leak]) -> List[Leak]:
+        """Take the leaks of a class that is over; return those that are news.
+
+        Raises what `of_class` raises for a ``leakfix_ignore`` that is none.
+        """
+        news: List[Leak] = []
+        for leak in leaks:
+            if leak.tests[0] in self.failed and not self._of_failed:
+                continue
+            entry = match(leak, self.entries(leak))
+            if entry is not None:
+                self.known.append(entry)
+            elif self._baseline is not None and self._baseline.has(leak):
+                self.known.append(leak_model.Known(leak, "", self._baseline.path))
+            else:
+                news.append(leak)
+        self.leaks += news
+        return news
+
+    def gone(self, leaks: List[Leak], ran: Set[str]) -> Tuple[str, ...]:
+        """Return the causes in the baseline that did not occur, though their tests *ran*."""
+        if self._baseline is None:
+            return ()
+        return self._baseline.gone(leaks + [item.leak for item in self.known], ran)
+
+
+def _class_entries(leak: Leak) -> List[Ignored]:
+    name = leak.tests[0]
+    path = name[name.index("(") + 1:-1] if name.endswith(")") else name.rpartition(".")[0]
+    module, _, cls = path.rpartition(".")
+    found = getattr(sys.modules.get(module), cls, None)
+    return of_class(found) if isinstance(found, type) else []

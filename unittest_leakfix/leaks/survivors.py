@@ -1,0 +1,420 @@
+"""Which objects were born in a test and outlived it: facts, and no reference kept.
+
+`begin()` hides the whole heap (`heap.py`), `end()` looks at what has come since. A survivor is
+remembered by a weak reference, or by its id where its type allows none, until its class is over:
+only then is it asked for again, since what a class's tests share ends with the class.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import sys
+import threading
+import types
+import unittest
+import weakref
+from collections import Counter
+from contextlib import contextmanager
+from types import FunctionType
+from typing import Any, Callable, Container, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+
+from unittest_leakfix._core import errors, ownership
+from unittest_leakfix._core.attributes import namespace
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix._core.introspection import on_type
+from unittest_leakfix.leaks.retention import objects
+from unittest_leakfix.leaks.retention.edges import referents
+from unittest_leakfix.leaks.retention.objects import bare_name
+from unittest_leakfix.resources.registry import kind_of
+from unittest_leakfix.resources.scan import is_atom
+from unittest_leakfix.tracing import driver_ids, os_facts
+from unittest_leakfix.tracing.acquisitions import Acquisition
+from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OWN, kind_of as code_of
+
+__unittest = True
+bind(globals())
+
+MOST = 1000
+"""How many survivors of one test are remembered; the others are counted."""
+_HEAP_TYPE = 1 << 9
+_flags_of = type.__dict__["__flags__"].__get__
+_module_of = type.__dict__["__module__"].__get__
+_name_of = type.__dict__["__name__"].__get__
+_get_objects = gc.get_objects
+_BARE = len(vars(unittest.TestCase("run")))
+
+
+# Django fills caches of its own objects as the first tests come by: models' metadata, templates, resolvers,
+# signals, catalogs. What is a test's attribute, a resource or a user's own is told all the same.
+_FRAMEWORKS = frozenset(["django", "asgiref"])
+
+
+class Survivor:
+    """One object that outlived its test. Told from another by identity alone: the comparison of
+    two weak references compares their objects.
+
+    what: "test", "attribute", "instance" or "resource"; name: how the test had it ("self.db"), "" otherwise;
+    ref: calls for the object, None once it is gone; type: its class.
+    """
+
+    __slots__ = ("what", "test", "name", "type", "module", "ref", "key")
+
+    def __init__(self, what: str, test: str, name: str, value: object) -> None:
+        self.what, self.test, self.name = what, test, name
+        self.type: str = _name_of(type(value))
+        module = _module_of(type(value))
+        self.module = module if type(module) is str else ""
+        self.ref: Callable[[], Any] = _reference(value)
+        self.key = id(value)
+
+
+class Census:
+    """Counts the survivors of one test after the other."""
+
+    def __init__(self) -> None:
+        self._test = ""
+        self._window = 0
+        self._held: List[Survivor] = []
+        self._quiet: Optional[Callable[[], Any]] = None
+        self._new = 0
+        self._others: Set[int] = set()
+        self.more = 0
+
+    def begin(self, test: str) -> None:
+        """Call when the test of this id is about to run."""
+        if self._held:
+            self._held = []
+        if self._others:
+            self._others = set()
+        self._quiet = None
+        self._test = test
+        if self._window:
+            heap.drop_window(self._window)      # something went wrong before it was asked for
+        self._window = heap.open_window()
+
+    def finished(self, test: unittest.TestCase) -> bool:
+        """Take note of the finished test and what it holds, before it is let go.
+
+        Returns whether there is nothing to note: no attribute, and no new object.
+        """
+        # Looked at first: on 3.11 and later asking for the namespace makes a dict of it. On 3.12 and
+        # later the result keeps how long the test took: (str, float).
+        new = heap.since(self._window)
+        values = namespace(test)
+        if len(values) == _BARE and new is not None and (
+                not new or len(new) < 3 and all(map(_is_plain, new))):
+            self._quiet = weakref.ref(test)
+            self._new = len(new)
+            return True
+        new = None
+        self.held(test)
+        return False
+
+    def held(self, test: object) -> None:
+        """Take note of *test*, an instance of any class, and of its attributes."""
+        self._note("test", test, "")
+        self.attributes(namespace(test))
+
+    def attributes(self, values: Dict[str, Any], form: str = "self.%s") -> None:
+        """Take note of what a test holds, or is about to lose: attributes, or fixtures by their *form*."""
+        for name, value in values.items():
+            if type(name) is str and not name.startswith("_") and not is_atom(value):
+                self._note("attribute", value, form % name)
+
+    def exclude(self, ids: Set[int]) -> None:
+        """Say that the objects with these *ids*, which came since `begin`, are no test's."""
+        self._others.update(ids)
+
+    def end(self) -> Optional[List[Survivor]]:
+        """Call when the test was let go. Returns who outlived it, None if that cannot be told."""
+        if self._quiet is not None:
+            if self._quiet() is None:
+                heap.close_window(self._new)
+                return []
+            self._note("test", self._quiet(), "")
+        born = heap.newborn(self._window, _may_be_news)
+        if born is None:
+            return None
+        held = {each.key: each for each in self._held}
+        here = held.keys() & map(id, born)
+        held = {key: each for key, each in held.items()
+                if each.ref() is not None and (each.what == "test" or key in here)}
+        found = list(held.values())
+        news: Dict[int, bool] = {}      # by id: a metaclass may forbid to be hashed
+        while born and len(found) < MOST:
+            each = born.pop()
+            kind = id(type(each))
+            if kind not in news:
+                news[kind] = _is_news(each)
+            if not news[kind] or id(each) in held or id(each) in self._others:
+                continue
+            what = "instance" if kind_of(each) is None else "resource"
+            found.append(Survivor(what, self._test, "", each))
+        if born:
+            self.more += self._count(born, held)
+        self._held = []
+        return found
+
+    def _count(self, born: List[Any], held: Container[int]) -> int:
+        """Return how many of those *born* are news: by their types, since there may be a million."""
+        types = list(map(id, map(type, born)))
+        news = {kind: _is_news(each) for kind, each in dict(zip(types, born)).items()}
+        count = sum(many for kind, many in Counter(types).items() if news[kind])
+        if held or self._others:
+            count -= sum(news[kind] for kind, each in zip(types, map(id, born))
+                         if each in held or each in self._others)
+        return count
+
+    def _note(self, what: str, value: object, name: str) -> None:
+        try:
+            weakref.ref(value)
+        except TypeError:
+            return
+        self._held.append(Survivor(what, self._test, name, value))
+
+
+def _is_plain(value: object) -> bool:
+    """Tell whether *value* is a tuple of numbers and text."""
+    return type(value) is tuple and all(map(is_atom, value))
+
+
+def _reference(value: object) -> Callable[[], Any]:
+    try:
+        return weakref.ref(value)
+    except TypeError:
+        return _ById(value)
+
+
+class _ById:
+    """Finds an object that cannot be weakly referenced again: same id, same type, still tracked.
+
+    Only sure for a resource whose acquisition names the test; the caller checks that.
+    """
+
+    __slots__ = ("_key", "_type", "_found")
+
+    def __init__(self, value: object) -> None:
+        self._key, self._type = id(value), type(value)
+        self._found: Any = self
+
+    def __call__(self) -> Any:
+        if self._found is not self:
+            return self._found
+        return self._of(next((each for each in _get_objects() if id(each) == self._key), None))
+
+    def _of(self, value: Any) -> Any:
+        return value if type(value) is self._type else None
+
+
+@contextmanager
+def recalled(survivors: Iterable[Survivor]) -> Iterator[None]:
+    """Look up at once all that is known by id alone: going through the heap takes 20 ms a million.
+
+    Meanwhile the ``ref`` of those refers to them. Thaws the heap if there are any.
+    """
+    refs: Dict[int, List[_ById]] = {}       # what came later may have the id of what is gone
+    for each in survivors:
+        if type(each.ref) is _ById:
+            refs.setdefault(each.key, []).append(each.ref)
+    if refs:
+        heap.thaw()
+        for value in _get_objects():
+            if id(value) in refs:
+                for ref in refs[id(value)]:
+                    ref._found = ref._of(value)
+        value = None
+    known = [ref for same in refs.values() for ref in same]
+    for ref in known:
+        if ref._found is ref:
+            ref._found = None
+    try:
+        yield
+    finally:
+        for ref in known:
+            ref._found = ref
+
+
+def _may_be_news(value: object) -> bool:
+    return isinstance(value, unittest.TestCase) or _is_news(value)
+
+
+def _is_news(value: object) -> bool:
+    """Tell whether a survivor is worth a word: a resource, or an instance of somebody's class."""
+    cls = type(value)
+    if kind_of(value) is not None:
+        return not issubclass(cls, unittest.TestCase)
+    if not _flags_of(cls) & _HEAP_TYPE or issubclass(cls, (type, unittest.TestCase)):
+        return False
+    return is_users(cls)
+
+
+def is_users(cls: type) -> bool:
+    """Tell whether *cls* was written neither in the standard library, nor here, nor in pytest or Django."""
+    name = _module_of(cls)
+    if type(name) is str and name.partition(".")[0] in _FRAMEWORKS:
+        return False
+    module = sys.modules.get(name) if type(name) is str else None
+    try:
+        file = getattr(module, "__file__", None)
+    except errors.PASSING:
+        raise
+    except BaseException:   # somebody's object in the module's place
+        return True
+    if type(file) is not str:
+        return module is None or name == "__main__"
+    return code_of(file) not in (LIBRARY, OWN, HARNESS)
+
+
+# What an open resource holds outside Python's memory: so that its parts are not told again.
+
+_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
+_realpath = os.path.realpath
+_Thread = threading.Thread
+_active = threading._active  # type: ignore[attr-defined]
+
+_MOST_PARTS = 400
+_ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType,
+              types.CodeType)
+
+
+def held(value: object, acquisition: Optional[Acquisition]) -> Tuple[Set[object], Set[int]]:
+    """Return what stands for the parts of the resource *value*, and their ids.
+
+    The first: descriptors, ("pid", n), ("thread", n), a path. A pool's threads, children and pipes
+    are found by following its references, a few hundred at most, and never through types,
+    modules, functions or frames.
+    """
+    stands: Set[object] = set()
+    if acquisition is not None:
+        stands.add(acquisition.detail)
+        if acquisition.what == "sqlite3 connection":    # whose path may be relative, and its descriptor's is not
+            stands.add(_realpath(acquisition.detail))
+    parts: Set[int] = set()
+    queue: List[Any] = [value]
+    seen: Set[int] = {id(value), id(queue)}
+    while queue and len(seen) < _MOST_PARTS:
+        each = queue.pop(0)
+        stands.update(_of(each))
+        if kind_of(each) is not None:
+            parts.add(id(each))
+        for referent in referents(each):
+            if id(referent) not in seen and _is_tracked(referent) and not _elsewhere(referent):
+                seen.add(id(referent))
+                queue.append(referent)
+    return stands, parts
+
+
+def _elsewhere(value: object) -> bool:
+    return issubclass(type(value), _ELSEWHERE)
+
+
+def _of(value: object) -> Iterator[object]:
+    kind = type(value)
+    for fd in (os_facts.descriptor_of(value), os_facts.socket_descriptor(value)):
+        if fd >= 0:
+            yield fd
+    pid = os_facts.running_process_id(value)
+    if pid:
+        yield "pid", pid
+    if issubclass(kind, _Thread):
+        ident = os_facts.attributes(value).get("_ident")
+        # Once it has ended, its number may be another thread's.
+        if _active.get(ident) is value:
+            yield "thread", ident
+    resource = kind_of(value)
+    if resource is not None and resource.name == "database connection":
+        yield driver_ids.descriptor_of(value)
+    module = objects.module_of(kind)
+    if module.startswith("multiprocessing"):
+        yield from _of_multiprocessing(os_facts.attributes(value))
+    elif module in ("select", "selectors"):
+        try:
+            yield value.fileno()    # type: ignore[attr-defined]
+        except errors.PASSING:
+            raise
+        except BaseException:  # a selector without one, or closed
+            pass
+
+
+def _of_multiprocessing(values: Any) -> Iterator[object]:
+    """Connections keep their descriptor as _handle, children theirs as sentinel or for a finalizer."""
+    for name in ("_handle", "sentinel"):
+        if type(values.get(name)) is int:
+            yield values[name]
+    finalizer = values.get("finalizer")
+    arguments = os_facts.attributes(finalizer).get("_args") if finalizer is not None else None
+    for each in arguments if type(arguments) is tuple else ():
+        if type(each) is int:
+            yield each
+        elif type(each) is list or type(each) is tuple:
+            yield from (item for item in each if type(item) is int)
+
+
+# How much memory hangs on an object and on nothing else.
+
+_get_referents = gc.get_referents
+
+_MOST_SIZED = 20000
+_getsizeof = sys.getsizeof
+_sizeof = getattr(object, "__sizeof__", None)     # PyPy has no sizes, and no counts
+_flags_of = type.__dict__["__flags__"].__get__
+_HEAP_TYPE = 1 << 9
+_getrefcount: Callable[[object], int] = getattr(sys, "getrefcount", lambda value: 0)
+# Not walked by the collector, and often the heaviest: counted where one holder has them.
+_BULK = (str, bytes, bytearray, memoryview)
+# Their buffers are no data of the test's: 8 kB, 128 kB since 3.14, whatever was read.
+_BUFFERED = (io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair)
+
+
+def only_held_by(target: object, limit: int = _MOST_SIZED) -> int:
+    """Return the bytes of `target` and of what can be reached through it alone.
+
+    At most `limit` objects are looked at; what lies further is left out. Runs no user code.
+    0 where references are not counted (PyPy).
+    """
+    if not ownership.COUNTED:
+        return 0
+    nodes, known, below = ownership._walk([target], None, (), limit)
+    base = ownership._BASE
+    outside = [place for place in range(1, len(nodes))
+               if _getrefcount(nodes[place]) - base - known[place] > 0]
+    shared = ownership._spread(outside, below)
+    shared.discard(0)
+    mine = [place for place in range(len(nodes)) if place not in shared]
+    return sum(_size(nodes[place]) for place in mine) + _bulk(nodes[place] for place in mine)
+
+
+def heaviest(items: Iterable[Tuple[str, object]], most: int = 5,
+             floor: int = 0) -> Tuple[Tuple[str, str, int], ...]:
+    """Return (name, type, bytes) of the named `items`, heaviest first, `floor` bytes at least."""
+    sized = [(name, bare_name(type(value)), only_held_by(value)) for name, value in items]
+    sized.sort(key=lambda item: (-item[2], item[0]))
+    return tuple(item for item in sized[:most] if item[2] >= floor)
+
+
+def _bulk(nodes: Iterable[object]) -> int:
+    total = 0
+    for node in nodes:
+        for referent in _get_referents(node):
+            # This loop, its list and the one holder.
+            kind = type(referent)
+            if type(kind) is type and kind in _BULK and _getrefcount(referent) <= 4:
+                total += _size(referent)
+    return total
+
+
+def _size(value: object) -> int:
+    cls = type(value)
+    if type(cls) is type and cls in _BUFFERED:
+        return 0
+    if _flags_of(cls) & _HEAP_TYPE and type(on_type(cls, "__sizeof__")) is FunctionType:
+        return int(_sizeof(value))   # type: ignore[misc]  # somebody's own may raise, hang or lie
+    try:
+        return int(_getsizeof(value))
+    except errors.PASSING:
+        raise
+    except BaseException:   # a C type's that is broken
+        return 0

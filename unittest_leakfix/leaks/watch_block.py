@@ -1,0 +1,98 @@
+"""Finding in one block of code: ``with watch() as found: ...``, in a test, a script or a REPL."""
+from __future__ import annotations
+
+import unittest
+from types import TracebackType
+from typing import Any, List, Optional, Type
+
+from unittest_leakfix._core import errors
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix.leaks import classify
+from unittest_leakfix.leaks.class_scope import Fixtures
+from unittest_leakfix.leaks.detector import Changes, Finder
+from unittest_leakfix.leaks.model.leak import Leak, group
+from unittest_leakfix.leaks.report import text_report
+
+__unittest = True
+bind(globals())
+
+
+class _Block(Finder):
+    """A finder for one block of code."""
+
+    _asker = ""
+
+    def begin_block(self, name: str) -> None:
+        """Begin to find in a block of code; inside a run that finds, too."""
+        outer = self._active[-1] if self._active else None
+        if outer is not None:
+            self._acquisitions = outer._acquisitions
+            self._fixtures, self._changed = Fixtures(self._acquisitions), Changes(self._acquisitions)
+            self._asker = self._acquisitions.current
+        self._judge = classify.Judge(self._acquisitions, self._imported)
+        self._judge.grows = 1       # one instance will do: a block runs once
+        self._listen(outer is None)
+        self._begin(name)
+
+    def end_block(self) -> List[Leak]:
+        """End the block; return what it left behind."""
+        self._complaints.install()
+        self.end()
+        self._acquisitions.current = self._asker
+        self.stop()
+        return self._news.leaks
+
+
+class Watch:
+    """What `watch` gives. ``leaks`` is filled when the block is over."""
+
+    def __init__(self, name: str) -> None:
+        self.leaks: List[Leak] = []
+        self._name = name
+        self._finder = _Block()
+
+    def __enter__(self) -> "Watch":
+        heap.enter()
+        try:
+            self._finder.begin_block(self._name)
+        except BaseException:
+            heap.leave()
+            raise
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+                 trace: Optional[TracebackType]) -> None:
+        try:
+            self.leaks = group(self._finder.end_block())
+        finally:
+            heap.leave()
+
+    def __str__(self) -> str:
+        """Return one line for each leak; "no leaks" for none."""
+        return text_report.failure_text(self.leaks) if self.leaks else "no leaks"
+
+
+class Asserting(Watch):
+    """What ``LeakFixMixin.assertNoLeaks`` gives: at the end of the block it fails the test."""
+
+    def __init__(self, test: unittest.TestCase, message: Any) -> None:
+        super().__init__("the block in %s" % errors.label(test))
+        self._fail = test.failureException
+        self._message = "" if message is None else "%s : " % (message,)
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+                 trace: Optional[TracebackType]) -> None:
+        super().__exit__(kind, error, trace)
+        if self.leaks and error is None:
+            raise self._fail(self._message + str(self))
+
+
+def watch(name: str = "the block") -> Watch:
+    """Find what a block of code leaves behind: ``with watch() as found: ...; found.leaks``.
+
+    *name* stands for the test in the leaks. Returns a context manager whose ``leaks`` is a list
+    of `Leak` after the block; ``str()`` of it is a short text. Local variables of the code
+    around the block are no leaks. In a test of a run that finds, that test is measured all the same.
+    """
+    return Watch(name)

@@ -1,0 +1,273 @@
+"""Open descriptors, and those that somebody else had opened. Kinds: "descriptor", "closed descriptor"."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.ownership import COUNTED
+from unittest_leakfix.leaks.report.whole_file import Reserve
+from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.tracing import os_facts, value_text
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+
+__unittest = True
+bind(globals())
+
+# What multiprocessing and the system start once for the whole process: not a test's leak.
+
+# Module, object in it, attribute with the process id, attribute with the end of the pipe.
+_HELPERS = (
+    ("multiprocessing.resource_tracker", "_resource_tracker", "_pid", "_fd"),
+    ("multiprocessing.forkserver", "_forkserver", "_forkserver_pid", "_forkserver_alive_fd"),
+)
+
+
+def processes() -> Set[object]:
+    """Return the process ids of the helpers that run."""
+    return _values(2)
+
+
+def descriptors() -> Set[int]:
+    """Return the descriptors that this process keeps for them, and for its shared memory."""
+    return {fd for fd in _values(3) | _arenas() if type(fd) is int}
+
+
+def loaded_files() -> Set[str]:
+    """Return the paths of the executable and of the libraries that the system has loaded (Linux)."""
+    found: Set[str] = set()
+    for line in os_facts.contents("/proc/self/maps", 1 << 24).splitlines():
+        part = line.split(None, 5)
+        if len(part) == 6 and "x" in part[1]:
+            found.add(part[5])
+    return found
+
+
+def _arenas() -> Set[object]:
+    """Return the descriptors of what `multiprocessing.Value` and its like share: it is used again and again."""
+    wrapper = getattr(sys.modules.get("multiprocessing.heap"), "BufferWrapper", None)
+    arenas = os_facts.attributes(getattr(wrapper, "_heap", None)).get("_arenas")
+    return {os_facts.attributes(arena).get("fd") for arena in arenas} if type(arenas) is list else set()
+
+
+def _values(place: int) -> Set[object]:
+    found: Set[object] = set()
+    for helper in _HELPERS:
+        module = sys.modules.get(helper[0])
+        if module is not None:
+            found.add(os_facts.attributes(getattr(module, helper[1], None)).get(helper[place]))
+    return found
+
+
+_S_IFDIR = stat.S_IFDIR
+_is_reserved = Reserve.has
+_limit = getattr(os, "sysconf", lambda _: 256)
+_MANY = 1 << 16
+
+
+class Opened(NamedTuple):
+    """What tells the file behind a number from another file behind the same number."""
+
+    device: int
+    inode: int
+    kind: int
+    #: what the system calls it (a path); of a socket its addresses
+    target: str
+
+
+class Descriptors(Watch):
+    """Watches the descriptors of this process.
+
+    Their number is one `os.stat` on Linux 6.2 and later. One closed and one opened hide each other
+    from that; `full` lists them. On other systems each look is a listing.
+    """
+
+    passing = True
+    _stat = staticmethod(os.stat)
+    _fstat = staticmethod(os.fstat)
+    _listdir = staticmethod(os.listdir)
+    _folder = next((name for name in ("/proc/self/fd", "/dev/fd") if os.path.isdir(name)), "")
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        self._acquisitions = acquisitions
+        self._counts = self._can_count()
+        self._count = 0
+        self._base: Dict[int, Opened] = {}
+        self._reported: Set[int] = set()
+        self._mark = 0      # what was recorded before the base was taken
+
+    def _can_count(self) -> bool:
+        """True if the size of the folder is the number of descriptors (Linux 6.2 and later)."""
+        if not self._folder:
+            return False
+        size = self._stat(self._folder).st_size
+        return size == len(self._listdir(self._folder)) - 1
+
+    def count(self) -> int:
+        """Return how many descriptors are open; -1 where that cannot be known."""
+        if self._counts:
+            status = None if self._acquisitions is None else self._acquisitions.own_status()
+            if status is not None and status[0] == _S_IFDIR | 0o500:
+                return int(status[6])
+            return self._stat(self._folder).st_size
+        return len(self._numbers()) if self._folder else -1
+
+    def _numbers(self) -> List[int]:
+        """Return the numbers of the open descriptors."""
+        try:
+            numbers = list(map(int, self._listdir(self._folder)))
+        except OSError:     # none is left to list them with; a limit that was lowered closes nothing
+            numbers = list(range(max(min(_limit("SC_OPEN_MAX"), _MANY), *self._base, 0) + 1))
+        return [fd for fd in numbers if self._is_open(fd)]
+
+    def _is_open(self, fd: int) -> bool:
+        try:
+            self._fstat(fd)
+        except OSError:  # the listing's own
+            return False
+        return True
+
+    def listing(self) -> Dict[int, Opened]:
+        """Return what every open descriptor is, by its number."""
+        found: Dict[int, Opened] = {}
+        own = -1 if self._acquisitions is None else self._acquisitions.own_descriptor
+        for fd in self._numbers() if self._folder else ():
+            if fd == own:
+                continue
+            try:
+                status = self._fstat(fd)
+            except OSError:  # closed meanwhile, by another thread
+                continue
+            identifies = (status.st_dev, status.st_ino, stat.S_IFMT(status.st_mode))
+            if _is_reserved(fd, *identifies[:2]):
+                continue
+            found[fd] = Opened(*identifies, self._target(fd, identifies))
+        return found
+
+    def _target(self, fd: int, identifies: Tuple[int, int, int]) -> str:
+        if identifies[2] != stat.S_IFSOCK:
+            return os_facts.target(fd)
+        known = self._base.get(fd)  # a socket takes 10 us to ask
+        return known.target if known is not None and known[:3] == identifies and known.target else _ends(fd)
+
+    def take(self) -> None:
+        count = self.count()
+        if count != self._count or not self._base:
+            self._take(self.listing(), count)
+
+    def _take(self, now: Dict[int, Opened], count: int) -> None:
+        self._reported = {fd for fd in self._reported if now.get(fd) == self._base.get(fd)}
+        self._base, self._count = now, count
+        if self._acquisitions is not None:
+            self._mark = self._acquisitions.serial()
+
+    def retake(self) -> None:
+        """Take the base by listing, also when the number is the same."""
+        self._take(self.listing(), self.count())
+
+    def window(self) -> None:
+        self._count = self.count()
+        if self._acquisitions is not None:
+            self._mark = self._acquisitions.serial()
+
+    def absorb(self, since: "Descriptors") -> None:
+        # Those without a record may be anybody's.
+        count = self.count()
+        if count == since._count or self._acquisitions is None:
+            return
+        for fd, opened in self.listing().items():
+            if not _same(self._base.get(fd), opened) and self._acquisitions.opened_since(fd, since._mark):
+                self._count += fd not in self._base
+                self._base[fd] = opened
+
+    def same(self) -> bool:
+        return self.count() == self._count
+
+    def waits(self) -> bool:
+        """Return True when there are new ones. (Only a thread or child would close them now.)"""
+        return bool(self._new(self.listing()))
+
+    def changes(self) -> List[Found]:
+        now = self.listing()
+        found: List[Found] = []
+        # Where references are not counted (PyPy) a file may be garbage for long, and be closed any time.
+        for fd, base in self._base.items() if COUNTED else ():
+            # What was reported as left behind may end at any time; that is no foreign close.
+            if not _same(base, now.get(fd)) and fd not in self._reported:
+                found.append((self._closed(fd, base, now.get(fd)), None))
+        new = self._new(now)
+        found += [(self._opened(fd, now[fd]), None) for fd in new]
+        self._take(now, self.count())
+        self._reported.update(new)
+        return found
+
+    def _new(self, now: Dict[int, Opened]) -> List[int]:
+        new = [fd for fd, opened in now.items() if not _same(self._base.get(fd), opened)]
+        kept = descriptors() if new else ()
+        # A memory map has a descriptor of its own, on the same file.
+        files = {now[fd][:3] for fd in kept if fd in now and now[fd].kind == stat.S_IFREG}
+        new = [fd for fd in new if fd not in kept and now[fd][:3] not in files]
+        # libffi (3.5) opens itself once for its trampolines. What Python code opens is recorded.
+        unknown = [fd for fd in new if now[fd].kind == stat.S_IFREG and (
+            self._acquisitions is None or self._acquisitions.of_descriptor(fd) is None)]
+        loaded = loaded_files() if unknown else ()
+        return [fd for fd in new if fd not in unknown or now[fd].target not in loaded]
+
+    def _opened(self, fd: int, opened: Opened) -> Change:
+        if self._acquisitions is not None:
+            self._acquisitions.outdated(fd, self._mark)
+        return Change("descriptor", what(fd, opened), "descriptor %d" % fd, after="open", fd=fd)
+
+    def _closed(self, fd: int, base: Opened, now: Optional[Opened]) -> Change:
+        after = "closed" if now is None else "closed, and %d reused by %s" % (fd, what(fd, now))
+        return Change("closed descriptor", _name(base), "descriptor %d" % fd, "open", after, fd=fd)
+
+
+def _same(one: Optional[Opened], other: Optional[Opened]) -> bool:
+    return one is not None and other is not None and one[:3] == other[:3]
+
+
+def what(fd: int, opened: Opened) -> str:
+    """Say what the open descriptor `fd` is: "file shop/orders.db", "socket 127.0.0.1:80", "pipe"."""
+    return _name(opened if opened.kind != stat.S_IFSOCK else opened._replace(target=_ends(fd)))
+
+
+def _name(opened: Opened) -> str:
+    target = opened.target
+    if opened.kind == stat.S_IFSOCK:
+        return ("socket " + target).rstrip()
+    if opened.kind == stat.S_IFIFO and not target.startswith("/"):
+        return "pipe"
+    if target.startswith("anon_inode:"):  # epoll, eventfd, inotify
+        return target[len("anon_inode:"):].strip("[]")
+    kind = {stat.S_IFDIR: "folder", stat.S_IFCHR: "device"}.get(opened.kind, "file")
+    return "%s %s" % (kind, redaction.shown(target, 200)) if target else kind
+
+
+_dup = os.dup
+
+
+def _ends(fd: int) -> str:
+    """Return a socket's addresses: "127.0.0.1:5000 -> 127.0.0.1:80"; "" when they are not known."""
+    module: Any = os_facts.loaded("_socket")
+    if module is None:
+        return ""
+    try:
+        copy = module.socket(fileno=_dup(fd))
+    except (OSError, ValueError):
+        return ""
+    try:
+        here = value_text.address(copy.getsockname())
+        try:
+            there = value_text.address(copy.getpeername())
+        except OSError:
+            there = ""
+    except OSError:
+        return ""
+    finally:
+        copy.close()
+    return "%s -> %s" % (here, there) if there else here

@@ -1,0 +1,222 @@
+"""Environment, working directory, import path. Kinds: "environment", "working directory", "sys.path"."""
+from __future__ import annotations
+
+import os
+import sys
+from operator import is_
+from typing import Any, Dict, List, MutableMapping, Optional, Tuple
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.process_state.base import Change, Found, Undo, Watch, merged
+from unittest_leakfix.tracing import sources, value_text
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+
+__unittest = True
+bind(globals())
+_fsdecode = os.fsdecode
+
+_Environ: Any = type(os.environ)
+
+
+class Environment(Watch):
+    """Watches `os.environ`: variables added, changed and removed, and the mapping itself."""
+
+    #: Variables by which a runner tells where it is.
+    runners = frozenset(["PYTEST_CURRENT_TEST"])
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        self._acquisitions = acquisitions
+        self._seen = -1
+        self._mapping: Any = os.environ
+        self._data: Any = {}  # the mapping's own dictionary, the same one all its life
+        self._base: Dict[Any, Any] = {}
+
+    def take(self) -> None:
+        self._mapping = os.environ
+        self._data = _data(os.environ)
+        self._base = dict(self._data)
+        self._seen = -1
+        if (sources.COMPLETE and self._acquisitions is not None and self._acquisitions.listening
+                and type(os.environ) is _Environ):
+            self._seen = self._acquisitions.environment
+
+    def same(self) -> bool:
+        if self._acquisitions is not None and self._seen == self._acquisitions.environment:
+            # No putenv was heard; what was done behind the mapping's back, `changes` sees.
+            return os.environ is self._mapping
+        return os.environ is self._mapping and bool(self._data == self._base)
+
+    def absorb(self, since: "Environment") -> None:
+        now = dict(since._data)
+        if os.environ is not since._mapping or since._mapping is not self._mapping:
+            if since._mapping is self._mapping:
+                self.take()     # the import put another mapping in its place
+            return
+        for key in set(since._base) | set(now):
+            if since._base.get(key) != now.get(key):
+                if key in now:
+                    self._base[key] = now[key]
+                else:
+                    self._base.pop(key, None)
+        if self._acquisitions is not None and self._seen >= 0 and self._data == self._base:
+            self._seen = self._acquisitions.environment
+
+    def changes(self) -> List[Found]:
+        found: List[Found] = []
+        mapping, base = self._mapping, self._base
+        now = dict(self._data)
+        for key in sorted(set(base) | set(now), key=str):
+            old, new = base.get(key), now.get(key)
+            if old != new and _text(key) not in self.runners:
+                found.append(self._changed(mapping, key, old, new))
+        if os.environ is not mapping:
+            change = Change("environment", "os.environ", "replaced by %s" % value_text.naming(os.environ),
+                            value_text.naming(mapping), value_text.naming(os.environ), True)
+            found.append((change, lambda: setattr(os, "environ", mapping)))
+        return found
+
+    def _changed(self, mapping: Any, key: Any, old: Any, new: Any) -> Found:
+        name = _text(key)
+        detail = "added" if old is None else "removed" if new is None else "changed"
+        before, after = ("" if v is None else redaction.cut(redaction.redact(_text(v), name)) for v in (old, new))
+
+        def undo() -> None:
+            if old is None:
+                mapping.pop(name, None)
+            else:
+                mapping[name] = _text(old)
+
+        return Change("environment", redaction.shown(name), detail, before, after, True), undo
+
+
+def _data(mapping: MutableMapping[str, str]) -> Any:
+    """Return the variables as `os.environ` keeps them (bytes on POSIX); of a replaced one as they are."""
+    data = getattr(mapping, "_data", None)
+    return data if issubclass(type(data), dict) else mapping
+
+
+def _text(value: Any) -> str:
+    return _fsdecode(value) if issubclass(type(value), (str, bytes)) else value_text.naming(value)
+
+
+class WorkingDirectory(Watch):
+    """Watches the current working directory, and that it still exists."""
+
+    _getcwd = staticmethod(os.getcwd)
+    _chdir = staticmethod(os.chdir)
+    _stat = staticmethod(os.stat)
+
+    def __init__(self) -> None:
+        self._base = ""
+        self._folder: Optional[Tuple[int, int]] = None
+
+    def _which(self, path: str) -> Optional[Tuple[int, int]]:
+        """Return what tells the folder from another of the same name."""
+        try:
+            status = self._stat(path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _now(self) -> str:
+        try:
+            return self._getcwd()
+        except OSError:
+            return "(removed)"
+
+    def take(self) -> None:
+        self._base = self._now()
+        self._folder = self._which(os.curdir)
+
+    def absorb(self, since: "WorkingDirectory") -> None:
+        if not since.same():
+            self.take()
+
+    def same(self) -> bool:
+        try:
+            return self._getcwd() == self._base
+        except OSError:
+            return self._base == "(removed)"
+
+    def changes(self) -> List[Found]:
+        now, base = self._now(), self._base
+        if now == base:
+            return []
+        undo: Undo = None if base == "(removed)" or self._which(base) != self._folder else lambda: self._chdir(base)
+        change = Change("working directory", "os.getcwd()", "removed" if now == "(removed)" else "changed",
+                        base, now, undo is not None, path=now)
+        return [(change, undo)]
+
+
+class ImportPath(Watch):
+    """Watches `sys.path`, `sys.meta_path` and `sys.path_hooks`: their contents, order and the lists."""
+
+    _names = ("path", "meta_path", "path_hooks")
+
+    def __init__(self) -> None:
+        self._base: List[List[Any]] = []
+        self._lists: List[Any] = []
+
+    def take(self) -> None:
+        self._lists = [getattr(sys, name) for name in self._names]
+        self._base = [list(each) for each in self._lists]
+
+    def absorb(self, since: "ImportPath") -> None:
+        for place, name in enumerate(self._names):
+            now, before = getattr(sys, name), since._lists[place]
+            if now is not before and self._lists[place] is before:
+                self._lists[place] = now
+            self._base[place] = merged(self._base[place], since._base[place], list(now), _equal)
+
+    def same(self) -> bool:
+        path, meta, hooks = self._lists
+        return (
+            sys.path is path and sys.meta_path is meta and sys.path_hooks is hooks
+            and all(map(_alike, self._base, self._lists))
+        )
+
+    def changes(self) -> List[Found]:
+        found: List[Found] = []
+        for name, old, kept in zip(self._names, self._lists, self._base):
+            now = getattr(sys, name)
+            if now is old and _alike(kept, now):
+                continue
+            added = [value_text.naming(each) for each in now if not _has(kept, each)]
+            removed = [value_text.naming(each) for each in kept if not _has(now, each)]
+            detail = "; ".join(
+                ["added " + each for each in added] + ["removed " + each for each in removed]
+                + ["the list was replaced"] * (now is not old)
+            ) or "reordered"
+            undo = _put_back(name, old, kept)
+            found.append((Change("sys.path", "sys." + name, detail,
+                                 "%d entries" % len(kept), "%d entries" % len(now), True), undo))
+        return found
+
+
+def _alike(one: List[Any], other: List[Any]) -> bool:
+    """Tell whether two lists have the same things in them: the same objects, or equal paths."""
+    if len(one) != len(other):
+        return False
+    if all(map(is_, one, other)):
+        return True
+    return all(map(_equal, one, other))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    # An importer may have an equality of its own.
+    return one is other or type(one) is str and type(other) is str and one == other
+
+
+def _has(entries: List[Any], wanted: Any) -> bool:
+    return any(_equal(each, wanted) for each in entries)
+
+
+def _put_back(name: str, old: List[Any], kept: List[Any]) -> Undo:
+    contents = list(kept)
+
+    def undo() -> None:
+        old[:] = contents  # in place: others hold this very list
+        setattr(sys, name, old)
+
+    return undo

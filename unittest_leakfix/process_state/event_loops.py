@@ -1,0 +1,130 @@
+"""asyncio: loops left open, tasks left pending. Kinds: "event loop", "task"."""
+from __future__ import annotations
+
+import sys
+from typing import Any, Dict, List, Optional
+from weakref import ref
+
+from unittest_leakfix._core import errors, redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.retention.objects import bare_name
+from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.tracing import os_facts, value_text
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.tracing.stacks import short
+
+__unittest = True
+bind(globals())
+
+
+# 3.14 keeps its tasks where Python cannot look.
+_REGISTRY = "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"
+
+
+class Loops(Watch):
+    """Watches the current event loop, the loops that acquisitions know of, and their tasks."""
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        self._acquisitions = acquisitions
+        # By id: a loop or task of somebody's own may have a hash and an equality.
+        self._known: Dict[int, "ref[Any]"] = {}
+
+    def take(self) -> None:
+        if "asyncio.events" in sys.modules:
+            known = {id(each): ref(each) for each in self._loops() + self._tasks()}
+            if known or self._known:
+                self._known = known
+
+    def absorb(self, since: "Loops") -> None:
+        if "asyncio.events" in sys.modules:
+            for each in self._loops() + self._tasks():
+                if not since._is_known(each):
+                    self._known[id(each)] = ref(each)
+
+    def same(self) -> bool:
+        if "asyncio.events" not in sys.modules:
+            return True
+        if self._nothing():
+            return True
+        return all(map(self._is_known, self._loops() + self._tasks()))
+
+    def _is_known(self, value: Any) -> bool:
+        known = self._known.get(id(value))
+        return known is not None and known() is value
+
+    def _nothing(self) -> bool:
+        """Return True when there is neither loop nor task: the usual case, told in a few look-ups."""
+        if self._acquisitions is not None and self._acquisitions.loops_alive or _current() is not None:
+            return False
+        registry = getattr(os_facts.loaded("asyncio.tasks"), _REGISTRY, None)
+        return registry is None or not registry.data
+
+    def changes(self) -> List[Found]:
+        if "asyncio.events" not in sys.modules:
+            return []
+        current = _current()
+        found: List[Found] = []
+        for loop in self._loops():
+            if not self._is_known(loop):
+                detail = "set as the current loop" if loop is current else ""
+                after = "running" if loop.is_running() else "open"
+                found.append((Change("event loop", bare_name(type(loop)), detail, after=after, oid=id(loop)), None))
+        for task in self._tasks():
+            if not self._is_known(task):
+                found.append((_task(task), None))
+        return found
+
+    def _loops(self) -> List[Any]:
+        loops = self._acquisitions.live("event loop") if self._acquisitions is not None else []
+        current = _current()
+        if current is not None and not any(current is each for each in loops):
+            loops.append(current)
+        return [loop for loop in loops if not _closed(loop)]
+
+    def _tasks(self) -> List[Any]:
+        module: Any = os_facts.loaded("asyncio.tasks")
+        if module is None:
+            return []
+        tasks = _registered(module)
+        if tasks is None:  # 3.14 keeps them where Python cannot look, but tells them by loop
+            tasks = [task for loop in self._loops() for task in module.all_tasks(loop)]
+        return [task for task in tasks if not task.done()]
+
+
+def _registered(module: Any) -> Optional[List[Any]]:
+    """Return the tasks that asyncio has registered; None where the registry is not in Python."""
+    registry = getattr(module, _REGISTRY, None)
+    if sys.version_info >= (3, 14) or registry is None:
+        return None
+    try:
+        return list(registry)
+    except RuntimeError:  # another thread's loop is at work
+        return []
+
+
+def _current() -> Any:
+    """Return the loop set for this thread, without making one."""
+    events = os_facts.loaded("asyncio.events")
+    policy = getattr(events, "_event_loop_policy", None)
+    local = getattr(policy, "_local", None)
+    return getattr(local, "_loop", None)
+
+
+def _closed(loop: Any) -> bool:
+    try:
+        return bool(loop.is_closed())
+    except errors.PASSING:
+        raise
+    except BaseException:  # somebody's own loop
+        return True
+
+
+def _task(task: Any) -> Change:
+    get_name = getattr(task, "get_name", None)
+    coro = task.get_coro()
+    frame = getattr(coro, "cr_frame", None)
+    after = "pending"
+    if frame is not None:
+        after = "pending at %s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
+    name = redaction.shown(str(get_name())) if get_name is not None else "task"
+    return Change("task", name, value_text.naming(coro), after=after, oid=id(task))

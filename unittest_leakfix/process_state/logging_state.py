@@ -1,0 +1,161 @@
+"""Logging: handlers, levels, switches. Kinds: "logging handler", "logging level"."""
+from __future__ import annotations
+
+import sys
+from operator import is_
+from typing import Any, Dict, List, Sequence, Set, Tuple
+from weakref import ref
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.process_state.base import Change, Found, Undo, Watch, merged
+from unittest_leakfix.tracing import os_facts, value_text
+
+__unittest = True
+bind(globals())
+
+#: handlers, level, disabled, propagate
+State = Tuple[Tuple[Any, ...], int, bool, bool]
+#: that of a logger that was just made
+NEW: State = ((), 0, False, True)
+
+
+class Logging(Watch):
+    """Watches the root logger at each look, and every logger when a handler was made or in full."""
+
+    def __init__(self) -> None:
+        self._quick: Tuple[Any, ...] = ()
+        self._handlers: List[Any] = []
+        self._base: Dict[str, State] = {}
+        self._of: Dict[str, "ref[Any]"] = {}    # whose they are: a name may get another logger
+        self._disable = 0
+        self._modules: Set[str] = set()
+
+    def take(self) -> None:
+        module = os_facts.loaded("logging")
+        if module is not None and not (self._quick and self.same()):
+            self.retake()
+
+    def retake(self) -> None:
+        """Take the base of every logger."""
+        module = os_facts.loaded("logging")
+        if module is None:
+            return
+        loggers = _named(module)
+        self._of = {name: ref(logger) for name, logger in loggers.items()}
+        self._base = _states(loggers)
+        if len(sys.modules) != len(self._modules):
+            self._modules = set(sys.modules)
+        self._quick = _look(module)
+        self._handlers = list(module.root.handlers)
+        self._disable = module.root.manager.disable
+
+    def absorb(self, since: "Logging") -> None:
+        module = os_facts.loaded("logging")
+        if module is None:
+            return
+        if not since._quick or not self._quick:     # it was imported meanwhile
+            self.retake()
+            return
+        loggers = _named(module)
+        for name, state in _states(loggers).items():
+            before = since._base.get(name, NEW)
+            if state[1:] == before[1:] and _alike(state[0], before[0]):
+                continue
+            mine = self._base.get(name, NEW)
+            handlers = merged(list(mine[0]), list(before[0]), list(state[0]), is_)
+            rest = tuple(now if now != old else own for own, old, now in zip(mine[1:], before[1:], state[1:]))
+            self._base[name] = (tuple(handlers), *rest)  # type: ignore[assignment]
+            self._of[name] = ref(loggers[name])
+        look, root = _look(module), self._base["root"]
+        count = self._quick[2] + look[2] - since._quick[2]
+        if look[1] != since._disable:
+            self._disable = look[1]
+        self._quick = (root[1], self._disable, count)
+        self._handlers = list(root[0])
+
+    def same(self) -> bool:
+        module = os_facts.loaded("logging")
+        if module is None:
+            return True
+        if not self._quick:  # imported since
+            return not module.root.handlers
+        handlers = module.root.handlers
+        return (_alike(handlers, self._handlers)
+                and _look(module) == self._quick)
+
+    def changes(self) -> List[Found]:
+        module = os_facts.loaded("logging")
+        found: List[Found] = []
+        if module is None:
+            return found
+        if module.root.manager.disable != self._disable:
+            old = self._disable
+            found.append((Change("logging level", "logging.disable()", "", str(old),
+                                 str(module.root.manager.disable), True), lambda: module.disable(old)))
+        loggers = _named(module)
+        for name, state in _states(loggers).items():
+            known = self._of.get(name)
+            if known is not None and known() is not loggers[name]:
+                continue    # another logger of that name, which has not been seen before
+            if name not in self._base and name in sys.modules and name not in self._modules:
+                continue    # a library that was imported meanwhile has set up its own
+            base = self._base.get(name, NEW)
+            if state[1:] != base[1:] or not _alike(state[0], base[0]):
+                found += _differences(module, name, base, state)
+        return found
+
+
+def _alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return len(one) == len(other) and all(map(is_, one, other))
+
+
+def _look(module: Any) -> Tuple[Any, ...]:
+    """Return what is cheap: a handler that was made lengthens the module's list of handlers."""
+    root = module.root
+    return (root.level, root.manager.disable, len(module._handlerList))
+
+
+def _named(module: Any) -> Dict[str, Any]:
+    loggers = {"root": module.root}
+    for name, logger in list(module.root.manager.loggerDict.items()):
+        if issubclass(type(logger), module.Logger):
+            loggers[str(name)] = logger
+    return loggers
+
+
+def _states(loggers: Dict[str, Any]) -> Dict[str, State]:
+    return {
+        name: (tuple(logger.handlers), logger.level, bool(logger.disabled), bool(logger.propagate))
+        for name, logger in loggers.items()
+    }
+
+
+def _differences(module: Any, name: str, base: State, state: State) -> List[Found]:
+    logger = module.root if name == "root" else module.root.manager.loggerDict[name]
+    found: List[Found] = []
+
+    def undo() -> None:
+        logger.handlers[:] = base[0]
+
+    def undo_level() -> None:
+        logger.setLevel(base[1])
+        logger.disabled, logger.propagate = base[2], base[3]
+
+    back: Undo = undo
+    for handler in state[0]:
+        if not any(handler is each for each in base[0]):
+            detail = "on logger %s" % name
+            found.append((Change("logging handler", value_text.naming(handler), detail, "", "added", True), back))
+    for handler in base[0]:
+        if not any(handler is each for each in state[0]):
+            detail = "on logger %s" % name
+            found.append((Change("logging handler", value_text.naming(handler), detail, "", "removed", True), back))
+    if state[1:] != base[1:]:
+        before, after = (_level(module, each) for each in (base, state))
+        found.append((Change("logging level", "logger %s" % name, "", before, after, True), undo_level))
+    return found
+
+
+def _level(module: Any, state: State) -> str:
+    parts = [str(module.getLevelName(state[1]))]
+    return ", ".join(parts + ["disabled"] * state[2] + ["does not propagate"] * (not state[3]))

@@ -1,0 +1,220 @@
+"""The state of the process before a test and after it.
+
+Cheap counters first; only where one differs, a collection and some patience, and then the facts.
+"""
+from __future__ import annotations
+
+import gc
+import time
+from typing import Dict, Iterable, List, Optional, Tuple
+from weakref import ref
+
+from unittest_leakfix._core import errors
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.ownership import COUNTED
+from unittest_leakfix.process_state import environment, interpreter_settings
+from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.process_state.children import Children
+from unittest_leakfix.process_state.descriptors import Descriptors
+from unittest_leakfix.process_state.event_loops import Loops
+from unittest_leakfix.process_state.logging_state import Logging
+from unittest_leakfix.process_state.patches import MockPatches, ModuleAttributes
+from unittest_leakfix.process_state.tempfiles import TemporaryPaths
+from unittest_leakfix.process_state.threads import Threads
+from unittest_leakfix.process_state.warning_filters import WarningFilters
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+
+__unittest = True
+bind(globals())
+
+__all__ = ["Change", "ProcessState"]
+
+_live: List["ref[ProcessState]"] = []
+
+
+def live() -> List["ProcessState"]:
+    """Return the states that are alive."""
+    return [state for state in (each() for each in _live) if state is not None]
+
+
+#: What `restore` puts back unless told otherwise.
+RESTORED = ("environment", "working directory", "sys.path", "patch", "warning filter")
+
+
+class ProcessState:
+    """Watches one process: `before()`, run something, `after()`.
+
+    With `acquisitions` it also sees temporary paths and loops that are not current.
+    """
+
+    _sleep = staticmethod(time.sleep)
+    _clock = staticmethod(time.monotonic)
+    _collect = staticmethod(gc.collect)
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None, without: Tuple[type, ...] = ()) -> None:
+        """*without*: the watches, by class, of what somebody else puts back."""
+        self._threads = Threads()
+        self._children = Children(acquisitions)
+        self._descriptors = Descriptors(acquisitions)
+        self._logging = Logging()
+        self._cheap: Tuple[Watch, ...] = tuple(watch for watch in (
+            self._threads, self._children, self._descriptors,
+            environment.Environment(acquisitions), environment.WorkingDirectory(), environment.ImportPath(),
+            MockPatches(), self._logging, WarningFilters(), interpreter_settings.signals(), interpreter_settings.objects(),
+            interpreter_settings.values(), Loops(acquisitions), TemporaryPaths(acquisitions),
+        ) if not isinstance(watch, without))
+        self._looks = tuple((watch.same, watch) for watch in self._cheap)
+        self._dear: Tuple[Watch, ...] = (ModuleAttributes(), interpreter_settings.all_signals(), interpreter_settings.dear_values())
+        self._based = False
+        self._undo: List[Found] = []
+        self._outlasted: Dict[str, int] = {}
+        _live.append(ref(self, _live.remove))
+
+    def window(self) -> None:
+        """Take what `absorb` needs of the time before."""
+        for watch in self._cheap + self._dear:
+            watch.window()
+        self._based = True
+
+    def absorb(self, since: "ProcessState") -> None:
+        """Take into the base what has changed since *since* took its own: it is no change of a test's."""
+        if self._based:
+            others: Dict[type, List[Watch]] = {}    # one may be without some of the other's
+            for each in since._cheap + since._dear:
+                others.setdefault(type(each), []).append(each)
+            for mine in self._cheap + self._dear:
+                try:
+                    if others.get(type(mine)):
+                        mine.absorb(others[type(mine)].pop(0))
+                except errors.PASSING:
+                    raise
+                except BaseException:   # something was left that cannot even be looked at
+                    pass
+
+    def before(self, dear: bool = False) -> None:
+        """Take the base. Cheap while nothing differs from the base that stands.
+
+        With `dear` also of what `full` alone looks at (20 us): for what ends with `full`.
+        """
+        if not self._based:
+            self._take_all()
+            return
+        for watch in self._differing():
+            watch.take()
+        for watch in self._dear if dear else ():
+            watch.take()
+
+    def after(self, grace: float = 0.5) -> List[Change]:
+        """Return what differs from the base now, and take the new state as the base.
+
+        Threads, children and descriptors that are new are given up to `grace` seconds in all to end.
+        """
+        changed = self._differing()
+        return self._report(changed, grace) if changed else []
+
+    def full(self, grace: float = 0.5) -> List[Change]:
+        """Do what `after` does, and look at all that is too dear for each test.
+
+        That is: a listing of the descriptors, every logger and signal, locale, umask, the attributes
+        of much patched modules. For once per class: some 0.2 ms. The first call only takes the base.
+        """
+        if not self._based:
+            self._take_all()
+            return []
+        return self._report(self._cheap + self._dear, grace)
+
+    def restore(self, changes: Iterable[Change], kinds: Iterable[str] = RESTORED) -> List[Change]:
+        """Put back those of the last report's `changes` that are of `kinds`; return what was put back.
+
+        What cannot be put back (the folder is gone) is left out of the answer, and raises nothing.
+        """
+        wanted, allowed, done = list(changes), set(kinds), []
+        for change, undo in self._undo:
+            if undo is None or change not in wanted or change.kind not in allowed:
+                continue
+            try:
+                undo()
+            except errors.PASSING:
+                raise
+            except BaseException:  # user code: a mapping, a module's __setattr__
+                continue
+            done.append(change)
+        if done:
+            self._undo = []
+            self._take_all()
+        return done
+
+    def _differing(self) -> List[Watch]:
+        try:
+            return [watch for same, watch in self._looks if not same()]
+        except errors.PASSING:
+            raise
+        except BaseException:  # an object whose comparison raises was put in: look at each for itself
+            return [watch for watch in self._cheap if not _same(watch)]
+
+    def _take_all(self) -> None:
+        for watch in self._cheap + self._dear:
+            watch.take()
+        self._descriptors.retake()
+        self._logging.retake()
+        self._based = True
+
+    def _report(self, watches: Iterable[Watch], grace: float) -> List[Change]:
+        watches = list(watches)
+        if not COUNTED and not all(map(_same, watches)):
+            self._collect()     # a folder, a file: perhaps garbage by now
+        if any(watch.passing and not _same(watch) for watch in watches):
+            self._wait(grace)
+        found: List[Found] = []
+        for watch in watches:
+            try:
+                found += watch.changes()
+            except errors.PASSING:
+                raise
+            except BaseException:  # a test left something that cannot even be looked at
+                pass
+            watch.take()
+        if self._logging in watches:
+            self._logging.retake()
+        self._undo = [each for each in found if each[1] is not None]
+        return [change for change, _ in found]
+
+    def _wait(self, grace: float) -> None:
+        """Collect, then wait in growing steps until nothing new runs any more or `grace` is over.
+
+        What has outlasted its grace before gets half as long each time: a suite in which every test
+        leaves the same thread must not take half a second for each.
+        """
+        self._collect()
+        cause = self._cause()
+        grace /= 2 ** self._outlasted.get(cause, 0)
+        end = self._clock() + grace
+        step, slept = 0.0005, 0.0
+        while self._waits():
+            left = min(end - self._clock(), grace - slept)  # a clock that a test has frozen stands still
+            if left <= 0:
+                self._outlasted[cause] = min(self._outlasted.get(cause, 0) + 1, 6)
+                return
+            self._sleep(min(step, left))
+            slept += min(step, left)
+            step *= 2
+
+    def _waits(self) -> bool:
+        if self._threads.waits() or self._children.waits():
+            return True
+        # Alone, nobody closes a descriptor while this thread sleeps.
+        alone = len(self._threads._running) < 2 and self._children.same()
+        return not alone and not self._descriptors.same() and self._descriptors.waits()
+
+    def _cause(self) -> str:
+        return ",".join(sorted(found[0].detail for found in self._threads.changes())) or "other"
+
+
+def _same(watch: Watch) -> bool:
+    try:
+        return watch.same()
+    except errors.PASSING:
+        raise
+    except BaseException:  # an object whose comparison raises was put in: that is a difference
+        return False
+

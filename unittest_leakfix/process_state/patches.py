@@ -1,0 +1,152 @@
+"""Patches that were not stopped, and attributes of the standard library that were replaced. Kind: "patch"."""
+from __future__ import annotations
+
+import sys
+from operator import is_
+from typing import Any, Dict, List, Optional, Tuple
+
+from unittest_leakfix._core import errors
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.tracing import os_facts, value_text
+
+__unittest = True
+bind(globals())
+
+
+class MockPatches(Watch):
+    """Watches patches of `unittest.mock` that were started and not stopped."""
+
+    _modules = sys.modules
+
+    def __init__(self) -> None:
+        self._base: List[Any] = []
+        self._active: Optional[List[Any]] = None    # mock's own list, once it is loaded
+
+    def take(self) -> None:
+        self._base = list(_active())
+        self._active = _mocks_list("unittest.mock") if "mock" not in self._modules else None
+
+    def same(self) -> bool:
+        active = self._active
+        if active is None:
+            if "unittest.mock" not in self._modules and "mock" not in self._modules:
+                return not self._base
+            active = _active()
+        base = self._base
+        if not active:
+            return not base
+        return len(active) == len(base) and all(map(is_, active, base))
+
+    def absorb(self, since: "MockPatches") -> None:
+        self._base += [patch for patch in _active() if not any(patch is each for each in since._base)
+                       and not any(patch is each for each in self._base)]
+
+    def changes(self) -> List[Found]:
+        found: List[Found] = []
+        for patch in list(_active()):
+            if any(patch is each for each in self._base):
+                continue
+            found.append((Change("patch", _target(patch), "started and not stopped", restorable=True), patch.stop))
+        found.reverse()  # the last one started is the first to be stopped
+        return found
+
+
+def _active() -> List[Any]:
+    return _mocks_list("unittest.mock") or _mocks_list("mock.mock") or []
+
+
+def _mocks_list(name: str) -> Optional[List[Any]]:
+    active = getattr(getattr(os_facts.loaded(name), "_patch", None), "_active_patches", None)
+    return active if type(active) is list else None
+
+
+def _target(patch: Any) -> str:
+    held = patch.__dict__
+    if "in_dict" in held:
+        where = held["in_dict"]
+        return "dictionary " + (where if type(where) is str else value_text.naming(where))
+    target = held.get("target")
+    if target is None:
+        try:
+            target = patch.getter()
+        except errors.PASSING:
+            raise
+        except BaseException:  # what was patched is gone
+            return str(held.get("attribute"))
+    name = target.__name__ if type(target) is type(sys) else value_text.naming(target)
+    return "%s.%s" % (name, held.get("attribute"))
+
+
+#: Modules whose attributes tests like to replace by hand.
+_WATCHED = (
+    "builtins", "os", "os.path", "posixpath", "time", "datetime", "random", "socket", "ssl", "subprocess", "shutil",
+    "tempfile", "io", "json", "threading", "uuid", "getpass", "platform", "smtplib", "urllib.request",
+    "http.client", "logging", "locale",
+)
+# What these modules themselves change as they are used.
+_OWN_STATE = frozenset((
+    "_", "tempdir", "_once_lock", "_name_sequence", "_cleanup", "_opener", "_active", "_shutdown", "_main_thread",
+    "_uname_cache", "_platform_cache", "_sys_version_cache", "_processoroptions", "_handlerList", "_handlers",
+    "raiseExceptions", "lastResort", "environ", "environb", "_active_limbo_lock", "_dangling", "_start_new_thread",
+    "_counter", "_last_timestamp", "_node", "excepthook", "_default_decoder", "_default_encoder", "__warningregistry__",
+    "_shutdown_locks", "_shutdown_locks_lock", "_profile_hook", "_trace_hook", "_localecache",
+    "_platform_cache", "_proxies", "tzname", "timezone", "altzone", "daylight",
+))
+
+
+class ModuleAttributes(Watch):
+    """Watches the attributes of `_WATCHED` modules for replacements by hand. Dear: some 50 us."""
+
+    def __init__(self) -> None:
+        self._base: Dict[str, Tuple[Any, Dict[str, Any]]] = {}
+
+    def take(self) -> None:
+        loaded = ((name, os_facts.loaded(name)) for name in _WATCHED)
+        self._base = {name: (module, dict(vars(module))) for name, module in loaded if module is not None}
+
+    def absorb(self, since: "ModuleAttributes") -> None:
+        for name, (module, before) in since._base.items():
+            mine = self._base.get(name)
+            if mine is None or mine[0] is not module:
+                continue
+            now = vars(module)
+            for attribute, old in before.items():
+                new = now.get(attribute, _MISSING)
+                if new is not old and attribute in mine[1]:
+                    mine[1][attribute] = new
+
+    def same(self) -> bool:
+        return not self.changes()
+
+    def changes(self) -> List[Found]:
+        found: List[Found] = []
+        for name, (module, base) in self._base.items():
+            # Another module in its place is not a change of this one.
+            if os_facts.loaded(name) is not module or (name == "os.path" and "posixpath" in self._base):
+                continue
+            now = vars(module)
+            for attribute, old in base.items():
+                new = now.get(attribute, _MISSING)
+                if new is not old and attribute not in _OWN_STATE and not _of_no_account(old, new):
+                    found.append(_replaced(module, attribute, old, new))
+        return found
+
+
+_MISSING = object()
+_EMPTY = (dict, list, set)
+
+
+def _of_no_account(old: Any, new: Any) -> bool:
+    """Tell whether a change is no replacement: a module is new, a value was worked out when it was
+    first asked for (urllib.request._localhost), an empty container took another's place."""
+    kind = type(old)
+    return (old is None or issubclass(type(new), type(sys))
+            or kind is type(new) and any(kind is each for each in _EMPTY) and not old and not new)
+
+
+def _replaced(module: Any, attribute: str, old: Any, new: Any) -> Found:
+    after = "(deleted)" if new is _MISSING else value_text.naming(new)
+    change = Change("patch", "%s.%s" % (module.__name__, attribute), "replaced and not put back",
+                    value_text.naming(old), after, True)
+    return change, lambda: setattr(module, attribute, old)

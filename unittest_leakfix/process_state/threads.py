@@ -1,0 +1,90 @@
+"""Threads that were started and still run. Kind: "thread"."""
+from __future__ import annotations
+
+import sys
+import threading
+from _thread import _count
+from types import FrameType
+from typing import Callable, Dict, List, Tuple
+from weakref import ref
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.tracing import os_facts, value_text
+from unittest_leakfix.tracing.stacks import now_at
+
+__unittest = True
+bind(globals())
+
+
+class Threads(Watch):
+    """Watches `threading`'s threads, and those that were started below it."""
+
+    passing = True
+    _running: Dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
+    _frames: Callable[[], Dict[int, FrameType]] = staticmethod(sys._current_frames)
+
+    def __init__(self) -> None:
+        self._base: Dict[int, "ref[threading.Thread]"] = {}
+        self._raw: Tuple[int, ...] = ()
+        self._count = 0
+
+    def take(self) -> None:
+        self._base = {ident: ref(thread) for ident, thread in list(self._running.items())}
+        self._raw = tuple(self._raw_threads()) if _count() else ()
+        self._count = _count()
+
+    def absorb(self, since: "Threads") -> None:
+        for ident, thread in since.new():
+            self._base[ident] = ref(thread)
+        self._raw += tuple(ident for ident in self._raw_threads() if ident not in since._raw)
+        self._count += max(_count() - since._count, 0)
+
+    def same(self) -> bool:
+        if _count() > self._count:
+            return False
+        base = self._base
+        try:
+            for ident, thread in self._running.items():
+                known = base.get(ident)
+                if known is None or known() is not thread:
+                    return False
+        except RuntimeError:  # one started or ended just now
+            return False
+        return True
+
+    def waits(self) -> bool:
+        return bool(self.new()) or any(ident not in self._raw for ident in self._raw_threads())
+
+    def new(self) -> List[Tuple[int, threading.Thread]]:
+        """Return the running threads that were not there before: (ident, thread)."""
+        base = self._base
+        found = []
+        alive = self._frames()  # a thread of another library's stays in the list after its end (3.11)
+        for ident, thread in list(self._running.items()):
+            known = base.get(ident)
+            if (known is None or known() is not thread) and ident in alive:
+                found.append((ident, thread))
+        return found
+
+    def changes(self) -> List[Found]:
+        found: List[Found] = []
+        for ident, thread in self.new():
+            held = os_facts.attributes(thread)
+            kind = "daemon thread, " if held.get("_daemonic") else ""
+            runs = held.get("_target") or type(thread).run
+            detail = "%sruns %s" % (kind, value_text.naming(runs))
+            found.append((Change(
+                "thread", redaction.shown(str(held.get("_name", "?"))), detail, after=now_at(ident), thread=ident,
+            ), None))
+        for ident in self._raw_threads():
+            if ident not in self._raw:
+                found.append((Change(
+                    "thread", "without a Thread object", "started by _thread", after=now_at(ident), thread=ident,
+                ), None))
+        return found
+
+    def _raw_threads(self) -> List[int]:
+        running = self._running
+        return [ident for ident in self._frames() if ident not in running]

@@ -1,0 +1,103 @@
+"""Warning filters. Kind: "warning filter"."""
+from __future__ import annotations
+
+import re
+import warnings
+from operator import is_
+from typing import Any, List, Sequence
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.process_state.base import Change, Found, Watch, merged
+from unittest_leakfix.tracing import value_text
+
+__unittest = True
+bind(globals())
+
+_PATTERN = type(re.compile(""))
+
+
+class WarningFilters(Watch):
+    """Watches `warnings.filters` and `warnings.showwarning`."""
+
+    def __init__(self) -> None:
+        self._list: Any = warnings.filters
+        self._base: List[Any] = []
+        self._show: Any = None
+
+    def take(self) -> None:
+        self._list = warnings.filters
+        self._base = list(warnings.filters)
+        self._show = warnings.showwarning
+
+    def same(self) -> bool:
+        return (warnings.filters is self._list and _alike(self._list, self._base)
+                and warnings.showwarning is self._show)
+
+    def absorb(self, since: "WarningFilters") -> None:
+        if warnings.filters is not since._list and self._list is since._list:
+            self._list = warnings.filters
+        self._base = merged(self._base, since._base, list(warnings.filters), _equal)
+        if warnings.showwarning is not since._show and self._show is since._show:
+            self._show = warnings.showwarning
+
+    def changes(self) -> List[Found]:
+        found: List[Found] = []
+        now, old, base, show = list(warnings.filters), self._list, self._base, self._show
+
+        def undo() -> None:
+            warnings.filters = old
+            # Adding one tells the C part that its memory of shown warnings is void, on every version.
+            warnings.filterwarnings("ignore", message="unittest_leakfix restores the filters")
+            old[:] = base
+
+        def show_again() -> None:
+            warnings.showwarning = show
+
+        if not _alike(now, base):
+            parts = ["added " + _text(each) for each in now if not _has(base, each)]
+            parts += ["removed " + _text(each) for each in base if not _has(now, each)]
+            found.append((Change("warning filter", "warnings.filters", "; ".join(parts) or "reordered",
+                                 "%d filters" % len(base), "%d filters" % len(now), True), undo))
+        elif warnings.filters is not old:
+            found.append((Change("warning filter", "warnings.filters", "the list was replaced",
+                                 "%d filters" % len(base), "%d filters" % len(now), True), undo))
+        if warnings.showwarning is not show:
+            found.append((Change("hook", "warnings.showwarning", "replaced", restorable=True), show_again))
+        return found
+
+
+def _alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Tell whether two lists have the same filters: the same entries, or those that say the same."""
+    if len(one) != len(other):
+        return False
+    return all(map(is_, one, other)) or all(map(_equal, one, other))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    # Entry by entry: a category is a class, whose metaclass may have an equality of its own.
+    if one is other:
+        return True
+    return (type(one) is tuple and type(other) is tuple and len(one) == len(other)
+            and all(map(_same_part, one, other)))
+
+
+def _same_part(one: Any, other: Any) -> bool:
+    kind = type(one)
+    return one is other or (kind is type(other) and (kind is str or kind is int or kind is _PATTERN)
+                            and bool(one == other))
+
+
+def _has(entries: Sequence[Any], wanted: Any) -> bool:
+    return any(_equal(each, wanted) for each in entries)
+
+
+def _text(entry: Any) -> str:
+    if type(entry) is not tuple or len(entry) != 5:
+        return value_text.naming(entry)
+    action, message, category, module, line = entry
+    parts = [str(action) if type(action) is str else value_text.naming(action), value_text.naming(category).rpartition(".")[2]]
+    for name, part in (("message", message), ("module", module)):
+        if part is not None:
+            text = part.pattern if type(part) is _PATTERN else part
+            parts.append("%s=%s" % (name, repr(text) if type(text) is str else value_text.naming(text)))
+    return " ".join(parts)

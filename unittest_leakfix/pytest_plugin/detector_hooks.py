@@ -1,0 +1,440 @@
+"""The finder of a pytest session: one test after the other, and the scopes around them."""
+
+from __future__ import annotations
+
+import os
+import re
+import unittest
+from dataclasses import replace
+from typing import Any, Callable, Container, Dict, FrozenSet, Iterator, List, Optional, Set
+
+import pytest
+
+from unittest_leakfix._core import errors
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix.leaks import captured_warnings, suppressions
+from unittest_leakfix.leaks.classify import Imported
+from unittest_leakfix.leaks.detector import Finder
+from unittest_leakfix.leaks.model import leak  # noqa: F401 (before the first test)
+from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.options import Options
+from unittest_leakfix.leaks.report import describe, json_report, terminal, text_report
+from unittest_leakfix.leaks.retention import objects, roots
+from unittest_leakfix.leaks.survivors import Survivor
+from unittest_leakfix.process_state.base import Change
+from unittest_leakfix.process_state.monitors import ProcessState
+from unittest_leakfix.process_state.warning_filters import WarningFilters
+from unittest_leakfix.pytest_plugin import options, xdist
+from unittest_leakfix.pytest_plugin.failure_text import Reports
+from unittest_leakfix.pytest_plugin.options import Asked
+from unittest_leakfix.pytest_plugin.scopes import Kept, Key, Scope
+from unittest_leakfix.resources import scan
+from unittest_leakfix.tracing.stacks import _LIBRARY, HARNESS, LIBRARY, kind_of
+
+__unittest = True
+bind(globals())
+
+# A leak in the words of pytest: what ends it in a test function, a fixture, a class.
+
+_exists = os.path.exists
+_isabs = os.path.isabs
+
+_CLEANUP = re.compile(r"(.*)self\.addCleanup\(([^,()]+)(?:, (.*))?\)\Z")
+_FINALIZER, _AFTER = "request.addfinalizer(%s)", "%s, after the fixture's yield"
+_CHANGES = {"environment": "monkeypatch.setenv(...)", "cwd": "monkeypatch.chdir(...)",
+            "sys.path": "monkeypatch.syspath_prepend(...)"}
+
+
+class Wordings:
+    """Knows which tests are functions, where ``self.addCleanup`` is of no use."""
+
+    def __init__(self) -> None:
+        self.functions: Set[str] = set()
+
+    def of(self, leak: Leak) -> Leak:
+        """Return *leak* with a remedy that can be written where it came from."""
+        test = leak.tests[0]
+        if leak.remedy and test in self.functions:
+            return replace(leak, remedy=_CHANGES.get(leak.kind) or _each(leak.remedy, _FINALIZER))
+        if leak.remedy and test.startswith(("fixture ", "setup_")):
+            return replace(leak, remedy=_each(leak.remedy, _AFTER if test[0] == "f" else "%s, in its tear-down"))
+        return leak
+
+    def of_fixture(self, leak: Leak) -> Leak:
+        """Return the leak of a fixture's value that was closed."""
+        return replace(leak, remedy=re.sub(r"addCleanup\((?:self|cls)\.", "addCleanup(", leak.remedy),
+                       cause=leak.cause.replace(" self.", " fixture ", 1))
+
+    def of_class(self, leak: Leak, name: str) -> Leak:
+        """Return the leak of what a class of this node id still holds."""
+        return replace(leak, tests=("setUpClass (%s)" % name,))
+
+    @staticmethod
+    def is_harness(leak: Leak) -> bool:
+        """Tell whether pytest or a plugin of it opened this, for itself: nobody else's code had a part."""
+        opened = leak.acquisition
+        if opened is None or not opened.frames or opened.thread not in ("", "MainThread"):
+            return False
+        file = opened.frames[0].file
+        return (kind_of(file) in (HARNESS, LIBRARY)
+                or not _isabs(file) and _exists(_LIBRARY + file) and not _exists(file))
+
+
+def _each(remedy: str, form: str) -> str:
+    """Return *remedy* with each clean-up of a TestCase in the given *form* instead."""
+    parts = []
+    for part in remedy.split("; "):
+        found = _CLEANUP.match(part)
+        if found is not None:
+            before, call, arguments = found.groups()
+            if form == _FINALIZER and arguments is not None:
+                call, arguments = "lambda: %s(%s)" % (call, arguments), None
+            elif form != _FINALIZER:
+                call = "%s(%s)" % (call, arguments or "")
+            part = before + form % call
+        parts.append(part)
+    return "; ".join(parts)
+
+
+# What pytest itself keeps objects by, for as long as a session or a scope lasts.
+
+_SESSION, _CONFIG = "session", "session.config"
+
+
+class Holders(roots.Harness):
+    """The values of the scopes' fixtures, and the session with its items."""
+
+    def __init__(self, session: Any, scopes: List[Scope]) -> None:
+        self._session = session
+        self._scopes = scopes       # those under way, outermost first
+
+    def named(self) -> Iterator[roots.Named]:
+        for scope in self._scopes:
+            for name, fixturedef in scope.kept.values:
+                cached = fixturedef.cached_result
+                if cached is not None and cached[0] is not None:
+                    yield roots.Named(cached[0], name, objects.place(fixturedef.func))
+        yield roots.Named(self._session, _SESSION, "")
+        yield roots.Named(self._session.config, _CONFIG, "")
+
+
+def is_held_rightly(leak: Leak) -> bool:
+    """Tell whether what holds an object may: a wider fixture, which lets go of it when its scope is
+    over, or a plugin of pytest that keeps its results until it reports them."""
+    return (leak.chain is not None and leak.chain.root == "harness"
+            and leak.chain.steps[0].label != _SESSION)
+
+
+_ENOUGH = 100
+_HOOKS = frozenset(["sys.unraisablehook", "threading.excepthook"])
+
+
+class ScopedFinder(Finder):
+    """Finds in a pytest session.
+
+    *told* is called with the leaks that are news, once the class or module that they are of is over;
+    *entries* returns what the markers of a test or scope make known.
+    """
+
+    def __init__(self, options: Options, baseline: Optional[suppressions.Baseline],
+                 entries: Callable[[str], List[suppressions.Ignored]], told: Callable[[List[Leak]], None]) -> None:
+        super().__init__(options, None, baseline)
+        self.wordings = Wordings()
+        self._told = told
+        self._news.entries = lambda leak: entries(leak.tests[0])
+        self._scopes: List[Scope] = []
+        self._spare: List[ProcessState] = []
+        self._finds = False
+        self._judged = 0                # how many tests there were at the last look at objects
+        self._put_back: FrozenSet[str] = frozenset()    # names of what pytest puts back
+
+    def start(self, session: Any = None) -> bool:
+        self._imported = Imported()     # the test modules are loaded by now
+        self._finds = super().start()
+        if self._finds:
+            roots.running = Holders(session, self._scopes)
+        else:
+            self._unmeasured.add("this session", "it is part of a test of a run that finds already")
+        return self._finds
+
+    def stop(self) -> None:
+        try:
+            super().stop()
+        finally:
+            roots.running = None if self._finds else roots.running
+
+    def restored_by_pytest(self, filters: bool, hooks: bool) -> None:
+        """Say what pytest itself puts back after each test: the warning *filters*, the *hooks* for
+        exceptions that nobody handles."""
+        self._without = (WarningFilters,) if filters else ()
+        self._put_back = _HOOKS if hooks else frozenset()
+
+    # Items.
+
+    def item(self, name: str, is_case: bool) -> None:
+        """One more test is about to be set up."""
+        self._tests += 1
+        if not is_case:
+            self.wordings.functions.add(name)
+
+    def function_begins(self, name: str) -> None:
+        """The scopes' fixtures are set up; the test's own come now."""
+        if not self._alive() or self._measuring:
+            return
+        tests = self._tests
+        self._moved = True
+        self._overheard.catchers = captured_warnings._catchers()
+        self._begin(name)
+        self._tests = tests
+
+    def fixture_value(self, name: str, value: object) -> None:
+        """A fixture of the test has this *value*."""
+        if self._measuring:
+            self._census.attributes({name: value}, "fixture %s")
+
+    def function_ends(self, hand: List[Any]) -> None:
+        """The test and its fixtures are torn down; the instance in *hand*, if any, is about to be let go."""
+        if not self._alive() or not self._measuring:
+            return
+        try:
+            if hand[0] is not None and issubclass(type(hand[0]), unittest.TestCase):
+                self._census.finished(hand[0])
+            elif hand[0] is not None:
+                self._census.held(hand[0])
+            self._complaints.install()
+        except errors.PASSING:
+            raise
+        except BaseException:
+            self._unmeasured.fault(self._test)
+
+    def failed(self, name: str) -> None:
+        """Take note that this test failed."""
+        self._news.failed.add(name)
+
+    def fault(self) -> None:
+        """What is being handled now has gone wrong here."""
+        self._unmeasured.fault(self._test or self._acquisitions.current or "this session")
+
+    # Scopes.
+
+    def scope_begins(self, scope: Scope) -> None:
+        self._between()
+        if not self._scopes:
+            # Only now does pytest capture what is written, by other descriptors and streams.
+            self._states = tuple(self._state() for _ in self._states)
+        waiting = self._survivors, self._changed.pending, self._fresh
+        self._survivors, self._changed.pending, self._fresh = [], [], []
+        state = self._spare.pop() if self._spare else self._state()
+        scope.kept = Kept(state, waiting)
+        self._scopes.append(scope)
+        try:
+            self._acquisitions.renew_probe()
+            state.before(dear=True)
+            if scope.kind == "class":
+                self._fixtures.begin(scope.holder)
+        except errors.PASSING:
+            raise
+        except BaseException:
+            self._unmeasured.fault(scope.name)
+
+    def scope_ends(self, scope: Scope) -> None:
+        """The fixtures of *scope* are torn down: look what they have left."""
+        if not self._alive():
+            return
+        self._acquisitions.current = ""
+        kept: Kept = scope.kept
+        try:
+            self._scope_changes(scope, kept)
+            if scope.kind == "class":
+                self._shared.forget()
+            if scope.holder is not None:
+                form = "cls.%s" if scope.kind == "class" else "%s"
+                self._fresh += self._fixtures.left_open(scope.holder, form, kept.fixtures)
+            if scope.kind == "class":
+                for leak in self._fixtures.held_by(scope.holder):
+                    self._fresh.append(self.wordings.of_class(leak, scope.name))
+        except errors.PASSING:
+            raise
+        except BaseException:
+            self._unmeasured.fault(scope.name)
+
+    def _scope_changes(self, scope: Scope, kept: Kept) -> None:
+        others = self._made(but=scope)
+        by: Dict[str, List[Change]] = {}
+        for change in kept.state.full(self._changed.grace()):
+            if self._matters(change, others):
+                name = kept.made.get(change.key, "%s (%s)" % (scope.kind, scope.name))
+                by.setdefault(name, []).append(change)
+        for name, changes in by.items():
+            back = kept.state.restore(changes) if self.options.restore else []
+            self._fresh += self._changed.leaks(changes, name, back, True)
+
+    def scope_over(self, scope: Scope) -> None:
+        """Judge what was left in *scope*, now that all of pytest's reports on it are made."""
+        self._scopes.remove(scope)
+        kept: Kept = scope.kept
+        self._spare.append(kept.state)
+        survivors: List[Survivor] = []
+        if self._alive():
+            if self._can_wait(scope):
+                survivors, self._survivors = self._survivors, []
+            self._judged = self._judged if survivors else self._tests
+            self._over()
+        if scope.kind != "class":
+            self._changed.forget()
+        self._survivors, self._changed.pending, self._fresh = kept.waiting
+        self._survivors += survivors
+
+    def _can_wait(self, scope: Scope) -> bool:
+        """Tell whether the objects that outlived the tests may be judged later.
+
+        To trace them takes a look at the whole heap, 50 ms and more: where nobody waits for errors,
+        not after each class of three tests.
+        """
+        return (self.options.leaks != "fail" and scope.kind != "session" and not self._changed.pending
+                and not any(each.what == "resource" for each in self._survivors)
+                and self._tests - self._judged < _ENOUGH and len(self._survivors) < 10 * _ENOUGH)
+
+    # Fixtures of scopes.
+
+    def fixture_begins(self, name: str, scope: Optional[Scope], fixturedef: Any) -> Any:
+        """A scope's fixture is about to be set up. Returns what `fixture_ready` wants."""
+        if not self._alive() or scope is None:
+            return None
+        scope.kept.fixtures.add(name)
+        scope.kept.values.append((name, fixturedef))
+        before, self._acquisitions.current = self._acquisitions.current, name
+        state = self._spare.pop() if self._spare else self._state()
+        state.before(dear=True)
+        seen = self._since()
+        return before, state, seen
+
+    def fixture_ready(self, name: str, scope: Optional[Scope], begun: Any) -> None:
+        """It is set up: what has changed is the scope's, and so is what was made."""
+        if begun is None or scope is None:
+            return
+        before, state, seen = begun
+        scope.kept.made.update((change.key, name) for change in state.full(0.0) if change.key not in self._made())
+        self._spare.append(state)
+        now = self._since()
+        if seen is not None and now is not None:
+            self._census.exclude(now - seen)
+        self._acquisitions.current = before
+
+    def current(self, name: str) -> None:
+        """What is opened or closed from now on is of this fixture, or of this test, which is over ("": of none)."""
+        self._acquisitions.current = name
+
+    def _since(self) -> Optional[Set[int]]:
+        return heap.ids_since(self._census._window) if self._measuring else None
+
+    def _matters(self, change: Change, others: Set[Key]) -> bool:
+        return change.key not in others and change.name not in self._put_back
+
+    def _made(self, but: Optional[Scope] = None) -> Set[Key]:
+        return {key for scope in self._scopes if scope is not but for key in scope.kept.made}
+
+    # What the finder of unittest does by class and module.
+
+    def _changes(self, changes: List[Change], test: str, scope: int = 0) -> None:
+        others = self._made()
+        super()._changes([change for change in changes if self._matters(change, others)], test, scope)
+
+    def _closing(self, owner: Any, found: scan.Found) -> None:
+        test = self._test or self._acquisitions.current
+        if test and self._alive():
+            leak = describe.of_closing(found, self._acquisitions.of(found.value), test)
+            fixture = type(owner).__module__ == "_pytest.fixtures"
+            self._fresh.append(self.wordings.of_fixture(leak) if fixture else leak)
+
+    def _yet(self) -> Container[str]:
+        return {name for scope in self._scopes for name in scope.kept.fixtures}
+
+    def rest(self) -> None:
+        self._fresh = self._worded([leak for scope in self._scopes for leak in scope.kept.waiting[2]] + self._fresh)
+        super().rest()
+        self._deafen()
+
+    def _worded(self, leaks: List[Leak]) -> List[Leak]:
+        return [self.wordings.of(leak) for leak in leaks
+                if not is_held_rightly(leak) and not self.wordings.is_harness(leak)]
+
+    def tell(self, leaks: List[Leak]) -> List[Leak]:
+        news = super().tell(self._worded(leaks))
+        if news:
+            self._told(news)
+        return news
+
+
+# Finding in a session: between the plugin's hooks, the finder, and the reports.
+
+_VERSION = tuple(int(part) for part in pytest.__version__.split(".")[:2])
+
+
+class Watching(ScopedFinder):
+    """The finder as the plugin follows items: knows their markers, and hands on what is news."""
+
+    def __init__(self, config: pytest.Config, asked: Asked, baseline: Optional[suppressions.Baseline]) -> None:
+        self.baseline = baseline
+        super().__init__(Options(asked.mode, asked.failed, asked.baseline, asked.write_baseline, asked.json,
+                                 asked.stacks, asked.restore), baseline, self._entries, self._news_of)
+        self._config = config
+        self._known: Dict[str, List[suppressions.Ignored]] = {}
+        self.reports = Reports(config, failing=asked.mode == "fail")
+        has = config.pluginmanager.hasplugin
+        self.restored_by_pytest(
+            filters=has("warnings"),
+            # From 8.4 on they are replaced once for the whole session.
+            hooks=_VERSION < (8, 4) and (has("unraisableexception") or has("threadexception")))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: List[pytest.Item]) -> None:
+        """Look whether the markers make sense."""
+        options.check(items)
+
+    def item_begins(self, item: pytest.Item) -> None:
+        """*item* is about to be set up."""
+        cls = getattr(item, "cls", None)
+        self.item(item.nodeid, isinstance(cls, type) and issubclass(cls, unittest.TestCase))
+        entries = options.known_of(item)
+        if entries:
+            self._known[item.nodeid] = entries
+
+    def scope_begins(self, scope: Scope) -> None:
+        entries = options.known_of(scope.node)
+        if entries:
+            self._known["(%s)" % scope.name] = entries
+        super().scope_begins(scope)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Take note of who failed."""
+        if report.failed and not getattr(report, "leakfix", False):
+            self.failed(report.nodeid)
+
+    def scope_over(self, scope: Scope) -> None:
+        super().scope_over(scope)
+        if scope.kind == "module":
+            self.reports.over()
+
+    def _entries(self, name: str) -> List[suppressions.Ignored]:
+        fixture = name.partition(" (")[2]
+        return self._known.get("(" + fixture if fixture and name not in self._known else name, [])
+
+    def _news_of(self, leaks: List[Any]) -> None:
+        self.reports.leaks(leaks)
+
+
+def begin(config: pytest.Config, asked: Asked) -> Watching:
+    """Return what finds in this session. Raises ``pytest.UsageError`` for a baseline that is none."""
+    baseline = None
+    if asked.baseline is not None:
+        try:
+            baseline = suppressions.Baseline(asked.baseline, xdist.baseline_of(config))
+        except ValueError as error:
+            raise pytest.UsageError(str(error))
+    watching = Watching(config, asked, baseline)
+    config.pluginmanager.register(watching, "leakfix-finding")
+    config.pluginmanager.register(watching.reports, "leakfix-reports")
+    return watching

@@ -1,0 +1,4 @@
+from unittest_leakfix.resources.kind import Kind
+
+KINDS: dict[tuple[str, str], Kind | None]
+FILE: Kind

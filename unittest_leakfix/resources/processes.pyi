@@ -1,0 +1,3 @@
+from unittest_leakfix.resources.kind import Kind
+
+KINDS: dict[tuple[str, str], Kind | None]

@@ -1,0 +1,204 @@
+"""The kinds of resource: is it one, is it open, how is it closed and described.
+
+``kind_of(value)`` answers with a ``Kind`` or None. It looks at the type alone:
+first at the classes given to ``register_resource``, then at the shipped
+table, nearest class in the MRO first; then at the shape of the type (DB-API
+connections and cursors, context managers with a ``close``). None of the
+modules whose types are known is imported: they are known by name, and a name
+counts only where ``sys.modules`` has that very class under it.
+"""
+
+from __future__ import absolute_import
+
+import sys
+import types
+import weakref
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.resources import (
+    context_managers,
+    db_connections,
+    event_loops,
+    files,
+    network,
+    processes,
+    threads,
+)
+from unittest_leakfix.resources.kind import (
+    MISSING,
+    Kind,
+    class_of,
+    is_coroutine_function,
+    method,
+    mro,
+    name_of,
+    on_type,
+    open_by_flags,
+    text,
+)
+
+__unittest = True
+bind(globals())
+
+# The shipped kinds of resource, all together.
+
+#: (module, class name): Kind, or None for what is no resource after all.
+TABLE = {}
+for _part in (files, network, processes, threads,
+              event_loops, db_connections, context_managers):
+    TABLE.update(_part.KINDS)
+#: The same, for what has no better name and no shape.
+LAST = threads.LAST
+
+
+def by_shape(cls):
+    """Return the Kind that the methods of *cls* make it, or None."""
+    if context_managers.has_all(cls, db_connections.CONNECTION_SHAPE):
+        return db_connections.CONNECTION
+    if context_managers.has_all(cls, db_connections.CURSOR_SHAPE):
+        return db_connections.CURSOR
+    return context_managers.context_kind(cls)
+
+
+__all__ = ["Kind", "kind_of", "register_resource"]
+
+_Classic = getattr(types, "ClassType", None)  # Python 2.7
+_Instance = getattr(types, "InstanceType", None)
+_flags_of = type.__dict__["__flags__"].__get__
+_names_in = types.ModuleType.__dict__["__dict__"].__get__
+_HEAP_TYPE = 1 << 9
+
+# What most attributes are; it spares a run without resources the shipped table.
+_PLAIN = (type(None), bool, int, float, complex, bytes, str, type(u""), list, tuple,
+          dict, set, frozenset, type, object, types.FunctionType, types.MethodType,
+          types.ModuleType)
+
+_kinds = {}  # id(class) -> Kind or None; forgotten with the class
+_refs = {}  # id(class) -> weak reference, whose callback forgets
+_registered = {}  # id(class) -> (class, Kind)
+
+
+def kind_of(value, _kinds=_kinds, id=id, type=type):
+    """The ``Kind`` of a value, or None when it is no resource.
+
+    Decided by ``type(value)`` alone; no attribute of the value is looked at.
+    Classes, modules, functions, generators and mocks are never resources.
+    """
+    try:
+        return _kinds[id(type(value))]
+    except KeyError:
+        return _kind_of_class(class_of(value))
+
+
+def _kind_of_class(cls):
+    key = id(cls)
+    if key in _kinds:  # an old-style class: its instances share one type
+        return _kinds[key]
+    kind = _find(cls)
+    # By id and weakly: no metaclass is asked for a hash, and a class made
+    # inside a test dies with its test.
+    _refs[key] = weakref.ref(cls, _forgetter(key))
+    _kinds[key] = kind
+    return kind
+
+
+def _forgetter(key, kinds=_kinds, refs=_refs):
+    def forget(_):
+        kinds.pop(key, None)
+        refs.pop(key, None)
+    return forget
+
+
+def _find(cls):
+    bases = mro(cls)
+    # By identity: a metaclass may have an __eq__ of its own.
+    if any(base is type or base is types.ModuleType for base in bases):
+        return None
+    found = _by_name(bases, TABLE)
+    if found is MISSING:
+        found = by_shape(cls) or _by_name(bases, LAST)
+    return None if found is MISSING else found
+
+
+def _by_name(bases, table):
+    for base in bases:
+        if id(base) in _registered:
+            return _registered[id(base)][1]
+        name = name_of(base)
+        # A class may say that it is from anything, even a list.
+        if type(name[0]) is str and name in table and _is_really(base, name[0]):
+            return table[name]
+    return MISSING
+
+
+def _is_really(cls, module):
+    """True when ``cls`` lives in that module, and does not only say so."""
+    if type(cls) is not _Classic and not _flags_of(cls) & _HEAP_TYPE:
+        return True  # a C type; no Python code can make one
+    module = sys.modules.get(module)
+    if not issubclass(type(module), types.ModuleType):
+        return False
+    # Not under its name alone: that may be patched, or differ
+    # (asyncio.tasks._PyTask calls itself Task).
+    return any(each is cls for each in list(_names_in(module).values()))
+
+
+def register_resource(type, close="close", is_open=None, describe=None, name=None):
+    """Make a class, and what inherits from it, a kind of resource.
+
+    type: the class. close: a callable taking the value, or the name of a
+    method; a coroutine function is awaited where there is a loop. is_open: a
+    callable taking the value, with True, False or None for "cannot tell";
+    without it flags such as ``closed`` are read. describe: a callable taking
+    the value, with one short line. name: a short noun, the class's name
+    unless given. Registering a class again replaces what was said before; the
+    nearest class in the MRO wins. Returns None. Raises TypeError on misuse.
+    """
+    _check_class(type)
+    if isinstance(close, str):
+        if on_type(type, close) is MISSING:
+            raise TypeError("close: %s has no method %r" % (name_of(type)[1], close))
+        waits, close = is_coroutine_function(on_type(type, close)), method(close)
+    else:
+        _check_callable("close", close, "a callable or the name of a method")
+        waits = is_coroutine_function(close)
+    for label, given in (("is_open", is_open), ("describe", describe)):
+        if given is not None:
+            _check_callable(label, given, "a callable taking the value")
+    if name is not None and not isinstance(name, str):
+        raise TypeError("name: expected a str, not %s" % _noun(name))
+    kind = Kind(name or text(name_of(type)[1]), close, is_open or open_by_flags, describe,
+                waits)
+    _registered[id(type)] = (type, kind)
+    _forget_all()
+
+
+def _check_class(cls):
+    if not (isinstance(cls, type) or _Classic is not None and type(cls) is _Classic):
+        raise TypeError("type: expected a class, not %s" % _noun(cls))
+    if any(cls is each for each in (object, type, types.ModuleType, _Instance)):
+        raise TypeError("type: %s is no kind of resource" % name_of(cls)[1])
+
+
+def _check_callable(label, given, expected):
+    if not callable(given):
+        raise TypeError("%s: expected %s, not %s" % (label, expected, _noun(given)))
+
+
+def _noun(value):
+    return name_of(type(value))[1]
+
+
+def _forget_all():
+    _kinds.clear()
+    _refs.clear()
+    _kinds.update((id(cls), None) for cls in _PLAIN)
+
+
+_forget_all()
+
+
+def _unregister(cls):
+    """Undo ``register_resource`` (for tests)."""
+    _registered.pop(id(cls), None)
+    _forget_all()

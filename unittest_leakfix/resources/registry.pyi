@@ -1,0 +1,23 @@
+import builtins
+from collections.abc import Callable
+from typing import TypeVar
+
+from unittest_leakfix.resources.kind import Kind
+
+__all__ = ["Kind", "kind_of", "register_resource"]
+
+_T = TypeVar("_T")
+
+def kind_of(value: object) -> Kind | None: ...
+def register_resource(
+    type: builtins.type[_T],
+    close: str | Callable[[_T], object] = "close",
+    is_open: Callable[[_T], bool | None] | None = None,
+    describe: Callable[[_T], str] | None = None,
+    name: str | None = None,
+) -> None: ...
+
+TABLE: dict[tuple[str, str], Kind | None]
+LAST: dict[tuple[str, str], Kind | None]
+
+def by_shape(cls: type) -> Kind | None: ...

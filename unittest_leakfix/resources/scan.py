@@ -1,0 +1,317 @@
+"""The open resources among the values of an instance or a class: which they are, and their closing.
+
+No user code runs to look.
+"""
+
+from __future__ import absolute_import
+
+import gc
+import os
+import sys
+import weakref
+
+from unittest_leakfix._core import ownership
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.resources.kind import Kind, method, own
+from unittest_leakfix.resources.registry import kind_of
+
+__unittest = True
+bind(globals())
+_get_referents = gc.get_referents
+_modules = sys.modules
+_attribute = object.__getattribute__
+_SEPARATOR = os.sep
+
+# How many things in how deep a list or dict are looked at for resources.
+_WIDE = 1000
+_DEEP = 3
+_CONTAINERS = frozenset([list, tuple, dict, set, frozenset])
+#: Types whose instances hold nothing.
+ATOMS = frozenset([type(None), bool, int, float, bytes, str, type(u""), type])
+_CALLED = Kind("object", method("close"))    # named by the user, of no known kind
+
+#: Called with the owner and what was `Found`, before it is closed or let go of. Finding listens.
+listeners = []
+#: Called with a resource that is about to be closed: True says that it is another
+#: process's, from which this one was forked. It is not ours to close then.
+foreign = []
+
+
+class Found(object):
+    """An open resource: the *label* one knows it by, its kind and its value."""
+
+    __slots__ = ("label", "kind", "value")
+
+    def __init__(self, label, kind, value):
+        self.label = label
+        self.kind = kind
+        self.value = value
+
+
+def may_hold(values):
+    """Tell quickly whether there may be a resource among *values*."""
+    for value in values:
+        kind = type(value)
+        if value is None or kind is str or kind is int:     # most are
+            continue
+        # Only of a builtin type is a hash asked: a metaclass may have one of its own, or none.
+        # (The ids of types would make a slow set: they have the same lowest bits.)
+        if type(kind) is type:
+            if kind in ATOMS:
+                continue
+            if kind in _CONTAINERS:
+                if value and _lists_more(value):
+                    return True
+                continue
+        if kind_of(value) is not None:
+            return True
+    return False
+
+
+def is_atom(value):
+    """Tell whether *value* is of a type whose instances hold nothing."""
+    kind = type(value)
+    return type(kind) is type and kind in ATOMS
+
+
+def is_container(value):
+    """Tell whether *value* is a built-in container, of exactly that type."""
+    kind = type(value)
+    return type(kind) is type and kind in _CONTAINERS
+
+
+def _lists_more(container):
+    """Tell whether there is more than texts and numbers in *container*."""
+    if len(container) > _WIDE:
+        return False
+    for item in container.values() if type(container) is dict else container:
+        kind = type(item)
+        if type(kind) is not type or kind not in ATOMS:
+            return True
+    return False
+
+
+def open_resources(values, names, owned, unsure=False):
+    """Return the open resources among *values*, last assigned first.
+
+    *values* maps *names* to objects; lists, tuples, sets and dicts are looked
+    into. *owned* are the ids of what may be closed. With *unsure*, what cannot
+    tell whether it is open counts as open.
+    """
+    found = []
+    seen = set()
+    for name in reversed(list(names)):
+        _gather(name, values[name], owned, unsure, found, seen, 0)
+    return _in_order(found, owned)
+
+
+def let_go(owner, found):
+    """Say that what was *found* on *owner* is let go of as it is: closing it has to be awaited,
+    and the loop for that is gone. A connection ends with its last reference."""
+    if found.kind.name == "database connection":
+        for listener in listeners:
+            listener(owner, found)
+
+
+def close(owner, found):
+    """Close what was *found* on *owner*, a test or a class; raises what that raises.
+
+    Returns what the kind's ``close`` returns: an awaitable where it awaits.
+    """
+    for is_foreign in foreign:
+        if is_foreign(found.value):
+            return None
+    for listener in listeners:
+        listener(owner, found)
+    return found.kind.close(found.value)
+
+
+def declared_resources(values, names):
+    """Return the open resources among *values* that the user named for closing."""
+    found = []
+    for name in names:
+        if name in values:
+            kind = kind_of(values[name]) or _CALLED
+            if kind.is_open(values[name]) is not False:
+                found.append(Found(name, kind, values[name]))
+    return found
+
+
+def not_plain(values, names):
+    """Return those of *names* whose *values* are more than texts, numbers and lists of them."""
+    more = []
+    for name in names:
+        value = values[name]
+        if _lists_more(value) if is_container(value) else not is_atom(value):
+            more.append(name)
+    return more
+
+
+def owned_by(values, names, past, each=2):
+    """Return the ids of what would be garbage without *names* in *values*.
+
+    Each of *names* stands for *each* references: one in *values*, a dict that the caller
+    made, and one in the holder it came from; *past* are the ids of that holder.
+    """
+    held = []
+    references = []
+    places = {}
+    for name in names:
+        place = places.setdefault(id(values[name]), len(held))
+        if place == len(held):
+            held.append(values[name])
+            references.append(0)
+        references[place] += each
+    return ownership.owned(held, references, past)
+
+
+def _gather(label, value, owned, unsure, found, seen, depth):
+    """Add to *found* the open resources that *value* is or contains."""
+    if id(value) in seen or id(value) not in owned:
+        return
+    seen.add(id(value))
+    if is_container(value):
+        if depth < _DEEP and len(value) <= _WIDE:
+            for key, item in _items(value):
+                _gather("%s%s" % (label, key), item, owned, unsure, found, seen,
+                        depth + 1)
+        return
+    kind = kind_of(value)
+    if kind is None:
+        return
+    is_open = kind.is_open(value)
+    if is_open or (unsure and is_open is None):
+        found.append(Found(label, kind, value))
+
+
+def _items(container):
+    """List (how to write it, item) of a built-in container, the last one first."""
+    if type(container) is dict:
+        listed = [("[%r]" % key if type(key) is int or type(key) is str else "[...]", item)
+                  for key, item in container.items()]
+    elif type(container) is set or type(container) is frozenset:
+        listed = [("{...}", item) for item in container]
+    else:
+        listed = [("[%d]" % place, item) for place, item in enumerate(container)]
+    listed.reverse()
+    return listed
+
+
+def in_stages(found, values, names, owned):
+    """Return what was *found* as [those to close first, those inside, folders to close last,
+    weak references to what has to be gone before].
+
+    What holds something in a folder goes before the folder. That may sit inside an object of
+    the user's own, which is nothing to close: so a folder waits until the attributes *names*
+    among *values* are dropped, and what is open in them, "inside", is closed as well. Without a
+    folder, or another object beside it, there is nothing inside; *owned* as in `open_resources`.
+    """
+    # Those of declared resources come first, whatever they are.
+    found = _in_order(found, owned)
+    last = [each for each in found if _leads_to_folder(each.value, owned)]
+    if not last:
+        return [found, [], [], []]
+    first = [each for each in found if not any(each is one for one in last)]
+    known = set()
+    for each in found:
+        known.add(id(each.value))
+        known.update(map(id, _reached([each.value], owned)))
+    inside, left = [], []
+    for name in reversed(list(names)):
+        if id(values[name]) in owned and id(values[name]) not in known:
+            left.extend(_weakly(values[name]))
+            for value in _reached([values[name]], owned):
+                kind = None if id(value) in known else kind_of(value)
+                if kind is not None and kind.is_open(value) and not kind.awaits(value):
+                    inside.append(Found(name + "...", kind, value))
+                known.add(id(value))
+    return [first, _in_order(inside, owned), last, left]
+
+
+def _weakly(value):
+    try:
+        return [weakref.ref(value)]
+    except TypeError:
+        return []
+
+
+def has_more(found, values, names, owned):
+    """Tell whether *owned* objects that were not *found* are among *names*, and no plain ones."""
+    known = set(id(each.value) for each in found)
+    for name in names:
+        if id(values[name]) in owned and id(values[name]) not in known:
+            if is_container(values[name]):
+                if _lists_more(values[name]):
+                    return True
+            elif not is_atom(values[name]):
+                return True
+    return False
+
+
+def _in_order(found, owned):
+    """Sort *found* so that what refers to another comes before it, and folders come last.
+
+    Else the order stays. Only references through *owned* objects count.
+    """
+    if len(found) < 2:
+        return found
+    below = [set(map(id, _reached([each.value], owned))) for each in found]
+    folders = [_leads_to_folder(each.value, owned) for each in found]
+    paths = [_path(each) for each in found]
+    users = [sum(id(found[place].value) in below[other]
+                 and id(found[other].value) not in below[place]
+                 or _is_in(paths[other], paths[place])
+                 for other in range(len(found)) if other != place)
+             for place in range(len(found))]
+    return [found[place] for place in
+            sorted(range(len(found)), key=lambda place: (folders[place], users[place]))]
+
+
+def _reached(values, owned):
+    """List the *owned* objects that *values* refer to, near ones first, without *values*."""
+    known = set(map(id, values))
+    listed = []
+    layer = values
+    while layer:
+        further = []
+        for holder in layer:
+            for one in _get_referents(holder):
+                if id(one) not in known and (id(one) in owned or _is_namespace(one, holder)):
+                    known.add(id(one))
+                    further.append(one)
+        listed.extend(further)
+        layer = further
+    return listed
+
+
+def _is_namespace(value, holder):
+    """A look at an attribute makes the ``__dict__`` of its object, which was not there when
+    what is owned was found out (3.12)."""
+    if type(value) is not dict:
+        return False
+    try:
+        return _attribute(holder, "__dict__") is value
+    except AttributeError:
+        return False
+
+
+def _leads_to_folder(value, owned):
+    """Tell whether *value* is an open temporary folder, or has one of its own."""
+    if "tempfile" not in _modules or _is_folder(value):
+        return "tempfile" in _modules
+    return any(_is_folder(each) for each in _reached([value], owned))
+
+
+def _is_folder(value):
+    kind = kind_of(value)
+    return kind is not None and kind.name == "temporary folder" and kind.is_open(value) is True
+
+
+def _path(found):
+    """Return the path of a temporary folder, "" for anything else."""
+    name = own(found.value, "name") if found.kind.name == "temporary folder" else None
+    return name if type(name) is str else ""
+
+
+def _is_in(path, folder):
+    return bool(path and folder) and path.startswith(folder.rstrip("/\\") + _SEPARATOR)

@@ -1,0 +1,226 @@
+"""Where resources were opened: which test, which thread, which lines.
+
+One audit hook (`hook.py`); where the interpreter audits nothing, thin wrappers (`wrappers.py`) until
+`remove()`. A record is handed out only for what it can be shown to belong to (`records.py`).
+"""
+from __future__ import annotations
+
+import threading
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Collection,
+    Container,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Set,
+    Tuple,
+)
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.ownership import COUNTED
+from unittest_leakfix.tracing import frameworks, os_facts, sources
+from unittest_leakfix.tracing.records import PLAIN, Raw, Records, Tie
+from unittest_leakfix.tracing.sources import Events, Wrappers
+from unittest_leakfix.tracing.stacks import Frame, frames
+
+if TYPE_CHECKING:
+    from unittest_leakfix.tracing.opened_connections import ConnectionRecord
+
+__unittest = True
+bind(globals())
+
+
+class Acquisition(NamedTuple):
+    """Where one resource was opened: what it is, for which test, by which thread, the short stack.
+
+    what: "file", "socket", "sqlite3 connection", "child process", "thread", "temporary folder",
+    "temporary file", "event loop", "task"; detail: path, address, command, name, without secrets;
+    test: the test or fixture that ran, "" outside of one; frames: innermost first.
+    """
+
+    what: str
+    detail: str
+    test: str
+    thread: str
+    frames: Tuple[Frame, ...]
+
+
+class Acquisitions(Records):
+    """Records who opened what, between `install()` and `remove()`.
+
+    Set `current` to the id of the test (or the name of the fixture) that is about to run.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wrappers = Wrappers(self)
+        self._listens = Events(self, self._wrappers).listeners()
+        self._drivers: Any = None
+
+    def install(self) -> None:
+        """Begin to record. Adds the audit hook the first time; twice is once."""
+        self.remove()
+        self.renew_probe()
+        sources.add(self._listens)
+        self.listening = True
+        self._wrappers.install()
+        # Not at the top: its records are made of our frames.
+        from unittest_leakfix.tracing.drivers import drivers
+        self._drivers = drivers
+        drivers.install(self)
+
+    def remove(self) -> None:
+        """Stop recording, forget everything, undo the wrappers."""
+        self._wrappers.remove()
+        if self._drivers is not None:
+            self._drivers.remove(self)
+        self.listening = False
+        sources.remove(self._listens)
+        self.drop_probe()
+        self.forget_all()
+
+    def mark(self) -> int:
+        """Return a mark for `since`."""
+        self._wrappers.look()
+        self.renew_probe()
+        return self.serial()
+
+    def since(self, mark: int) -> List[Acquisition]:
+        """Return what was opened after `mark`, in order; at most the last 1,000."""
+        return [_made(raw) for raw in tuple(self._log) if raw[4] > mark]
+
+    def of(self, obj: object) -> Optional[Acquisition]:
+        """Return the record of a live resource object, or None (always None in a forked child)."""
+        if not sources.in_this_process():
+            return None
+        key = id(obj)
+        tie = self._ties.get(key)
+        if tie is not None and tie() is obj:
+            return _made(tie.raw, tie.more)
+        if self._dead is not None and key in self._dead:
+            return _made(self._dead[key])
+        raw = self._connections.get(key)
+        if raw is not None and os_facts.is_connection(obj):
+            opened = frameworks.opening_of(obj)
+            return _made(raw) if opened is None else _of_connection(opened)
+        if self._drivers is not None:
+            record = self._drivers.book.of(os_facts.connection_of(obj)) or frameworks.opening_of(obj)
+            if record is not None:
+                return _of_connection(record)
+        path = os_facts.temporary_path(obj)
+        if path:
+            return self.of_path(path)
+        descriptor = os_facts.descriptor_of(obj)
+        return None if descriptor < 0 else self.of_descriptor(descriptor)
+
+    def of_descriptor(self, fd: int) -> Optional[Acquisition]:
+        """Return the record of the open descriptor `fd`, or None."""
+        found = self._raw_of_descriptor(fd)
+        return None if found is None else _made(*found)
+
+    def _raw_of_descriptor(self, fd: int) -> Optional[Tuple[Raw, str]]:
+        raw = self._files.get(fd)
+        if raw is not None and sources.in_this_process() and os_facts.is_file(fd, raw[1]):
+            return raw, ""
+        for tie in self._live("socket"):
+            if os_facts.socket_descriptor(tie()) == fd and os_facts.is_socket(fd):
+                return tie.raw, tie.more
+        return None
+
+    def opened_since(self, fd: int, mark: int) -> bool:
+        """Tell whether what is open under *fd* has a record from after *mark*."""
+        found = self._raw_of_descriptor(fd)
+        return found is not None and bool(found[0][4] > mark)
+
+    def of_thread(self, thread: threading.Thread) -> Optional[Acquisition]:
+        """Return the record of a started thread, or None."""
+        tie = self._ties.get(id(thread))
+        return _made(tie.raw) if tie is not None and tie() is thread else None
+
+    def connections_left(self, since: int, known: Collection[int], yet: Container[str]) -> List[Tuple[Any, str]]:
+        """Return the connections to servers that tests and fixtures left open; see `Book.left_open`.
+
+        None where references are not counted (PyPy): what is garbage is still open there.
+        """
+        return [] if self._drivers is None or not COUNTED else list(self._drivers.book.left_open(since, known, yet))
+
+    def connection_told(self, connection: object) -> None:
+        """Leave *connection* out of `connections_left` from now on."""
+        if self._drivers is not None:
+            self._drivers.book.told(connection)
+
+    def connection_descriptors(self) -> Set[int]:
+        """Return the descriptors of the open connections, which are told themselves."""
+        return set() if self._drivers is None else set(self._drivers.book.descriptors())
+
+    def connections_mark(self) -> int:
+        """Return a mark for `connections_left`."""
+        return 0 if self._drivers is None else int(self._drivers.book.mark())
+
+    def started_at(self, thread: threading.Thread) -> Tuple[object, ...]:
+        """Return the frames that started a thread, flat (see `frames.walk`); none where unknown."""
+        tie = self._ties.get(id(thread))
+        return tuple(tie.raw[PLAIN:]) if tie is not None and tie() is thread else ()
+
+    def of_pid(self, pid: int) -> Optional[Acquisition]:
+        """Return the record of the child process `pid`, or None.
+
+        Exact for `subprocess` and `multiprocessing`, whose objects know their pid; a bare `os.fork`
+        is found by the time at which the child was born.
+        """
+        for tie in self._live("child process"):
+            if os_facts.running_process_id(tie()) == pid:
+                return _made(tie.raw)
+        born = os_facts.born_at(pid)
+        if born is None:
+            return None
+        # A clock tick is 10 ms, and what was asked for long before cannot be this child.
+        for forked, raw in reversed(self._forks):
+            if born - 0.5 <= forked <= born + 0.02:
+                return _made(raw)
+        return None
+
+    def of_path(self, path: str) -> Optional[Acquisition]:
+        """Return the record of a temporary file or folder by its path, or None."""
+        raw = self.paths.get(path)
+        return None if raw is None else _made(raw)
+
+    def in_text(self, text: str) -> Optional[Acquisition]:
+        """Return the record of the temporary path that is quoted in `text` (a warning), or None."""
+        for path in text.split("'")[1::2]:
+            if path in self.paths:
+                return self.of_path(path)
+        return None
+
+    def live(self, what: str) -> List[Any]:
+        """Return the recorded objects of one sort ("event loop", "task") that are still alive."""
+        ties = tuple(self._loops.values()) if what == "event loop" else self._live(what)
+        return [obj for obj in (tie() for tie in ties) if obj is not None]
+
+    def remember_dead(self, remember: bool) -> None:
+        """Keep the records of objects that die from now on, for the finalizers that run next.
+
+        The collector clears weak references before it calls finalizers, and a finalizer is where
+        "unclosed socket" is said. Only for a short while, since an id is reused afterwards.
+        """
+        self._dead = {} if remember else None
+
+    def _live(self, what: str) -> Iterator[Tie]:
+        return (tie for tie in tuple(self._ties.values()) if tie.raw[0] == what)
+
+
+def _of_connection(record: ConnectionRecord) -> Acquisition:
+    thread = record.thread
+    if thread != "MainThread":
+        thread += " (still running)" if record.running else " (no longer running)"
+    return Acquisition("database connection", record.place, record.test, thread, record.frames)
+
+
+def _made(raw: Raw, more: str = "") -> Acquisition:
+    what, detail, test, thread, _ = raw[:PLAIN]
+    shown = redaction.shown(more or detail, 200)
+    return Acquisition(what, shown, test, thread, frames(raw[PLAIN:]))

@@ -1,0 +1,260 @@
+"""Where each driver is patched, so that `book` hears of every connection that is opened.
+
+One point in each, the last one that all its ways to connect pass: ``from pymysql import connect``
+done long ago goes through it as well. A point is patched when its module is there, or as soon as
+it is imported, and put back when nobody wants the records any more. sqlite3 has no server; the
+audit hook of finding tells of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import update_wrapper
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, Callable, FrozenSet, List, NamedTuple, Optional, Tuple
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.resources import scan
+from unittest_leakfix.tracing.opened_connections import Book, User, book
+
+__unittest = True
+bind(globals())
+
+# Hearing of a module as soon as it is imported.
+
+class Late:
+    """A finder on ``sys.meta_path`` that finds nothing itself.
+
+    It calls *tell* when one of the modules *names* has been executed. It is asked only for modules
+    that are not loaded yet, so it costs nothing otherwise.
+    """
+
+    def __init__(self, names: FrozenSet[str], tell: Callable[[], None]) -> None:
+        self._names = names
+        self._tell = tell
+
+    def install(self) -> None:
+        """Go to the front of the finders."""
+        sys.meta_path.insert(0, self)
+
+    def remove(self) -> None:
+        """Leave them."""
+        sys.meta_path[:] = [each for each in sys.meta_path if each is not self]
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
+        """Return what the other finders find, with a loader that tells us afterwards."""
+        if name not in self._names:
+            return None
+        for finder in tuple(sys.meta_path):
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec = None if find is None else find(name, path, target)
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module") and hasattr(spec.loader, "create_module"):
+                    spec.loader = _Telling(spec.loader, self._tell)
+                found: ModuleSpec = spec
+                return found
+        return None
+
+
+class _Telling:
+    """A loader in front of the real one, for one module; it takes itself away as it goes."""
+
+    def __init__(self, loader: Any, tell: Callable[[], None]) -> None:
+        self._loader = loader
+        self._tell = tell
+
+    def create_module(self, spec: ModuleSpec) -> Optional[ModuleType]:
+        """Return what the real one makes."""
+        made: Optional[ModuleType] = self._loader.create_module(spec)
+        return made
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Have the real one execute the module, then tell."""
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._tell()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+_getframe = sys._getframe
+
+
+def _method(driver: str, original: Any, book: Book) -> Any:
+    """For a method that connects *self*: ``connect``, or ``__init__`` of a C class's child."""
+    def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if book.admit is None:
+            result = original(self, *args, **kwargs)
+            if book.users:
+                book.opened(driver, self, _getframe(1))
+            return result
+        raw = book.opening(driver, self, _getframe(1))
+        try:
+            result = original(self, *args, **kwargs)
+        except BaseException:
+            book.failed(raw)
+            raise
+        book.connected(self, raw)
+        return result
+    return update_wrapper(connect, original)
+
+
+def _function(driver: str, original: Any, book: Book) -> Any:
+    """For a function that returns the connection."""
+    def connect(*args: Any, **kwargs: Any) -> Any:
+        if book.admit is None:
+            connection = original(*args, **kwargs)
+            if book.users:
+                book.opened(driver, connection, _getframe(1))
+            return connection
+        raw = book.opening(driver, None, _getframe(1))
+        try:
+            connection = original(*args, **kwargs)
+        except BaseException:
+            book.failed(raw)
+            raise
+        book.connected(connection, raw)
+        return connection
+    return update_wrapper(connect, original)
+
+
+def _generator(driver: str, original: Any, book: Book) -> Any:
+    """For a class method that is a generator and returns the connection (psycopg 3, sync and async)."""
+    make = original.__func__
+
+    def connect(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        if book.admit is None:
+            connection = yield from make(cls, *args, **kwargs)
+            if book.users:
+                book.opened(driver, connection, _getframe(1))
+            return connection
+        raw = book.opening(driver, None, _getframe(1))
+        try:
+            connection = yield from make(cls, *args, **kwargs)
+        except BaseException:
+            book.failed(raw)
+            raise
+        book.connected(connection, raw)
+        return connection
+    return classmethod(update_wrapper(connect, make))
+
+
+def _awaited_method(driver: str, original: Any, book: Book) -> Any:
+    """For a coroutine method that connects *self*."""
+    async def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if book.admit is None:
+            result = await original(self, *args, **kwargs)
+            if book.users:
+                book.opened(driver, self, _getframe(1))
+            return result
+        raw = book.opening(driver, self, _getframe(1))
+        try:
+            result = await original(self, *args, **kwargs)
+        except BaseException:
+            book.failed(raw)
+            raise
+        book.connected(self, raw)
+        return result
+    return update_wrapper(connect, original)
+
+
+def _awaited_function(driver: str, original: Any, book: Book) -> Any:
+    """For a coroutine function that returns the connection."""
+    async def connect(*args: Any, **kwargs: Any) -> Any:
+        if book.admit is None:
+            connection = await original(*args, **kwargs)
+            if book.users:
+                book.opened(driver, connection, _getframe(1))
+            return connection
+        raw = book.opening(driver, None, _getframe(1))
+        try:
+            connection = await original(*args, **kwargs)
+        except BaseException:
+            book.failed(raw)
+            raise
+        book.connected(connection, raw)
+        return connection
+    return update_wrapper(connect, original)
+
+
+class Point(NamedTuple):
+    """Where a driver is patched: module, class ("" for the module itself), name; and how."""
+
+    driver: str
+    module: str
+    owner: str
+    name: str
+    wrap: Callable[[str, Any, Book], Any]
+
+
+POINTS: Tuple[Point, ...] = (
+    Point("pymysql", "pymysql.connections", "Connection", "connect", _method),
+    # The base is a C class, which nobody can patch; its child is what everybody uses.
+    Point("MySQLdb", "MySQLdb.connections", "Connection", "__init__", _method),
+    Point("mysql.connector", "mysql.connector.abstracts", "MySQLConnectionAbstract", "connect",
+          _method),
+    Point("mysql.connector", "mysql.connector.aio.connection", "MySQLConnection", "connect",
+          _awaited_method),
+    # Its connections are immutable C objects: the function below psycopg2.connect is all there is.
+    Point("psycopg2", "psycopg2", "", "_connect", _function),
+    # psycopg.connect is bound at import, so Connection.connect would be missed.
+    Point("psycopg", "psycopg._connection_base", "BaseConnection", "_connect_gen", _generator),
+    Point("asyncpg", "asyncpg.connect_utils", "", "_connect", _awaited_function),
+    Point("aiomysql", "aiomysql.connection", "Connection", "_connect", _awaited_method),
+)
+
+
+class Drivers:
+    """The patches of all drivers. There is one, `drivers`."""
+
+    def __init__(self, book: Book = book) -> None:
+        self.book = book
+        self._late = Late(frozenset(point.module for point in POINTS), self.look)
+        self._missing: List[Point] = []
+        self._done: List[Tuple[Any, str, Any, Any]] = []
+
+    def install(self, user: User) -> None:
+        """Begin to record for *user*; patches the drivers for the first one."""
+        if not any(each is user for each in self.book.users):
+            self.book.users.append(user)
+        if len(self.book.users) == 1:
+            self._missing = list(POINTS)
+            self._late.install()
+            scan.foreign.append(self.book.foreign)
+        self.look()
+
+    def remove(self, user: User) -> None:
+        """*user* wants no more records; with the last one the drivers are as they were."""
+        users = self.book.users
+        users[:] = [each for each in users if each is not user]
+        if users:
+            return
+        self._late.remove()
+        self._missing = []
+        scan.foreign[:] = [each for each in scan.foreign if each != self.book.foreign]
+        while self._done:
+            place, name, original, patch = self._done.pop()
+            if vars(place).get(name) is patch:      # nobody has patched it since
+                setattr(place, name, original)
+
+    def look(self) -> None:
+        """Patch the drivers that came since. Cheap."""
+        modules = sys.modules
+        for point in tuple(self._missing):
+            place = modules.get(point.module)
+            if place is not None and point.owner:
+                place = vars(place).get(point.owner)
+            if place is None or point.name not in vars(place):
+                continue    # not imported, or only half
+            self._missing.remove(point)
+            original = vars(place)[point.name]
+            patch = point.wrap(point.driver, original, self.book)
+            setattr(place, point.name, patch)
+            self._done.append((place, point.name, original, vars(place)[point.name]))
+
+
+drivers = Drivers()

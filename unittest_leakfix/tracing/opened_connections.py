@@ -1,0 +1,271 @@
+"""The connections to database servers that are open now: who opened each, where, in which process.
+
+A record dies with its connection, or is no longer told once that is closed. Of the arguments that
+a connection was opened with nothing is kept: server, user and database are read from the
+connection itself, by the names that hold no secret.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from _thread import get_ident
+from dataclasses import dataclass
+from itertools import count
+from types import FrameType
+from typing import Any, Callable, Collection, Container, Dict, List, Optional, Protocol, Set, Tuple
+from weakref import ref
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.resources.registry import kind_of
+from unittest_leakfix.tracing.driver_ids import descriptors_of, note, port_of, session_of
+from unittest_leakfix.tracing.frameworks import kept, place_of
+from unittest_leakfix.tracing.stacks import Frame, entry, frames_of, is_installed, stack, walk
+
+__unittest = True
+bind(globals())
+
+# Where one connection was opened: as it is kept, and as it is told.
+
+#: driver, test, name and number of the thread, process, serial number; then code and place in it of
+#: each frame. Flat and plain, so that the collector leaves it alone (see `frames.walk`).
+Raw = Tuple[Any, ...]
+DRIVER, TEST, THREAD, IDENT, PID, SERIAL, PLAIN = range(7)
+
+
+@dataclass(frozen=True)
+class ConnectionRecord:
+    """Where one connection was opened.
+
+    driver: "pymysql"; place: "pymysql connection to app@db.example:3306/shop"; test: the id of the
+    test or the name of the fixture that ran, "" outside of one; thread: its name; running: whether
+    that thread still runs; pid: the process that opened it; session: the server's number for it
+    (MySQL's connection id, PostgreSQL's backend pid), 0 where unknown; connecting: it is being
+    opened now; frames: of the opening, innermost first.
+    """
+
+    driver: str
+    place: str
+    test: str
+    thread: str
+    running: bool
+    pid: int
+    session: int
+    connecting: bool
+    frames: Tuple[Frame, ...]
+
+
+_getpid = os.getpid
+
+_SWEPT = 64
+
+
+class User(Protocol):
+    """Who wants the records: knows what runs now."""
+
+    current: str
+
+
+class Book:
+    """The records of this process. There is one, `book`; the patches in `drivers.py` write it."""
+
+    _threads: Dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
+
+    def __init__(self) -> None:
+        self.users: List[User] = []
+        self.admit: Optional[Callable[[object, Raw], Optional[Exception]]] = None
+        """Called before a connection is opened, with the connection if there is an object yet.
+        Returns None once it has reserved a place, or the error to raise."""
+        self.pid = _getpid()
+        self._ties: Dict[int, Tuple[ref[Any], Raw]] = {}
+        self._most = _SWEPT
+        self._opening: Dict[int, Raw] = {}
+        self._serial = count(1)
+        self._told: Set[int] = set()
+
+    # What the patches tell. Microseconds count: a local connection takes a hundred of them.
+
+    def opened(self, driver: str, connection: object, frame: Optional[FrameType]) -> None:
+        """Record a connection that the code in *frame* has just opened."""
+        try:
+            ident = get_ident()
+            thread = self._threads.get(ident)
+            raw = (driver, self.users[-1].current or self._current(),
+                   "" if thread is None else thread._name,  # type: ignore[attr-defined]
+                   ident, self.pid, next(self._serial),
+                   *(stack(frame) or self._origin(thread) or entry(frame) or walk(frame)))
+            self._ties[id(connection)] = ref(connection), raw
+            note(driver, connection)
+            if len(self._ties) > self._most:
+                self._sweep()
+        except Exception:
+            # The last user has just left, or somebody's connection factory allows no weak
+            # reference: what is only watched must not fail.
+            return
+
+    def raw(self, driver: str, frame: Optional[FrameType]) -> Raw:
+        """Return the record of a connection that the code in *frame* opens now in this thread."""
+        thread = self._threads.get(get_ident())
+        return (driver, self._current(), str(getattr(thread, "_name", "")), get_ident(), self.pid,
+                next(self._serial)) + (stack(frame) or self._origin(thread) or entry(frame) or walk(frame))
+
+    def opening(self, driver: str, connection: object, frame: Optional[FrameType]) -> Raw:
+        """Note that the code in *frame* is about to open a connection; returns its record.
+
+        For budgets. *connection*: the object that will be connected, None where the driver makes
+        it later. Raises what ``admit`` returns; `connected` or `failed` has to follow otherwise.
+        """
+        raw = self.raw(driver, frame)
+        refused = None if self.admit is None else self.admit(connection, raw)
+        if refused is not None:
+            raise refused
+        self.reserve(raw)
+        return raw
+
+    def reserve(self, raw: Raw) -> None:
+        """Count the connection that is about to be opened."""
+        self._opening[raw[SERIAL]] = raw
+
+    def failed(self, raw: Raw) -> None:
+        """Note that nothing came of it."""
+        self._opening.pop(raw[SERIAL], None)
+
+    def connected(self, connection: object, raw: Raw) -> None:
+        """Tie the record to the connection that was opened."""
+        try:
+            # Before the place is given back: another thread counts at any moment.
+            self._ties[id(connection)] = ref(connection), raw
+            note(raw[DRIVER], connection)
+        except TypeError:
+            return
+        finally:
+            self.failed(raw)
+        if len(self._ties) > self._most:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Take out the dead. A callback of each weak reference would cost each connection more."""
+        for key, (alive, _) in tuple(self._ties.items()):
+            if alive() is None:
+                self._ties.pop(key, None)
+        self._most = 2 * len(self._ties) + _SWEPT
+
+    def _current(self) -> str:
+        for user in reversed(self.users):
+            if user.current:
+                return user.current
+        return ""
+
+    def _origin(self, thread: Optional[threading.Thread]) -> Tuple[object, ...]:
+        """Return the user's frames that started *thread* (a pool's own), where one of the users knows."""
+        flat: Tuple[object, ...] = ()
+        for user in self.users:
+            started = getattr(user, "started_at", None)
+            if started is not None and thread is not None:
+                flat = started(thread)
+        while flat and is_installed(str(flat[0])):
+            flat = flat[3:]
+        return flat
+
+    # What is asked.
+
+    def raw_of(self, connection: object) -> Optional[Raw]:
+        """Return the record of a connection as it is kept, None if there is none."""
+        alive, raw = self._ties.get(id(connection), (None, None))
+        return raw if alive is not None and alive() is connection else None
+
+    def of(self, connection: object) -> Optional[ConnectionRecord]:
+        """Return the record of *connection*, None where it has none."""
+        raw = self.raw_of(connection)
+        return None if raw is None else self.made(connection, raw)
+
+    def foreign(self, connection: object) -> bool:
+        """Tell whether *connection* was opened by another process, from which this one was forked."""
+        raw = self.raw_of(connection)
+        return raw is not None and raw[PID] != self.pid
+
+    def open_connections(self) -> List[Tuple[Any, ConnectionRecord]]:
+        """Return the connections that this process has open now, oldest first, with their records."""
+        return [(each, self.made(each, raw)) for each, raw in self._open()]
+
+    def open_records(self, but: object = None) -> List[ConnectionRecord]:
+        """Return the records of what is open now or being opened, oldest first; without *but*."""
+        made = {raw[SERIAL]: self.made(each, raw) for each, raw in self._taken(but)}
+        return [made[serial] for serial in sorted(made)]
+
+    def count(self, but: object = None) -> int:
+        """Return how many those are."""
+        return len({raw[SERIAL] for _, raw in self._taken(but)})
+
+    def _taken(self, but: object) -> List[Tuple[Any, Raw]]:
+        """List what is being opened, without its object, then what is open. Some may stand in both."""
+        pid = self.pid
+        # In this order: what leaves the first meanwhile is in the second already.
+        opening = [(None, raw) for raw in tuple(self._opening.values()) if raw[PID] == pid]
+        return opening + [(each, raw) for each, raw in self._open() if each is not but]
+
+    def mark(self) -> int:
+        """Return a mark for `left_open`."""
+        return next(self._serial)
+
+    def left_open(self, since: int, known: Collection[int], yet: Container[str]) -> List[Tuple[Any, str]]:
+        """Return, each once only, the open connections that tests and fixtures left, with their names.
+
+        Those since that mark, without those whose ids are *known*, and without those of the
+        fixtures *yet* to be over.
+        """
+        found = [(each, raw) for each, raw in self._open()
+                 if raw[SERIAL] > since and raw[TEST] and raw[TEST] not in yet
+                 and raw[SERIAL] not in self._told and not kept(each)]
+        self._told.update(raw[SERIAL] for _, raw in found)
+        return [(each, raw[TEST]) for each, raw in found if id(each) not in known]
+
+    def told(self, connection: object) -> None:
+        """Leave *connection* out of `left_open` from now on."""
+        self._told.add((self.raw_of(connection) or (0,) * PLAIN)[SERIAL])
+
+    def descriptors(self) -> Set[int]:
+        """Return the descriptors of the open connections that tests and fixtures opened."""
+        return set().union(*(descriptors_of(each) for each, raw in self._open() if raw[TEST]))
+
+    def who(self, session: Any) -> Optional[ConnectionRecord]:
+        """Return the record of the connection whose server session is *session* (``sessions.Session``).
+
+        Matched by the server's number for it, which is unique on one server, and by the local port
+        where both sides know it, which tells two servers apart.
+        """
+        for connection, record in self.open_connections():
+            if record.session and record.session == session.id:
+                port = port_of(connection)
+                if not port or not session.client_port or port == session.client_port:
+                    return record
+        return None
+
+    def _open(self) -> List[Tuple[Any, Raw]]:
+        pid = self.pid
+        alive = [(each(), raw) for each, raw in tuple(self._ties.values()) if raw[PID] == pid]
+        return [(each, raw) for each, raw in alive if each is not None and _is_open(each)]
+
+    def made(self, connection: object, raw: Raw) -> ConnectionRecord:
+        """Return a record as it is told."""
+        thread = self._threads.get(raw[IDENT])
+        return ConnectionRecord(
+            raw[DRIVER], place_of(connection, raw[DRIVER]),
+            raw[TEST], raw[THREAD], getattr(thread, "_name", None) == raw[THREAD], raw[PID],
+            session_of(raw[DRIVER], connection), connection is None, frames_of(raw[PLAIN:]))
+
+
+def _is_open(connection: object) -> bool:
+    kind = kind_of(connection)
+    return kind is None or kind.is_open(connection) is not False
+
+
+book = Book()
+
+
+def _forked() -> None:
+    book.pid = _getpid()
+
+
+if hasattr(os, "register_at_fork"):     # asking for it each time would cost each connection a system call
+    os.register_at_fork(after_in_child=_forked)

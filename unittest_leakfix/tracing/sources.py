@@ -1,0 +1,302 @@
+"""Thin wrappers where the interpreter audits nothing.
+
+Threads before 3.12, sqlite3 connections before 3.10, event loops, tasks, multiprocessing. Each is put
+in once its module is loaded, and taken out by `remove()`; one that somebody has saved goes on as a
+plain call of the original.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from functools import update_wrapper
+from types import FrameType, MethodType
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.tracing import os_facts, value_text
+from unittest_leakfix.tracing.records import Records
+from unittest_leakfix.tracing.stacks import OWN, kind_of
+
+__unittest = True
+bind(globals())
+
+# The audit hook: one for the process, added when first wanted, inert while nobody listens.
+
+_addaudithook = sys.addaudithook
+
+Listener = Callable[[Tuple[Any, ...]], None]
+
+#: Whether forks and changed variables raise events: not on PyPy.
+COMPLETE = sys.implementation.name == "cpython"
+_listeners: Dict[str, Tuple[Listener, ...]] = {}
+_listening_pid: List[int] = []  # the one that listens: a forked child does not
+
+
+def _hook(
+    event: str,
+    args: Tuple[Any, ...],
+    listeners: Dict[str, Tuple[Listener, ...]] = _listeners,
+    process: List[int] = _listening_pid,
+    getpid: Callable[[], int] = os.getpid,
+) -> None:
+    called = listeners.get(event)
+    if called and process[0] == getpid():
+        for listener in called:
+            try:
+                listener(args)
+            except Exception:  # an audit hook that raises would forbid what it only watches
+                pass
+
+
+def add(listens: Dict[str, Listener]) -> None:
+    """Call each of `listens` with the event's arguments when its event is raised, until `remove`.
+
+    The frame that raised the event is `sys._getframe(2)` for the listener.
+    """
+    if not _listening_pid:
+        _listening_pid.append(_getpid())
+        _addaudithook(_hook)
+    _listening_pid[0] = _getpid()
+    for event, listener in listens.items():
+        _listeners[event] = _listeners.get(event, ()) + (listener,)
+
+
+def remove(listens: Dict[str, Listener]) -> None:
+    """Call them no more."""
+    for event, listener in listens.items():
+        rest = tuple(each for each in _listeners.get(event, ()) if each != listener)
+        if rest:
+            _listeners[event] = rest
+        else:
+            _listeners.pop(event, None)
+
+
+def in_this_process() -> bool:
+    """True in the process that listens, False in its forked children."""
+    return bool(_listening_pid) and _listening_pid[0] == _getpid()
+
+
+_getpid = os.getpid
+
+
+if TYPE_CHECKING:
+    from unittest_leakfix.tracing.records import Records
+
+_getframe = sys._getframe
+
+Make = Callable[["Records", Callable[..., Any]], Callable[..., Any]]
+
+
+def _thread(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
+    def start_new_thread(function: Any, *args: Any) -> Any:
+        thread = getattr(function, "__self__", None)
+        if thread is not None and _listens(records):
+            _quietly(records.started, thread, _getframe(1))
+        return original(function, *args)
+
+    return start_new_thread
+
+
+def _sqlite(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
+    def connect(*args: Any, **kwargs: Any) -> Any:
+        connection = original(*args, **kwargs)
+        if _listens(records):
+            _quietly(records.connected, connection)
+        return connection
+
+    return connect
+
+
+def _loop(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        if _listens(records):
+            _quietly(_record, records, self, "event loop", type(self).__name__, _getframe(1))
+        original(self, *args, **kwargs)
+
+    return __init__
+
+
+def _task(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
+    def create_task(self: Any, coro: Any, *args: Any, **kwargs: Any) -> Any:
+        task = original(self, coro, *args, **kwargs)
+        if _listens(records):
+            _quietly(_record, records, task, "task", value_text.naming(coro), _getframe(1))
+        # In debug mode the stack that led here is kept, without the last frame: now that is ours.
+        stack = getattr(task, "_source_traceback", None)
+        if stack and stack[-1].filename == __file__:
+            del stack[-1]
+        return task
+
+    return create_task
+
+
+def _process(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
+    def start(self: Any) -> Any:
+        if _listens(records):
+            name = redaction.shown(str(getattr(self, "_name", "")))
+            _quietly(_record, records, self, "child process", name, _getframe(1))
+        return original(self)
+
+    return start
+
+
+def _listens(records: Records) -> bool:
+    return records.listening and in_this_process()
+
+
+def _record(records: Records, obj: object, what: str, detail: str, frame: Any) -> None:
+    records.tie(obj, records.record(what, detail, frame))
+
+
+def _quietly(function: Callable[..., Any], *args: Any) -> None:
+    try:
+        function(*args)
+    except Exception:  # what is only watched must not fail
+        pass
+
+
+#: module, class ("" for the module itself), name, wrapper
+_WANTED: Tuple[Tuple[str, str, str, Make], ...] = (
+    ("asyncio.base_events", "BaseEventLoop", "__init__", _loop),
+    ("asyncio.base_events", "BaseEventLoop", "create_task", _task),
+    ("multiprocessing.process", "BaseProcess", "start", _process),
+)
+if sys.version_info < (3, 12):
+    _WANTED += (("threading", "", "_start_new_thread", _thread),)
+if sys.version_info < (3, 10):
+    _WANTED += (("sqlite3", "", "connect", _sqlite), ("sqlite3.dbapi2", "", "connect", _sqlite))
+
+
+class Wrappers:
+    """The wrappers of one `Records`."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._missing: List[Tuple[str, str, str, Make]] = []
+        self._done: List[Tuple[Any, str, Any, Any]] = []
+
+    def install(self) -> None:
+        """Wrap what is loaded; the rest follows when `look()` finds it."""
+        self._missing = list(_WANTED)
+        self.look()
+
+    def look(self, _: object = None) -> None:
+        """Wrap what was loaded since. Called at each import of a module that is not loaded yet."""
+        for wanted in tuple(self._missing):
+            module, kind, name, make = wanted
+            place = os_facts.loaded(module)
+            if place is not None and kind:
+                place = vars(place).get(kind)
+            if place is None or name not in vars(place):
+                continue  # not loaded, or only half
+            self._missing.remove(wanted)
+            original = vars(place)[name]
+            wrapper = update_wrapper(make(self._records, original), original)
+            self._done.append((place, name, original, wrapper))
+            setattr(place, name, wrapper)
+
+    def remove(self) -> None:
+        """Put the originals back, except where somebody else has wrapped the wrapper since."""
+        self._missing = []
+        while self._done:
+            place, name, original, wrapper = self._done.pop()
+            if vars(place).get(name) is wrapper:
+                setattr(place, name, original)
+
+
+# The audit events that tell of something opened, and the record that each leads to.
+
+_basename = os.path.basename
+_getframe = sys._getframe
+_Thread = threading.Thread
+
+
+class Events:
+    """The listeners of one `Records`."""
+
+    def __init__(self, records: Records, wrappers: Wrappers) -> None:
+        self._records = records
+        self._wrappers = wrappers
+
+    def listeners(self) -> Dict[str, Listener]:
+        """Return them by event."""
+        return {
+            "open": self._on_open,
+            "socket.__new__": self._on_socket,
+            "socket.connect": self._on_address,
+            "socket.bind": self._on_address,
+            "sqlite3.connect": self._on_sqlite,
+            "sqlite3.connect/handle": self._on_handle,  # 3.10
+            "subprocess.Popen": self._on_popen,
+            "os.fork": self._on_fork,
+            "os.forkpty": self._on_fork,
+            "os.posix_spawn": self._on_fork,
+            "os.putenv": self._on_variable,
+            "os.unsetenv": self._on_variable,
+            "tempfile.mkdtemp": self._on_folder,
+            "tempfile.mkstemp": self._on_file,
+            "_thread.start_new_thread": self._on_thread,  # 3.12
+            "_thread.start_joinable_thread": self._on_thread,  # 3.13
+            "import": self._wrappers.look,
+        }
+
+    def _on_open(self, args: Tuple[Any, ...]) -> None:
+        path = args[0]
+        if type(path) is int:
+            return  # a file object around a descriptor that is open already
+        frame = _getframe(2)
+        if kind_of(frame.f_code.co_filename) == OWN:
+            return
+        path = value_text.plain(path)
+        what = "temporary file" if path in self._records.paths else "file"
+        self._records.opened(self._records.record(what, path, frame))
+
+    def _on_socket(self, args: Tuple[Any, ...]) -> None:
+        frame = _getframe(2)
+        if kind_of(frame.f_code.co_filename) != OWN:
+            self._records.tie(args[0], self._records.record("socket", "", frame))
+
+    def _on_address(self, args: Tuple[Any, ...]) -> None:
+        self._records.addressed(args[0], args[1])
+
+    def _on_sqlite(self, args: Tuple[Any, ...]) -> None:
+        self._wrappers.look()
+        path = value_text.plain(args[0])
+        self._records.connecting(self._records.record("sqlite3 connection", path, _getframe(2)))
+
+    def _on_handle(self, args: Tuple[Any, ...]) -> None:
+        self._records.connected(args[0])
+
+    def _on_popen(self, args: Tuple[Any, ...]) -> None:
+        frame = _getframe(2)
+        raw = self._records.record("child process", redaction.shown(redaction.command(args[1])), frame)
+        # Raised by Popen's own method, whose `self` is the only way to the new process's number.
+        self._records.tie(frame.f_locals["self"], raw)
+
+    def _on_fork(self, args: Tuple[Any, ...]) -> None:
+        frame = _getframe(2)
+        if _basename(frame.f_code.co_filename) in ("subprocess.py", "popen_fork.py"):
+            return  # recorded with its object
+        detail = redaction.shown(redaction.command(args[1])) if args else "fork"
+        self._records.forking(self._records.record("child process", detail, frame))
+
+    def _on_variable(self, args: Tuple[Any, ...]) -> None:
+        self._records.environment += 1
+
+    def _on_folder(self, args: Tuple[Any, ...]) -> None:
+        self._on_path("temporary folder", args[0], _getframe(2))
+
+    def _on_file(self, args: Tuple[Any, ...]) -> None:
+        self._on_path("temporary file", args[0], _getframe(2))
+
+    def _on_path(self, what: str, path: object, frame: FrameType) -> None:
+        name = value_text.plain(path)
+        self._records.made_path(name, self._records.record(what, name, frame))
+
+    def _on_thread(self, args: Tuple[Any, ...]) -> None:
+        function = args[0]
+        if type(function) is MethodType and issubclass(type(function.__self__), _Thread):
+            self._records.started(function.__self__, _getframe(2))  # type: ignore[arg-type]

@@ -1,0 +1,202 @@
+"""Short stacks: the few frames of a call stack that the reader of a report wrote."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType, FrameType
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from unittest_leakfix._core.early import bind
+
+__unittest = True
+bind(globals())
+
+_current_frames = sys._current_frames
+
+#: Kinds of code, told by file name.
+USER, LIBRARY, RUNNER, OWN, HARNESS = range(5)
+
+_START = os.getcwd() + os.sep
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+# The standard library's own tests, and what was installed beside it, are somebody's code.
+_NOT_LIBRARY = tuple(_LIBRARY + part + os.sep for part in ("site-packages", "dist-packages", "test"))
+_RUNNER = tuple(_LIBRARY + os.path.join("unittest", name) for name in ("case.py", "suite.py"))
+# pytest, Hypothesis and what runs tests for them: neither their frames nor their objects are a test's.
+_HARNESS = tuple(os.sep + os.path.join(*parts) for parts in (
+    ("_pytest", ""), ("pytest", "__main__.py"), ("pluggy", ""), ("pytest_asyncio", ""), ("xdist", ""), ("execnet", ""),
+    ("pytest_django", ""), ("anyio", "pytest_plugin.py"), ("hypothesis", "")))
+_KINDS: Dict[str, int] = {}
+_KINDS_AT_MOST = 10000
+
+
+class Frame(NamedTuple):
+    """One frame of a stack: file as the user would write it, line, function."""
+
+    file: str
+    line: int
+    function: str
+
+
+def kind_of(filename: str) -> int:
+    """Tell whose code `filename` holds: USER, LIBRARY, RUNNER (unittest itself), OWN, or
+    HARNESS (pytest and its like)."""
+    kind = _KINDS.get(filename)
+    if kind is None:
+        kind = _find_kind(filename)
+        if len(_KINDS) >= _KINDS_AT_MOST:  # generated code may have a file name of its own each time
+            _KINDS.clear()
+        _KINDS[filename] = kind
+    return kind
+
+
+def _find_kind(filename: str) -> int:
+    if filename.startswith(_PACKAGE):
+        return OWN
+    if filename.startswith(_RUNNER):
+        return RUNNER
+    if filename.startswith("<frozen "):
+        return LIBRARY
+    if filename.startswith(_LIBRARY) and not filename.startswith(_NOT_LIBRARY):
+        if os.sep + "tests" + os.sep not in filename:  # lib2to3/tests, unittest/test on 3.10 and older
+            return LIBRARY
+    return HARNESS if any(part in filename for part in _HARNESS) else USER
+
+
+def walk(frame: Optional[FrameType], limit: int = 10) -> Tuple[object, ...]:
+    """Return the user's frames from `frame` outwards, flat: file, line, function, file, line, ...
+
+    Flat, because a tuple of plain strings and numbers is left alone by the cycle collector, so that
+    a record is never counted among what a test left behind. Where all frames are the standard
+    library's, its innermost one is returned.
+    """
+    kinds = _KINDS
+    found: List[object] = []
+    spare: Optional[FrameType] = None
+    while frame is not None:
+        code = frame.f_code
+        filename = code.co_filename
+        kind = kinds.get(filename)
+        if kind is None:
+            kind = kind_of(filename)
+        if kind == USER:
+            found += (filename, frame.f_lineno, code.co_name)
+            limit -= 1
+            if not limit:
+                break
+        elif found and (kind == RUNNER or kind == HARNESS):
+            break  # whoever started the test runner opened nothing
+        elif spare is None and kind != OWN:
+            spare = frame
+        frame = frame.f_back
+    if not found and spare is not None:
+        found += (spare.f_code.co_filename, spare.f_lineno, spare.f_code.co_name)
+    return tuple(found)
+
+
+def frames(flat: Tuple[object, ...]) -> Tuple[Frame, ...]:
+    """Turn what `walk` returned into `Frame`s, with file names as the user would write them."""
+    parts = iter(flat)
+    return tuple(
+        Frame(short(str(file)), int(str(line)), str(function))
+        for file, line, function in zip(parts, parts, parts)
+    )
+
+
+def short(filename: str) -> str:
+    """Return `filename` relative to the folder the run was started in, or to the standard library's."""
+    if filename.startswith(_START):
+        return filename[len(_START):]
+    return filename[len(_LIBRARY):] if kind_of(filename) == LIBRARY and filename.startswith(_LIBRARY) else filename
+
+
+def now_at(ident: int) -> str:
+    """Say where the thread `ident` is now ("now at shop/mail.py:61 in _loop"); "" when it is gone."""
+    flat = walk(_current_frames().get(ident), 1)
+    if not flat:
+        return ""
+    frame = frames(flat)[0]
+    return "now at %s:%d in %s" % (frame.file, frame.line, frame.function)
+
+
+# Short stacks of what opened a connection: the user's lines, without those of drivers and pools.
+
+_DRIVER_KINDS: Dict[str, int] = {}
+_OWN_FOLDER = -1    # a kind of code beside those of `frames`: of an installed package
+_FRAMES = 10
+_PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
+
+
+def stack(frame: Optional[FrameType]) -> Tuple[object, ...]:
+    """Return the user's frames, without those of drivers and pools on the inside: code, place, ...
+
+    None at all where nobody's code but theirs is on the stack. The number of the line is left for
+    `frames_of` to find: a frame takes longer to find its own than all the rest.
+    """
+    known = _DRIVER_KINDS
+    found: List[object] = []
+    inside = True
+    while frame is not None:
+        code = frame.f_code
+        filename = code.co_filename
+        kind = known.get(filename)
+        if kind is None:
+            kind = _find_driver_kind(filename)
+        if kind == USER or kind == _OWN_FOLDER and not inside:
+            inside = False
+            found += (code, frame.f_lasti)
+            if len(found) == 2 * _FRAMES:
+                break
+        elif kind == RUNNER or kind == HARNESS:
+            break
+        frame = frame.f_back
+    return tuple(found)
+
+
+def entry(frame: Optional[FrameType]) -> Tuple[object, ...]:
+    """Return the outermost frame of an installed package, as `stack` does: what a thread was given to do."""
+    found: Tuple[object, ...] = ()
+    while frame is not None:
+        if _find_driver_kind(frame.f_code.co_filename) == _OWN_FOLDER:
+            found = (frame.f_code, frame.f_lasti)
+        frame = frame.f_back
+    return found
+
+
+def frames_of(flat: Tuple[Any, ...]) -> Tuple[Frame, ...]:
+    """Return what `stack`, or `walk`, has found."""
+    if not flat or type(flat[0]) is str:
+        return frames(flat)
+    parts = iter(flat)
+    return tuple(Frame(short(code.co_filename), _line(code, place), code.co_name)
+                 for code, place in zip(parts, parts))
+
+
+def _line(code: CodeType, place: int) -> int:
+    if hasattr(code, "co_lines"):   # 3.10
+        for start, end, line in code.co_lines():
+            if start <= place < end:
+                return line or code.co_firstlineno
+        return code.co_firstlineno
+    from dis import findlinestarts
+    line = code.co_firstlineno
+    for start, number in findlinestarts(code):
+        if start > place:
+            break
+        line = number
+    return line
+
+
+def is_installed(filename: str) -> bool:
+    """Tell whether a file is no user's: of an installed package, the standard library, or ours."""
+    return _find_driver_kind(filename) not in (USER, RUNNER, HARNESS)
+
+
+def _find_driver_kind(filename: str) -> int:
+    kind = kind_of(filename)
+    if kind == USER and any(part in filename for part in _PACKAGES):
+        kind = _OWN_FOLDER
+    if len(_DRIVER_KINDS) < 10000:     # generated code may have a file name of its own each time
+        _DRIVER_KINDS[filename] = kind
+    return kind

@@ -1,0 +1,68 @@
+"""Objects in a few words, without running their code. (What is secret in a text: `_core.redaction`.)"""
+from __future__ import annotations
+
+from types import BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+
+__unittest = True
+bind(globals())
+
+_PASSING = (KeyboardInterrupt, SystemExit)
+_name_of = type.__dict__["__name__"].__get__
+
+
+def plain(value: object) -> str:
+    """Return a path or word as an exact `str`; "" for what is neither text, bytes nor a path."""
+    if issubclass(type(value), str):
+        return str.__str__(value)
+    if issubclass(type(value), bytes):
+        return bytes.decode(value, "utf-8", "surrogateescape")  # type: ignore[arg-type]
+    fspath = getattr(type(value), "__fspath__", None)
+    if fspath is None:
+        return ""
+    return plain(fspath(value))
+
+
+def naming(value: object) -> str:
+    """Name an object by what it is, without running any of its code (no `repr` of foreign objects)."""
+    kind = type(value)
+    if value is None or kind is bool or kind is int or kind is float:
+        return repr(value)
+    if kind is str:
+        return redaction.shown(value)
+    if kind is FunctionType or kind is BuiltinFunctionType or issubclass(kind, type):
+        return qualified(value)
+    if kind is CoroutineType or kind is GeneratorType:
+        return str(value.__qualname__)  # type: ignore[attr-defined]
+    if kind is MethodType:
+        return qualified(value.__func__)  # type: ignore[attr-defined]
+    return qualified(kind) + " object"
+
+
+def qualified(value: object) -> str:
+    """Return "module.qualified_name" of a class or function."""
+    try:
+        if issubclass(type(value), type):
+            # Through the metatype's own descriptors: a class's code is not run for its name.
+            name, module = (type.__dict__[each].__get__(value) for each in ("__qualname__", "__module__"))
+        else:
+            name, module = value.__qualname__, value.__module__  # type: ignore[attr-defined]
+    except _PASSING:
+        raise
+    except BaseException:  # a callable without a name: a partial, a metaclass that lies
+        return str(_name_of(type(value)))
+    if type(module) is not str or module == "builtins":
+        return str(name)
+    return "%s.%s" % (module, name)
+
+
+def address(value: object) -> str:
+    """Return a socket address as it is usually written: host:port, [host]:port or a path."""
+    if type(value) is tuple and len(value) >= 2 and type(value[1]) is int:
+        host = plain(value[0])
+        return ("[%s]:%d" if ":" in host else "%s:%d") % (host, value[1])
+    if issubclass(type(value), (str, bytes)):
+        return redaction.shown(plain(value).replace("\0", "@"))
+    return ""
