@@ -1,7 +1,7 @@
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
-from unittest_leakfix._core.attributes import _Names
+_Names: TypeAlias = tuple[str, ...] | list[str] | set[str] | frozenset[str]
 
 class ClassLeakFixMixin:
     leakfix_keep: ClassVar[_Names]
@@ -11,7 +11,6 @@ class ClassLeakFixMixin:
     def setUpClass(cls) -> None: ...
     @classmethod
     def doClassCleanups(cls) -> None: ...
-
 
 def remember(cls: type) -> None: ...
 def restore(cls: type, report: Callable[[Any], object] | None = None) -> None: ...

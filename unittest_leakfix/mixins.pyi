@@ -1,10 +1,8 @@
 import sys
-import unittest
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from unittest_leakfix._core.attributes import Attributes, _Names
 from unittest_leakfix._core.declarations import Limited
+from unittest_leakfix.class_mixin import _Names
 
 if sys.version_info >= (3, 8):
     from unittest_leakfix.leaks import Watch
@@ -22,24 +20,3 @@ class LeakFixMixin(Limited):
         def assertNoLeaks(self, msg: object = None) -> Watch: ...
 
 def check(cls: type, mixin: type) -> None: ...
-
-LIFE: str
-DROPPED: str
-
-class Life:
-    depth: int
-    before: dict[str, Any]
-    at_run: dict[str, Any] | None
-    closed: set[str]
-    tried: dict[int, tuple[type, Any]]
-    pid: int
-    # A Budget of unittest_leakfix.databases.
-    budget: Any
-    def __init__(self, test: unittest.TestCase, depth: int) -> None: ...
-    def enter(self, test: unittest.TestCase) -> None: ...
-    def add_closings(self, test: unittest.TestCase) -> bool: ...
-    def end(self, test: unittest.TestCase) -> None: ...
-
-def keep_reportable(
-    test: unittest.TestCase, holder: Attributes, dropped: Mapping[str, Any]
-) -> None: ...

@@ -16,8 +16,3 @@ def register_resource(
     describe: Callable[[_T], str] | None = None,
     name: str | None = None,
 ) -> None: ...
-
-TABLE: dict[tuple[str, str], Kind | None]
-LAST: dict[tuple[str, str], Kind | None]
-
-def by_shape(cls: type) -> Kind | None: ...

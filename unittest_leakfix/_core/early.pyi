@@ -1,3 +1,0 @@
-from typing import Any
-
-def bind(namespace: dict[str, Any]) -> None: ...

@@ -1,3 +1,0 @@
-from unittest_leakfix.resources.kind import Kind
-
-KINDS: dict[tuple[str, str], Kind | None]

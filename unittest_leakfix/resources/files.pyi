@@ -1,4 +1,0 @@
-from unittest_leakfix.resources.kind import Kind
-
-KINDS: dict[tuple[str, str], Kind | None]
-FILE: Kind
