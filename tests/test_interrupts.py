@@ -32,8 +32,9 @@ class Second(unittest.TestCase):
     def during(self):
         pass
 def setUpModule():
-    from unittest_leakfix import finished, runner
-    from unittest_leakfix.leaks import files, finder, json, judge, text, whole_file
+    from unittest_leakfix import finished_test as finished, runner
+    from unittest_leakfix.leaks import classify as judge, detector as finder, run as files
+    from unittest_leakfix.leaks.report import json_report as json, text_report as text, whole_file
     %s
 """
 OLD = '{"version": 1, "leaks": []}\n'
@@ -85,7 +86,7 @@ LEAKS  3 causes were found before the run was interrupted
     def test_while_a_file_is_written(self):
         for press in ("press_at(files.Files, 'write')", "press_at(json, 'to_text')", "press_at(whole_file, '_whole')",
                       "press_at(whole_file, '_replace')", "press_at(whole_file, '_fsync')",
-                      "press_at(files.known, 'baseline_text')"):
+                      "press_at(files.suppressions, 'baseline_text')"):
             with self.subTest(press):
                 output = self.interrupted(press)
                 self.assertWhole()

@@ -546,8 +546,8 @@ class InnerTests(FaultCase):
                     def tell(filters=warnings.filters, names=(gc.collect, gc.get_objects, gc.freeze),
                              show=warnings._showwarnmsg, hook=sys.unraisablehook):
                         KEPT.clear()
-                        from unittest_leakfix.leaks import hook as audit
-                        from unittest_leakfix.resources.registry import scan as holdings
+                        from unittest_leakfix.tracing import sources as audit
+                        from unittest_leakfix.resources import scan as holdings
                         print("filters", warnings.filters is filters)
                         print("gc", (gc.collect, gc.get_objects, gc.freeze) == names)
                         print("show", warnings._showwarnmsg is show, sys.unraisablehook is hook)

@@ -179,7 +179,8 @@ class InterruptTests(FilesCase):
                 return original(*arguments, **options)
             setattr(module, name, pressing)
         def pytest_collection_finish():
-            from unittest_leakfix.leaks import files, finder, json, judge, text, whole_file
+            from unittest_leakfix.leaks import classify as judge, detector as finder, run as files
+            from unittest_leakfix.leaks.report import json_report as json, text_report as text, whole_file
             %s
     """
 

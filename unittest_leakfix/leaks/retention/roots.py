@@ -183,7 +183,7 @@ class Roots:
 
 
 _OWN_KIND = {"builtins": (BUILTINS, "builtins"), "atexit": (ATEXIT, "atexit")}
-_OUR_FRAMES = tuple(__name__.rpartition(".")[0] + "." + name for name in ("holders", "walk", "roots"))
+_OUR_FRAMES = tuple(__name__.rpartition(".")[0] + "." + name for name in ("search", "roots"))
 _IDENTS = "{t.name: t.ident for t in threading.enumerate()}"
 _THREADS = "{t.name: t for t in threading.enumerate()}"
 
