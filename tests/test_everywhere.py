@@ -238,7 +238,8 @@ class InterruptTest(EverywhereCase):
             text = file.read()
         self.assertEqual(status, 1, text)
         self.assertIn("interrupted in %sInterrupted.test_b_waits\n" % SAMPLES, text)
-        self.assertEqual(text.splitlines()[-2:], ["Interrupted. Until then:", "1 passed, 0 failed, 9 skipped"])
+        self.assertEqual(text.splitlines()[-2:], [
+            "Interrupted. Until then:", "1 passed, 0 failed, %d skipped" % (len(interpreters.VERSIONS) - 1)])
         self.assertNotIn("FAIL", text)
         self.assertAlone()
         self.assertTrue(os.path.exists(os.path.join(self.folder, "torn down")), text)
