@@ -16,7 +16,8 @@ import unittest
 from unittest_leakfix.leaks.report import json_report as leaks_json, whole_file
 from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.model.leak import Findings, Leak
-from unittest_leakfix.leaks.report.whole_file import Reserve, Target
+from unittest_leakfix.leaks.report.whole_file import Target
+from unittest_leakfix.process_state.descriptors import Reserve
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LATIN = "caf\udce9"      # a name in Latin-1, as os.listdir gives it
@@ -358,7 +359,7 @@ class ReserveTests(FolderCase):
     def test_none_is_left_to_hold(self):
         status, output = self.child("""
             import os, resource
-            from unittest_leakfix.leaks.report.whole_file import Reserve
+            from unittest_leakfix.process_state.descriptors import Reserve
             resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
             try:
                 while True:

@@ -313,7 +313,7 @@ sys.stderr = Broken()
         """It is not reported, and a test that closes it is not blamed for that."""
         source = SAMPLE + """
     def test_close(self):
-        from unittest_leakfix.leaks.report.whole_file import Reserve
+        from unittest_leakfix.process_state.descriptors import Reserve
         number = Reserve._held[0]._number
         os.close(number)
         Tests.number = number

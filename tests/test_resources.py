@@ -11,7 +11,8 @@ import unittest
 import weakref
 
 from unittest_leakfix._core import waiting
-from unittest_leakfix.resources import kind as kind_module, registry
+from unittest_leakfix._core import introspection
+from unittest_leakfix.resources import registry
 
 try:
     from unittest import mock
@@ -367,7 +368,7 @@ class WaitingTests(unittest.TestCase):
         class Slotted(object):
             __slots__ = ()
 
-        self.assertIsNone(kind_module.own(Slotted(), "anything"))
+        self.assertIsNone(introspection.own(Slotted(), "anything"))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ def main():
     (which ``sessions.py`` is).
     """
     if sys.argv[1:2] == ["sessions"]:
-        sys.exit(_sessions())
+        from unittest_leakfix._optional import sessions
+        sys.exit(sessions(sys.argv[2:]))
     if sys.argv[0].endswith("__main__.py"):
         python = os.path.basename(sys.executable) if sys.version_info >= (3,) else "python"
         sys.argv[0] = python + " -m unittest_leakfix"
@@ -30,14 +31,6 @@ def main():
         from unittest.main import USAGE_AS_MAIN
         LeakFixProgram.USAGE = USAGE_AS_MAIN
     LeakFixProgram(module=None)
-
-
-def _sessions():
-    if sys.version_info < (3, 8):
-        sys.stderr.write("error: sessions needs Python 3.8 or later\n")
-        return 2
-    from unittest_leakfix.databases.cli import main as command
-    return command(sys.argv[2:])
 
 
 if __name__ == "__main__":

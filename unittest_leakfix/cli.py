@@ -7,7 +7,8 @@ import sys
 import unittest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.runner import FINDING, LeakFixTestRunner, counting, finding
+from unittest_leakfix._optional import counting, finding
+from unittest_leakfix.runner import FINDING, LeakFixTestRunner
 
 __unittest = True
 bind(globals())

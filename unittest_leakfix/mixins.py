@@ -9,11 +9,12 @@ import weakref
 
 from unittest_leakfix._core import attributes, errors, ownership
 from unittest_leakfix._core.attributes import DEFAULTS, Declarations, declared
-from unittest_leakfix._core.declarations import Limited, begin_budget, most_connections
+from unittest_leakfix._core.declarations import Limited, most_connections
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import PASSING
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import mro, name_of, names_in
+from unittest_leakfix._optional import asserting, begin_budget
 from unittest_leakfix.resources import scan
 from unittest_leakfix.resources.scan import may_hold
 
@@ -423,10 +424,7 @@ class LeakFixMixin(Limited):
         before the list of the leaks. Returns a context manager, whose ``leaks`` are
         there after the block.
         """
-        if sys.version_info < (3, 8):
-            raise NotImplementedError("assertNoLeaks needs Python 3.8 or later")
-        from unittest_leakfix.leaks.watch_block import Asserting
-        return Asserting(self, msg)
+        return asserting(self, msg)
 
     def __getattr__(self, name):
         """Called for a missing attribute only: say who dropped it."""

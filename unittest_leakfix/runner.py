@@ -7,6 +7,7 @@ import unittest
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import fault
+from unittest_leakfix._optional import counting, finding
 from unittest_leakfix.result import LeakFixResultMixin, LeakFixTextTestResult, Sweep
 from unittest_leakfix.suite import Run, Tally
 
@@ -79,39 +80,6 @@ class LeakFixTestRunner(unittest.TextTestRunner):
 
 FINDING = ("leaks", "leaks_failed", "leaks_baseline", "leaks_write_baseline",
            "leaks_json", "leaks_stacks", "restore")
-
-
-def finding(options):
-    """Return the `Finding` that the *options* ask for, None when it is off.
-
-    Raises ``ValueError`` for options that do not fit.
-    """
-    asked = dict((name, value) for name, value in options.items()
-                 if value is not None and value is not False)
-    if not asked or asked == {"leaks": "off"}:
-        return None
-    if sys.version_info < (3, 8):
-        raise ValueError("%s: finding leaks needs Python 3.8 or later; closing and letting go "
-                         "works here too" % ", ".join("%s=%r" % each for each in sorted(asked.items())))
-    from unittest_leakfix.leaks.options import decided
-    from unittest_leakfix.leaks.run import Finding
-    return Finding(**decided(asked))
-
-
-def counting(most):
-    """Return what makes a watcher that allows *most* connections at once; None for None.
-
-    It takes the run's own watcher, or None. Raises ``ValueError`` for anything but a
-    number, and before Python 3.8.
-    """
-    if most is None:
-        return None
-    if sys.version_info < (3, 8):
-        raise ValueError("max_connections=%r: counting connections needs Python 3.8 or later"
-                         % (most,))
-    from unittest_leakfix.databases.connection_limit import Counting
-    Counting(most=most)
-    return lambda watcher: Counting(watcher, most)
 
 
 class Guided(object):

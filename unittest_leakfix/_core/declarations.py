@@ -34,12 +34,3 @@ def most_connections(cls):
         if "leakfix_max_connections" in names_in(base) and base is not Limited:
             return None     # switched off again
     return None
-
-
-def begin_budget(test):
-    """Begin to count the connections of a *test* whose class limits them (3.8)."""
-    most = most_connections(type(test))
-    if most is None:
-        return None
-    from unittest_leakfix.databases.connection_limit import of_class
-    return of_class(type(test), most, test)

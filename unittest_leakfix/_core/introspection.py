@@ -19,13 +19,19 @@ bind(globals())
 
 MISSING = object()
 
+_NUMBERS = (bool, int, type(2 ** 64))
+_PASSING = (KeyboardInterrupt, SystemExit)
+_COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE
+
 _Classic = getattr(types, "ClassType", None)  # Python 2.7: old-style classes
 _Instance = getattr(types, "InstanceType", None)
-_mro_of = type.__dict__["__mro__"].__get__
-_dict_of = type.__dict__["__dict__"].__get__
-_module_of = type.__dict__["__module__"].__get__
-_name_of = type.__dict__["__name__"].__get__
-_qualname_of = type.__dict__["__qualname__"].__get__ if sys.version_info > (3,) else None
+# The slots of ``type`` itself, each to be called with a class: no metaclass is asked.
+mro_slot = type.__dict__["__mro__"].__get__
+dict_slot = type.__dict__["__dict__"].__get__
+flags_slot = type.__dict__["__flags__"].__get__
+module_slot = type.__dict__["__module__"].__get__
+name_slot = type.__dict__["__name__"].__get__
+qualname_slot = type.__dict__["__qualname__"].__get__ if sys.version_info > (3,) else None
 
 
 def class_of(value):
@@ -40,7 +46,7 @@ def mro(cls):
     if type(cls) is not _Classic:
         # None before Python 3.10 for C types that nobody made ready, such as
         # what an async generator's aclose() gives.
-        return _mro_of(cls) or (cls,)
+        return mro_slot(cls) or (cls,)
     found = [cls]
     for base in cls.__bases__:
         found.extend(c for c in mro(base) if c not in found)
@@ -51,21 +57,21 @@ def name_of(cls):
     """``(module, name)`` of a class, without running a metaclass."""
     if type(cls) is _Classic:
         return cls.__module__, cls.__name__
-    return _module_of(cls), _name_of(cls)
+    return module_slot(cls), name_slot(cls)
 
 
 def qualified(cls):
     """``module.Class`` as unittest writes it, without running a metaclass (str)."""
     if type(cls) is _Classic or sys.version_info < (3,):
         return "%s.%s" % name_of(cls)
-    return "%s.%s" % (_module_of(cls), _qualname_of(cls))
+    return "%s.%s" % (module_slot(cls), qualname_slot(cls))
 
 
 def names_in(cls):
     """What a class itself defines, by name; without running a metaclass."""
     if type(cls) is _Classic:
         return cls.__dict__
-    return _dict_of(cls) or {}  # None for the C types that nobody made ready
+    return dict_slot(cls) or {}  # None for the C types that nobody made ready
 
 
 def on_type(cls, name):
@@ -87,3 +93,35 @@ def own(value, name, default=None):
         except AttributeError:
             return default
     return space.get(name, default)
+
+
+def flag(value, name):
+    """A plain truth the instance or its type has under ``name``: True, False, or None.
+
+    Methods, events, strings and whatever else is no number give None. May
+    raise what a property raises.
+    """
+    cls = class_of(value)
+    found = on_type(cls, name)
+    if on_type(type(found), "__set__") is not MISSING:
+        found = type(found).__get__(found, value, cls)
+    else:
+        found = own(value, name, found)
+    kind = type(found)
+    return bool(found) if type(kind) is type and kind in _NUMBERS else None
+
+
+def is_coroutine_function(function):
+    """True when calling ``function`` is known to give an awaitable."""
+    try:
+        function = getattr(function, "__func__", function)
+        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+        mark = getattr(function, "_is_coroutine_mark", None)  # Python 3.12
+    except _PASSING:
+        raise
+    except BaseException:  # a descriptor of the user's
+        return False
+    if type(flags) is int and flags & _COROUTINE:
+        return True
+    inspect = sys.modules.get("inspect")
+    return mark is not None and mark is getattr(inspect, "_is_coroutine_mark", None)

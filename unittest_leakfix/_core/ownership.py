@@ -32,6 +32,7 @@ except ImportError:
     _lazily = map
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import flags_slot, module_slot, name_slot
 
 __unittest = True
 bind(globals())
@@ -59,7 +60,6 @@ _STOPS = (type, getattr(types, "ClassType", type), types.ModuleType)
 # Nothing lies behind these; leaving them out keeps the walk short.
 _ATOMS = frozenset([type(None), bool, int, float, complex, bytes, type(u""), str,
                     types.BuiltinFunctionType, types.CodeType, types.ModuleType])
-_flags_of = type.__dict__["__flags__"].__get__
 _names_in = types.ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 _IMMUTABLE = 1 << 8 if sys.version_info >= (3, 10) else 0     # made by a C module
@@ -245,15 +245,15 @@ def _lasts(stop):
     """
     if not issubclass(type(stop), type):
         return True
-    flags = _flags_of(stop)
+    flags = flags_slot(stop)
     if not flags & _HEAP_TYPE or flags & _IMMUTABLE or id(stop) in _lasting:
         return True
-    name = type.__dict__["__module__"].__get__(stop)
+    name = module_slot(stop)
     module = sys.modules.get(name) if type(name) is str else None      # it may be anything
     if not issubclass(type(module), types.ModuleType):
         return False
     known = _names_in(module)
-    named = known.get(type.__dict__["__name__"].__get__(stop))
+    named = known.get(name_slot(stop))
     if named is not stop and (named is not None or not any(
             each is stop for each in list(known.values()))):
         return False

@@ -10,6 +10,7 @@ import sys
 import types
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import dict_slot, module_slot
 
 __unittest = True
 bind(globals())
@@ -81,8 +82,6 @@ _CLASSES = frozenset([
 _HOOKS = frozenset(["excepthook"])      # of threading
 _FUNCTIONS = (type, types.FunctionType, types.BuiltinFunctionType)
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
-_module_of = type.__dict__["__module__"].__get__
-_dict_of = type.__dict__["__dict__"].__get__
 
 
 class Originals(object):
@@ -145,8 +144,8 @@ def _noted(modules):
             continue    # not loaded, or something else in its place
         yield module, dict(vars(module)), _FUNCTIONS
         for value in list(vars(module).values()) if name in _CLASSES else ():
-            if isinstance(value, type) and _module_of(value) == name:
-                yield value, _dict_of(value).copy(), _METHODS
+            if isinstance(value, type) and module_slot(value) == name:
+                yield value, dict_slot(value).copy(), _METHODS
 
 
 originals = Originals()

@@ -8,9 +8,10 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._optional import counting, finding
 from unittest_leakfix.cli import add_options
 from unittest_leakfix.leaks.options import MODES, decided
-from unittest_leakfix.runner import FINDING, counting, finding
+from unittest_leakfix.runner import FINDING
 
 __unittest = True
 bind(globals())

@@ -9,11 +9,12 @@ from typing import Any, Optional
 from django.test.runner import DiscoverRunner, ParallelTestSuite
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._optional import finding
 from unittest_leakfix.django import options as options_of
 from unittest_leakfix.django.databases import DatabasesMixin
 from unittest_leakfix.django.observers import watchers
 from unittest_leakfix.observer import Watcher
-from unittest_leakfix.runner import Guided, finding
+from unittest_leakfix.runner import Guided
 
 __unittest = True
 bind(globals())

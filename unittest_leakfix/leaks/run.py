@@ -18,7 +18,7 @@ from unittest_leakfix.leaks.detector import Finder
 from unittest_leakfix.leaks.model.leak import Findings
 from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.leaks.report import json_report
-from unittest_leakfix.leaks.report.whole_file import Reserve, Target, reason
+from unittest_leakfix.leaks.report.whole_file import Target, reason
 from unittest_leakfix.observer import Watcher
 
 __unittest = True
@@ -27,6 +27,7 @@ bind(globals())
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.report import text_report
+from unittest_leakfix.process_state.descriptors import Reserve
 
 _exc_info = sys.exc_info
 

@@ -24,10 +24,9 @@ from unittest_leakfix._core import errors, ownership
 from unittest_leakfix._core.attributes import namespace
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix._core.introspection import on_type
+from unittest_leakfix._core.introspection import flags_slot, module_slot, name_slot, on_type
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.edges import referents
-from unittest_leakfix.leaks.retention.objects import bare_name
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.resources.scan import is_atom
 from unittest_leakfix.tracing import driver_ids, os_facts
@@ -40,9 +39,6 @@ bind(globals())
 MOST = 1000
 """How many survivors of one test are remembered; the others are counted."""
 _HEAP_TYPE = 1 << 9
-_flags_of = type.__dict__["__flags__"].__get__
-_module_of = type.__dict__["__module__"].__get__
-_name_of = type.__dict__["__name__"].__get__
 _get_objects = gc.get_objects
 _BARE = len(vars(unittest.TestCase("run")))
 
@@ -64,8 +60,8 @@ class Survivor:
 
     def __init__(self, what: str, test: str, name: str, value: object) -> None:
         self.what, self.test, self.name = what, test, name
-        self.type: str = _name_of(type(value))
-        module = _module_of(type(value))
+        self.type: str = name_slot(type(value))
+        module = module_slot(type(value))
         self.module = module if type(module) is str else ""
         self.ref: Callable[[], Any] = _reference(value)
         self.key = id(value)
@@ -246,14 +242,14 @@ def _is_news(value: object) -> bool:
     cls = type(value)
     if kind_of(value) is not None:
         return not issubclass(cls, unittest.TestCase)
-    if not _flags_of(cls) & _HEAP_TYPE or issubclass(cls, (type, unittest.TestCase)):
+    if not flags_slot(cls) & _HEAP_TYPE or issubclass(cls, (type, unittest.TestCase)):
         return False
     return is_users(cls)
 
 
 def is_users(cls: type) -> bool:
     """Tell whether *cls* was written neither in the standard library, nor here, nor in pytest or Django."""
-    name = _module_of(cls)
+    name = module_slot(cls)
     if type(name) is str and name.partition(".")[0] in _FRAMEWORKS:
         return False
     module = sys.modules.get(name) if type(name) is str else None
@@ -360,7 +356,6 @@ _get_referents = gc.get_referents
 _MOST_SIZED = 20000
 _getsizeof = sys.getsizeof
 _sizeof = getattr(object, "__sizeof__", None)     # PyPy has no sizes, and no counts
-_flags_of = type.__dict__["__flags__"].__get__
 _HEAP_TYPE = 1 << 9
 _getrefcount: Callable[[object], int] = getattr(sys, "getrefcount", lambda value: 0)
 # Not walked by the collector, and often the heaviest: counted where one holder has them.
@@ -390,7 +385,7 @@ def only_held_by(target: object, limit: int = _MOST_SIZED) -> int:
 def heaviest(items: Iterable[Tuple[str, object]], most: int = 5,
              floor: int = 0) -> Tuple[Tuple[str, str, int], ...]:
     """Return (name, type, bytes) of the named `items`, heaviest first, `floor` bytes at least."""
-    sized = [(name, bare_name(type(value)), only_held_by(value)) for name, value in items]
+    sized = [(name, name_slot(type(value)), only_held_by(value)) for name, value in items]
     sized.sort(key=lambda item: (-item[2], item[0]))
     return tuple(item for item in sized[:most] if item[2] >= floor)
 
@@ -410,7 +405,7 @@ def _size(value: object) -> int:
     cls = type(value)
     if type(cls) is type and cls in _BUFFERED:
         return 0
-    if _flags_of(cls) & _HEAP_TYPE and type(on_type(cls, "__sizeof__")) is FunctionType:
+    if flags_slot(cls) & _HEAP_TYPE and type(on_type(cls, "__sizeof__")) is FunctionType:
         return int(_sizeof(value))   # type: ignore[misc]  # somebody's own may raise, hang or lie
     try:
         return int(_getsizeof(value))

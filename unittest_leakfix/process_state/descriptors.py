@@ -10,13 +10,13 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.ownership import COUNTED
-from unittest_leakfix.leaks.report.whole_file import Reserve
 from unittest_leakfix.process_state.base import Change, Found, Watch
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
 __unittest = True
 bind(globals())
+_close, _fstat, _getpid, _pipe = os.close, os.fstat, os.getpid, os.pipe
 
 # What multiprocessing and the system start once for the whole process: not a test's leak.
 
@@ -61,6 +61,53 @@ def _values(place: int) -> Set[object]:
         if module is not None:
             found.add(os_facts.attributes(getattr(module, helper[1], None)).get(helper[place]))
     return found
+
+
+class Reserve:
+    """A descriptor that is held while the tests run, so that one is there when they have used up all.
+
+    It is known by device and inode: a test may close it, and something else get its number.
+    """
+
+    _held: List[Reserve] = []
+
+    def __init__(self) -> None:
+        self._number = -1
+        self._identity: Optional[Tuple[int, int]] = None
+        self._pid = 0
+
+    def hold(self) -> None:
+        """Open it. Where none can be opened there is none."""
+        try:
+            # The end of a pipe: nothing else has its inode.
+            self._number, other = _pipe()
+            _close(other)
+            status = _fstat(self._number)
+        except OSError:
+            return
+        self._identity, self._pid = (status.st_dev, status.st_ino), _getpid()
+        Reserve._held.append(self)
+
+    def give_up(self) -> bool:
+        """Close it. Returns False if it was held and is gone: a test has closed it."""
+        number, self._number = self._number, -1
+        if self in Reserve._held:
+            Reserve._held.remove(self)
+        if number < 0 or self._pid != _getpid():
+            return True
+        try:
+            status = _fstat(number)
+            if (status.st_dev, status.st_ino) == self._identity:
+                _close(number)
+                return True
+        except OSError:
+            pass
+        return False
+
+    @staticmethod
+    def has(number: int, device: int, inode: int) -> bool:
+        """Tell whether the descriptor *number*, of this *device* and *inode*, is one of these."""
+        return any(each._number == number and each._identity == (device, inode) for each in Reserve._held)
 
 
 _S_IFDIR = stat.S_IFDIR

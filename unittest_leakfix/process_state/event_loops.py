@@ -7,7 +7,7 @@ from weakref import ref
 
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.retention.objects import bare_name
+from unittest_leakfix._core.introspection import name_slot
 from unittest_leakfix.process_state.base import Change, Found, Watch
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
@@ -68,7 +68,7 @@ class Loops(Watch):
             if not self._is_known(loop):
                 detail = "set as the current loop" if loop is current else ""
                 after = "running" if loop.is_running() else "open"
-                found.append((Change("event loop", bare_name(type(loop)), detail, after=after, oid=id(loop)), None))
+                found.append((Change("event loop", name_slot(type(loop)), detail, after=after, oid=id(loop)), None))
         for task in self._tasks():
             if not self._is_known(task):
                 found.append((_task(task), None))

@@ -8,20 +8,17 @@ from __future__ import absolute_import
 import sys
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.resources.kind import (
+from unittest_leakfix._core.introspection import (
     MISSING,
-    Kind,
     class_of,
     flag,
     is_coroutine_function,
-    method,
     mro,
     name_of,
     on_type,
-    open_by_flags,
     own,
-    text,
 )
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
 
 __unittest = True
 bind(globals())

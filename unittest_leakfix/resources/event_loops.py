@@ -8,8 +8,9 @@ import sys
 
 from unittest_leakfix._core import waiting as closing
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import own
 from unittest_leakfix._core.waiting import CloseTimeout, within
-from unittest_leakfix.resources.kind import Kind, method, own, text
+from unittest_leakfix.resources.kind import Kind, method, text
 
 __unittest = True
 bind(globals())

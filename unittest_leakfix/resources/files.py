@@ -4,7 +4,8 @@ from __future__ import absolute_import
 import sys
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.resources.kind import Kind, method, open_by_flags, own, text
+from unittest_leakfix._core.introspection import own
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
 
 __unittest = True
 bind(globals())

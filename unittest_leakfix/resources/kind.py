@@ -4,43 +4,15 @@ Values are foreign: how they are looked at is `_core.introspection`'s.
 """
 from __future__ import absolute_import
 
-import sys
-
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import (
-    MISSING,
-    class_of,
-    mro,
-    name_of,
-    names_in,
-    on_type,
-    own,
-)
+from unittest_leakfix._core.introspection import MISSING, flag, on_type
 from unittest_leakfix._core.redaction import redact, visible
 
 __unittest = True
 bind(globals())
 
-_NUMBERS = (bool, int, type(2 ** 64))
 _TEXT = type(u"")
 _PASSING = (KeyboardInterrupt, SystemExit)
-_COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE
-
-
-def flag(value, name):
-    """A plain truth the instance or its type has under ``name``: True, False, or None.
-
-    Methods, events, strings and whatever else is no number give None. May
-    raise what a property raises.
-    """
-    cls = class_of(value)
-    found = on_type(cls, name)
-    if on_type(type(found), "__set__") is not MISSING:
-        found = type(found).__get__(found, value, cls)
-    else:
-        found = own(value, name, found)
-    kind = type(found)
-    return bool(found) if type(kind) is type and kind in _NUMBERS else None
 
 
 def open_by_flags(value, names=("open", "closed", "is_closed", "_closed")):
@@ -55,22 +27,6 @@ def open_by_flags(value, names=("open", "closed", "is_closed", "_closed")):
         if said is not None:
             return said if name == "open" else not said
     return None
-
-
-def is_coroutine_function(function):
-    """True when calling ``function`` is known to give an awaitable."""
-    try:
-        function = getattr(function, "__func__", function)
-        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-        mark = getattr(function, "_is_coroutine_mark", None)  # Python 3.12
-    except _PASSING:
-        raise
-    except BaseException:  # a descriptor of the user's
-        return False
-    if type(flags) is int and flags & _COROUTINE:
-        return True
-    inspect = sys.modules.get("inspect")
-    return mark is not None and mark is getattr(inspect, "_is_coroutine_mark", None)
 
 
 def text(value, limit=60):

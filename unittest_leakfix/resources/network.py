@@ -4,17 +4,9 @@ from __future__ import absolute_import
 import sys
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import class_of, mro, name_of, own
 from unittest_leakfix._core.waiting import within
-from unittest_leakfix.resources.kind import (
-    Kind,
-    class_of,
-    method,
-    mro,
-    name_of,
-    open_by_flags,
-    own,
-    text,
-)
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
 
 try:
     from _thread import get_ident as _get_ident

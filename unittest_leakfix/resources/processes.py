@@ -7,9 +7,10 @@ import sys
 from errno import EPIPE
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import name_of, own
 from unittest_leakfix._core.redaction import command
 from unittest_leakfix._core.waiting import CloseTimeout, wait_until, within
-from unittest_leakfix.resources.kind import Kind, method, name_of, open_by_flags, own, text
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
 from unittest_leakfix.resources.network import socket_open
 
 __unittest = True

@@ -15,6 +15,15 @@ import types
 import weakref
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import flags_slot
+from unittest_leakfix._core.introspection import (
+    MISSING,
+    class_of,
+    is_coroutine_function,
+    mro,
+    name_of,
+    on_type,
+)
 from unittest_leakfix.resources import (
     context_managers,
     db_connections,
@@ -24,18 +33,7 @@ from unittest_leakfix.resources import (
     processes,
     threads,
 )
-from unittest_leakfix.resources.kind import (
-    MISSING,
-    Kind,
-    class_of,
-    is_coroutine_function,
-    method,
-    mro,
-    name_of,
-    on_type,
-    open_by_flags,
-    text,
-)
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
 
 __unittest = True
 bind(globals())
@@ -64,7 +62,6 @@ __all__ = ["Kind", "kind_of", "register_resource"]
 
 _Classic = getattr(types, "ClassType", None)  # Python 2.7
 _Instance = getattr(types, "InstanceType", None)
-_flags_of = type.__dict__["__flags__"].__get__
 _names_in = types.ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 
@@ -133,7 +130,7 @@ def _by_name(bases, table):
 
 def _is_really(cls, module):
     """True when ``cls`` lives in that module, and does not only say so."""
-    if type(cls) is not _Classic and not _flags_of(cls) & _HEAP_TYPE:
+    if type(cls) is not _Classic and not flags_slot(cls) & _HEAP_TYPE:
         return True  # a C type; no Python code can make one
     module = sys.modules.get(module)
     if not issubclass(type(module), types.ModuleType):

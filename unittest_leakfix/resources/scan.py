@@ -12,7 +12,8 @@ import weakref
 
 from unittest_leakfix._core import ownership
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.resources.kind import Kind, method, own
+from unittest_leakfix._core.introspection import own
+from unittest_leakfix.resources.kind import Kind, method
 from unittest_leakfix.resources.registry import kind_of
 
 __unittest = True

@@ -2,8 +2,9 @@
 from __future__ import absolute_import
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import own
 from unittest_leakfix._core.waiting import wait_until, within
-from unittest_leakfix.resources.kind import Kind, open_by_flags, own, text
+from unittest_leakfix.resources.kind import Kind, open_by_flags, text
 
 try:
     from _thread import get_ident as _get_ident

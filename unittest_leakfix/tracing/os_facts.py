@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Optional
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import module_slot
 from unittest_leakfix.resources.registry import kind_of
 
 __unittest = True
@@ -18,7 +19,6 @@ bind(globals())
 _basename = os.path.basename
 _monotonic = time.monotonic
 
-_module_of = type.__dict__["__module__"].__get__
 _modules = sys.modules
 _fstat = os.fstat
 _stat = os.stat
@@ -124,7 +124,7 @@ def is_socket(fd: int) -> bool:
 
 def temporary_path(obj: object) -> str:
     """Return the path of an object of `tempfile` (TemporaryDirectory, NamedTemporaryFile); else ""."""
-    module = _module_of(type(obj))
+    module = module_slot(type(obj))
     if type(module) is not str or module != "tempfile":
         return ""
     name = attributes(obj).get("name")

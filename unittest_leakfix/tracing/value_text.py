@@ -5,12 +5,12 @@ from types import BuiltinFunctionType, CoroutineType, FunctionType, GeneratorTyp
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import module_slot, name_slot, qualname_slot
 
 __unittest = True
 bind(globals())
 
 _PASSING = (KeyboardInterrupt, SystemExit)
-_name_of = type.__dict__["__name__"].__get__
 
 
 def plain(value: object) -> str:
@@ -46,13 +46,13 @@ def qualified(value: object) -> str:
     try:
         if issubclass(type(value), type):
             # Through the metatype's own descriptors: a class's code is not run for its name.
-            name, module = (type.__dict__[each].__get__(value) for each in ("__qualname__", "__module__"))
+            name, module = qualname_slot(value), module_slot(value)
         else:
             name, module = value.__qualname__, value.__module__  # type: ignore[attr-defined]
     except _PASSING:
         raise
     except BaseException:  # a callable without a name: a partial, a metaclass that lies
-        return str(_name_of(type(value)))
+        return str(name_slot(type(value)))
     if type(module) is not str or module == "builtins":
         return str(name)
     return "%s.%s" % (module, name)

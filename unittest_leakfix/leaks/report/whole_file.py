@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and the descriptor that is held in reserve for them.
+"""Files that are written whole or not at all.
 
 Everything here works when a test has replaced functions of `os`, has moved to another folder or has
 used up all descriptors: what is called later is bound, and where a file is was found out, at the start.
@@ -11,7 +11,7 @@ import re
 import stat
 import sys
 from itertools import count
-from typing import Any, List, Optional, Tuple
+from typing import Any, Optional
 
 from unittest_leakfix._core.early import bind
 
@@ -32,7 +32,7 @@ _readlink = os.readlink
 _strerror = os.strerror
 
 _os_open, _write, _close, _fsync = os.open, os.write, os.close, os.fsync
-_stat, _fstat, _replace, _unlink, _getpid, _pipe = os.stat, os.fstat, os.replace, os.unlink, os.getpid, os.pipe
+_stat, _fstat, _replace, _unlink, _getpid = os.stat, os.fstat, os.replace, os.unlink, os.getpid
 _fchmod: Any = getattr(os, "fchmod", None)
 _fchown: Any = getattr(os, "fchown", None)
 _ftruncate: Any = getattr(os, "ftruncate", None)
@@ -48,7 +48,6 @@ _CANNOT_REPLACE = (errno.EBUSY, errno.EPERM, errno.EACCES)
 _OF_A_PROCESS = re.compile(r"(?:/dev|/proc/(\d+))/fd/(\d+)\Z")
 _serial = count()
 
-Identity = Tuple[int, int]      # device and inode
 
 
 class Target:
@@ -272,50 +271,3 @@ def _sync_folder(folder: str) -> None:
         pass
     finally:
         _close(descriptor)
-
-
-class Reserve:
-    """A descriptor that is held while the tests run, so that one is there when they have used up all.
-
-    It is known by device and inode: a test may close it, and something else get its number.
-    """
-
-    _held: List[Reserve] = []
-
-    def __init__(self) -> None:
-        self._number = -1
-        self._identity: Optional[Identity] = None
-        self._pid = 0
-
-    def hold(self) -> None:
-        """Open it. Where none can be opened there is none."""
-        try:
-            # The end of a pipe: nothing else has its inode.
-            self._number, other = _pipe()
-            _close(other)
-            status = _fstat(self._number)
-        except OSError:
-            return
-        self._identity, self._pid = (status.st_dev, status.st_ino), _getpid()
-        Reserve._held.append(self)
-
-    def give_up(self) -> bool:
-        """Close it. Returns False if it was held and is gone: a test has closed it."""
-        number, self._number = self._number, -1
-        if self in Reserve._held:
-            Reserve._held.remove(self)
-        if number < 0 or self._pid != _getpid():
-            return True
-        try:
-            status = _fstat(number)
-            if (status.st_dev, status.st_ino) == self._identity:
-                _close(number)
-                return True
-        except OSError:
-            pass
-        return False
-
-    @staticmethod
-    def has(number: int, device: int, inode: int) -> bool:
-        """Tell whether the descriptor *number*, of this *device* and *inode*, is one of these."""
-        return any(each._number == number and each._identity == (device, inode) for each in Reserve._held)

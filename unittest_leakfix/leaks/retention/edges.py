@@ -15,6 +15,7 @@ from typing import Any, Callable, Collection, Dict, Iterator, List, NamedTuple, 
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import name_slot
 from unittest_leakfix.leaks.retention import objects
 
 __unittest = True
@@ -105,7 +106,7 @@ _SNAPSHOT_COUNT = _snapshot_count()
 
 def is_part(obj: object) -> bool:
     """Tells whether an object may be but a part of its holder: a ``__dict__``, a generator's frame."""
-    return type(obj) is dict or type(obj) is types.FrameType or objects.bare_name(type(obj)) in _HAMT
+    return type(obj) is dict or type(obj) is types.FrameType or name_slot(type(obj)) in _HAMT
 
 
 def owns(owner: object, part: object) -> bool:
@@ -113,7 +114,7 @@ def owns(owner: object, part: object) -> bool:
     if type(part) is types.FrameType:
         return any(type(owner) is kind and getattr(owner, name) is part for kind, name in _FRAMES)
     if type(part) is not dict:
-        return type(owner) is contextvars.Context or objects.bare_name(type(owner)) in _HAMT
+        return type(owner) is contextvars.Context or name_slot(type(owner)) in _HAMT
     if objects.inherits(owner, type):
         return any(found is part for found in _get_referents(objects.class_dict(owner)))  # type: ignore[arg-type]
     return objects.own_dict(owner) is part
@@ -314,8 +315,8 @@ def _by_membership(holder: object, wanted: Collection[int]) -> Iterator[Tuple[in
         if id(member) not in wanted:
             continue
         if alike[id(type(member))] == 1 and len(members) > 1:  # an index would depend on the ids
-            name = objects.bare_name(type(member))
-            if sum(objects.bare_name(type(other)) == name for other in members) == 1:
+            name = name_slot(type(member))
+            if sum(name_slot(type(other)) == name for other in members) == 1:
                 yield id(member), Edge(" member", "[m for m in %s.__iter__(" % base,
                                        ") if type(m).__name__ == %r][0]" % name)
         yield id(member), Edge(" member", "list(%s.__iter__(" % base, "))[%d]" % index)

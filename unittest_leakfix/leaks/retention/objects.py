@@ -12,15 +12,11 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import dict_slot, mro_slot, name_slot, qualname_slot
 
 __unittest = True
 bind(globals())
 
-_MRO = type.__dict__["__mro__"].__get__
-_NAME = type.__dict__["__name__"].__get__
-bare_name = _NAME
-_QUALNAME = type.__dict__["__qualname__"].__get__
-_CLASS_DICT = type.__dict__["__dict__"].__get__
 _MODULE_DICT: Any = vars(types.ModuleType)["__dict__"].__get__
 _DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
@@ -32,22 +28,22 @@ _SIMPLE = (str, int, bool, bytes, type(None))
 
 def mro(cls: type) -> Tuple[type, ...]:
     """The method resolution order of a class, past any metaclass."""
-    return _MRO(cls) or (cls,)  # None for a type that C code has not readied yet (3.8: async_generator_asend)
+    return mro_slot(cls) or (cls,)  # None for a type that C code has not readied yet (3.8: async_generator_asend)
 
 
 def qualified_name(cls: type) -> str:
     """The qualified name of a class, past any metaclass."""
-    return str(_QUALNAME(cls))
+    return str(qualname_slot(cls))
 
 
 def class_name(cls: type) -> str:
     """The qualified name of a class without the functions around it."""
-    return str(_QUALNAME(cls).rpartition("<locals>.")[2])
+    return str(qualname_slot(cls).rpartition("<locals>.")[2])
 
 
 def class_dict(cls: type) -> Any:
     """The read-only namespace of a class, past any metaclass."""
-    return _CLASS_DICT(cls) or {}
+    return dict_slot(cls) or {}
 
 
 def inherits(obj: object, base: type) -> bool:
@@ -100,7 +96,7 @@ def short_key(key: object) -> str:
     if _is_simple(key):
         text = redaction.redact(repr(key))
         return text if len(text) <= 40 else text[:37] + "..."
-    return "<%s>" % _NAME(type(key))
+    return "<%s>" % name_slot(type(key))
 
 
 def _is_simple(key: object) -> bool:
@@ -182,11 +178,11 @@ def _test_method(obj: object) -> str:
 
 def _count(obj: object, base: type) -> str:
     size = base.__len__(obj)  # type: ignore[attr-defined]
-    return "%s (%d item%s)" % (_NAME(type(obj)), size, "" if size == 1 else "s")
+    return "%s (%d item%s)" % (name_slot(type(obj)), size, "" if size == 1 else "s")
 
 
 def _callable_name(obj: Any) -> str:
-    name = obj.__qualname__ if type(obj) is types.FunctionType else _NAME(type(obj))
+    name = obj.__qualname__ if type(obj) is types.FunctionType else name_slot(type(obj))
     return str(name).rpartition("<locals>.")[2]
 
 
@@ -197,7 +193,7 @@ def label(obj: object) -> str:
     except errors.PASSING:
         raise
     except BaseException:  # some C type that is half made
-        return str(_NAME(type(obj)))
+        return str(name_slot(type(obj)))
 
 
 def _label(obj: object) -> str:
@@ -215,7 +211,7 @@ def _label(obj: object) -> str:
         return "frame of %s()" % obj.f_code.co_name
     for prefix, kind in _FRAMED:
         if type(obj) is kind:
-            return "%s %s" % (_NAME(kind), getattr(obj, prefix + "_code").co_name)
+            return "%s %s" % (name_slot(kind), getattr(obj, prefix + "_code").co_name)
     if type(obj) is LRU_CACHE:
         wrapped = (own_dict(obj) or {}).get("__wrapped__")
         return "lru_cache of " + _callable_name(wrapped)

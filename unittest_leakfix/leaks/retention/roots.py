@@ -9,6 +9,7 @@ import types
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import qualname_slot
 from unittest_leakfix.leaks.retention import edges, objects
 
 __unittest = True
@@ -208,7 +209,7 @@ def _library(name: str) -> bool:
 
 
 def _class_root(cls: type) -> List[Root]:
-    module, path = objects.module_of(cls), type.__dict__["__qualname__"].__get__(cls)
+    module, path = objects.module_of(cls), qualname_slot(cls)
     if not module or resolve(module, path) is not cls:
         return []
     known = sys.modules.get(module)

@@ -1,0 +1,80 @@
+"""What the core does by packages that stand above it, and that a run loads only when it is asked for.
+
+This is the one module of the core that may import `leaks` and `databases`, and each function does
+so when it is called: plain runs never load them, and before Python 3.8 they are not there.
+"""
+
+from __future__ import absolute_import
+
+import sys
+
+from unittest_leakfix._core.declarations import most_connections
+from unittest_leakfix._core.early import bind
+
+__unittest = True
+bind(globals())
+
+
+def finding(options):
+    """Return the `leaks.run.Finding` that the *options* ask for, None when finding is off.
+
+    Raises ``ValueError`` for options that do not fit.
+    """
+    asked = dict((name, value) for name, value in options.items()
+                 if value is not None and value is not False)
+    if not asked or asked == {"leaks": "off"}:
+        return None
+    if sys.version_info < (3, 8):
+        raise ValueError("%s: finding leaks needs Python 3.8 or later; closing and letting go "
+                         "works here too" % ", ".join("%s=%r" % each for each in sorted(asked.items())))
+    from unittest_leakfix.leaks.options import decided
+    from unittest_leakfix.leaks.run import Finding
+    return Finding(**decided(asked))
+
+
+def asserting(test, message):
+    """Return the context manager of ``assertNoLeaks``."""
+    if sys.version_info < (3, 8):
+        raise NotImplementedError("assertNoLeaks needs Python 3.8 or later")
+    from unittest_leakfix.leaks.watch_block import Asserting
+    return Asserting(test, message)
+
+
+def counting(most):
+    """Return what makes a watcher that allows *most* connections at once; None for None.
+
+    It takes the run's own watcher, or None. Raises ``ValueError`` for anything but a
+    number, and before Python 3.8.
+    """
+    if most is None:
+        return None
+    if sys.version_info < (3, 8):
+        raise ValueError("max_connections=%r: counting connections needs Python 3.8 or later"
+                         % (most,))
+    from unittest_leakfix.databases.connection_limit import Counting
+    Counting(most=most)
+    return lambda watcher: Counting(watcher, most)
+
+
+def counting_by_class(watcher):
+    """Return a watcher before *watcher* that counts for the classes that limit their connections."""
+    from unittest_leakfix.databases.connection_limit import Counting
+    return Counting(watcher)
+
+
+def begin_budget(test):
+    """Begin to count the connections of a *test* whose class limits them (3.8)."""
+    most = most_connections(type(test))
+    if most is None:
+        return None
+    from unittest_leakfix.databases.connection_limit import of_class
+    return of_class(type(test), most, test)
+
+
+def sessions(arguments):
+    """Run the command ``sessions`` with these *arguments*, and return its exit status."""
+    if sys.version_info < (3, 8):
+        sys.stderr.write("error: sessions needs Python 3.8 or later\n")
+        return 2
+    from unittest_leakfix.databases.cli import main
+    return main(arguments)
