@@ -30,6 +30,7 @@ from unittest_leakfix.leaks import classify
 from unittest_leakfix.leaks.captured_warnings import Complaints, Overheard, told_already
 from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
 from unittest_leakfix.leaks.classify import Imported
+from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.ids import Ids
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.options import Options
@@ -166,9 +167,6 @@ if hasattr(os, "register_at_fork"):
 
 
 
-_DESCRIPTORS = ("descriptor", "closed descriptor")
-
-
 class Changes:
     """Tells each change once: by its test, not again by the fixtures around it."""
 
@@ -198,7 +196,7 @@ class Changes:
         """
         fresh: List[Leak] = []
         for change in changes:
-            if change.kind in _DESCRIPTORS and frameworks.owns(
+            if change.fd >= 0 and frameworks.owns(
                     change.fd, change.name, change.kind == "closed descriptor"):
                 continue
             if change.thread and frameworks.runs(change.thread):
@@ -207,7 +205,7 @@ class Changes:
                 continue    # a test of the class, or a class of the module
             self._told.add(change.key)
             acquisition = self._opened(change)
-            if change.kind in KINDS:
+            if kinds.of_change(change.kind).waits:
                 self.pending.append(Pending(change, test, acquisition, os_facts.target(change.fd)))
             else:
                 fresh.append(describe.of_change(change, test, acquisition, change in back, fixture))
@@ -520,11 +518,6 @@ class Finder(Listening):
 
 
 # Changes that are told when their class is over: unless they are part of something told by then.
-
-KINDS = ("thread", "child process", "descriptor", "event loop", "task", "stream", "temporary folder",
-         "temporary file")
-"""The kinds of change whose object, if there is one, tells more."""
-
 
 class Pending(NamedTuple):
     """One such change, the test it came with, and what its descriptor was open on."""

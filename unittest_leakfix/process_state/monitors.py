@@ -12,6 +12,7 @@ from weakref import ref
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.ownership import COUNTED
+from unittest_leakfix.leaks.model.kinds import restored_changes
 from unittest_leakfix.process_state import environment, interpreter_settings
 from unittest_leakfix.process_state.base import Change, Found, Watch
 from unittest_leakfix.process_state.children import Children
@@ -37,8 +38,8 @@ def live() -> List["ProcessState"]:
     return [state for state in (each() for each in _live) if state is not None]
 
 
-#: What `restore` puts back unless told otherwise.
-RESTORED = ("environment", "working directory", "sys.path", "patch", "warning filter")
+RESTORED = restored_changes()
+"""The kinds of changes that `restore` puts back unless others are asked for."""
 
 
 class ProcessState:

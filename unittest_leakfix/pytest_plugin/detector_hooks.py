@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import unittest
 from dataclasses import replace
 from typing import Any, Callable, Container, Dict, FrozenSet, Iterator, List, Optional, Set
@@ -18,6 +17,7 @@ from unittest_leakfix.leaks.classify import Imported
 from unittest_leakfix.leaks.detector import Finder
 from unittest_leakfix.leaks.model import leak  # noqa: F401 (before the first test)
 from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.remedy import CodeScope
 from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.leaks.report import describe, json_report, terminal, text_report
 from unittest_leakfix.leaks.retention import objects, roots
@@ -40,12 +40,6 @@ bind(globals())
 _exists = os.path.exists
 _isabs = os.path.isabs
 
-_CLEANUP = re.compile(r"(.*)self\.addCleanup\(([^,()]+)(?:, (.*))?\)\Z")
-_FINALIZER, _AFTER = "request.addfinalizer(%s)", "%s, after the fixture's yield"
-_CHANGES = {"environment": "monkeypatch.setenv(...)", "cwd": "monkeypatch.chdir(...)",
-            "sys.path": "monkeypatch.syspath_prepend(...)"}
-
-
 class Wordings:
     """Knows which tests are functions, where ``self.addCleanup`` is of no use."""
 
@@ -54,17 +48,8 @@ class Wordings:
 
     def of(self, leak: Leak) -> Leak:
         """Return *leak* with a remedy that can be written where it came from."""
-        test = leak.tests[0]
-        if leak.remedy and test in self.functions:
-            return replace(leak, remedy=_CHANGES.get(leak.kind) or _each(leak.remedy, _FINALIZER))
-        if leak.remedy and test.startswith(("fixture ", "setup_")):
-            return replace(leak, remedy=_each(leak.remedy, _AFTER if test[0] == "f" else "%s, in its tear-down"))
-        return leak
-
-    def of_fixture(self, leak: Leak) -> Leak:
-        """Return the leak of a fixture's value that was closed."""
-        return replace(leak, remedy=re.sub(r"addCleanup\((?:self|cls)\.", "addCleanup(", leak.remedy),
-                       cause=leak.cause.replace(" self.", " fixture ", 1))
+        function = leak.ends is not None and leak.tests[0] in self.functions
+        return describe.written(leak, leak.ends, CodeScope.FUNCTION) if function else leak
 
     def of_class(self, leak: Leak, name: str) -> Leak:
         """Return the leak of what a class of this node id still holds."""
@@ -79,22 +64,6 @@ class Wordings:
         file = opened.frames[0].file
         return (kind_of(file) in (HARNESS, LIBRARY)
                 or not _isabs(file) and _exists(_LIBRARY + file) and not _exists(file))
-
-
-def _each(remedy: str, form: str) -> str:
-    """Return *remedy* with each clean-up of a TestCase in the given *form* instead."""
-    parts = []
-    for part in remedy.split("; "):
-        found = _CLEANUP.match(part)
-        if found is not None:
-            before, call, arguments = found.groups()
-            if form == _FINALIZER and arguments is not None:
-                call, arguments = "lambda: %s(%s)" % (call, arguments), None
-            elif form != _FINALIZER:
-                call = "%s(%s)" % (call, arguments or "")
-            part = before + form % call
-        parts.append(part)
-    return "; ".join(parts)
 
 
 # What pytest itself keeps objects by, for as long as a session or a scope lasts.
@@ -344,9 +313,8 @@ class ScopedFinder(Finder):
     def _closing(self, owner: Any, found: scan.Found) -> None:
         test = self._test or self._acquisitions.current
         if test and self._alive():
-            leak = describe.of_closing(found, self._acquisitions.of(found.value), test)
-            fixture = type(owner).__module__ == "_pytest.fixtures"
-            self._fresh.append(self.wordings.of_fixture(leak) if fixture else leak)
+            self._fresh.append(describe.of_closing(found, self._acquisitions.of(found.value), test,
+                                                   fixture=type(owner).__module__ == "_pytest.fixtures"))
 
     def _yet(self) -> Container[str]:
         return {name for scope in self._scopes for name in scope.kept.fixtures}

@@ -1,60 +1,233 @@
-"""Words and figures: kinds, counts, sizes, and the short names of tests."""
+"""The kinds of leaks: one row for each, which is all there is to add for a new one, beside what watches it.
+
+Then words and figures: counts, sizes, and the short names of tests.
+"""
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, NamedTuple, Tuple
+from dataclasses import dataclass
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.remedy import Call, Remedy, calling
 
 __unittest = True
 bind(globals())
 
 
-class Kind(NamedTuple):
-    """How a kind of leak is spoken of. ``traced``: there is an acquisition unless something hid it."""
+@dataclass(frozen=True)
+class LeakKind:
+    """All that is known of one kind of leak. How to add one: docs/how-it-works.md."""
 
-    one: str
-    many: str
+    name: str
+    """What JSON, baselines and (with ``_`` for a space) ``ignore`` call it."""
+    one: str = ""
+    """The report's noun for one, if another than the name."""
+    many: str = ""
+    """The noun for more than one, if another than with an "s"."""
     verb: str = "left"
+    """What the user's code did to make one: "opened at shop/db.py:7"."""
     traced: bool = False
+    """There is an acquisition unless something hid it."""
+    watched_by: str = "leaks.survivors"
+    """The module that sees it."""
+    resources: Tuple[str, ...] = ()
+    """The kinds of resources, by their names in ``resources``, that are reported as this kind."""
+    state: str = "was left open"
+    """In which state an open resource of this kind was found."""
+    runs: bool = False
+    """It runs on its own: the line that started it tells little if that is not the test's own."""
+    variable: str = ""
+    """A name for one in an example."""
+    ends: Tuple[str, ...] = ("close",)
+    """The methods that end one, in the order of registering them as clean-ups."""
+    end_is_awaited: bool = False
+    """What ends one must be awaited before the test is over."""
+    dropped: Optional[Remedy] = None
+    """How to open one so that it is not dropped without being closed."""
+    changes: Tuple[str, ...] = ()
+    """The kinds of changes of the process that are reported as this kind, if others than its name."""
+    subject: str = "%s was changed"
+    """The headline of such a change, with ``%s`` for its name."""
+    remedy: Optional[Remedy] = None
+    """What ends such a change."""
+    restored: bool = False
+    """``--restore`` puts such a change back."""
+    why_not_restored: str = ""
+    """Why it does not, for one that is a change of the process."""
+    waits: bool = False
+    """Such a change is reported when its class is over, unless an object that tells more was found by then."""
+    once_per_class: bool = False
+    """It is looked at before and after each class only, so that any of its tests may have left it."""
+    ranked: bool = True
+    """It has its own place in the report's order; the others come last, one among the other."""
 
+    @property
+    def singular(self) -> str:
+        """The report's noun for one."""
+        return self.one or self.name
+
+    @property
+    def plural(self) -> str:
+        """The report's noun for more than one."""
+        return self.many or self.singular + "s"
+
+
+_RUNS_ON = "it runs on: only its own code can end it"
+_OF_OTHERS = "others may have it by now"
+_HAS_STATE = "what else hangs on it is not known"
 
 # The order is that of the report: first what keeps memory, then what costs connections, then the rest.
-KINDS: Dict[str, Kind] = {
-    "kept test": Kind("kept test", "kept tests"),
-    "object": Kind("object", "objects", "made"),
-    "growth": Kind("kind that grows", "kinds that grow"),
-    "class attribute": Kind("class attribute", "class attributes"),
-    "connection": Kind("connection", "connections", "opened", True),
-    "socket": Kind("socket", "sockets", "opened", True),
-    "file": Kind("file", "files", "opened", True),
-    "descriptor": Kind("descriptor", "descriptors", "opened"),
-    "foreign close": Kind("foreign close", "foreign closes", "opened"),
-    "thread": Kind("thread", "threads", "started", True),
-    "timer": Kind("timer", "timers", "started", True),
-    "executor": Kind("executor", "executors", "started"),
-    "child process": Kind("child process", "child processes", "started", True),
-    "pool": Kind("pool", "pools", "started"),
-    "event loop": Kind("event loop", "event loops", "opened", True),
-    "task": Kind("task", "tasks", "started", True),
-    "coroutine": Kind("coroutine", "coroutines", "made"),
-    "generator": Kind("generator", "generators", "made"),
-    "exception": Kind("unretrieved exception", "unretrieved exceptions", "started"),
-    "warning": Kind("warning", "warnings"),
-    "temporary folder": Kind("temporary folder", "temporary folders", "made", True),
-    "temporary file": Kind("temporary file", "temporary files", "made", True),
-    "patch": Kind("patch", "patches", "started"),
-    "environment": Kind("environment change", "environment changes"),
-    "cwd": Kind("directory change", "directory changes"),
-    "sys.path": Kind("sys.path change", "sys.path changes"),
-    "logging handler": Kind("logging handler", "logging handlers", "added"),
-    "warnings filter": Kind("warnings filter", "warnings filters", "added"),
-    "signal handler": Kind("signal handler", "signal handlers", "set"),
-    "locale": Kind("locale change", "locale changes"),
-    "umask": Kind("umask change", "umask changes"),
-    "socket timeout": Kind("socket timeout change", "socket timeout changes"),
-}
-_RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
+_ROWS = (
+    LeakKind("kept test"),
+    LeakKind("object", verb="made"),
+    LeakKind("growth", "kind that grows", "kinds that grow"),
+    LeakKind("class attribute", watched_by="leaks.class_scope"),
+    LeakKind(
+        "connection", verb="opened", traced=True, variable="connection",
+        resources=("sqlite3 connection", "database connection", "sqlite3 cursor", "cursor", "sqlite3 blob"),
+        dropped=Remedy(manager="contextlib.closing(connection)"), remedy=calling("connection.close")),
+    LeakKind(
+        "socket", verb="opened", traced=True, variable="sock",
+        resources=("asyncio server", "server", "imap connection", "http response", "response",
+                   "process listener", "stream"),
+        dropped=Remedy(manager="sock"), remedy=calling("sock.close")),
+    LeakKind(
+        "file", verb="opened", traced=True, variable="file",
+        resources=("dbm database", "shelf", "memory map", "tar archive", "zip archive"),
+        dropped=Remedy(manager="open(...)", target="file"), remedy=calling("file.close")),
+    LeakKind(
+        "descriptor", verb="opened", watched_by="process_state.descriptors",
+        resources=("process pipe", "process queue", "selector"), remedy=calling("os.close", "descriptor"),
+        why_not_restored=_OF_OTHERS, waits=True),
+    LeakKind(
+        "foreign close", "foreign close", "foreign closes", "opened", watched_by="process_state.descriptors",
+        changes=("closed descriptor",), remedy=Remedy(advice="open it in setUp, so that each test has its own"),
+        why_not_restored="what was closed cannot be opened as it was"),
+    LeakKind(
+        "thread", verb="started", traced=True, watched_by="process_state.threads",
+        state="was left running", runs=True,
+        remedy=Remedy((Call("thread.join"),), advice="tell it to end, and "),
+        why_not_restored=_RUNS_ON, waits=True),
+    LeakKind(
+        "timer", verb="started", traced=True, watched_by="process_state.threads", resources=("thread timer",),
+        state="was left waiting", runs=True, variable="timer", ends=("cancel",),
+        subject="%s was left running", remedy=calling("timer.cancel"), why_not_restored=_RUNS_ON),
+    LeakKind(
+        "executor", verb="started", resources=("thread pool",), state="was not shut down", runs=True,
+        variable="executor", ends=("shutdown",)),
+    LeakKind(
+        "child process", many="child processes", verb="started", traced=True,
+        watched_by="process_state.children", resources=("process manager",), state="was left running",
+        runs=True, variable="child", ends=("wait", "kill"), dropped=Remedy(manager="child"),
+        # The last one added is the first to run.
+        remedy=Remedy((Call("child.wait"), Call("child.kill"))), why_not_restored=_RUNS_ON, waits=True),
+    LeakKind(
+        "pool", verb="started", resources=("process pool",), state="was not terminated", runs=True,
+        variable="pool", ends=("terminate",)),
+    LeakKind(
+        "event loop", verb="opened", traced=True, watched_by="process_state.event_loops",
+        resources=("asyncio runner",), variable="loop", dropped=calling("loop.close"),
+        subject="%s was left open", remedy=calling("loop.close"), why_not_restored=_OF_OTHERS, waits=True),
+    LeakKind(
+        "task", verb="started", traced=True, watched_by="process_state.event_loops",
+        state="was left pending", runs=True, variable="task", ends=("cancel",),
+        subject="task '%s' was left pending", remedy=calling("task.cancel"),
+        why_not_restored=_RUNS_ON, waits=True),
+    LeakKind("coroutine", verb="made", watched_by="leaks.captured_warnings"),
+    LeakKind(
+        "generator", verb="made", watched_by="leaks.captured_warnings", resources=("async generator",),
+        state="was not closed", variable="generator", ends=("aclose",), end_is_awaited=True),
+    LeakKind("exception", "unretrieved exception", verb="started", watched_by="leaks.captured_warnings"),
+    LeakKind("warning", watched_by="leaks.captured_warnings"),
+    LeakKind(
+        "temporary folder", verb="made", traced=True, watched_by="process_state.tempfiles",
+        state="was left", variable="folder", ends=("cleanup",),
+        dropped=Remedy(manager="tempfile.TemporaryDirectory()", target="folder"),
+        remedy=calling("shutil.rmtree", "path"), why_not_restored="somebody may want what is in it", waits=True),
+    LeakKind(
+        "temporary file", verb="made", traced=True, watched_by="process_state.tempfiles",
+        remedy=calling("os.remove", "path"), why_not_restored="somebody may want what is in it", waits=True),
+    LeakKind(
+        "patch", many="patches", verb="started", watched_by="process_state.patches", resources=("mock patch",),
+        state="was not stopped", ends=("stop",), subject="patch of %s was not stopped",
+        remedy=calling("patcher.stop"), restored=True, once_per_class=True),
+    LeakKind(
+        "environment", "environment change", watched_by="process_state.environment",
+        remedy=Remedy(manager="mock.patch.dict(os.environ)", monkeypatch="setenv(...)"), restored=True),
+    LeakKind(
+        "cwd", "directory change", watched_by="process_state.environment", changes=("working directory",),
+        subject="the working directory was changed",
+        remedy=calling("os.chdir", "os.getcwd()")._replace(monkeypatch="chdir(...)"), restored=True),
+    LeakKind(
+        "sys.path", "sys.path change", watched_by="process_state.environment",
+        remedy=Remedy(manager='mock.patch.object(sys, "path", [...])', monkeypatch="syspath_prepend(...)"),
+        restored=True),
+    LeakKind(
+        "logging handler", verb="added", watched_by="process_state.logging_state",
+        why_not_restored=_HAS_STATE),
+    LeakKind(
+        "warnings filter", verb="added", watched_by="process_state.warning_filters",
+        changes=("warning filter",), subject="the warnings filters were changed",
+        remedy=Remedy(manager="warnings.catch_warnings()"), restored=True),
+    LeakKind(
+        "signal handler", verb="set", watched_by="process_state.interpreter_settings",
+        subject="handler of %s was left", why_not_restored=_HAS_STATE),
+    LeakKind(
+        "locale", "locale change", watched_by="process_state.interpreter_settings",
+        subject="locale was changed",
+        remedy=calling("locale.setlocale", "locale.LC_ALL", "locale.setlocale(locale.LC_ALL)"),
+        why_not_restored=_HAS_STATE, once_per_class=True),
+    LeakKind(
+        "umask", "umask change", watched_by="process_state.interpreter_settings", subject="umask was changed",
+        remedy=calling("os.umask", "os.umask(...)"), why_not_restored=_HAS_STATE, once_per_class=True),
+    LeakKind(
+        "socket timeout", "socket timeout change", watched_by="process_state.interpreter_settings",
+        subject="default socket timeout was changed",
+        remedy=calling("socket.setdefaulttimeout", "socket.getdefaulttimeout()"), why_not_restored=_HAS_STATE),
+    LeakKind(
+        "logging level", watched_by="process_state.logging_state", subject="level of %s was changed",
+        remedy=calling("logger.setLevel", "logger.level"), why_not_restored=_HAS_STATE, ranked=False),
+    LeakKind(
+        "hook", watched_by="process_state.interpreter_settings", subject="%s was replaced",
+        why_not_restored=_HAS_STATE, ranked=False),
+    LeakKind(
+        "stream", watched_by="process_state.interpreter_settings", subject="%s was replaced",
+        why_not_restored=_HAS_STATE, waits=True, ranked=False),
+    LeakKind(
+        "interpreter setting", watched_by="process_state.interpreter_settings",
+        why_not_restored=_HAS_STATE, ranked=False),
+    LeakKind(
+        "decimal context", watched_by="process_state.interpreter_settings",
+        why_not_restored=_HAS_STATE, ranked=False),
+)
+
+KINDS: Dict[str, LeakKind] = {row.name: row for row in _ROWS}
+"""Every kind of leak by its name, in the order of the report."""
+_RANKS = {row.name: rank for rank, row in enumerate(row for row in _ROWS if row.ranked)}
+_OF_RESOURCES = {resource: row for row in _ROWS for resource in row.resources}
+_OF_CHANGES = {change: row for row in _ROWS for change in row.changes or (row.name,)}
+
+
+def named(kind: str) -> LeakKind:
+    """Return the row of the kind of this name; one unknown here goes by its own name."""
+    return KINDS.get(kind) or LeakKind(kind)
+
+
+def of_resource(resource: str) -> LeakKind:
+    """Return the row by which a resource of this kind is reported."""
+    return _OF_RESOURCES.get(resource) or named(resource)
+
+
+def of_change(change: str) -> LeakKind:
+    """Return the row by which a change of the process of this kind is reported."""
+    return _OF_CHANGES.get(change) or named(change)
+
+
+def restored_changes() -> Tuple[str, ...]:
+    """Return the kinds of changes of the process that ``--restore`` puts back."""
+    return tuple(change for change, row in _OF_CHANGES.items() if row.restored)
+
 
 FIXTURES = frozenset(["setUp", "asyncSetUp", "tearDown", "asyncTearDown", "setUpClass", "tearDownClass",
                       "setUpModule", "tearDownModule", "setUpTestData", "class", "module",
@@ -63,9 +236,9 @@ FIXTURES = frozenset(["setUp", "asyncSetUp", "tearDown", "asyncTearDown", "setUp
                       "setup_class", "teardown_class", "setup_module", "teardown_module", "package", "session"])
 
 
-def kind_of(leak: Leak) -> Kind:
-    """Return how the kind of ``leak`` is spoken of; a kind unknown here goes by its own name."""
-    return KINDS.get(leak.kind) or Kind(leak.kind, leak.kind + "s")
+def kind_of(leak: Leak) -> LeakKind:
+    """Return the row of the kind of ``leak``; a kind unknown here goes by its own name."""
+    return named(leak.kind)
 
 
 def rank(leak: Leak) -> Tuple[int, int, int, str, str]:

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 
 if TYPE_CHECKING:
+    from unittest_leakfix.leaks.model.remedy import Remedy
     from unittest_leakfix.leaks.retention.search import Chain
     from unittest_leakfix.tracing.acquisitions import Acquisition
 
@@ -23,7 +24,7 @@ class Leak:
     """A survivor or an open resource that tests left behind. All text: it holds nothing it speaks of."""
 
     kind: str
-    """What it is: "kept test", "connection", "thread", ... (words.KINDS lists them)."""
+    """What it is: "kept test", "connection", "thread", ... (kinds.KINDS lists them)."""
     subject: str
     """The headline: "OrderTests.test_checkout was kept after it finished"."""
     tests: Tuple[str, ...] = ()
@@ -48,6 +49,8 @@ class Leak:
     """For what grows test after test: by how many, over all its tests."""
     cause: str = ""
     """The key for grouping and baselines: names only, never counts, ids, addresses or temporary paths."""
+    ends: Optional[Remedy] = field(default=None, compare=False, repr=False)
+    """What ``remedy`` is the text of; None where that is all there is."""
 
     def __post_init__(self) -> None:
         name = self.subject.partition('"')[2].partition('"')[0] if self.kind == "environment" else ""

@@ -10,9 +10,11 @@ from typing import Any, Callable, Dict, List, Match, Optional, Tuple
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.captured_warnings import Complaint
+from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.ids import spoken as spoken_test
-from unittest_leakfix.leaks.model.kinds import is_fixture
+from unittest_leakfix.leaks.model.kinds import LeakKind, is_fixture
 from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.remedy import Call, Remedy, CodeScope, calling
 from unittest_leakfix.leaks.report import remedy_text
 from unittest_leakfix.leaks.retention.search import Chain
 from unittest_leakfix.leaks.survivors import Survivor
@@ -28,36 +30,27 @@ from unittest_leakfix.tracing.stacks import short
 __unittest = True
 bind(globals())
 
-# The kinds of resources.py, by the nouns of the report.
-_NOUNS = {
-    "sqlite3 connection": "connection", "database connection": "connection",
-    "sqlite3 cursor": "connection", "cursor": "connection", "sqlite3 blob": "connection",
-    "dbm database": "file", "shelf": "file", "memory map": "file", "tar archive": "file",
-    "zip archive": "file", "thread pool": "executor", "process pool": "pool",
-    "process manager": "child process", "thread timer": "timer", "mock patch": "patch",
-    "asyncio runner": "event loop", "asyncio server": "socket", "server": "socket",
-    "imap connection": "socket", "http response": "socket", "response": "socket",
-    "process pipe": "descriptor", "process queue": "descriptor", "selector": "descriptor",
-    "process listener": "socket", "stream": "socket", "async generator": "generator",
-}
-_STATES = {"child process": "was left running", "executor": "was not shut down",
-           "pool": "was not terminated", "thread": "was left running",
-           "timer": "was left waiting", "task": "was left pending", "patch": "was not stopped",
-           "temporary folder": "was left", "generator": "was not closed"}
 _VARIES = re.compile(
     r"(\d{1,3}(?:\.\d{1,3}){3})(:\d+)?"         # an address keeps its host, loses its port
     r"|\[[^\]\[]*\]|0x[0-9a-fA-F]+|(?<![A-Za-z\d])\d+")
 _TEMPORARY = re.compile(r"(?:/private)?(?:/var/folders/\S+?/T|/tmp|/var/tmp)/[^\s'\"]+")
 
 
-def noun(kind: str) -> str:
-    """Return the report's noun for a kind of resource."""
-    return _NOUNS.get(kind, kind)
+def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = None) -> Leak:
+    """Return *leak* with a *remedy*, as it is written in *scope*: by default where its first test stands."""
+    if remedy is None:
+        return leak
+    remedy = remedy.at(scope_of(leak.tests[0]) if scope is None else scope)
+    return replace(leak, remedy=remedy_text.render(remedy), ends=remedy)
 
 
-def state(kind: str) -> str:
-    """Return in which state a resource of this noun was found: "was left open"."""
-    return _STATES.get(kind, "was left open")
+def scope_of(test: str) -> CodeScope:
+    """Return where the code of a test or fixture stands. (Of test functions only pytest can tell.)"""
+    name, blank, _ = test.partition(" ")
+    return _SCOPES.get(name, CodeScope.XUNIT if name.startswith("setup_") else CodeScope.TEST) if blank else CodeScope.TEST
+
+
+_SCOPES = {"setUpClass": CodeScope.CLASS, "setUpModule": CodeScope.MODULE, "fixture": CodeScope.FIXTURE}
 
 
 def silence(kind: str, name: str) -> str:
@@ -89,7 +82,7 @@ def place_of(acquisition: Optional[Acquisition]) -> str:
 
 def spoken(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
     """Return what an open resource is called: "file 'shop/orders.csv'", "socket listening on ..."."""
-    word = noun(kind.name)
+    word = kinds.of_resource(kind.name).name
     if kind.name == "file" and acquisition is not None and acquisition.detail:
         return "file '%s'" % short(acquisition.detail)
     if word == "socket" and os_facts.socket_descriptor(value) >= 0:
@@ -140,19 +133,22 @@ _LABELLED = re.compile(r"(written at|made at|dropped at) (.*)")
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 
 
-def of_closing(found: Found, acquisition: Optional[Acquisition], test: str) -> Leak:
-    """An open resource that a test left, and that was closed for it."""
-    kind = noun(found.kind.name)
+def of_closing(found: Found, acquisition: Optional[Acquisition], test: str, fixture: bool = False) -> Leak:
+    """An open resource that a test left, and that was closed for it.
+
+    *fixture*: it was the value of one of pytest's, rather than an attribute.
+    """
+    row = kinds.of_resource(found.kind.name)
     name = re.split(r"\W", found.label, maxsplit=1)[0]
     what = spoken(found.kind, found.value, acquisition)
-    owner = "cls" if is_fixture(test) else "self"
-    remedy = remedy_text.scoped(remedy_text.end(kind, "%s.%s" % (owner, found.label), closing_is_awaited(found.value)), test)
-    return Leak(
-        kind, "%s %s" % (what, state(kind)), (test,), acquisition=acquisition,
+    owner = "" if fixture else "cls." if is_fixture(test) else "self."
+    return written(Leak(
+        row.name, "%s %s" % (what, row.state), (test,), acquisition=acquisition,
         closed=_AWAITED if found.kind.awaits(found.value) else "closed for you: nothing else referred to it",
-        remedy=remedy,
-        silence=silence(kind, what),
-        cause="%s self.%s opened in %s" % (found.kind.name, name, place_of(acquisition)))
+        silence=silence(row.name, what),
+        cause="%s %s%s opened in %s" % (found.kind.name, "fixture " if fixture else "self.", name,
+                                        place_of(acquisition))),
+        remedy_text.end(row.name, owner + found.label, closing_is_awaited(found.value)))
 
 
 def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Optional[Chain],
@@ -162,52 +158,55 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
     by = steady(chain.expression) if chain is not None else "?"
     test = spoken_test(survivor.test)
     if survivor.what == "test":
-        return Leak("kept test", "%s was kept after it finished" % test, (survivor.test,), size,
-                    chain, holding, remedy=remedy_text.let_go(chain, "self"),
-                    silence=silence("kept test", test), cause="kept test by %s" % by)
+        return written(Leak("kept test", "%s was kept after it finished" % test, (survivor.test,), size,
+                            chain, holding, silence=silence("kept test", test), cause="kept test by %s" % by),
+                       remedy_text.let_go(chain, "self"))
     if kind is not None:
-        word = noun(kind.name)
+        row = kinds.of_resource(kind.name)
         what = spoken(kind, value, acquisition)
-        remedy = frameworks.remedy_of(value)
+        advice = frameworks.remedy_of(value)
         # How a framework keeps its own is nothing that a user could change.
-        return Leak(word, "%s %s" % (what, state(word)), (survivor.test,), 0, None if remedy else chain,
-                    acquisition=acquisition, remedy=remedy or remedy_text.held(word, chain, closing_is_awaited(value)),
-                    silence=silence(word, what),
-                    cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by))
+        return written(Leak(row.name, "%s %s" % (what, row.state), (survivor.test,), 0,
+                            None if advice else chain, acquisition=acquisition, silence=silence(row.name, what),
+                            cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by)),
+                       Remedy(advice=advice) if advice
+                       else remedy_text.held(row.name, chain, closing_is_awaited(value)))
     where = " (its %s)" % survivor.name if survivor.name else ""
     name = survivor.name or "..."
-    return Leak("object", "%s was kept after %s%s" % (survivor.type, test, where),
-                (survivor.test,), size, chain, holding, remedy=remedy_text.let_go(chain, name[len("fixture "):] if name.startswith("fixture ") else name),
-                silence=silence("object", survivor.type),
-                cause="%s.%s by %s" % (survivor.module, survivor.type, by))
+    return written(Leak("object", "%s was kept after %s%s" % (survivor.type, test, where),
+                        (survivor.test,), size, chain, holding, silence=silence("object", survivor.type),
+                        cause="%s.%s by %s" % (survivor.module, survivor.type, by)),
+                   remedy_text.let_go(chain, name[len("fixture "):] if name.startswith("fixture ") else name))
 
 
 def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisition], test: str) -> Leak:
     """An open resource that hangs on a class ("cls.db") or module ("db") after its tear-down."""
-    word = noun(kind.name)
+    row = kinds.of_resource(kind.name)
     what = spoken(kind, value, acquisition)
-    return Leak(word, "%s %s" % (what, state(word)), (test,), acquisition=acquisition,
-                remedy=remedy_text.scoped(remedy_text.end(word, name), test), silence=silence(word, what),
-                cause="%s %s opened in %s" % (kind.name, name, place_of(acquisition)))
+    return written(Leak(row.name, "%s %s" % (what, row.state), (test,), acquisition=acquisition,
+                        silence=silence(row.name, what),
+                        cause="%s %s opened in %s" % (kind.name, name, place_of(acquisition))),
+                   remedy_text.end(row.name, name))
 
 
 def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], total: str, size: int) -> Leak:
     """What a class still holds after its last test."""
     cls = name.rpartition(".")[2]
-    return Leak("class attribute", "%s still holds %s after its last test" % (cls, total),
-                ("setUpClass (%s)" % name,), size, None, holding,
-                remedy="class %s(ClassLeakFixMixin, ...), or cls.addClassCleanup(delattr, cls, \"%s\")"
-                % (cls, holding[0][0].lstrip(".")),
-                silence=silence("class attribute", cls),
-                cause="class attribute %s.%s" % (name, holding[0][0].lstrip(".")))
+    attribute = holding[0][0].lstrip(".")
+    return written(Leak("class attribute", "%s still holds %s after its last test" % (cls, total),
+                        ("setUpClass (%s)" % name,), size, None, holding,
+                        silence=silence("class attribute", cls),
+                        cause="class attribute %s.%s" % (name, attribute)),
+                   Remedy((Call("delattr", ("cls", '"%s"' % attribute)),),
+                          advice="class %s(ClassLeakFixMixin, ...), or " % cls))
 
 
 def growth(leak: Leak, survivor: Survivor) -> Leak:
     """The same as growth: one more instance of an application's class, test after test."""
-    return Leak("growth", "%s objects grow test after test" % survivor.type, leak.tests, leak.size,
-                leak.chain, remedy=remedy_text.empty(leak.chain),
-                silence=silence("growth", survivor.type), growth=1,
-                cause="growth of " + leak.cause)
+    return written(Leak("growth", "%s objects grow test after test" % survivor.type, leak.tests, leak.size,
+                        leak.chain, silence=silence("growth", survivor.type), growth=1,
+                        cause="growth of " + leak.cause),
+                   remedy_text.empty(leak.chain))
 
 
 def of_complaint(complaint: Complaint, test: str) -> Leak:
@@ -217,23 +216,23 @@ def of_complaint(complaint: Complaint, test: str) -> Leak:
     text = complaint.text.strip()
     if complaint.kind == "ResourceWarning":
         return _unclosed(complaint, test)
-    subject, name, remedy = "%s: %s" % (complaint.kind, text), text, ""
+    subject, name, remedy = "%s: %s" % (complaint.kind, text), text, None
     if kind == "coroutine":
         subject = text
         called = _QUOTED.search(text)
-        remedy = "await %s(...)" % called.group(1) if called else ""
+        remedy = Remedy(awaits="%s(...)" % called.group(1)) if called else None
     elif kind == "task":
         name = opened.detail if opened is not None else ""
         subject = "task%s was destroyed but it is pending" % (" '%s'" % name if name else "")
-        remedy = "cancel it and await it before the loop is closed"
+        remedy = Remedy(advice="cancel it and await it before the loop is closed")
     elif kind == "exception":
         of = " of task '%s'" % opened.detail if opened is not None and opened.detail else ""
         name = (complaint.detail.splitlines() or [text])[-1].strip()
         subject = "%s%s was never retrieved: %s" % ("exception", of, name)
-        remedy = "await the task"
-    return Leak(kind, subject, (test,), acquisition=opened, notes=tuple(_places(complaint)),
-                remedy=remedy, silence=silence(kind, name[:60]),
-                cause="%s %s in %s" % (complaint.kind, steady(name)[:100], place_of(opened)))
+        remedy = Remedy(awaits="the task")
+    return written(Leak(kind, subject, (test,), acquisition=opened, notes=tuple(_places(complaint)),
+                        silence=silence(kind, name[:60]),
+                        cause="%s %s in %s" % (complaint.kind, steady(name)[:100], place_of(opened))), remedy)
 
 
 def _unclosed(complaint: Complaint, test: str) -> Leak:
@@ -246,14 +245,15 @@ def _unclosed(complaint: Complaint, test: str) -> Leak:
         return Leak("warning", "ResourceWarning: %s" % text, (test,), notes=places,
                     silence=silence("warning", text[:60]),
                     cause="ResourceWarning %s" % steady(text)[:100])
-    kind = noun(opened.what)
+    kind = kinds.of_resource(opened.what).name
     what = opened.what
     if kind not in ("event loop", "socket") or kind == "socket" and opened.detail:
         detail = short(opened.detail)
         what += " '%s'" % detail if kind in ("file", "temporary folder", "child process") else " " + detail
-    return Leak(kind, "%s was dropped without being closed" % what, (test,), acquisition=opened,
-                notes=places, remedy=remedy_text.dropped(kind), silence=silence(kind, what),
-                cause="%s dropped, opened in %s" % (opened.what, place_of(opened)))
+    return written(Leak(kind, "%s was dropped without being closed" % what, (test,), acquisition=opened,
+                        notes=places, silence=silence(kind, what),
+                        cause="%s dropped, opened in %s" % (opened.what, place_of(opened))),
+                   kinds.named(kind).dropped)
 
 
 def _places(complaint: Complaint) -> List[Tuple[str, str]]:
@@ -276,20 +276,13 @@ def _places(complaint: Complaint) -> List[Tuple[str, str]]:
 # Changes of the process in words: a `Leak` for each.
 
 Notes = Tuple[Tuple[str, str], ...]
+Worded = Tuple[Leak, Optional[Remedy]]
 WAITED = "0.5 s for it to finish"
-# What is looked at once per class.
-_DEAR = ("patch", "umask", "locale")
 _BY = "one of its tests or fixtures: this is looked at once per %s"
 _SIGNALS = {"0": "SIG_DFL", "1": "SIG_IGN"}
-_KINDS = {"working directory": "cwd", "warning filter": "warnings filter"}
-_SUBJECTS = {
-    "cwd": "the working directory was changed", "locale": "locale was changed",
-    "umask": "umask was changed", "socket timeout": "default socket timeout was changed",
-    "patch": "patch of %s was not stopped", "signal handler": "handler of %s was left",
-    "logging level": "level of %s was changed", "hook": "%s was replaced",
-    "stream": "%s was replaced", "timer": "%s was left running",
-    "event loop": "%s was left open", "task": "task '%s' was left pending",
-}
+# Of a server, and its client has not hung up.
+_SERVES = calling("client.close")._replace(
+    advice="close the client, which keeps it waiting for one more request: ")
 
 
 def of_change(change: Change, test: str, acquisition: Optional[Acquisition], back: bool = False,
@@ -298,43 +291,42 @@ def of_change(change: Change, test: str, acquisition: Optional[Acquisition], bac
 
     *back*: it was put back; *fixture*: it was looked at before and after a class or module.
     """
-    leak = _CHANGES.get(change.kind, _other)(change, test, acquisition)
-    if fixture and change.kind in _DEAR and "not stopped" not in change.detail:
+    row = kinds.of_change(change.kind)
+    leak, remedy = _CHANGES.get(change.kind, _other)(change, row, test, acquisition)
+    if fixture and row.once_per_class and "not stopped" not in change.detail:
         scope = "class" if test.startswith("setUpClass") else "module"
         leak = replace(leak, tests=(scope + test[test.index(" "):],), notes=leak.notes + (("by", _BY % scope),))
-    closed = "put back for you, as --restore asks" if back else ""
-    return replace(leak, remedy=remedy_text.scoped(leak.remedy, leak.tests[0]), closed=closed)
+    return written(replace(leak, closed="put back for you, as --restore asks" if back else ""), remedy)
 
 
-def _thread(change: Change, test: str, acquisition: Optional[Acquisition]) -> Leak:
+def _thread(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     timer = change.detail.endswith("Timer.run")
     kind = "timer" if timer else "thread"
     now: Notes = ()
     if change.after.startswith("now at ") and not timer:
         now = (("now at", change.after[len("now at "):]),)
     how = "waiting" if timer else "running"
-    # Of a server, and its client has not hung up.
     serves = change.after.endswith(" in handle_one_request")
     return Leak(kind, '%s "%s" was still %s after its test' % (kind, change.name, how), (test,),
-                acquisition=acquisition, notes=now + (("waited", WAITED),),
-                remedy=remedy_text.CHANGES["client" if serves else kind], silence=silence(kind, change.name),
-                cause="%s %s started in %s" % (kind, steady(change.name), place_of(acquisition)))
+                acquisition=acquisition, notes=now + (("waited", WAITED),), silence=silence(kind, change.name),
+                cause="%s %s started in %s" % (kind, steady(change.name), place_of(acquisition))
+                ), _SERVES if serves else kinds.named(kind).remedy
 
 
-def _child(change: Change, test: str, acquisition: Optional[Acquisition]) -> Leak:
+def _child(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     name = command(acquisition.detail if acquisition is not None and acquisition.detail else change.name)
     ended = "has ended" in change.after
     subject = "child process '%s' %s" % (
         name, "has ended, and nobody waited for it" if ended else "was still running after its test")
     return Leak("child process", subject, (test,), acquisition=acquisition,
                 notes=(("pid", str(change.pid)),) + (() if ended else (("waited", WAITED),)),
-                remedy="self.addCleanup(child.wait)" if ended else remedy_text.CHANGES["child process"],
                 silence=silence("child process", name),
-                cause="child process %s started in %s" % (steady(name), place_of(acquisition)))
+                cause="child process %s started in %s" % (steady(name), place_of(acquisition))
+                ), calling("child.wait") if ended else row.remedy
 
 
-def _descriptor(change: Change, test: str, acquisition: Optional[Acquisition]) -> Leak:
-    kind = noun(acquisition.what) if acquisition is not None else "descriptor"
+def _descriptor(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
+    kind = kinds.of_resource(acquisition.what).name if acquisition is not None else "descriptor"
     name = _relative(change.name)
     if acquisition is None or kind in ("descriptor", "file"):     # no file object has it, or that would be told
         kind, subject = "descriptor", "%s (%s)" % (change.detail, name)
@@ -342,10 +334,10 @@ def _descriptor(change: Change, test: str, acquisition: Optional[Acquisition]) -
         subject = "%s to %s" % (acquisition.what, short(acquisition.detail))
     else:
         subject = name.rstrip()
-    return Leak(kind, "%s %s" % (subject, state(kind)), (test,), acquisition=acquisition,
-                remedy=remedy_text.CHANGES.get(kind, ""),
+    row = kinds.named(kind)
+    return Leak(kind, "%s %s" % (subject, row.state), (test,), acquisition=acquisition,
                 silence=silence(kind, subject if kind == "connection" else name),
-                cause="%s %s opened in %s" % (kind, steady(name), place_of(acquisition)))
+                cause="%s %s opened in %s" % (kind, steady(name), place_of(acquisition))), row.remedy
 
 
 def _relative(name: str) -> str:
@@ -354,81 +346,76 @@ def _relative(name: str) -> str:
     return "%s '%s'" % (kind, short(path)) if path.startswith("/") and "'" not in path else name
 
 
-def _foreign(change: Change, test: str, acquisition: Optional[Acquisition]) -> Leak:
+def _foreign(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     name = _relative(change.name)
     subject = "%s was closed by a test that had not opened it" % (
         "%s (%s)" % (name, change.detail) if change.detail else name)
     return Leak("foreign close", subject, (test,), acquisition=acquisition,
                 notes=(("it is", change.after),) if change.after != "closed" else (),
-                remedy="open it in setUp, so that each test has its own",
-                silence=silence("foreign close", name), cause="foreign close of %s" % steady(name))
+                silence=silence("foreign close", name), cause="foreign close of %s" % steady(name)), row.remedy
 
 
-def _environment(change: Change, test: str, acquisition: Optional[Acquisition]) -> Leak:
+def _environment(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     how = change.detail if change.detail in ("added", "removed") else "changed"
     subject = 'environment variable "%s" was %s' % (change.name, how)
     if change.name == "os.environ":
         subject = "os.environ was replaced"
     return Leak("environment", subject, (test,), notes=_was_is(change),
-                remedy=remedy_text.CHANGES["environment"], silence=silence("environment", change.name),
-                cause="environment %s %s" % (change.name, how))
+                silence=silence("environment", change.name),
+                cause="environment %s %s" % (change.name, how)), row.remedy
 
 
-def _temporary(change: Change, test: str, acquisition: Optional[Acquisition]) -> Leak:
+def _temporary(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     return Leak(change.kind, "%s '%s' was left" % (change.kind, change.name), (test,),
-                acquisition=acquisition, remedy=remedy_text.CHANGES[change.kind],
-                silence=silence(change.kind, change.name),
-                cause="%s made in %s" % (change.kind, place_of(acquisition)))
+                acquisition=acquisition, silence=silence(change.kind, change.name),
+                cause="%s made in %s" % (change.kind, place_of(acquisition))), row.remedy
 
 
-def _handler(change: Change, test: str, acquisition: Optional[Acquisition]) -> Leak:
+def _handler(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     name, logger = change.name.rpartition(".")[2].replace(" object", ""), change.detail[len("on logger "):]
     left = change.after == "added"
-    to, remedy = 'logger "%s"' % logger, "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else "")
+    to, of = 'logger "%s"' % logger, "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else "")
     return Leak("logging handler", "%s was %s %s" % (name, "left on" if left else "removed from", to), (test,),
-                remedy="self.addCleanup(%s.%sHandler, handler)" % (remedy, "remove" if left else "add"),
                 silence=silence("logging handler", name), cause="logging handler %s %s %s" % (
-                    name, change.after, logger))
+                    name, change.after, logger)
+                ), calling("%s.%sHandler" % (of, "remove" if left else "add"), "handler")
 
 
-def _listing(change: Change, test: str, acquisition: Optional[Acquisition]) -> Leak:
+def _listing(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     """sys.path, warnings filters: what was added, what was removed."""
-    kind = _KINDS.get(change.kind, change.kind)
+    kind = row.name
     notes: Notes = ()
     for part in filter(None, change.detail.split("; ")):
         verb, _, rest = part.partition(" ")
         notes += ((verb, rest) if rest and verb in ("added", "removed") else ("it was", part),)
     subject = "%s was changed" % change.name if kind == "sys.path" else "the warnings filters were changed"
-    return Leak(kind, subject, (test,), notes=notes, remedy=remedy_text.CHANGES[kind],
-                silence=silence(kind, change.name), cause="%s %s %s" % (kind, change.name, steady(change.detail)))
+    return Leak(kind, subject, (test,), notes=notes, silence=silence(kind, change.name),
+                cause="%s %s %s" % (kind, change.name, steady(change.detail))), row.remedy
 
 
-def _other(change: Change, test: str, acquisition: Optional[Acquisition]) -> Leak:
-    kind = _KINDS.get(change.kind, change.kind)
-    form = _SUBJECTS.get(kind, "%s was changed")
+def _other(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
+    kind, form = row.name, row.subject
     by_hand = kind == "patch" and "not stopped" not in change.detail
     if by_hand:
         form = "%s was replaced and not put back"
     name = "event loop" if kind == "event loop" else change.name
     return Leak(kind, form % name if "%s" in form else form, (test,), acquisition=acquisition,
                 notes=_signals(change) if kind == "signal handler" else _was_is(change) if kind not in ("event loop", "task") else _where(change),
-                remedy=_remedy(kind, change, by_hand), silence=silence(kind, name),
-                cause="%s %s" % (kind, steady(name)))
+                silence=silence(kind, name), cause="%s %s" % (kind, steady(name))), _remedy(row, change, by_hand)
 
 
-def _remedy(kind: str, change: Change, by_hand: bool) -> str:
+def _remedy(row: LeakKind, change: Change, by_hand: bool) -> Optional[Remedy]:
     if by_hand:
-        return "with mock.patch(\"%s\", ...):" % change.name
-    if kind == "patch":
-        return "self.addCleanup(patcher.stop)"
-    if kind == "signal handler":
-        return "self.addCleanup(signal.signal, signal.{0}, signal.getsignal(signal.{0}))".format(change.name)
-    if kind == "stream" and change.name in ("sys.stdout", "sys.stderr"):
-        return "with contextlib.redirect_%s(...):" % change.name[4:]
-    if kind in ("hook", "stream"):
+        return Remedy(manager='mock.patch("%s", ...)' % change.name)
+    if row.name == "signal handler":
+        number = "signal." + change.name
+        return calling("signal.signal", number, "signal.getsignal(%s)" % number)
+    if row.name == "stream" and change.name in remedy_text.STREAMS:
+        return Remedy(manager=remedy_text.STREAMS[change.name])
+    if row.name in ("hook", "stream"):
         owner, _, name = change.name.rpartition(".")
-        return "with mock.patch.object(%s, \"%s\", ...):" % (owner, name) if owner else ""
-    return remedy_text.CHANGES.get(kind, "")
+        return Remedy(manager='mock.patch.object(%s, "%s", ...)' % (owner, name)) if owner else None
+    return row.remedy
 
 
 def _was_is(change: Change) -> Notes:
@@ -444,7 +431,8 @@ def _where(change: Change) -> Notes:
     return (("now at", found),) if found else ()
 
 
-_CHANGES: Dict[str, Callable[[Change, str, Optional[Acquisition]], Leak]] = {
+# Those with more to say than their row's headline and the values before and after.
+_CHANGES: Dict[str, Callable[[Change, LeakKind, str, Optional[Acquisition]], Worded]] = {
     "thread": _thread, "child process": _child, "descriptor": _descriptor,
     "closed descriptor": _foreign, "environment": _environment, "temporary folder": _temporary,
     "temporary file": _temporary, "sys.path": _listing, "warning filter": _listing,

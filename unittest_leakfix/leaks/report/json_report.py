@@ -132,7 +132,7 @@ def _leak_from(value: Dict[str, Any]) -> Leak:
         chain=chain, acquisition=acquisition, tests=tuple(fields["tests"]),
         holding=tuple((item["name"], item["type"], item["size"]) for item in fields["holding"]),
         notes=tuple((item["label"], item["text"]) for item in fields["notes"]))
-    return Leak(**{name: fields[name] for name in Leak.__dataclass_fields__})
+    return Leak(**{name: fields[name] for name in Leak.__dataclass_fields__ if name != "ends"})
 
 
 def _made(kind: Any, value: Dict[str, Any]) -> Any:

@@ -1,99 +1,99 @@
-"""The one line for the user's own code that ends a leak, where one can be given with confidence."""
+"""What ends a leak, where that can be said with confidence, as a `Remedy`; and how each `CodeScope` writes it."""
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model.kinds import named
+from unittest_leakfix.leaks.model.remedy import Call, Remedy, CodeScope, calling
 from unittest_leakfix.leaks.retention.search import Chain, Step
 
 __unittest = True
 bind(globals())
 
-_ENDS = {"temporary folder": "cleanup", "executor": "shutdown", "pool": "terminate",
-         "timer": "cancel", "task": "cancel", "patch": "stop", "generator": "aclose"}
-_VARIABLES = {"connection": "connection", "socket": "sock", "file": "file", "event loop": "loop",
-              "child process": "child", "executor": "executor", "pool": "pool", "timer": "timer",
-              "temporary folder": "folder", "generator": "generator", "task": "task"}
-_DROPPED = {"file": "with open(...) as file:", "socket": "with sock:",
-            "connection": "with contextlib.closing(connection):",
-            "temporary folder": "with tempfile.TemporaryDirectory() as folder:",
-            "event loop": "self.addCleanup(loop.close)", "child process": "with child:"}
 _DOTTED = re.compile(r"[A-Za-z_][\w.]*\Z")
 _PLACE = re.compile(r"[A-Za-z_][\w.]*(?:\[(?:\d+|'[^']*')\][\w.]*)*\Z")
-
-CHANGES: Dict[str, str] = {
-    "environment": "with mock.patch.dict(os.environ):",
-    "cwd": "self.addCleanup(os.chdir, os.getcwd())",
-    "sys.path": "with mock.patch.object(sys, \"path\", [...]):",
-    "warnings filter": "with warnings.catch_warnings():",
-    "umask": "self.addCleanup(os.umask, os.umask(...))",
-    "socket timeout": "self.addCleanup(socket.setdefaulttimeout, socket.getdefaulttimeout())",
-    "locale": "self.addCleanup(locale.setlocale, locale.LC_ALL, locale.setlocale(locale.LC_ALL))",
-    "thread": "tell it to end, and self.addCleanup(thread.join)",
-    "client": "close the client, which keeps it waiting for one more request: self.addCleanup(client.close)",
-    "timer": "self.addCleanup(timer.cancel)",
-    "child process": "self.addCleanup(child.wait); self.addCleanup(child.kill)",
-    "temporary folder": "self.addCleanup(shutil.rmtree, path)",
-    "temporary file": "self.addCleanup(os.remove, path)",
-    "file": "self.addCleanup(file.close)", "connection": "self.addCleanup(connection.close)",
-    "socket": "self.addCleanup(sock.close)", "descriptor": "self.addCleanup(os.close, descriptor)",
-    "event loop": "self.addCleanup(loop.close)", "task": "self.addCleanup(task.cancel)",
-    "logging level": "self.addCleanup(logger.setLevel, logger.level)",
-}
+_REGISTERS = {CodeScope.TEST: "self.addCleanup", CodeScope.CLASS: "cls.addClassCleanup",
+              CodeScope.MODULE: "unittest.addModuleCleanup"}
+# Where nothing registers a clean-up it is written out, and when it runs.
+_WHEN = {CodeScope.FIXTURE: "after the fixture's yield", CodeScope.XUNIT: "in its tear-down"}
 
 
-def end(kind: str, name: str = "", awaited: bool = False) -> str:
-    """Return the clean-up for a resource of this noun that is reached by *name*; *awaited*: its close is."""
-    name = name or _VARIABLES.get(kind, "")
-    if not name:
+def render(remedy: Optional[Remedy]) -> str:
+    """Return *remedy* as it is written where it is to stand, in one line; "" for none."""
+    if remedy is None:
         return ""
-    if kind == "child process":     # the last one added is the first to run
-        return "self.addCleanup({0}.wait); self.addCleanup({0}.kill)".format(name)
-    if kind == "generator":
-        return "await %s.aclose()" % name
-    return "self.add%sCleanup(%s.%s)" % ("Async" if awaited else "", name, _ENDS.get(kind, "close"))
+    scope = remedy.scope
+    if remedy.monkeypatch and scope is CodeScope.FUNCTION:
+        return "monkeypatch." + remedy.monkeypatch
+    if remedy.manager:
+        return "with %s%s:" % (remedy.manager, " as " + remedy.target if remedy.target else "")
+    if remedy.awaits:
+        return "await " + remedy.awaits
+    if scope in _WHEN and remedy.calls:
+        # Written out, so in the order of running.
+        calls = "; ".join(_call(each) for each in reversed(remedy.calls))
+        return "%s%s, %s" % (remedy.advice, calls, _WHEN[scope])
+    return remedy.advice + "; ".join(_registered(each, scope) for each in remedy.calls)
 
 
-def dropped(kind: str) -> str:
-    """Return how to open what was dropped without being closed."""
-    return _DROPPED.get(kind, "")
+def _registered(call: Call, scope: CodeScope) -> str:
+    if scope is CodeScope.FUNCTION:
+        if call.awaited:    # a finalizer cannot
+            return _call(call)
+        return "request.addfinalizer(%s)" % ("lambda: " + _call(call) if call.arguments else call.function)
+    # There is no addAsyncClassCleanup.
+    registers = "self.addAsyncCleanup" if call.awaited else _REGISTERS[scope]
+    return "%s(%s)" % (registers, ", ".join((call.function,) + call.arguments))
 
 
-def held(kind: str, chain: Optional[Chain], awaited: bool = False) -> str:
+def _call(call: Call) -> str:
+    return "%s%s(%s)" % ("await " if call.awaited else "", call.function, ", ".join(call.arguments))
+
+
+# What ends a resource, and what lets go of an object.
+
+def end(kind: str, name: str = "", awaited: bool = False) -> Optional[Remedy]:
+    """Return the clean-up for a resource of this kind that is reached by *name*; *awaited*: its close is."""
+    row = named(kind)
+    name = name or row.variable
+    if not name:
+        return None
+    if row.end_is_awaited:
+        return Remedy(awaits="%s.%s()" % (name, row.ends[0]))
+    return Remedy(tuple(Call("%s.%s" % (name, each), awaited=awaited) for each in row.ends))
+
+
+def held(kind: str, chain: Optional[Chain], awaited: bool = False) -> Optional[Remedy]:
     """Return the clean-up for an open resource that *chain* holds; *awaited*: its close is."""
     stream = chain.expression if chain is not None else ""
-    if stream in ("sys.stdout", "sys.stderr"):
-        return "with contextlib.redirect_%s(...):" % stream[4:]
-    named = chain is not None and chain.evaluates and _DOTTED.match(chain.expression)
-    return end(kind, chain.expression if chain is not None and named else "", awaited)
+    if stream in STREAMS:
+        return Remedy(manager=STREAMS[stream])
+    dotted = chain is not None and chain.evaluates and _DOTTED.match(chain.expression)
+    return end(kind, chain.expression if chain is not None and dotted else "", awaited)
 
 
-def scoped(remedy: str, test: str) -> str:
-    """Return *remedy* as it is written where *test*, or the fixture of that name, has its clean-ups."""
-    if test.startswith("setUpClass ("):
-        return remedy.replace("self.addCleanup", "cls.addClassCleanup")
-    if test.startswith("setUpModule ("):
-        return remedy.replace("self.addCleanup", "unittest.addModuleCleanup")
-    return remedy
+STREAMS = {"sys.stdout": "contextlib.redirect_stdout(...)", "sys.stderr": "contextlib.redirect_stderr(...)"}
+"""What replaces a standard stream for a while."""
 
 
-def empty(chain: Optional[Chain]) -> str:
+def empty(chain: Optional[Chain]) -> Optional[Remedy]:
     """Return the clean-up that empties the container in which *chain* shows things pile up."""
     if chain is None or not chain.evaluates:
-        return ""
+        return None
     for step, place in _places(chain):
         if step.label.startswith(("list ", "dict ", "set ", "deque ", "Weak")):
-            return "self.addCleanup(%s.clear)" % place
+            return calling(place + ".clear")
         if step.label.startswith("lru_cache"):
-            return "self.addCleanup(%s.cache_clear)" % place
-    return ""
+            return calling(place + ".cache_clear")
+    return None
 
 
-def let_go(chain: Optional[Chain], name: str) -> str:
+def let_go(chain: Optional[Chain], name: str) -> Optional[Remedy]:
     """Return the clean-up that takes *name* ("self", "self.order") from where *chain* keeps it."""
     if chain is None or not chain.evaluates:
-        return ""
+        return None
     places = _places(chain)
     for index, (step, place) in enumerate(places):
         special = _special(step, place, chain.steps[index + 1:])
@@ -102,7 +102,7 @@ def let_go(chain: Optional[Chain], name: str) -> str:
     for index, step in enumerate(chain.steps):
         if step.suspect and 0 < index < len(places):
             return _take_out(index, places, chain.steps, name)
-    return ""
+    return None
 
 
 def _places(chain: Chain) -> List[Tuple[Step, str]]:
@@ -125,37 +125,37 @@ def _places(chain: Chain) -> List[Tuple[Step, str]]:
     return found
 
 
-def _special(step: Step, place: str, below: Tuple[Step, ...]) -> str:
+def _special(step: Step, place: str, below: Tuple[Step, ...]) -> Optional[Remedy]:
     """Return the clean-up for what has one of its own."""
     label = step.label
     if label.startswith("lru_cache"):
-        return "self.addCleanup(%s.cache_clear)" % place
+        return calling(place + ".cache_clear")
     if label in ("Mock", "MagicMock", "AsyncMock") and below and below[0].access.startswith("._mock"):
-        return "self.addCleanup(%s.reset_mock)" % place
+        return calling(place + ".reset_mock")
     if label == "ContextVar":
-        return "self.addCleanup({0}.reset, {0}.set(...))".format(place)
+        return calling(place + ".reset", place + ".set(...)")
     if label in ("WeakValueDictionary", "WeakKeyDictionary", "WeakSet"):
-        return "self.addCleanup(%s.clear)" % place
+        return calling(place + ".clear")
     if label.startswith("generator "):
-        return "self.addCleanup(%s.close)" % place
+        return calling(place + ".close")
     if below and below[0].access.startswith(".__traceback__"):
-        return "self.addCleanup(%s.with_traceback, None)" % place
+        return calling(place + ".with_traceback", "None")
     if label == "_local" and len(below) == 3 and re.match(r"\['\w+'\]", below[2].access):
-        return "self.addCleanup(delattr, %s, \"%s\")" % (place, below[2].access[2:-2])
-    return ""
+        return calling("delattr", place, '"%s"' % below[2].access[2:-2])
+    return None
 
 
-def _take_out(index: int, places: List[Tuple[Step, str]], steps: Tuple[Step, ...], name: str) -> str:
+def _take_out(index: int, places: List[Tuple[Step, str]], steps: Tuple[Step, ...], name: str) -> Optional[Remedy]:
     step, place = places[index]
     below = steps[index + 1] if index + 1 < len(steps) else None
     if below is not None and below.access.startswith("["):
         if step.label.startswith("dict ") and re.match(r"\[(?:\d+|'[^']*')\]\Z", below.access):
-            return "self.addCleanup(%s.pop, %s)" % (place, below.access[1:-1])
+            return calling(place + ".pop", below.access[1:-1])
         if step.label.startswith("list "):
             method = re.match(r"bound method \w+\.(\w+)\Z", below.label)
             what = "%s.%s" % (name, method.group(1)) if method else name
             last = index + 2 == len(steps)
-            return "self.addCleanup(%s.remove, %s)" % (place, what) if last or method else ""
+            return calling(place + ".remove", what) if last or method else None
     elif step.access.startswith(".") and _DOTTED.match(step.access[1:]) and "." not in step.access[1:]:
-        return "self.addCleanup(setattr, %s, \"%s\", None)" % (places[index - 1][1], step.access[1:])
-    return ""
+        return calling("setattr", places[index - 1][1], '"%s"' % step.access[1:], "None")
+    return None

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 COUNTS = 69
 """The column where "3 tests, 41.2 MB" begins, if the headline before it leaves it free."""
-_RUNNING = frozenset(["thread", "timer", "child process", "task", "executor", "pool"])
 _BLOCK_INDENT = "    "
 WORTH = 1000
 """Bytes from which a size is worth telling."""
@@ -158,7 +157,7 @@ class Blocks:
             first += "" if own else " in " + style.name(frame.function)
         self._files.add(style.path(frame.file))
         # What still runs is shown by two places, one under the other; the rest by its line of code.
-        code = draw_code(frame.file, frame.line, style) if own or leak.kind not in _RUNNING else []
+        code = draw_code(frame.file, frame.line, style) if own or not kind.runs else []
         return _Opening([first] + code + self._stack(acquisition) + last, name, column)
 
     def _stack(self, acquisition: Acquisition) -> List[str]:
@@ -270,7 +269,7 @@ def _header(findings: Findings, leaks: Sequence[Leak], blocks: Blocks) -> str:
     for leak in leaks:
         kinds[leak.kind] = kinds.get(leak.kind, 0) + 1
     words = {leak.kind: kind_of(leak) for leak in leaks}
-    counts = [count(number, words[kind].one, words[kind].many) for kind, number in kinds.items()]
+    counts = [count(number, words[kind].singular, words[kind].plural) for kind, number in kinds.items()]
     head = "LEAKS%s  %s in %s: " % (" of worker " + blocks.style.plain(findings.worker) if findings.worker else "",
                                     count(len(leaks), "cause"), " and ".join(where) or total)
     lines = wrap(head, [blocks.style.plain(words) for words in counts], ", ", blocks.style.width, 7)

@@ -1,0 +1,144 @@
+"""Kinds of leaks and remedies as values: one row for each kind, one text for each place a remedy may stand."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import unittest
+from unittest import mock
+
+import unittest_leakfix
+from unittest_leakfix.leaks.model import kinds
+from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
+from unittest_leakfix.leaks.report import describe, remedy_text
+from unittest_leakfix.process_state import monitors
+from unittest_leakfix.process_state.base import Change
+
+PACKAGE = os.path.dirname(os.path.abspath(unittest_leakfix.__file__))
+
+
+def texts(remedy):
+    return {scope.name: remedy_text.render(remedy.at(scope)) for scope in CodeScope}
+
+
+class RenderTests(unittest.TestCase):
+    maxDiff = None
+
+    def test_a_call(self):
+        self.assertEqual(texts(calling("db.close")), {
+            "TEST": "self.addCleanup(db.close)", "CLASS": "cls.addClassCleanup(db.close)",
+            "MODULE": "unittest.addModuleCleanup(db.close)", "FUNCTION": "request.addfinalizer(db.close)",
+            "FIXTURE": "db.close(), after the fixture's yield", "XUNIT": "db.close(), in its tear-down"})
+
+    def test_a_call_with_arguments_that_have_brackets_and_commas(self):
+        self.assertEqual(texts(calling("shop.CACHE['a, (b)'].pop", "('x', 1)", "None")), {
+            "TEST": "self.addCleanup(shop.CACHE['a, (b)'].pop, ('x', 1), None)",
+            "CLASS": "cls.addClassCleanup(shop.CACHE['a, (b)'].pop, ('x', 1), None)",
+            "MODULE": "unittest.addModuleCleanup(shop.CACHE['a, (b)'].pop, ('x', 1), None)",
+            "FUNCTION": "request.addfinalizer(lambda: shop.CACHE['a, (b)'].pop(('x', 1), None))",
+            "FIXTURE": "shop.CACHE['a, (b)'].pop(('x', 1), None), after the fixture's yield",
+            "XUNIT": "shop.CACHE['a, (b)'].pop(('x', 1), None), in its tear-down"})
+
+    def test_an_awaited_call(self):
+        found = texts(Remedy((Call("db.close", awaited=True),)))
+        self.assertEqual(found["TEST"], "self.addAsyncCleanup(db.close)")
+        self.assertEqual(found["FUNCTION"], "await db.close()")
+        self.assertEqual(found["FIXTURE"], "await db.close(), after the fixture's yield")
+
+    def test_two_calls_are_registered_backwards_and_written_out_forwards(self):
+        remedy = remedy_text.end("child process", "child")
+        self.assertEqual(remedy_text.render(remedy), "self.addCleanup(child.wait); self.addCleanup(child.kill)")
+        self.assertEqual(remedy_text.render(remedy.at(CodeScope.FUNCTION)),
+                         "request.addfinalizer(child.wait); request.addfinalizer(child.kill)")
+        self.assertEqual(remedy_text.render(remedy.at(CodeScope.FIXTURE)),
+                         "child.kill(); child.wait(), after the fixture's yield")
+
+    def test_statements_and_advice_are_the_same_everywhere(self):
+        for remedy, text in ((Remedy(manager="open(...)", target="file"), "with open(...) as file:"),
+                             (Remedy(awaits="rows.aclose()"), "await rows.aclose()"),
+                             (Remedy(advice="open it in setUp"), "open it in setUp")):
+            self.assertEqual(set(texts(remedy).values()), {text})
+        self.assertEqual(remedy_text.render(None), "")
+
+    def test_advice_before_calls(self):
+        found = texts(kinds.named("thread").remedy)
+        self.assertEqual(found["TEST"], "tell it to end, and self.addCleanup(thread.join)")
+        self.assertEqual(found["FIXTURE"], "tell it to end, and thread.join(), after the fixture's yield")
+
+    def test_monkeypatch_in_test_functions_only(self):
+        found = texts(kinds.named("cwd").remedy)
+        self.assertEqual(found["FUNCTION"], "monkeypatch.chdir(...)")
+        self.assertEqual(found["TEST"], "self.addCleanup(os.chdir, os.getcwd())")
+
+
+class KindTests(unittest.TestCase):
+    def test_a_made_up_kind_takes_its_row_and_what_watches_it(self):
+        row = kinds.LeakKind("airship", "stray airship", verb="launched", changes=("zeppelin",),
+                             subject="airship %s was not moored", remedy=calling("mast.moor", "airship"))
+        with mock.patch.dict(kinds.KINDS, {"airship": row}), \
+                mock.patch.dict(kinds._OF_CHANGES, {"zeppelin": row}):
+            leak = describe.of_change(Change("zeppelin", "LZ 129", before="Lakehurst"), "m.ATests.test_a", None)
+            self.assertEqual((leak.kind, leak.subject, leak.remedy, leak.silence, leak.cause, leak.notes), (
+                "airship", "airship LZ 129 was not moored", "self.addCleanup(mast.moor, airship)",
+                'airship="LZ *"', "airship LZ *", (("was", "Lakehurst"),)))
+            self.assertEqual(kinds.kind_of(leak).plural, "stray airships")
+            leak = describe.of_change(Change("zeppelin", "LZ 129"), "setUpClass (m.ATests)", None)
+            self.assertEqual(leak.remedy, "cls.addClassCleanup(mast.moor, airship)")
+            leak = describe.of_change(Change("zeppelin", "LZ 129"), "fixture mast (t.py)", None)
+            self.assertEqual(leak.remedy, "mast.moor(airship), after the fixture's yield")
+
+    def test_a_kind_without_a_row_goes_by_its_own_name(self):
+        row = kinds.kind_of(Leak("zeppelin", "a zeppelin"))
+        self.assertEqual((row.singular, row.plural, row.state), ("zeppelin", "zeppelins", "was left open"))
+
+    def test_each_change_of_the_process_is_put_back_or_it_is_said_why_not(self):
+        for row in kinds.KINDS.values():
+            if row.watched_by.startswith("process_state."):
+                with self.subTest(row.name):
+                    self.assertNotEqual(row.restored, bool(row.why_not_restored))
+        self.assertEqual(sorted(monitors.RESTORED), [
+            "environment", "patch", "sys.path", "warning filter", "working directory"])
+
+    def test_what_watches_a_kind_is_there(self):
+        for row in kinds.KINDS.values():
+            path = os.path.join(PACKAGE, *row.watched_by.split(".")) + ".py"
+            self.assertTrue(os.path.exists(path), path)
+
+    def test_no_resource_or_change_is_of_two_kinds(self):
+        for names in ([each for row in kinds.KINDS.values() for each in row.resources],
+                      [each for row in kinds.KINDS.values() for each in row.changes or (row.name,)]):
+            self.assertEqual(len(names), len(set(names)))
+
+
+class BorderTests(unittest.TestCase):
+    """Facts know nothing of sentences."""
+
+    FACTS = ("leaks/model", "leaks/retention")
+
+    def test_facts_import_nothing_of_the_report(self):
+        for part in self.FACTS:
+            path = os.path.join(PACKAGE, *part.split("/"))
+            for folder, _, names in os.walk(path):
+                for name in names:
+                    if name.endswith(".py"):
+                        with self.subTest(os.path.join(part, name)):
+                            self.assertEqual(reports(os.path.join(folder, name)), [])
+
+
+def reports(path):
+    """Return the imports from ``leaks.report`` in a file, but for those for types only."""
+    with io.open(path, encoding="utf-8") as source:
+        tree = ast.parse(source.read())
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found += ["%s.%s" % (node.module, each.name) for each in node.names]
+        elif isinstance(node, ast.Import):
+            found += [each.name for each in node.names]
+    return [each for each in found if (each + ".").startswith("unittest_leakfix.leaks.report.")]
+
+
+if __name__ == "__main__":
+    unittest.main()
