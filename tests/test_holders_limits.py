@@ -323,6 +323,13 @@ class WarmUpTest(unittest.TestCase):
         self.assertEqual(self.reason(sys.modules["zoo"].__warningregistry__["key"]), "a warnings registry")
         self.assertEqual(self.reason(warnings), "sys.modules")
 
+    def test_known_caches_of_modules_that_are_noted(self):
+        from unittest_leakfix._core.swap import originals
+        originals.note()
+        self.addCleanup(originals.forget)
+        self.assertEqual(self.reason(re.compile("zoo[a-z]+z")), "the cache of compiled patterns")
+        self.assertEqual(search.chain(linecache.cache, ignore=[sys._getframe()]).expression, "linecache.cache")
+
     def test_an_enums_table(self):
         zoo = module(self, enum=enum, T=T)
         exec("class E(enum.Enum):\n    A = T()\nE.__module__ = 'zoo'", vars(zoo))

@@ -94,7 +94,7 @@ class Originals(object):
 
     def __init__(self, modules=MODULES):
         self._modules = modules
-        self._places = []       # (module or class, what it had, which of that is put back)
+        self._places = []       # (module or class, which functions and classes it had)
         self._depth = 0         # of the runs
         self._entered = 0
         self._swap = Swap()
@@ -120,11 +120,10 @@ class Originals(object):
     def __enter__(self):
         self._entered += 1
         if self._entered == 1:
-            for place, values, kinds in self._places:
+            for place, values in self._places:
                 now = vars(place)
                 for name, value in values.items():
-                    if (now.get(name) is not value and isinstance(value, kinds)
-                            and name not in _HOOKS):
+                    if now.get(name) is not value and name not in _HOOKS:
                         try:
                             self._swap.put(place, name, value)
                         except Exception:   # it stays as the test left it
@@ -137,15 +136,21 @@ class Originals(object):
             self._swap.back()
 
 
+def _of_kinds(namespace, kinds):
+    # Nothing else: with the caches of a module we would be who holds what is in them.
+    return dict((name, value) for name, value in list(namespace.items())
+                if isinstance(value, kinds))
+
+
 def _noted(modules):
     for name in modules:
         module = sys.modules.get(name)
         if type(module) is not types.ModuleType:
             continue    # not loaded, or something else in its place
-        yield module, dict(vars(module)), _FUNCTIONS
+        yield module, _of_kinds(vars(module), _FUNCTIONS)
         for value in list(vars(module).values()) if name in _CLASSES else ():
             if isinstance(value, type) and module_slot(value) == name:
-                yield value, dict_slot(value).copy(), _METHODS
+                yield value, _of_kinds(dict_slot(value), _METHODS)
 
 
 originals = Originals()
