@@ -177,8 +177,8 @@ def run(runs, names=(), n=0):
 
 
 # Written by CPython: what failed in a collection, or while a generator was ended.
-_IGNORED = re.compile(r"(?ms)^Exception ignored in.*?^MemoryError.*?$|"
-                      r"^Traceback \(most recent call last\):\n  File [^\n]*\n +_collect\([^\n]*\n(?: +[~^]+\n)?MemoryError: ?$")
+_IGNORED = re.compile(r"(?ms)Exception ignored in.*?^MemoryError[^\n]*\n|"
+                      r"^Traceback \(most recent call last\):\n  File [^\n]*\n +_collect\([^\n]*\n(?: +[~^]+\n)?MemoryError: ?\n")
 _VERDICT = re.compile(r"(?m)^test_\w+ \(.*$|^Ran \d+ tests? |^(?:ERROR|FAIL): .*$|^OK.*$|^FAILED.*$")
 
 
@@ -200,6 +200,7 @@ def main():
             for armed in [[name] for name in names] + [names]:
                 for runs in ("off", "report")[:1 + FINDS]:
                     status, output = run(runs, armed, n)
+                    output = _IGNORED.sub("", output)
                     compared += 1
                     wrong = []
                     if status in (-signal.SIGSEGV, -signal.SIGABRT):
@@ -210,7 +211,7 @@ def main():
                     if _VERDICT.findall(output) != expected:
                         wrong.append("verdicts %s" % _VERDICT.findall(output))
                     # What unittest shows of the tests' own failures has no frame of ours.
-                    if re.search(r'File ".*/unittest_leakfix/', _IGNORED.sub("", output)):
+                    if re.search(r'File ".*/unittest_leakfix/', output):
                         wrong.append("a traceback of ours")
                     if wrong:
                         print("%s, allocation %d, %s: %s" % (

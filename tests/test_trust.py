@@ -2,14 +2,17 @@
 
 from __future__ import absolute_import
 
+import ast
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import unittest
 
 from tests.tiers import NEWEST, OLDEST, full_on
-from tests.trust import AFTER, OURS, RUNS, Ran, TrustCase, own
+from tests.trust import AFTER, OURS, ROOT, RUNS, Ran, TrustCase, own
 
 try:
     import resource
@@ -17,6 +20,7 @@ except ImportError:
     resource = None
 
 
+@full_on((2, 7), (3, 6), OLDEST, (3, 12), NEWEST)
 class DescriptorTests(TrustCase):
     """EMFILE: a test uses up the descriptors and does not give them back."""
 
@@ -55,6 +59,7 @@ class DescriptorTests(TrustCase):
             """, tests=6))
 
 
+@full_on((2, 7), (3, 6), OLDEST, (3, 12), NEWEST)
 class DiskTests(TrustCase):
     """ENOSPC: no room on the disk, for what the tests write and for what is written of them."""
 
@@ -81,6 +86,7 @@ class DiskTests(TrustCase):
             """, tests=7))
 
 
+@full_on((2, 7), (3, 6), OLDEST, (3, 12), NEWEST)
 class StreamTests(TrustCase):
     """Streams that are broken, closed, replaced or gone."""
 
@@ -164,6 +170,7 @@ class StreamTests(TrustCase):
             variables={"PYTHONIOENCODING": "ascii"}, tests=7))
 
 
+@full_on((2, 7), (3, 6), OLDEST, (3, 12), NEWEST)
 class ProcessTests(TrustCase):
     """fork, os._exit, a working directory that is gone, signals."""
 
@@ -270,6 +277,7 @@ class ProcessTests(TrustCase):
             """, tests=8))
 
 
+@full_on((2, 7), (3, 6), OLDEST, (3, 12), NEWEST)
 class LimitTests(TrustCase):
     """The limits of the interpreter: recursion, memory, threads."""
 
@@ -320,6 +328,7 @@ class LimitTests(TrustCase):
             """, tests=7))
 
 
+@full_on((2, 7), (3, 6), OLDEST, (3, 12), NEWEST)
 class TracerTests(TrustCase):
     """Coverage tools, debuggers and profilers beside us: they see what they see under plain unittest."""
 
@@ -376,7 +385,6 @@ class TracerTests(TrustCase):
         self.assertGreater(len(found["plain"].out.split(",")), 8)
         self.assertFound(found)
 
-    @full_on(OLDEST, NEWEST)
     def test_coverage(self):
         try:
             import coverage     # noqa: F401
@@ -441,6 +449,36 @@ class TracerTests(TrustCase):
                 ran[run] = Ran(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
             for run in OURS:
                 self.assertSame(ran["plain"], ran[run], run)
+
+
+@unittest.skipIf(sys.version_info < (3, 8), "the tests are written for Python 3.8")
+class TableTests(unittest.TestCase):
+    """The table in docs/trust.md names tests that there are."""
+
+    def test_each_test_that_is_named(self):
+        with io.open(os.path.join(ROOT, "docs", "trust.md"), encoding="utf-8") as file:
+            text = file.read()
+        named = re.findall(r"`(tests\.[\w.]+)`", text)
+        self.assertGreater(len(named), 50)
+        rows = [line for line in text.split("## Large runs")[0].splitlines() if re.match(r"\| (?!fault|tool)", line)]
+        self.assertEqual([row for row in rows if "`tests." not in row], [])
+        missing = []
+        for name in named:
+            parts = name.split(".")
+            path = os.path.join(ROOT, "tests", parts[1] + ".py")
+            known = []
+            if os.path.exists(path):
+                with io.open(path, "rb") as file:
+                    source = file.read().decode("utf-8")
+                known = [parts[:2]]
+                for node in ast.parse(source).body:
+                    if isinstance(node, ast.ClassDef):
+                        known.append(parts[:2] + [node.name])
+                        known += [parts[:2] + [node.name, each.name] for each in node.body
+                                  if isinstance(each, ast.FunctionDef)]
+            if parts not in known:
+                missing.append(name)
+        self.assertEqual(missing, [])
 
 
 if __name__ == "__main__":

@@ -86,12 +86,12 @@ class SignalTests(TrustCase):
         plain = self.traced("plain", 0, kind, PLAIN_INTERRUPT % kind)
         self.assertEqual(plain.status, -getattr(signal, kind), plain.shown)
         options = ["--leaks=report", "--leaks-json=found.json"]
-        for run, options in (("off", []), ("report", options), ("restore", options + ["--restore"])):
+        for run, options in (("off", []), ("report", options), ("restored", options + ["--restore"])):
             whole = self.traced(run, 0, kind, SUITE, *options)
             self.assertEqual(whole.status, 0, whole.shown)
             lines = int(re.search(r"(?m)^lines (\d+)$", whole.out).group(1))
             for seed in SEEDS:
-                if seed % 3 != ["off", "report", "restore"].index(run):
+                if seed % 3 != ["off", "report", "restored"].index(run):
                     continue
                 line = random.Random(seed).randrange(1, int(lines * 0.98))
                 with self.subTest(run=run, seed=seed, line=line):

@@ -15,12 +15,15 @@ import tempfile
 import textwrap
 import unittest
 
+from tests import tiers
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 #: name of a run -> what stands behind ``python -m``.
 RUNS = {"plain": ["unittest"], "off": ["unittest_leakfix"]}
 if sys.version_info >= (3, 8):
     RUNS["report"] = ["unittest_leakfix", "--leaks=report"]
-    RUNS["restore"] = ["unittest_leakfix", "--leaks=report", "--restore"]
+    if tiers.current() == tiers.NIGHTLY:
+        RUNS["restore"] = ["unittest_leakfix", "--leaks=report", "--restore"]
 OURS = tuple(sorted(set(RUNS) - set(["plain"])))
 
 #: Runs before every sample. Its tests pass, fail, err, skip, own things and keep things.
