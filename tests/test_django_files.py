@@ -144,7 +144,7 @@ class ProcessTest(ProjectCase):
 
     def test_ctrl_c_while_it_is_judged(self):
         self.assertEqual((["environment", "file"], 0),
-                         self.run_with(PRESS % ("finder", "Finder.stop", "Finder.stop", "Finder.stop"),
+                         self.run_with(PRESS % ("detector", "Finder.stop", "Finder.stop", "Finder.stop"),
                                        -signal.SIGINT))
 
 

@@ -562,18 +562,18 @@ class OwnFaultTests(FaultCase):
     """A mistake in finding itself costs what it found out, not the run."""
 
     def test_each_part_may_fail(self) -> None:
-        for part, told in (("census.Census.begin", "After.test_leaves"),
-                           ("census.Census.finished", "After.test_leaves"),
-                           ("census.Census.end", "After.test_leaves"),
-                           ("process.ProcessState.after", "After.test_leaves"),
-                           ("judge.Judge.objects", "After.test_leaves"),
-                           ("process.ProcessState.full", "setUpModule (sample)"),
-                           ("news.News.take", "sample.After")):
+        for part, told in (("leaks.survivors.Census.begin", "After.test_leaves"),
+                           ("leaks.survivors.Census.finished", "After.test_leaves"),
+                           ("leaks.survivors.Census.end", "After.test_leaves"),
+                           ("process_state.monitors.ProcessState.after", "After.test_leaves"),
+                           ("leaks.classify.Judge.objects", "After.test_leaves"),
+                           ("process_state.monitors.ProcessState.full", "setUpModule (sample)"),
+                           ("leaks.suppressions.News.take", "sample.After")):
             with self.subTest(part):
-                module, cls, name = part.split(".")
+                module, cls, name = part.rsplit(".", 2)
                 source = """
                     def setUpModule():
-                        from unittest_leakfix.leaks import %s as module
+                        import unittest_leakfix.%s as module
                         def fail(*args):
                             raise LookupError("a mistake of ours")
                         module.%s.%s = fail
@@ -584,7 +584,7 @@ class OwnFaultTests(FaultCase):
                 ours = run(source, "--leaks=report")
                 self.assertEqual(plain.verdicts, ours.verdicts, ours.output)
                 self.assertRegex(ours.report, r"(?s)Not measured: .*\(finding failed: LookupError: a "
-                                 r"mistake of ours\s+at leaks/finder.py:\d+\)")
+                                 r"mistake of ours\s+at leaks/detector.py:\d+\)")
 
 
 if __name__ == "__main__":
