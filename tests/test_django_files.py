@@ -40,7 +40,7 @@ def last():
 PRESS = """\
 def last():
     import signal
-    from unittest_leakfix.leaks import %s as module
+    import unittest_leakfix.leaks.%s as module
     original = module.%s
     def pressing(*arguments, **options):
         module.%s = original
@@ -137,7 +137,8 @@ class ProcessTest(ProjectCase):
         self.assertEqual((["cwd", "environment", "file"], 3), self.run_with(ASIDE, 0))
 
     def test_ctrl_c_while_it_is_written(self):
-        for module, name in (("text", "render"), ("json", "to_text"), ("whole_file", "_replace")):
+        for module, name in (
+                ("report.text_report", "render"), ("report.json_report", "to_text"), ("report.whole_file", "_replace")):
             with self.subTest(name):
                 self.assertEqual((["environment", "file"], 2),
                                  self.run_with(PRESS % (module, name, name, name), -signal.SIGINT))
