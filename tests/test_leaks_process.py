@@ -24,7 +24,7 @@ from unittest_leakfix.tracing import value_text
 from unittest_leakfix.process_state import descriptors
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.process_state.base import Change
-from unittest_leakfix.tracing.stacks import short
+from unittest_leakfix.tracing.stacks import Frame, short
 from unittest_leakfix.process_state.monitors import ProcessState
 
 HERE = short(os.path.abspath(__file__))
@@ -79,13 +79,25 @@ class ThreadTest(ProcessCase):
         thread, _, loop = self.start()
         change = self.one(self.state.after(0.01))
         self.assertEqual(change, Change(
-            "thread", "mailer-1", "runs %s.%s" % (__name__, loop.__qualname__),
-            after="now at %s:%d in loop" % (HERE, line_of("now")), thread=thread.ident))
+            "thread", "mailer-1", thread=thread.ident, at=Frame(HERE, line_of("now"), "loop"),
+            runs="%s.%s" % (__name__, loop.__qualname__)))
         self.assertQuiet()
 
     def test_daemon_thread(self):
         self.start(daemon=True)
-        self.assertIn("daemon thread, runs", self.one(self.state.after(0.01)).detail)
+        self.assertTrue(self.one(self.state.after(0.01)).daemon)
+
+    def test_timers(self):
+        class Later(threading.Timer):
+            pass
+
+        for kind in (threading.Timer, Later):
+            timer = kind(60, print)
+            timer.name = "tick"
+            timer.start()
+            self.addCleanup(timer.join)
+            self.addCleanup(timer.cancel)
+            self.assertTrue(self.one(self.state.after(0.01)).timer)
 
     def test_thread_without_an_object(self):
         stop, started = threading.Event(), threading.Event()
@@ -133,7 +145,7 @@ class DescriptorTest(ProcessCase):
         self.addCleanup(os.remove, path)
         self.addCleanup(os.close, fd)
         change = self.one(self.state.after())
-        self.assertEqual(change, Change("descriptor", "file " + path, "descriptor %d" % fd, after="open", fd=fd))
+        self.assertEqual(change, Change("descriptor", "file " + path, fd=fd, on=("file", path)))
         self.assertEqual(self.records.of_descriptor(change.fd).frames[0].function, "test_file")
         self.assertQuiet()
 
@@ -168,7 +180,7 @@ class DescriptorTest(ProcessCase):
         os.close(ends[0])
         self.addCleanup(os.close, ends[1])
         self.assertEqual(self.one(self.state.after()),
-                         Change("closed descriptor", "pipe", "descriptor %d" % ends[0], "open", "closed", fd=ends[0]))
+                         Change("closed descriptor", "pipe", fd=ends[0], on=("pipe", "")))
 
     def test_foreign_close_of_a_socket(self):
         server = socket.create_server(("127.0.0.1", 0))
@@ -176,7 +188,7 @@ class DescriptorTest(ProcessCase):
         self.state.before()
         server.close()
         self.assertEqual(self.one(self.state.after()), Change(
-            "closed descriptor", "socket 127.0.0.1:%d" % port, "descriptor %d" % fd, "open", "closed", fd=fd))
+            "closed descriptor", "socket 127.0.0.1:%d" % port, fd=fd, on=("socket", "127.0.0.1:%d" % port)))
 
     def test_foreign_close_hidden_by_another_file(self):
         read, write = os.pipe()
@@ -188,8 +200,8 @@ class DescriptorTest(ProcessCase):
         self.assertEqual(self.state.after(), [], "one closed and one opened hide each other")
         closed, opened = self.state.full()
         name = "file " + os.path.abspath(__file__)
-        self.assertEqual((closed.kind, closed.fd, closed.after),
-                         ("closed descriptor", read, "closed, and %d reused by %s" % (read, name)))
+        self.assertEqual((closed.kind, closed.fd, closed.reused_by),
+                         ("closed descriptor", read, name))
         self.assertEqual((opened.kind, opened.fd, opened.name), ("descriptor", read, name))
 
     def test_end_of_a_reported_descriptor_is_no_foreign_close(self):
@@ -238,7 +250,7 @@ class ChildTest(ProcessCase):
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         changes = [change for change in self.state.after(0.01) if change.kind == "child process"]
         change = self.one(changes)
-        self.assertEqual((change.pid, change.detail, change.after), (child.pid, "process %d" % child.pid, "running"))
+        self.assertEqual((change.pid, change.how), (child.pid, "running"))
         self.assertTrue(change.name.endswith("-c input()"), change.name)
         self.assertEqual(self.records.of_pid(change.pid).frames[0].function, "test_running_child_then_zombie")
         child.communicate(b"\n")
@@ -250,8 +262,8 @@ class ChildTest(ProcessCase):
             os._exit(0)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         change = self.one(self.state.after())
-        self.assertEqual((change.kind, change.pid, change.after),
-                         ("child process", pid, "has ended, nobody waited for it"))
+        self.assertEqual((change.kind, change.pid, change.how),
+                         ("child process", pid, "ended"))
         os.waitpid(pid, 0)
         self.assertQuiet()
 
@@ -301,7 +313,7 @@ class SettingTest(ProcessCase):
         self.addCleanup(setattr, os, "environ", mapping)
         os.environ = dict(mapping)
         change = self.one(self.state.after())
-        self.assertEqual(change, Change("environment", "os.environ", "replaced by dict object",
+        self.assertEqual(change, Change("environment", "os.environ", "replaced",
                                         "os._Environ object", "dict object", True))
         self.state.restore([change])
         self.assertIs(os.environ, mapping)
@@ -334,19 +346,19 @@ class SettingTest(ProcessCase):
     def test_sys_path(self):
         count, path = len(sys.path), sys.path
         sys.path.insert(0, "/shop")
-        self.check(Change("sys.path", "sys.path", "added /shop", "%d entries" % count, "%d entries" % (count + 1), True))
+        self.check(Change("sys.path", "sys.path", "", "%d entries" % count, "%d entries" % (count + 1), True, added=("/shop",)))
         self.assertIs(sys.path, path)
         sys.path = list(path)
-        self.check(Change("sys.path", "sys.path", "the list was replaced",
-                          "%d entries" % count, "%d entries" % count, True))
+        self.check(Change("sys.path", "sys.path", "",
+                          "%d entries" % count, "%d entries" % count, True, replaced=True))
         self.assertIs(sys.path, path)
 
     def test_patches(self):
         mock.patch("time.sleep").start()
         mock.patch.object(socket.socket, "close").start()
         self.check(
-            Change("patch", "socket.socket.close", "started and not stopped", restorable=True),
-            Change("patch", "time.sleep", "started and not stopped", restorable=True),
+            Change("patch", "socket.socket.close", "started", restorable=True),
+            Change("patch", "time.sleep", "started", restorable=True),
         )
         self.assertEqual(type(time.sleep), type(len))
 
@@ -361,14 +373,14 @@ class SettingTest(ProcessCase):
         self.addCleanup(setattr, time, "sleep", real)
         time.sleep = mock.Mock()
         self.assertEqual(self.state.after(), [], "seen once per class")
-        self.check(Change("patch", "time.sleep", "replaced and not put back",
+        self.check(Change("patch", "time.sleep", "replaced",
                           "time.sleep", "unittest.mock.Mock object", True), full=True)
         self.assertIs(time.sleep, real)
 
     def test_logging_handler(self):
         handler = logging.NullHandler()
         logging.getLogger("shop").addHandler(handler)
-        self.check(Change("logging handler", "logging.NullHandler object", "on logger shop", "", "added", True))
+        self.check(Change("logging handler", "logging.NullHandler", "added", restorable=True, owner="shop"))
         self.assertEqual(logging.getLogger("shop").handlers, [])
 
     def test_logging_levels(self):
@@ -393,8 +405,8 @@ class SettingTest(ProcessCase):
     def test_warning_filter(self):
         count, filters, contents = len(warnings.filters), warnings.filters, list(warnings.filters)
         warnings.filterwarnings("ignore", message="shop")
-        self.check(Change("warning filter", "warnings.filters", "added ignore Warning message='shop'",
-                          "%d filters" % count, "%d filters" % (count + 1), True))
+        self.check(Change("warning filter", "warnings.filters", "", "%d filters" % count, "%d filters" % (count + 1),
+                          True, added=("ignore Warning message='shop'",)))
         self.assertIs(warnings.filters, filters)
         self.assertEqual(filters, contents)
 
@@ -489,8 +501,8 @@ class TemporaryTest(ProcessCase):
         handle, path = tempfile.mkstemp()
         os.close(handle)
         self.assertEqual(self.state.after(), [
-            Change("temporary folder", folder, "", after="still there", path=folder),
-            Change("temporary file", path, "", after="still there", path=path),
+            Change("temporary folder", folder, "", path=folder),
+            Change("temporary file", path, "", path=path),
         ])
         os.rmdir(folder)
         os.remove(path)
@@ -518,8 +530,8 @@ class LoopTest(ProcessCase):
         task = loop.create_task(work(), **({"name": "worker"} if sys.version_info >= (3, 8) else {}))
         loop.run_until_complete(asyncio.sleep(0))
         self.assertEqual(self.others(self.state.after()), [
-            Change("event loop", type(loop).__name__, "set as the current loop", after="open"),
-            Change("task", "worker", work.__qualname__, after="pending at %s:%d" % (HERE, line_of("awaits"))),
+            Change("event loop", type(loop).__name__, "open"),
+            Change("task", "worker", "pending", at=Frame(HERE, line_of("awaits"), ""), runs=work.__qualname__),
         ])
         self.assertQuiet()
         task.cancel()
@@ -529,7 +541,7 @@ class LoopTest(ProcessCase):
         loop = asyncio.new_event_loop()
         self.addCleanup(loop.close)
         self.assertEqual(self.others(self.state.after()),
-                         [Change("event loop", type(loop).__name__, "", after="open")])
+                         [Change("event loop", type(loop).__name__, "open")])
 
     def test_closed_loop(self):
         async def work():

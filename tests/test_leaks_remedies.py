@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import io
 import os
 import unittest
 from unittest import mock
@@ -110,34 +108,6 @@ class KindTests(unittest.TestCase):
         for names in ([each for row in kinds.KINDS.values() for each in row.resources],
                       [each for row in kinds.KINDS.values() for each in row.changes or (row.name,)]):
             self.assertEqual(len(names), len(set(names)))
-
-
-class BorderTests(unittest.TestCase):
-    """Facts know nothing of sentences."""
-
-    FACTS = ("leaks/model", "leaks/retention")
-
-    def test_facts_import_nothing_of_the_report(self):
-        for part in self.FACTS:
-            path = os.path.join(PACKAGE, *part.split("/"))
-            for folder, _, names in os.walk(path):
-                for name in names:
-                    if name.endswith(".py"):
-                        with self.subTest(os.path.join(part, name)):
-                            self.assertEqual(reports(os.path.join(folder, name)), [])
-
-
-def reports(path):
-    """Return the imports from ``leaks.report`` in a file, but for those for types only."""
-    with io.open(path, encoding="utf-8") as source:
-        tree = ast.parse(source.read())
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            found += ["%s.%s" % (node.module, each.name) for each in node.names]
-        elif isinstance(node, ast.Import):
-            found += [each.name for each in node.names]
-    return [each for each in found if (each + ".").startswith("unittest_leakfix.leaks.report.")]
 
 
 if __name__ == "__main__":

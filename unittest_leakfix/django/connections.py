@@ -357,12 +357,13 @@ class Connections:
         """Tell whether it is a thread of one of Django's pools."""
         return any(thread == getattr(each, "ident", 0) for each in pool_threads())
 
-    def owns(self, fd: int, name: str, closed: bool) -> bool:
+    def owns(self, fd: int, on: Tuple[str, str], closed: bool) -> bool:
         """Tell whether it is of one of Django's own, or of a pool's thread that is about to connect."""
-        if name.startswith("eventpoll") and pools() or name.startswith("socket ") and name.endswith(pool_ports()):
+        what, target = on
+        if what == "eventpoll" and pools() or what == "socket" and target.endswith(pool_ports()):
             return True
         return fd in (self._kept if closed else own_descriptors()) or any(
-            str(each.settings_dict["NAME"]) in name for each in own()
+            str(each.settings_dict["NAME"]) in target for each in own()
             if each.vendor == "sqlite" and not each.is_in_memory_db())
 
 

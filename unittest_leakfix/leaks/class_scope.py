@@ -30,6 +30,7 @@ class _Shared(NamedTuple):
     oid: int
     fd: int
     spoken: str
+    owner: str
     acquisition: Optional[Acquisition]
 
 
@@ -75,7 +76,7 @@ class SharedResources:
             if kind is None or kind.is_open(value) is not False:
                 continue
             self._found.remove(each)
-            change = Change("closed descriptor", each.spoken, "", "open", "closed", fd=each.fd)
+            change = Change("closed descriptor", each.spoken, fd=each.fd, owner=each.owner)
             changes.append((change, each.acquisition))
         return changes
 
@@ -92,8 +93,8 @@ class SharedResources:
                 ref = weakref.ref(value)
             except TypeError:
                 ref = None
-            found.append(_Shared(holder, name, type(value), ref, id(value), fd, "%s (%s.%s)" % (
-                describe.spoken(kind, value, opened), owner, name), opened))
+            found.append(_Shared(holder, name, type(value), ref, id(value), fd,
+                                 describe.spoken(kind, value, opened), "%s.%s" % (owner, name), opened))
         return found
 
 

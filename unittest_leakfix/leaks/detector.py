@@ -197,7 +197,7 @@ class Changes:
         fresh: List[Leak] = []
         for change in changes:
             if change.fd >= 0 and frameworks.owns(
-                    change.fd, change.name, change.kind == "closed descriptor"):
+                    change.fd, change.on, change.kind == "closed descriptor"):
                 continue
             if change.thread and frameworks.runs(change.thread):
                 continue

@@ -4,37 +4,62 @@ from __future__ import annotations
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())
 
 
 class Change(NamedTuple):
-    """What differs. Text and numbers only: it keeps nothing alive, and shows no secret.
+    """What differs: facts, which ``leaks.report.describe`` words. It keeps nothing alive, and shows no secret.
 
-    kind: "thread", "descriptor", "closed descriptor", "child process", "environment", ... (the
-    modules that watch them list theirs); name: which one; detail: what is known of it;
-    before, after: the values, "" where there was none. The rest finds its acquisition:
-    fd (-1 if none), thread (ident), pid, path, oid (the id of a loop or task).
+    ``fd`` to ``oid`` find the acquisition.
     """
 
     kind: str
+    """"thread", "descriptor", "environment", ...: the modules that watch them list theirs."""
     name: str
-    detail: str = ""
+    """Which one."""
+    how: str = ""
+    """One of HOW; "" where there is only one way."""
     before: str = ""
+    """The value before, "" where there was none; and so for after."""
     after: str = ""
     restorable: bool = False
     fd: int = -1
     thread: int = 0
+    """Its ident."""
     pid: int = 0
     path: str = ""
     oid: int = 0
+    """The id of a loop or task."""
+    at: Optional[Frame] = None
+    """Where a thread or task is now."""
+    runs: str = ""
+    """What a thread or task runs: the name of a function or coroutine."""
+    daemon: bool = False
+    timer: bool = False
+    """The thread is a `threading.Timer`."""
+    owner: str = ""
+    """What has it: the logger of a handler, the class or module of what was closed."""
+    added: Tuple[str, ...] = ()
+    """Of a list: what was put in; and so for removed."""
+    removed: Tuple[str, ...] = ()
+    replaced: bool = False
+    """Another list is in its place."""
+    on: Tuple[str, str] = ("", "")
+    """What a descriptor is open on: what that is, and its path or address: ("file", "/srv/orders.db")."""
+    reused_by: str = ""
+    """What a closed descriptor's number is open on now."""
 
     @property
     def key(self) -> Tuple[object, ...]:
         """What makes it the same as one that was seen before."""
         return self.kind, self.name, self.fd, self.thread, self.pid, self.path, self.oid
 
+
+HOW = ("added", "removed", "changed", "replaced", "reordered", "started", "running", "ended", "open", "pending")
+"""What ``Change.how`` may be."""
 
 Undo = Optional[Callable[[], None]]
 #: A change, with what puts it back (None where nothing can).

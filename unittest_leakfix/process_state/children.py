@@ -84,8 +84,7 @@ class Children(Watch):
         words = [word for word in os_facts.contents("/proc/%d/cmdline" % pid).split("\0") if word]
         zombie = _state(pid) == "Z"
         name = redaction.shown(redaction.command(words)) or os_facts.contents("/proc/%d/comm" % pid).strip() or "child"
-        after = "has ended, nobody waited for it" if zombie else "running"
-        return Change("child process", name, "process %d" % pid, after=after, pid=pid)
+        return Change("child process", name, "ended" if zombie else "running", pid=pid)
 
 
 def _state(pid: int) -> Optional[str]:

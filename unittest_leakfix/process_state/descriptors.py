@@ -267,11 +267,11 @@ class Descriptors(Watch):
     def _opened(self, fd: int, opened: Opened) -> Change:
         if self._acquisitions is not None:
             self._acquisitions.outdated(fd, self._mark)
-        return Change("descriptor", what(fd, opened), "descriptor %d" % fd, after="open", fd=fd)
+        return _descriptor("descriptor", fd, _on(_now(fd, opened)))
 
     def _closed(self, fd: int, base: Opened, now: Optional[Opened]) -> Change:
-        after = "closed" if now is None else "closed, and %d reused by %s" % (fd, what(fd, now))
-        return Change("closed descriptor", _name(base), "descriptor %d" % fd, "open", after, fd=fd)
+        reused_by = "" if now is None else what(fd, now)
+        return _descriptor("closed descriptor", fd, _on(base))._replace(reused_by=reused_by)
 
 
 def _same(one: Optional[Opened], other: Optional[Opened]) -> bool:
@@ -280,19 +280,28 @@ def _same(one: Optional[Opened], other: Optional[Opened]) -> bool:
 
 def what(fd: int, opened: Opened) -> str:
     """Say what the open descriptor `fd` is: "file shop/orders.db", "socket 127.0.0.1:80", "pipe"."""
-    return _name(opened if opened.kind != stat.S_IFSOCK else opened._replace(target=_ends(fd)))
+    return " ".join(filter(None, _on(_now(fd, opened))))
 
 
-def _name(opened: Opened) -> str:
+def _descriptor(kind: str, fd: int, on: Tuple[str, str]) -> Change:
+    return Change(kind, " ".join(filter(None, on)), fd=fd, on=on)
+
+
+def _now(fd: int, opened: Opened) -> Opened:
+    return opened if opened.kind != stat.S_IFSOCK else opened._replace(target=_ends(fd))
+
+
+def _on(opened: Opened) -> Tuple[str, str]:
+    """Return what it is, and its path or addresses."""
     target = opened.target
     if opened.kind == stat.S_IFSOCK:
-        return ("socket " + target).rstrip()
+        return "socket", target.rstrip()
     if opened.kind == stat.S_IFIFO and not target.startswith("/"):
-        return "pipe"
+        return "pipe", ""
     if target.startswith("anon_inode:"):  # epoll, eventfd, inotify
-        return target[len("anon_inode:"):].strip("[]")
+        return target[len("anon_inode:"):].strip("[]"), ""
     kind = {stat.S_IFDIR: "folder", stat.S_IFCHR: "device"}.get(opened.kind, "file")
-    return "%s %s" % (kind, redaction.shown(target, 200)) if target else kind
+    return kind, redaction.shown(target, 200) if target else ""
 
 
 _dup = os.dup

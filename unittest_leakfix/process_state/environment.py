@@ -71,14 +71,14 @@ class Environment(Watch):
             if old != new and _text(key) not in self.runners:
                 found.append(self._changed(mapping, key, old, new))
         if os.environ is not mapping:
-            change = Change("environment", "os.environ", "replaced by %s" % value_text.naming(os.environ),
+            change = Change("environment", "os.environ", "replaced",
                             value_text.naming(mapping), value_text.naming(os.environ), True)
             found.append((change, lambda: setattr(os, "environ", mapping)))
         return found
 
     def _changed(self, mapping: Any, key: Any, old: Any, new: Any) -> Found:
         name = _text(key)
-        detail = "added" if old is None else "removed" if new is None else "changed"
+        how = "added" if old is None else "removed" if new is None else "changed"
         before, after = ("" if v is None else redaction.cut(redaction.redact(_text(v), name)) for v in (old, new))
 
         def undo() -> None:
@@ -87,7 +87,7 @@ class Environment(Watch):
             else:
                 mapping[name] = _text(old)
 
-        return Change("environment", redaction.shown(name), detail, before, after, True), undo
+        return Change("environment", redaction.shown(name), how, before, after, True), undo
 
 
 def _data(mapping: MutableMapping[str, str]) -> Any:
@@ -182,15 +182,11 @@ class ImportPath(Watch):
             now = getattr(sys, name)
             if now is old and _alike(kept, now):
                 continue
-            added = [value_text.naming(each) for each in now if not _has(kept, each)]
-            removed = [value_text.naming(each) for each in kept if not _has(now, each)]
-            detail = "; ".join(
-                ["added " + each for each in added] + ["removed " + each for each in removed]
-                + ["the list was replaced"] * (now is not old)
-            ) or "reordered"
-            undo = _put_back(name, old, kept)
-            found.append((Change("sys.path", "sys." + name, detail,
-                                 "%d entries" % len(kept), "%d entries" % len(now), True), undo))
+            change = Change("sys.path", "sys." + name, before="%d entries" % len(kept),
+                            after="%d entries" % len(now), restorable=True, replaced=now is not old,
+                            added=tuple(value_text.naming(each) for each in now if not _has(kept, each)),
+                            removed=tuple(value_text.naming(each) for each in kept if not _has(now, each)))
+            found.append((change, _put_back(name, old, kept)))
         return found
 
 

@@ -11,7 +11,7 @@ from unittest_leakfix._core.introspection import name_slot
 from unittest_leakfix.process_state.base import Change, Found, Watch
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
-from unittest_leakfix.tracing.stacks import short
+from unittest_leakfix.tracing.stacks import Frame, short
 
 __unittest = True
 bind(globals())
@@ -62,13 +62,11 @@ class Loops(Watch):
     def changes(self) -> List[Found]:
         if "asyncio.events" not in sys.modules:
             return []
-        current = _current()
         found: List[Found] = []
         for loop in self._loops():
             if not self._is_known(loop):
-                detail = "set as the current loop" if loop is current else ""
-                after = "running" if loop.is_running() else "open"
-                found.append((Change("event loop", name_slot(type(loop)), detail, after=after, oid=id(loop)), None))
+                how = "running" if loop.is_running() else "open"
+                found.append((Change("event loop", name_slot(type(loop)), how, oid=id(loop)), None))
         for task in self._tasks():
             if not self._is_known(task):
                 found.append((_task(task), None))
@@ -123,8 +121,6 @@ def _task(task: Any) -> Change:
     get_name = getattr(task, "get_name", None)
     coro = task.get_coro()
     frame = getattr(coro, "cr_frame", None)
-    after = "pending"
-    if frame is not None:
-        after = "pending at %s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
+    at = None if frame is None else Frame(short(frame.f_code.co_filename), frame.f_lineno, "")
     name = redaction.shown(str(get_name())) if get_name is not None else "task"
-    return Change("task", name, value_text.naming(coro), after=after, oid=id(task))
+    return Change("task", name, "pending", oid=id(task), at=at, runs=value_text.naming(coro))

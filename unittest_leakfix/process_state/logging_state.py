@@ -144,16 +144,18 @@ def _differences(module: Any, name: str, base: State, state: State) -> List[Foun
     back: Undo = undo
     for handler in state[0]:
         if not any(handler is each for each in base[0]):
-            detail = "on logger %s" % name
-            found.append((Change("logging handler", value_text.naming(handler), detail, "", "added", True), back))
+            found.append((_handler(handler, "added", name), back))
     for handler in base[0]:
         if not any(handler is each for each in state[0]):
-            detail = "on logger %s" % name
-            found.append((Change("logging handler", value_text.naming(handler), detail, "", "removed", True), back))
+            found.append((_handler(handler, "removed", name), back))
     if state[1:] != base[1:]:
         before, after = (_level(module, each) for each in (base, state))
         found.append((Change("logging level", "logger %s" % name, "", before, after, True), undo_level))
     return found
+
+
+def _handler(handler: Any, how: str, logger: str) -> Change:
+    return Change("logging handler", value_text.qualified(type(handler)), how, restorable=True, owner=logger)
 
 
 def _level(module: Any, state: State) -> str:

@@ -208,7 +208,7 @@ class ProcessState:
         return not alone and not self._descriptors.same() and self._descriptors.waits()
 
     def _cause(self) -> str:
-        return ",".join(sorted(found[0].detail for found in self._threads.changes())) or "other"
+        return ",".join(sorted(found[0].runs for found in self._threads.changes())) or "other"
 
 
 def _same(watch: Watch) -> bool:

@@ -47,7 +47,7 @@ class MockPatches(Watch):
         for patch in list(_active()):
             if any(patch is each for each in self._base):
                 continue
-            found.append((Change("patch", _target(patch), "started and not stopped", restorable=True), patch.stop))
+            found.append((Change("patch", _target(patch), "started", restorable=True), patch.stop))
         found.reverse()  # the last one started is the first to be stopped
         return found
 
@@ -147,6 +147,6 @@ def _of_no_account(old: Any, new: Any) -> bool:
 
 def _replaced(module: Any, attribute: str, old: Any, new: Any) -> Found:
     after = "(deleted)" if new is _MISSING else value_text.naming(new)
-    change = Change("patch", "%s.%s" % (module.__name__, attribute), "replaced and not put back",
+    change = Change("patch", "%s.%s" % (module.__name__, attribute), "replaced",
                     value_text.naming(old), after, True)
     return change, lambda: setattr(module, attribute, old)

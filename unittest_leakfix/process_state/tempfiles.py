@@ -41,5 +41,5 @@ class TemporaryPaths(Watch):
         for path in self._acquisitions.left(self._known):
             record = self._acquisitions.of_path(path)
             kind = "temporary folder" if record is None else record.what
-            found.append((Change(kind, path, "", after="still there", path=path), None))
+            found.append((Change(kind, path, path=path), None))
         return found

@@ -72,16 +72,16 @@ class Threads(Watch):
         found: List[Found] = []
         for ident, thread in self.new():
             held = os_facts.attributes(thread)
-            kind = "daemon thread, " if held.get("_daemonic") else ""
             runs = held.get("_target") or type(thread).run
-            detail = "%sruns %s" % (kind, value_text.naming(runs))
             found.append((Change(
-                "thread", redaction.shown(str(held.get("_name", "?"))), detail, after=now_at(ident), thread=ident,
+                "thread", redaction.shown(str(held.get("_name", "?"))), thread=ident, at=now_at(ident),
+                runs=value_text.naming(runs), daemon=bool(held.get("_daemonic")),
+                timer=issubclass(type(thread), threading.Timer),
             ), None))
         for ident in self._raw_threads():
             if ident not in self._raw:
                 found.append((Change(
-                    "thread", "without a Thread object", "started by _thread", after=now_at(ident), thread=ident,
+                    "thread", "without a Thread object", thread=ident, at=now_at(ident),
                 ), None))
         return found
 

@@ -53,14 +53,12 @@ class WarningFilters(Watch):
         def show_again() -> None:
             warnings.showwarning = show
 
-        if not _alike(now, base):
-            parts = ["added " + _text(each) for each in now if not _has(base, each)]
-            parts += ["removed " + _text(each) for each in base if not _has(now, each)]
-            found.append((Change("warning filter", "warnings.filters", "; ".join(parts) or "reordered",
-                                 "%d filters" % len(base), "%d filters" % len(now), True), undo))
-        elif warnings.filters is not old:
-            found.append((Change("warning filter", "warnings.filters", "the list was replaced",
-                                 "%d filters" % len(base), "%d filters" % len(now), True), undo))
+        alike = _alike(now, base)
+        if not alike or warnings.filters is not old:
+            found.append((Change("warning filter", "warnings.filters", before="%d filters" % len(base),
+                                 after="%d filters" % len(now), restorable=True, replaced=alike,
+                                 added=tuple(_text(each) for each in now if not _has(base, each)),
+                                 removed=tuple(_text(each) for each in base if not _has(now, each))), undo))
         if warnings.showwarning is not show:
             found.append((Change("hook", "warnings.showwarning", "replaced", restorable=True), show_again))
         return found

@@ -4,7 +4,7 @@ One that is in use puts itself into `frameworks`, as `unittest_leakfix.django` d
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Optional, Protocol
+from typing import TYPE_CHECKING, List, Optional, Protocol, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.resources.registry import kind_of
@@ -34,8 +34,11 @@ class Framework(Protocol):
     def runs(self, thread: int) -> bool:
         """Tell whether the thread of that number runs on purpose."""
 
-    def owns(self, fd: int, name: str, closed: bool) -> bool:
-        """Tell whether the descriptor *fd*, open on what *name* says, is of one that it keeps; was, if it is *closed*."""
+    def owns(self, fd: int, on: Tuple[str, str], closed: bool) -> bool:
+        """Tell whether the descriptor *fd* is of one that it keeps; was, if it is *closed*.
+
+        *on*: what it is open on, as ("socket", "127.0.0.1:80").
+        """
 
 
 frameworks: List[Framework] = []
@@ -51,9 +54,9 @@ def runs(thread: int) -> bool:
     return any(each.runs(thread) for each in frameworks)
 
 
-def owns(fd: int, name: str, closed: bool) -> bool:
+def owns(fd: int, on: Tuple[str, str], closed: bool) -> bool:
     """Tell whether a descriptor is a framework's own, which it opens and closes at any time."""
-    return any(each.owns(fd, name, closed) for each in frameworks)
+    return any(each.owns(fd, on, closed) for each in frameworks)
 
 
 def opening_of(connection: object) -> Optional[ConnectionRecord]:

@@ -111,13 +111,10 @@ def short(filename: str) -> str:
     return filename[len(_LIBRARY):] if kind_of(filename) == LIBRARY and filename.startswith(_LIBRARY) else filename
 
 
-def now_at(ident: int) -> str:
-    """Say where the thread `ident` is now ("now at shop/mail.py:61 in _loop"); "" when it is gone."""
+def now_at(ident: int) -> Optional[Frame]:
+    """Return where the thread `ident` is now; None when it is gone."""
     flat = walk(_current_frames().get(ident), 1)
-    if not flat:
-        return ""
-    frame = frames(flat)[0]
-    return "now at %s:%d in %s" % (frame.file, frame.line, frame.function)
+    return frames(flat)[0] if flat else None
 
 
 # Short stacks of what opened a connection: the user's lines, without those of drivers and pools.

@@ -293,20 +293,16 @@ def of_change(change: Change, test: str, acquisition: Optional[Acquisition], bac
     """
     row = kinds.of_change(change.kind)
     leak, remedy = _CHANGES.get(change.kind, _other)(change, row, test, acquisition)
-    if fixture and row.once_per_class and "not stopped" not in change.detail:
+    if fixture and row.once_per_class and change.how != "started":
         scope = "class" if test.startswith("setUpClass") else "module"
         leak = replace(leak, tests=(scope + test[test.index(" "):],), notes=leak.notes + (("by", _BY % scope),))
     return written(replace(leak, closed="put back for you, as --restore asks" if back else ""), remedy)
 
 
 def _thread(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
-    timer = change.detail.endswith("Timer.run")
-    kind = "timer" if timer else "thread"
-    now: Notes = ()
-    if change.after.startswith("now at ") and not timer:
-        now = (("now at", change.after[len("now at "):]),)
-    how = "waiting" if timer else "running"
-    serves = change.after.endswith(" in handle_one_request")
+    kind, how = ("timer", "waiting") if change.timer else ("thread", "running")
+    now = () if change.timer else _now_at(change)
+    serves = change.at is not None and change.at.function == "handle_one_request"
     return Leak(kind, '%s "%s" was still %s after its test' % (kind, change.name, how), (test,),
                 acquisition=acquisition, notes=now + (("waited", WAITED),), silence=silence(kind, change.name),
                 cause="%s %s started in %s" % (kind, steady(change.name), place_of(acquisition))
@@ -315,7 +311,7 @@ def _thread(change: Change, row: LeakKind, test: str, acquisition: Optional[Acqu
 
 def _child(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     name = command(acquisition.detail if acquisition is not None and acquisition.detail else change.name)
-    ended = "has ended" in change.after
+    ended = change.how == "ended"
     subject = "child process '%s' %s" % (
         name, "has ended, and nobody waited for it" if ended else "was still running after its test")
     return Leak("child process", subject, (test,), acquisition=acquisition,
@@ -327,9 +323,9 @@ def _child(change: Change, row: LeakKind, test: str, acquisition: Optional[Acqui
 
 def _descriptor(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     kind = kinds.of_resource(acquisition.what).name if acquisition is not None else "descriptor"
-    name = _relative(change.name)
+    name = _on(change)
     if acquisition is None or kind in ("descriptor", "file"):     # no file object has it, or that would be told
-        kind, subject = "descriptor", "%s (%s)" % (change.detail, name)
+        kind, subject = "descriptor", "descriptor %d (%s)" % (change.fd, name)
     elif kind == "connection":
         subject = "%s to %s" % (acquisition.what, short(acquisition.detail))
     else:
@@ -340,25 +336,29 @@ def _descriptor(change: Change, row: LeakKind, test: str, acquisition: Optional[
                 cause="%s %s opened in %s" % (kind, steady(name), place_of(acquisition))), row.remedy
 
 
-def _relative(name: str) -> str:
-    """Return "file 'shop/orders.csv'" for "file /srv/shop/orders.csv"."""
-    kind, blank, path = name.partition(" ")
-    return "%s '%s'" % (kind, short(path)) if path.startswith("/") and "'" not in path else name
+def _on(change: Change) -> str:
+    """Return what a descriptor is open on: "file 'shop/orders.csv'", "pipe"."""
+    kind, target = change.on
+    return "%s '%s'" % (kind, short(target)) if target.startswith("/") and "'" not in target else change.name
 
 
 def _foreign(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
-    name = _relative(change.name)
-    subject = "%s was closed by a test that had not opened it" % (
-        "%s (%s)" % (name, change.detail) if change.detail else name)
+    if change.owner:
+        name = shown = "%s (%s)" % (change.name, change.owner)
+    else:
+        name = _on(change)
+        shown = "%s (descriptor %d)" % (name, change.fd)
+    subject = "%s was closed by a test that had not opened it" % shown
+    reused = "closed, and %d reused by %s" % (change.fd, change.reused_by)
     return Leak("foreign close", subject, (test,), acquisition=acquisition,
-                notes=(("it is", change.after),) if change.after != "closed" else (),
+                notes=(("it is", reused),) if change.reused_by else (),
                 silence=silence("foreign close", name), cause="foreign close of %s" % steady(name)), row.remedy
 
 
 def _environment(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
-    how = change.detail if change.detail in ("added", "removed") else "changed"
+    how = "changed" if change.how == "replaced" else change.how
     subject = 'environment variable "%s" was %s' % (change.name, how)
-    if change.name == "os.environ":
+    if change.how == "replaced":
         subject = "os.environ was replaced"
     return Leak("environment", subject, (test,), notes=_was_is(change),
                 silence=silence("environment", change.name),
@@ -372,35 +372,34 @@ def _temporary(change: Change, row: LeakKind, test: str, acquisition: Optional[A
 
 
 def _handler(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
-    name, logger = change.name.rpartition(".")[2].replace(" object", ""), change.detail[len("on logger "):]
-    left = change.after == "added"
+    name, logger = change.name.rpartition(".")[2], change.owner
+    left = change.how == "added"
     to, of = 'logger "%s"' % logger, "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else "")
     return Leak("logging handler", "%s was %s %s" % (name, "left on" if left else "removed from", to), (test,),
                 silence=silence("logging handler", name), cause="logging handler %s %s %s" % (
-                    name, change.after, logger)
+                    name, change.how, logger)
                 ), calling("%s.%sHandler" % (of, "remove" if left else "add"), "handler")
 
 
 def _listing(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     """sys.path, warnings filters: what was added, what was removed."""
     kind = row.name
-    notes: Notes = ()
-    for part in filter(None, change.detail.split("; ")):
-        verb, _, rest = part.partition(" ")
-        notes += ((verb, rest) if rest and verb in ("added", "removed") else ("it was", part),)
+    notes: Notes = (*(("added", each) for each in change.added), *(("removed", each) for each in change.removed))
+    parts = ["%s %s" % note for note in notes] + ["the list was replaced"] * change.replaced or ["reordered"]
+    notes += tuple(("it was", part) for part in parts[len(notes):])
     subject = "%s was changed" % change.name if kind == "sys.path" else "the warnings filters were changed"
     return Leak(kind, subject, (test,), notes=notes, silence=silence(kind, change.name),
-                cause="%s %s %s" % (kind, change.name, steady(change.detail))), row.remedy
+                cause="%s %s %s" % (kind, change.name, steady("; ".join(parts)))), row.remedy
 
 
 def _other(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
     kind, form = row.name, row.subject
-    by_hand = kind == "patch" and "not stopped" not in change.detail
+    by_hand = kind == "patch" and change.how == "replaced"
     if by_hand:
         form = "%s was replaced and not put back"
     name = "event loop" if kind == "event loop" else change.name
     return Leak(kind, form % name if "%s" in form else form, (test,), acquisition=acquisition,
-                notes=_signals(change) if kind == "signal handler" else _was_is(change) if kind not in ("event loop", "task") else _where(change),
+                notes=_signals(change) if kind == "signal handler" else _was_is(change) if kind not in ("event loop", "task") else _now_at(change),
                 silence=silence(kind, name), cause="%s %s" % (kind, steady(name))), _remedy(row, change, by_hand)
 
 
@@ -426,9 +425,11 @@ def _signals(change: Change) -> Notes:
     return tuple((label, _SIGNALS.get(text, text)) for label, text in _was_is(change))
 
 
-def _where(change: Change) -> Notes:
-    found = change.after.partition("pending at ")[2]
-    return (("now at", found),) if found else ()
+def _now_at(change: Change) -> Notes:
+    if change.at is None:
+        return ()
+    file, line, function = change.at
+    return (("now at", "%s:%d%s" % (file, line, " in " + function if function else "")),)
 
 
 # Those with more to say than their row's headline and the values before and after.
