@@ -20,8 +20,8 @@ def cost(repeat: int) -> int:
     """Print what records, a budget and finding cost per connection; return the exit status."""
     from tests import servers
     from unittest_leakfix.databases.connection_limit import Budget
-    from unittest_leakfix.tracing.drivers import drivers
     from unittest_leakfix.tracing.acquisitions import Acquisitions
+    from unittest_leakfix.tracing.drivers import drivers
     server = servers.mariadb()
     settings = dict(server.settings(), unix_socket=server.socket)
 
@@ -32,7 +32,8 @@ def cost(repeat: int) -> int:
             "records": (lambda: drivers.install(user), lambda: drivers.remove(user)),
             "budget": (budget.begin, budget.end),
             "off again": (lambda: None, lambda: None)}
-    print("Opening a PyMySQL connection over a unix socket, %d of each, in batches in turn" % repeat)
+    print("Opening a PyMySQL connection over a unix socket, %d of each, in batches in turn"
+          % repeat)
     figures: Dict[str, Tuple[float, float]] = {}
     _in_a_test(_measure, figures, ways, repeat, settings)
     acquisitions = Acquisitions()   # last: its audit hook cannot be taken away

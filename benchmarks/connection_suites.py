@@ -34,7 +34,8 @@ SHAPES: Dict[str, Shape] = {
 # The same words with an await before each call that needs one; and what only asyncio has.
 AWAITED: Dict[str, Shape] = {
     name: Shape(*(part.replace(" take()", " await take()").replace("(take()", "(await take()")
-                  .replace("= cursor(", "= await cursor(").replace("= unfinished(", "= await unfinished(")
+                  .replace("= cursor(", "= await cursor(").replace("= unfinished(",
+                                                                   "= await unfinished(")
                   .replace("= pool(", "= await pool(").replace("use(", "await use(")
                   for part in shape[:2]), shape.of_the_test)
     for name, shape in SHAPES.items()}
@@ -269,8 +270,10 @@ DRIVERS: Dict[str, Driver] = {each.name: each for each in (
     Driver("MySQLdb", "MySQLdb", "mysql", "database", u"DIALECT = 'mysql+mysqldb'" + _STREAMED),
     Driver("mysql.connector", "mysql.connector", "mysql", "database",
            u"DIALECT = 'mysql+mysqlconnector'" + _BUFFERED),
-    Driver("psycopg2", "psycopg2", "postgresql", "dbname", u"DIALECT = 'postgresql+psycopg2'" + _BUFFERED),
-    Driver("psycopg", "psycopg", "postgresql", "dbname", u"DIALECT = 'postgresql+psycopg'" + _BUFFERED),
+    Driver("psycopg2", "psycopg2", "postgresql", "dbname",
+           u"DIALECT = 'postgresql+psycopg2'" + _BUFFERED),
+    Driver("psycopg", "psycopg", "postgresql", "dbname",
+           u"DIALECT = 'postgresql+psycopg'" + _BUFFERED),
     Driver("asyncpg", "asyncpg", "postgresql", "database", _ASYNCPG, True),
     Driver("psycopg async", "psycopg", "postgresql", "dbname", _PSYCOPG, True),
     Driver("aiomysql", "aiomysql", "mysql", "db", _AIOMYSQL, True),

@@ -42,7 +42,8 @@ class Server:
         from tests import servers, servers_postgresql
         if name == "mysql":
             self.server: Any = servers.mariadb()
-            self.count, self.watcher, self.less = "show status like 'Threads_connected'", "pymysql", 1
+            self.count = "show status like 'Threads_connected'"
+            self.watcher, self.less = "pymysql", 1
         else:
             self.server = servers_postgresql.postgresql()
             self.count, self.watcher, self.less = (
@@ -53,7 +54,8 @@ class Server:
         """Return what the suites of *driver* are told."""
         settings = self.server.settings()
         settings[driver.database] = settings.pop("dbname", None) or settings.pop("database")
-        return dict(os.environ, PYTHONPATH=ROOT, SETTINGS=json.dumps(settings), DRIVER=driver.module,
+        return dict(os.environ, PYTHONPATH=ROOT, SETTINGS=json.dumps(settings),
+                    DRIVER=driver.module,
                     WATCHER=self.watcher, WATCHED=json.dumps(self.server.settings(admin=True)),
                     COUNT=self.count, LESS=str(self.less))
 
@@ -81,10 +83,12 @@ def table(python: str, drivers: List[str], shapes: List[str]) -> int:
     """Print the table; return the exit status."""
     servers: Dict[str, Server] = {}
     print("Sessions open at once, %d tests; refused: tests that found the server full" % NUMBER)
-    print("%-16s %-18s %8s %8s %8s %8s" % ("driver", "shape", "unittest", "refused", "ours", "refused"))
+    print("%-16s %-18s %8s %8s %8s %8s"
+          % ("driver", "shape", "unittest", "refused", "ours", "refused"))
     worst = 0
     for driver in (DRIVERS[name] for name in drivers):
-        if not _has(python, driver.module) or driver.awaited and not _has(python, "unittest.async_case"):
+        if not _has(python, driver.module) or driver.awaited and not _has(python,
+                                                                          "unittest.async_case"):
             print("%-16s not here" % driver.name)
             continue
         if driver.server not in servers:
@@ -97,7 +101,8 @@ def table(python: str, drivers: List[str], shapes: List[str]) -> int:
             ours = peak(python, "unittest_leakfix", driver, name, servers[driver.server])
             if shape.of_the_test:
                 worst = max(worst, ours[0])
-            note = "" if shape.of_the_test else "   not the test's: --leaks names it, a budget stops it"
+            note = ("" if shape.of_the_test
+                    else "   not the test's: --leaks names it, a budget stops it")
             print("%-16s %-18s %8d %8d %8d %8d%s" % ((driver.name, name) + plain + ours + (note,)),
                   flush=True)
     print("bound: %d where the connection belongs to the test: %s" % (
@@ -106,17 +111,20 @@ def table(python: str, drivers: List[str], shapes: List[str]) -> int:
 
 
 def _has(python: str, module: str) -> bool:
-    return not subprocess.run([python, "-c", "import " + module], stderr=subprocess.DEVNULL).returncode
+    return not subprocess.run([python, "-c", "import " + module],
+                              stderr=subprocess.DEVNULL).returncode
 
 
 def main() -> int:
     """Read the options, and do it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--python", default=sys.executable, help="the interpreter that runs the suites")
+    parser.add_argument("--python", default=sys.executable,
+                        help="the interpreter that runs the suites")
     parser.add_argument("--driver", action="append", choices=list(DRIVERS), help="may be repeated")
     parser.add_argument("--shape", action="append", help="may be repeated: " + ", ".join(SHAPES))
     parser.add_argument("--cost", action="store_true", help="measure the cost of records instead")
-    parser.add_argument("--repeat", type=int, default=4000, help="connections of each way, for --cost")
+    parser.add_argument("--repeat", type=int, default=4000,
+                        help="connections of each way, for --cost")
     options = parser.parse_args()
     if options.cost:
         print("Python %s, %s" % (platform.python_version(), platform.machine()))

@@ -1,14 +1,14 @@
 """Django: how many connections are open at once on a real server, and what watching them costs.
 
-``python benchmarks/django_connections.py [--story NAME ...]`` starts a private PostgreSQL and a private
-MariaDB that admit 20 sessions, and runs the stories of examples/django under Django's runner and under
-ours. A cell is the peak of the sessions on the test database, asked every few milliseconds by a session
-of another account, and how many of the tests failed or could not be run. (Those of ``failing`` fail by
-themselves.)
+``python benchmarks/django_connections.py [--story NAME ...]`` starts a private PostgreSQL and a
+private MariaDB that admit 20 sessions, and runs the stories of examples/django under Django's
+runner and under ours. A cell is the peak of the sessions on the test database, asked every few
+milliseconds by a session of another account, and how many of the tests failed or could not be run.
+(Those of ``failing`` fail by themselves.)
 
-``--cost`` measures instead the processor time of the whole run under ours against Django's, the median of
-some runs in turn: Django test cases with one query, test cases that flush, requests of one client that
-keeps its connection to a live server.
+``--cost`` measures instead the processor time of the whole run under ours against Django's, the
+median of some runs in turn: Django test cases with one query, test cases that flush, requests of
+one client that keeps its connection to a live server.
 """
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Tests(LiveServerTestCase):
         for _ in range(100):
             client.request("GET", "/orders/")
             client.getresponse().read()
-""",
+""",  # noqa: E501
 }
 
 
@@ -75,10 +75,12 @@ class Server:
         if engine == "mysql":
             import pymysql
             self.server: Any = servers.mariadb()
-            self.admin: Any = pymysql.connect(user="root", password=self.server.password, autocommit=True,
+            self.admin: Any = pymysql.connect(user="root", password=self.server.password,
+                                              autocommit=True,
                                               unix_socket=self.server.socket)
             self._ask("GRANT ALL ON `test%%`.* TO '%s'@'%%'" % self.server.user)
-            self._count = "SELECT COUNT(*) FROM information_schema.processlist WHERE db LIKE 'test%'"
+            self._count = ("SELECT COUNT(*) FROM information_schema.processlist"
+                           " WHERE db LIKE 'test%'")
         else:
             import psycopg
             self.server = servers_postgresql.postgresql()
@@ -100,13 +102,17 @@ class Server:
 
     def run(self, runner: Sequence[str], labels: Sequence[str], **more: str) -> str:
         """Run tests of the shop; return the output."""
-        settings = dict(SHOP_ENGINE=self.engine, SHOP_HOST=self.server.host, SHOP_PORT=str(self.server.port),
-                        SHOP_USER=self.server.user, SHOP_PASSWORD=self.server.password, SHOP_CONN_MAX_AGE="60")
+        settings = dict(SHOP_ENGINE=self.engine, SHOP_HOST=self.server.host,
+                        SHOP_PORT=str(self.server.port),
+                        SHOP_USER=self.server.user, SHOP_PASSWORD=self.server.password,
+                        SHOP_CONN_MAX_AGE="60")
         environment = dict(os.environ, **settings, **more)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (ROOT, more.get("PYTHONPATH"))))
         said = subprocess.run(
-            [sys.executable, "manage.py", "test", "--noinput", *runner, *labels], stdout=subprocess.PIPE,
-            cwd=os.path.join(ROOT, "examples", "django"), env=environment, stderr=subprocess.STDOUT).stdout.decode()
+            [sys.executable, "manage.py", "test", "--noinput", *runner, *labels],
+            stdout=subprocess.PIPE,
+            cwd=os.path.join(ROOT, "examples", "django"), env=environment,
+            stderr=subprocess.STDOUT).stdout.decode()
         if self.server.password in said:
             raise SystemExit("the password is in the output")
         return said
@@ -123,7 +129,8 @@ def failed(said: str) -> str:
 
 def peaks(stories: Sequence[str]) -> None:
     """Print the table of peaks."""
-    print("%-18s %-11s %10s %14s %10s %14s" % ("story", "server", "Django's", "failed", "ours", "failed"))
+    print("%-18s %-11s %10s %14s %10s %14s"
+          % ("story", "server", "Django's", "failed", "ours", "failed"))
     for engine in "postgresql", "mysql":
         server = Server(engine)
         for story in stories:
@@ -170,7 +177,8 @@ def spent() -> float:
 
 def main() -> None:
     """Do what the command line asks."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--story", nargs="+", choices=STORIES, default=STORIES)
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--runs", type=int, default=5)

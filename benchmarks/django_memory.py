@@ -1,13 +1,15 @@
 """Flat? Peak memory of N tests that load rows, under Django's runner and under ours.
 
-``python benchmarks/django_memory.py [--number N] [PYTHON ...]`` runs suites of N tests in classes of ten with every
-interpreter given (the running one unless one is given; each needs Django). Each test's ``setUp`` loads rows of half a
-megabyte; every other test fails. In ``test data`` each class loads them in ``setUpTestData`` instead, and the tests
-do not touch them. Each cell is one process's peak of resident memory in MiB above that of the same tests with rows
-of one byte, under the same runner. "mixin" is Django's runner with ``LeakFixMixin`` and ``ClassLeakFixMixin`` on the
-tests (before 3.8, where a class is put back by our suite alone, with the runner of docs/recipes.md), "runner" is
-``LeakFixDiscoverRunner`` and not a change to a test; "workers" is that and Django's with ``--parallel=2``, where the
-peak is that of the larger worker. Exit status 1 when one of ours is above 4 MiB.
+``python benchmarks/django_memory.py [--number N] [PYTHON ...]`` runs suites of N tests in classes
+of ten with every interpreter given (the running one unless one is given; each needs Django). Each
+test's ``setUp`` loads rows of half a megabyte; every other test fails. In ``test data`` each class
+loads them in ``setUpTestData`` instead, and the tests do not touch them. Each cell is one process's
+peak of resident memory in MiB above that of the same tests with rows of one byte, under the same
+runner. "mixin" is Django's runner with ``LeakFixMixin`` and ``ClassLeakFixMixin`` on the tests
+(before 3.8, where a class is put back by our suite alone, with the runner of docs/recipes.md),
+"runner" is ``LeakFixDiscoverRunner`` and not a change to a test; "workers" is that and Django's
+with ``--parallel=2``, where the peak is that of the larger worker. Exit status 1 when one of ours
+is above 4 MiB.
 """
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ BOUND = 4
 ROWS, CLASS = 8, 10
 SIZE = 1 << 16
 PLAIN, OURS = "django.test.runner.DiscoverRunner", "unittest_leakfix.django.LeakFixDiscoverRunner"
-ENDS = {"passing": "pass", "half failing": "self.assertTrue(int(self.id()[-3:]) % 2, 'as it should')",
+ENDS = {"passing": "pass",
+        "half failing": "self.assertTrue(int(self.id()[-3:]) % 2, 'as it should')",
         "skipped": "self.skipTest('as it should')"}
 
 SETTINGS = """\
@@ -91,7 +94,7 @@ for first in range(0, {number}, {in_class}):
     body["setUpTestData"] = classmethod(test_data)
     name = "Tests%03d" % first
     globals()[name] = type(name, ({mixin}Case, TestCase), body)
-"""
+"""  # noqa: E501
 
 
 def measure(python: str, way: str, end: str, of_class: bool, number: int, size: int) -> float:
@@ -100,10 +103,12 @@ def measure(python: str, way: str, end: str, of_class: bool, number: int, size: 
     mixed, old = way == "mixin", way == "mixin" and is_old(python)
     runner = {"runner": OURS, "our workers": OURS}.get(way, "runners.Runner" if old else PLAIN)
     files = {
-        "settings.py": SETTINGS.format(runner=runner), "shop/__init__.py": "", "shop/models.py": MODELS,
+        "settings.py": SETTINGS.format(runner=runner), "shop/__init__.py": "",
+        "shop/models.py": MODELS,
         "manage.py": RUN, "runners.py": RUNNER, "shop/tests.py": SUITE.format(
             imports="from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin" if mixed else "",
-            mixin="LeakFixMixin, ClassLeakFixMixin, " if mixed else "", end=ENDS[end], number=number, rows=ROWS,
+            mixin="LeakFixMixin, ClassLeakFixMixin, " if mixed else "", end=ENDS[end],
+            number=number, rows=ROWS,
             in_class=CLASS, size=size, set_up="pass" if of_class else "self.rows = rows()",
             test_data="cls.rows = rows()" if of_class else "pass")}
     try:
@@ -112,8 +117,10 @@ def measure(python: str, way: str, end: str, of_class: bool, number: int, size: 
             with open(os.path.join(folder, name), "w") as file:
                 file.write(text)
         said = subprocess.run(
-            [python, "manage.py", *(["--parallel=2"] if "workers" in way else []), "shop"], cwd=folder,
-            env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+            [python, "manage.py", *(["--parallel=2"] if "workers" in way else []), "shop"],
+            cwd=folder,
+            env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True).stdout
         peaks = []
         for name in os.listdir(folder):
             if name.startswith("peak-"):
@@ -128,15 +135,19 @@ def measure(python: str, way: str, end: str, of_class: bool, number: int, size: 
 
 def is_old(python: str) -> bool:
     """Tell whether there is no unittest_leakfix.django for it."""
-    return subprocess.run([python, "-c", "import django, sys; sys.exit(sys.version_info < (3, 8) or "
+    return subprocess.run([python, "-c",
+                           "import django, sys; sys.exit(sys.version_info < (3, 8) or "
                            "django.VERSION < (4, 2))"]).returncode == 1
 
 
 def table(python: str, number: int) -> bool:
     """Print the table of one interpreter; return whether ours are within the bound."""
-    version = subprocess.check_output([python, "-c", "import platform, django; print('Python %s, Django %s' % ("
-                                       "platform.python_version(), django.get_version()))"], text=True).strip()
-    ways = ["Django's", "mixin"] + ([] if is_old(python) else ["runner", "Django's workers", "our workers"])
+    version = subprocess.check_output([python, "-c",
+                                       "import platform, django; print('Python %s, Django %s' % ("
+                                       "platform.python_version(), django.get_version()))"],
+                                       text=True).strip()
+    ways = ["Django's",
+            "mixin"] + ([] if is_old(python) else ["runner", "Django's workers", "our workers"])
     print("%s, %d tests" % (version, number))
     print("%-24s" % "" + "".join("%18s" % way for way in ways), flush=True)
     well = True
@@ -158,7 +169,8 @@ def main() -> int:
     parser.add_argument("--number", type=int, default=300)
     parser.add_argument("pythons", nargs="*", metavar="PYTHON", default=[sys.executable])
     options = parser.parse_args()
-    pythons = [os.path.abspath(python) if os.sep in python else python for python in options.pythons]
+    pythons = [os.path.abspath(python) if os.sep in python else python
+               for python in options.pythons]
     return 1 - min([table(python, options.number) for python in pythons])
 
 

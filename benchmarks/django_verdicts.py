@@ -1,11 +1,12 @@
 """Same verdicts? Suites of Django's and of a package for it, under Django's runner and under ours.
 
-``python benchmarks/django_verdicts.py [--python PATH] [--repeat N] [--django VERSION] [SUITE ...]`` fetches
-the sources with their tests from PyPI into a scratch folder, makes an environment there, and runs each
-suite in processes of its own: under ``DiscoverRunner``, under ``LeakFixDiscoverRunner``, and under that with
-``--leaks=report``. Outcomes are compared test by test, in order, and with them the exit status. The table
-has wall and CPU time as ratios to Django's runner, medians of the repeats, in turn. What was found is
-printed. Exit status 1 when an outcome differs, or when finding is off and costs more than 1.05 (CPU).
+``python benchmarks/django_verdicts.py [--python PATH] [--repeat N] [--django VERSION] [SUITE ...]``
+fetches the sources with their tests from PyPI into a scratch folder, makes an environment there,
+and runs each suite in processes of its own: under ``DiscoverRunner``, under
+``LeakFixDiscoverRunner``, and under that with ``--leaks=report``. Outcomes are compared test by
+test, in order, and with them the exit status. The table has wall and CPU time as ratios to Django's
+runner, medians of the repeats, in turn. What was found is printed. Exit status 1 when an outcome
+differs, or when finding is off and costs more than 1.05 (CPU).
 """
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ LIMIT = 900     # seconds for one run
 NEWEST = {"django": {"3.8": "4.2.30", "3.9": "4.2.30", "3.10": "5.2.19", "3.11": "5.2.19"},
           "django-filter": {"3.8": "24.3", "3.9": "25.1"}}
 """The newest that run on an old Python; elsewhere it is the newest of all."""
-LABELS = ("aggregation annotations auth_tests basic forms_tests generic_views model_forms queries servers "
+LABELS = ("aggregation annotations auth_tests basic forms_tests generic_views model_forms queries "
+          "servers "
           "signals template_tests test_client test_runner test_utils transactions").split()
 
 # On the path of each run; the settings name the runners.
@@ -89,7 +91,7 @@ if os.environ["WAY"] != "Plain":
 
     class Ours(LeakFixRunnerMixin, Recording, DiscoverRunner):
         pass
-'''
+'''  # noqa: E501
 SETTINGS = '''\
 import os
 from {settings} import *
@@ -100,7 +102,8 @@ WAYS = {"Django's": "Plain", "ours": "Ours", "ours, finding": "Ours report"}
 
 
 class Suite(NamedTuple):
-    """package: on PyPI; more: what its tests need; settings: the module; command: within its folder."""
+    """package: on PyPI; more: what its tests need; settings: the module; command: within its
+    folder."""
 
     package: str
     more: list[str]
@@ -112,8 +115,10 @@ class Suite(NamedTuple):
 SUITES = {
     "django": Suite("django", ["asgiref", "sqlparse", "tblib"], "test_sqlite", "tests",
                     ["runtests.py", "--parallel=1", "--settings=recorded", "--noinput", *LABELS]),
-    "django-filter": Suite("django-filter", ["djangorestframework", "django-crispy-forms", "coreapi"],
-                           "tests.settings", ".", ["runtests.py", "--settings=recorded", "--noinput", "tests"]),
+    "django-filter": Suite("django-filter",
+                           ["djangorestframework", "django-crispy-forms", "coreapi"],
+                           "tests.settings", ".",
+                           ["runtests.py", "--settings=recorded", "--noinput", "tests"]),
 }
 
 
@@ -129,9 +134,11 @@ class Ran(NamedTuple):
 
 def fetch(folder: str, python: str, name: str, version: str) -> str:
     """Fetch the source of the package and return its folder."""
-    subprocess.run([python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", name, "--dest", folder,
+    subprocess.run([python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", name,
+                    "--dest", folder,
                     "%s%s" % (name, "==" + version if version else "")], check=True)
-    archive, = glob.glob(os.path.join(folder, "[dD]jango[-_]filter*.gz" if "filter" in name else "[dD]jango-[0-9]*.gz"))
+    archive, = glob.glob(os.path.join(folder, "[dD]jango[-_]filter*.gz" if "filter" in name
+                                      else "[dD]jango-[0-9]*.gz"))
     with tarfile.open(archive) as packed:
         if hasattr(tarfile, "data_filter"):
             packed.extraction_filter = tarfile.data_filter
@@ -143,12 +150,14 @@ def prepare(python: str, folder: str, suites: list[str], django: str) -> tuple[s
     """Make the environment; return its Python, and the folder of each suite."""
     subprocess.run([python, "-m", "venv", os.path.join(folder, "env")], check=True)
     made = os.path.join(folder, "env", "bin", "python")
-    version = subprocess.check_output([made, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], text=True).strip()
+    version = subprocess.check_output(
+        [made, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], text=True).strip()
     pinned = django or NEWEST["django"].get(version, "")
     more = [each for name in suites for each in SUITES[name].more]
     subprocess.run([made, "-m", "pip", "install", "-q", "--disable-pip-version-check",
                     "Django" + ("==" + pinned if pinned else ""), *more], check=True)
-    installed = subprocess.check_output([made, "-c", "import django; print(django.__version__)"], text=True).strip()
+    installed = subprocess.check_output([made, "-c", "import django; print(django.__version__)"],
+                                        text=True).strip()
     print("Python %s, Django %s" % (version, installed), flush=True)
     found = {}
     for name in suites:
@@ -161,11 +170,14 @@ def run(python: str, folder: str, name: str, way: str, scratch: str) -> Ran:
     """Run one suite one way."""
     suite = SUITES[name]
     noted = os.path.join(scratch, "noted.json")
-    environment = dict(os.environ, WAY=WAYS[way], NOTED=noted, DJANGO_SETTINGS_MODULE="recorded", PYTHONHASHSEED="0",
+    environment = dict(os.environ, WAY=WAYS[way], NOTED=noted, DJANGO_SETTINGS_MODULE="recorded",
+                       PYTHONHASHSEED="0",
                        PYTHONPATH=os.pathsep.join([scratch, ROOT, folder]))
     begun, before = time.monotonic(), os.times()
-    child = subprocess.run([python, *suite.command], cwd=os.path.join(folder, suite.folder), env=environment,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT)
+    child = subprocess.run([python, *suite.command], cwd=os.path.join(folder, suite.folder),
+                           env=environment,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                           timeout=LIMIT)
     after = os.times()
     if not os.path.exists(noted):
         sys.exit("%s, %s, ended with:\n%s" % (name, way, child.stdout[-4000:]))
@@ -185,7 +197,8 @@ def differences(plain: Ran, other: Ran) -> list[str]:
     """Return a line for each difference."""
     mine, theirs = list(map(steady, other.noted)), list(map(steady, plain.noted))
     lines = ["%s: %s" % (sign, " ".join(each)[:300]) for sign, these, those in (
-        ("Django's only", theirs, set(mine)), ("ours only", mine, set(theirs))) for each in these if each not in those]
+        ("Django's only", theirs, set(mine)), ("ours only", mine, set(theirs))) for each in these
+        if each not in those]
     if not lines and mine != theirs:
         lines.append("the order differs")
     if plain.status != other.status:
@@ -193,8 +206,10 @@ def differences(plain: Ran, other: Ran) -> list[str]:
     return lines
 
 
-def compare(python: str, folder: str, name: str, scratch: str, repeat: int, bound: float | None) -> bool:
-    """Run a suite all ways, print what came out; return whether all is well, and the cost within *bound*."""
+def compare(python: str, folder: str, name: str, scratch: str, repeat: int,
+            bound: float | None) -> bool:
+    """Run a suite all ways, print what came out; return whether all is well, and the cost within
+    *bound*."""
     with open(os.path.join(scratch, "recorder.py"), "w") as file:
         file.write(RECORDER)
     with open(os.path.join(scratch, "recorded.py"), "w") as file:
@@ -211,7 +226,8 @@ def compare(python: str, folder: str, name: str, scratch: str, repeat: int, boun
     print("%-14s %5d tests" % (name, len({each[0] for each in plain[0].noted})), end="")
     for way in list(WAYS)[1:]:
         wall, cpu = (statistics.median(getattr(mine, clock) / getattr(theirs, clock)
-                                       for mine, theirs in zip(runs[way], plain)) for clock in ("wall", "cpu"))
+                                       for mine, theirs in zip(runs[way], plain))
+                                       for clock in ("wall", "cpu"))
         print("   %s: wall %.2f, cpu %.2f" % (way, wall, cpu), end="")
         well = well and (way != "ours" or bound is None or cpu <= bound)
     print(flush=True)
@@ -225,9 +241,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--django", default="", help="a version of it; the newest for that Python otherwise")
-    parser.add_argument("--verdicts", action="store_true", help="verdicts alone count for the exit status, not the cost")
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help="%s; all unless given" % ", ".join(SUITES))
+    parser.add_argument("--django", default="",
+                        help="a version of it; the newest for that Python otherwise")
+    parser.add_argument("--verdicts", action="store_true",
+                        help="verdicts alone count for the exit status, not the cost")
+    parser.add_argument("suites", nargs="*", metavar="SUITE",
+                        help="%s; all unless given" % ", ".join(SUITES))
     options = parser.parse_args()
     scratch = tempfile.mkdtemp(prefix="leakfix-django-verdicts-")
     try:

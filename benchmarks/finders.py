@@ -59,7 +59,8 @@ def trial(animal: Animal, folder: str) -> List[str]:
 def zope(animal: Animal, folder: str) -> List[str]:
     """Return zope-testrunner's command line."""
     return [sys.executable, "-W", "default", "-m", "zope.testrunner", "--gc-after-test", "-vvv",
-            "--path=.", "-m", r"^tests\.zoo\.%s$" % animal.module, "--tests-pattern=^%s$" % animal.module,
+            "--path=.", "-m", r"^tests\.zoo\.%s$" % animal.module,
+            "--tests-pattern=^%s$" % animal.module,
             "-t", r"^%s \(tests\.zoo\.%s\.%s" % (animal.name, animal.module, animal.cls)]
 
 
@@ -69,7 +70,8 @@ def ours(animal: Animal, folder: str) -> List[str]:
 
 
 TOOLS: Dict[str, object] = {
-    "unittest -W default": unittest_with("-W", "default"), "unittest -X dev": unittest_with("-X", "dev"),
+    "unittest -W default": unittest_with("-W", "default"),
+    "unittest -X dev": unittest_with("-X", "dev"),
     "pytest": pytest, "trial --force-gc": trial, "zope-testrunner --gc-after-test": zope,
     "unittest_leakfix --leaks=report": ours,
 }
@@ -86,13 +88,15 @@ def animals(word: str) -> Iterator[Animal]:
                     if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) \
                             and method.name.startswith("test"):
                         # What a fixture of the class opens counts as its line, too.
-                        found = Animal(module, cls.name, method.name, range(begin, method.end_lineno + 1))
+                        found = Animal(module, cls.name, method.name,
+                                       range(begin, method.end_lineno + 1))
                         if word in found.dotted:
                             yield found
 
 
 def said(tool: str, animal: Animal) -> str:
-    """Return what *tool* says of *animal*, its usual lines taken out; "hangs" if it does not end."""
+    """Return what *tool* says of *animal*, its usual lines taken out; "hangs" if it does not
+    end."""
     folder = tempfile.mkdtemp(prefix="leakfix-finders-")
     try:
         command = TOOLS[tool](animal, folder)  # type: ignore[operator]
@@ -107,9 +111,12 @@ def said(tool: str, animal: Animal) -> str:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-_USUAL = re.compile(r"^(\.+|-+|=+|OK.*|Ran .*|PASSED.*|\s*|.*\[100%\].*|.*\bpassed\b.*|.*\[OK\].*|Running.*"
-                    r"|\s*(Set up|Tear down|Tearing down|Total:|Run|Ran) .*|tests\.zoo.*|\s+\w+|\s+Running:"
-                    r"|.*zope\.testrunner\.layer.*|.*has no addDuration method| \w+ \(tests\.zoo\..*\) \(.* s\).*)$")
+_USUAL = re.compile(r"^(\.+|-+|=+|OK.*|Ran "
+                    r".*|PASSED.*|\s*|.*\[100%\].*|.*\bpassed\b.*|.*\[OK\].*|Running.*"
+                    r"|\s*(Set up|Tear down|Tearing down|Total:|Run|Ran) "
+                    r".*|tests\.zoo.*|\s+\w+|\s+Running:"
+                    r"|.*zope\.testrunner\.layer.*|.*has no addDuration method| \w+ "
+                    r"\(tests\.zoo\..*\) \(.* s\).*)$")
 
 
 def cell(text: str, animal: Animal) -> str:
@@ -132,9 +139,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default="", metavar="WORD")
     zoo = list(animals(parser.parse_args().only))
-    print("# Who names which leak\n\nMade by `python benchmarks/finders.py` on Python %s. Each row is one test of "
-          "`tests/zoo`, run alone.\n**T**: the test is named, **L**: the line of the test that opened or started it, "
-          "**H**: who still holds it; \"a word\": something is said,\nwithout any of these; empty: nothing is "
+    print("# Who names which leak\n\nMade by `python benchmarks/finders.py` on Python %s. Each row "
+          "is one test of "
+          "`tests/zoo`, run alone.\n**T**: the test is named, **L**: the line of the test that "
+          "opened or started it, "
+          "**H**: who still holds it; \"a word\": something is said,\nwithout any of these; empty: "
+          "nothing is "
           "said.\n" % sys.version.split()[0])
     print("| leak | " + " | ".join(TOOLS) + " |\n|" + "---|" * (len(TOOLS) + 1))
     named = dict.fromkeys(TOOLS, 0)
@@ -144,9 +154,11 @@ def main() -> int:
             row = dict(zip(TOOLS, (cell(text, animal) for text in texts)))
             for tool in TOOLS:
                 named[tool] += bool(row[tool]) and row[tool] not in ("hangs", "a word")
-            print("| %s `%s.%s` | %s |" % (animal.module, animal.cls, animal.name, " | ".join(row.values())),
+            print("| %s `%s.%s` | %s |"
+                  % (animal.module, animal.cls, animal.name, " | ".join(row.values())),
                   flush=True)
-    print("| **named at all, of %d** | %s |" % (len(zoo), " | ".join("**%d**" % named[tool] for tool in TOOLS)))
+    print("| **named at all, of %d** | %s |"
+          % (len(zoo), " | ".join("**%d**" % named[tool] for tool in TOOLS)))
     return 0
 
 

@@ -2,8 +2,8 @@
 
 ``python benchmarks/finding.py [--python PATH] [--repeat N] [--rows]`` runs 20,000 trivial tests in
 one process under plain unittest, under us and under us with ``leaks="report"``, in turn, and prints
-microseconds a test, and microseconds of each watch of the process. ``--rows`` adds the whole-process
-rows and the census rows of speed.py.
+microseconds a test, and microseconds of each watch of the process. ``--rows`` adds the
+whole-process rows and the census rows of speed.py.
 """
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ for name, function in [(type(watch).__name__, same) for same, watch in state._lo
         ("all of them", state.after), ("full, once a class", state.full)]:
     print("  %-22s %7.2f us" % (name, min(timeit.repeat(function, number=200, repeat=20)) / 200 * 1e6))
 acquisitions.remove()
-'''
+'''  # noqa: E501
 
 
 def main() -> int:

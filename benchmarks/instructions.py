@@ -1,7 +1,8 @@
-"""What do we cost, in instructions? Whole processes under valgrind's callgrind, where noise hides the rest.
+"""What do we cost, in instructions? Whole processes under valgrind's callgrind, where noise hides
+the rest.
 
-``python benchmarks/instructions.py [--python PATH] [--number N] [--package FOLDER] [ROW ...]`` writes
-suites of N tests (2,000) into a folder of its own and counts the instructions of ``python -m
+``python benchmarks/instructions.py [--python PATH] [--number N] [--package FOLDER] [ROW ...]``
+writes suites of N tests (2,000) into a folder of its own and counts the instructions of ``python -m
 unittest`` and of ours over each, with PYTHONHASHSEED=0 and the byte code cached. The count of a run
 differs by less than one in a thousand from that of the next. Exit status 1 when a bound is not met;
 2 without valgrind. ``--package`` measures another checkout, for before and after.
@@ -18,7 +19,7 @@ import sys
 import tempfile
 from typing import Dict, List, NamedTuple
 
-from speed import PLAIN, OURS, ROOT, SQLITE, THREE, suite
+from speed import OURS, PLAIN, ROOT, SQLITE, THREE, suite
 
 
 class Row(NamedTuple):

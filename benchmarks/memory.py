@@ -53,7 +53,7 @@ class Tests({mixin}unittest.TestCase):
 
 for number in range({number}):
     setattr(Tests, "test_%03d" % number, lambda self: self.check())
-"""
+"""  # noqa: E501
 MEMORY = "self.payload = bytearray(b'x') * (1 << 20)"
 LITTLE = "self.payload = bytearray(1)"
 FILES = "self.db = sqlite3.connect('orders.db'); self.db.execute('PRAGMA user_version = 1')"

@@ -2,10 +2,10 @@
 
 ``python benchmarks/pytest_held.py [--python PATH] [--package FOLDER ...] [--repeat N] [--tests N]
 [--instructions]`` writes small suites into a folder of its own and runs each under pytest with
-``--leaks=off`` and with ``release`` and ``report`` in turn, after a warm-up run. A cell is the median
-of the ratios of the pairs, in processor time of whole processes. ``--instructions`` counts
-instructions instead, one run each under ``valgrind --tool=callgrind``. ``--package`` may be repeated,
-for instance with a checkout of an earlier version.
+``--leaks=off`` and with ``release`` and ``report`` in turn, after a warm-up run. A cell is the
+median of the ratios of the pairs, in processor time of whole processes. ``--instructions`` counts
+instructions instead, one run each under ``valgrind --tool=callgrind``. ``--package`` may be
+repeated, for instance with a checkout of an earlier version.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Bench:
     """Runs pytest in a folder of its own."""
 
     def __init__(self, python: str, package: str, folder: str, instructions: bool) -> None:
-        self._python, self._folder, self._instructions = os.path.abspath(python), folder, instructions
+        self._python, self._folder, self._instructions = os.path.abspath(
+            python), folder, instructions
         self._environ = dict(os.environ, PYTHONPATH=os.path.abspath(package), PYTHONHASHSEED="0",
                              PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
 
@@ -91,9 +92,11 @@ def main() -> int:
     """The command line. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--package", action="append", metavar="FOLDER", help="where unittest_leakfix is (may be repeated)")
+    parser.add_argument("--package", action="append", metavar="FOLDER",
+                        help="where unittest_leakfix is (may be repeated)")
     parser.add_argument("--repeat", type=int, default=5, help="rounds (default: 5)")
-    parser.add_argument("--tests", type=int, default=1000, help="tests after the first (default: 1000)")
+    parser.add_argument("--tests", type=int, default=1000,
+                        help="tests after the first (default: 1000)")
     parser.add_argument("--instructions", action="store_true", help="count them, with valgrind")
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="leakfix_held_")
@@ -106,7 +109,8 @@ def main() -> int:
                 with open(os.path.join(folder, module + ".py"), "w", encoding="utf-8") as file:
                     file.write(HEAD % dict(first=first, each=each, tests=options.tests))
                 found = ratios(bench, module, 1 if options.instructions else options.repeat)
-                print("%-50s %s" % (name, "".join("%10.2f" % found[mode] for mode in MODES)), flush=True)
+                print("%-50s %s" % (name, "".join("%10.2f" % found[mode] for mode in MODES)),
+                      flush=True)
     finally:
         shutil.rmtree(folder)
     return 0

@@ -61,10 +61,12 @@ for place in range(%(n)d // 100):
 '''
 THREE = "        def setUp(self):\n            self.a = 1; self.b = 'b'; self.c = [1]"
 SQLITE = "        def setUp(self):\n            self.db = sqlite3.connect(':memory:')"
-SHARED = "        @classmethod\n        def setUpClass(cls):\n            cls.a = 1; cls.b = 'b'; cls.c = [1]"
+SHARED = "        @classmethod\n        def setUpClass(cls):\n" \
+         "            cls.a = 1; cls.b = 'b'; cls.c = [1]"
 
 
-def suite(n: int, body: str = "pass", fixture: str = "        pass", bases: str = "unittest.TestCase",
+def suite(n: int, body: str = "pass", fixture: str = "        pass",
+          bases: str = "unittest.TestCase",
           head: str = "") -> str:
     """The text of a test module with `n` tests."""
     return HEAD + head + TESTS % dict(n=n, body=body, fixture=fixture, bases=bases)

@@ -20,9 +20,10 @@ from typing import Dict, List, NamedTuple, Tuple
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from tests.trust import AFTER, HEAD, LARGE, own     # noqa: E402
+from tests.trust import AFTER, HEAD, LARGE, own  # noqa: E402
 
-RUNS = {"plain": ["unittest"], "off": ["unittest_leakfix"], "report": ["unittest_leakfix", "--leaks=report"]}
+RUNS = {"plain": ["unittest"], "off": ["unittest_leakfix"],
+        "report": ["unittest_leakfix", "--leaks=report"]}
 
 
 class Cost(NamedTuple):
@@ -35,13 +36,15 @@ def measure(python: str, run: str, folder: str) -> Cost:
     """Run ``sample`` in *folder*."""
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join((ROOT, folder)))
     with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen([python, "-m", *RUNS[run], "-v", "sample"], cwd=folder, env=environment,
+        child = subprocess.Popen([python, "-m", *RUNS[run], "-v", "sample"], cwd=folder,
+                                 env=environment,
                                  stdout=subprocess.DEVNULL, stderr=output)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = status
         output.seek(0)
         said = output.read().decode("utf-8", "replace")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, "%s\n%s" % (status, own(said)))
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
+                "%s\n%s" % (status, own(said)))
 
 
 def row(python: str, name: str, repeat: int) -> Tuple[str, bool]:
@@ -58,11 +61,14 @@ def row(python: str, name: str, repeat: int) -> Tuple[str, bool]:
     cells = [name]
     for run, costs in taken.items():
         cells.append("%.2f s, %.0f MiB" % (
-            statistics.median(cost.seconds for cost in costs), statistics.median(cost.peak for cost in costs)))
+            statistics.median(cost.seconds for cost in costs),
+            statistics.median(cost.peak for cost in costs)))
         if run != "plain":
             pairs = list(zip(costs, taken["plain"]))
-            cells[-1] += " (%.1f, %.1f)" % (statistics.median(mine.seconds / plain.seconds for mine, plain in pairs),
-                                            statistics.median(mine.peak / plain.peak for mine, plain in pairs))
+            cells[-1] += " (%.1f, %.1f)" % (statistics.median(
+                mine.seconds / plain.seconds for mine, plain in pairs),
+                                            statistics.median(mine.peak / plain.peak
+                                                              for mine, plain in pairs))
     same = len({cost.verdicts for costs in taken.values() for cost in costs}) == 1
     return "| " + " | ".join(cells + ["same" if same else "DIFFER"]) + " |", same
 
@@ -73,7 +79,8 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("row", nargs="*", help="words of the rows to run: " + ", ".join(LARGE))
     options = parser.parse_args()
-    version = subprocess.run([options.python, "-V"], stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+    version = subprocess.run([options.python, "-V"], stdout=subprocess.PIPE,
+                             check=True).stdout.decode().strip()
     print("%s; in brackets: times plain unittest's\n" % version)
     print("| suite | plain | ours | finding on | verdicts |\n|---|---|---|---|---|")
     good = True

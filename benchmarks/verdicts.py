@@ -1,11 +1,11 @@
 """Same verdicts? The standard library's own suites, under unittest and under us.
 
 ``python benchmarks/verdicts.py [--python PATH] [--repeat N] [--ours=--leaks=report] [SUITE ...]``
-runs each suite in a process of its own, under ``python -m unittest`` and under ``python -m unittest_leakfix`` of that
-interpreter (2.7, 3.6 and later), and compares the outcome of every test id. A difference is run
-again under plain unittest: what differs there too is that test's own flakiness. Exit status 1 when
-a difference remains that this does not explain. The table also has wall time, CPU time and peak
-memory (the largest process), as ratios of the medians, ours to plain.
+runs each suite in a process of its own, under ``python -m unittest`` and under ``python -m
+unittest_leakfix`` of that interpreter (2.7, 3.6 and later), and compares the outcome of every test
+id. A difference is run again under plain unittest: what differs there too is that test's own
+flakiness. Exit status 1 when a difference remains that this does not explain. The table also has
+wall time, CPU time and peak memory (the largest process), as ratios of the medians, ours to plain.
 """
 
 from __future__ import annotations
@@ -301,7 +301,8 @@ def main(arguments: list[str] | None = None) -> int:
                              stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     print("Python %s, ratios are ours to plain unittest, medians of %d\n" % (
         version, options.repeat))
-    print("| suite      | tests | differing | unexplained | wall s | ratio | CPU   | MiB    | ratio |")
+    print("| suite      | tests | differing | unexplained | wall s | ratio | CPU   | MiB    | "
+          "ratio |")
     print("|---|---|---|---|---|---|---|---|---|")
     # Started in the background, a shell has it ignored, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,5 @@
-"""The processes that the test command starts: watched for silence, ended with all that they started."""
+"""The processes that the test command starts: watched for silence, ended with all that they
+started."""
 
 from __future__ import absolute_import
 

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from typing import Any, Dict, NamedTuple
+from types import MappingProxyType
+from typing import Any, Dict, Mapping, NamedTuple
 
 from tests import servers, servers_postgresql
 
@@ -56,8 +57,10 @@ DRIVERS = {each.name: each for each in (
     Driver("MySQLdb", "MySQLdb", "mysql", "driver.connect(**settings)", "select connection_id()"),
     Driver("mysql.connector", "mysql.connector", "mysql", "driver.connect(**settings)",
            "select connection_id()"),
-    Driver("psycopg2", "psycopg2", "postgresql", "driver.connect(**settings)", "select pg_backend_pid()"),
-    Driver("psycopg", "psycopg", "postgresql", "driver.connect(**settings)", "select pg_backend_pid()"),
+    Driver("psycopg2", "psycopg2", "postgresql", "driver.connect(**settings)",
+           "select pg_backend_pid()"),
+    Driver("psycopg", "psycopg", "postgresql", "driver.connect(**settings)",
+           "select pg_backend_pid()"),
 )}
 
 # Those that are awaited: for suites in a process of their own.
@@ -85,7 +88,8 @@ KEPT = []
 
 
 def run(driver: str, body: str, *options: str, module: str = "unittest_leakfix",
-        head: str = HEAD, suffix: str = "", settings: Dict[str, Any] = {}) -> str:
+        head: str = HEAD, suffix: str = "",
+        settings: Mapping[str, Any] = MappingProxyType({})) -> str:
     """Run *body*, the classes of a test module that has ``connect`` and ``settings``, in a child.
 
     Returns what it wrote, without its folder and with PORT for the port. Fails if that has the
@@ -103,7 +107,8 @@ def run(driver: str, body: str, *options: str, module: str = "unittest_leakfix",
             written.write(head.format(module=chosen.module) + body)
         environment = dict(os.environ, PYTHONPATH=ROOT, SETTINGS=json.dumps(values))
         child = subprocess.run(
-            [sys.executable, "-m", module, *options, "test_shop" + suffix], cwd=folder, env=environment,
+            [sys.executable, "-m", module, *options, "test_shop" + suffix], cwd=folder,
+            env=environment,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     said = child.stdout.decode("utf-8", "replace")
     if values["password"] in said:

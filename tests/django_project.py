@@ -1,4 +1,5 @@
-"""A Django project with tests of every outcome, run in a process of its own by Django's runner and by ours.
+"""A Django project with tests of every outcome, run in a process of its own by Django's runner and
+by ours.
 
 One process does many runs, since Django takes long to load. Each run returns what it printed.
 """
@@ -35,7 +36,8 @@ class Order(models.Model):
     name = models.CharField(max_length=20)
 '''
 
-# What a run is asked for comes as a list of {"args", "settings", "labels"}; what it printed goes back.
+# What a run is asked for comes as a list of {"args", "settings", "labels"}; what it printed goes
+# back.
 RUN = '''\
 import io, json, os, sys, time, weakref
 sys.path.insert(0, os.getcwd())
@@ -75,8 +77,8 @@ PLAIN = "django.test.runner.DiscoverRunner"
 
 
 class Ran:
-    """What one run came to: its exit ``status``, the ``text`` that it printed, and the payloads that
-    were ``alive`` in its last test."""
+    """What one run came to: its exit ``status``, the ``text`` that it printed, and the payloads
+    that were ``alive`` in its last test."""
 
     def __init__(self, told: Dict[str, Any]) -> None:
         self.status: int = told["status"]
@@ -96,9 +98,11 @@ class Ran:
         return self.text.partition("\nLEAKS")[2].partition("\nDestroying")[0]
 
 
-def asked(*args: str, runner: str = OURS, labels: Sequence[str] = ("shop",), **settings: Any) -> Dict[str, Any]:
+def asked(*args: str, runner: str = OURS, labels: Sequence[str] = ("shop",),
+          **settings: Any) -> Dict[str, Any]:
     """Return one run to be done: options, TEST_RUNNER and further settings."""
-    return {"args": list(args), "labels": list(labels), "settings": dict(settings, TEST_RUNNER=runner)}
+    return {"args": list(args), "labels": list(labels),
+            "settings": dict(settings, TEST_RUNNER=runner)}
 
 
 class ProjectCase(unittest.TestCase):
@@ -125,7 +129,8 @@ class ProjectCase(unittest.TestCase):
             file.write(text)
 
     @classmethod
-    def run_all(cls, runs: Sequence[Dict[str, Any]], environment: Optional[Dict[str, str]] = None) -> List[Ran]:
+    def run_all(cls, runs: Sequence[Dict[str, Any]],
+                environment: Optional[Dict[str, str]] = None) -> List[Ran]:
         """Do the *runs* in one process, and return what each came to."""
         cls.write("asked.json", json.dumps(runs))
         output = cls.python("run.py", environment=environment)
@@ -142,7 +147,8 @@ class ProjectCase(unittest.TestCase):
     def python(cls, *arguments: str, environment: Optional[Dict[str, str]] = None) -> str:
         """Run Python in the project's folder and return what it printed."""
         child = subprocess.Popen(
-            [sys.executable, *arguments], cwd=cls.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [sys.executable, *arguments], cwd=cls.folder, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env=dict(os.environ, PYTHONPATH=ROOT, **(environment or {})))
         limit = threading.Timer(LIMIT, child.kill)
         limit.start()

@@ -1,4 +1,5 @@
-"""examples/django for its tests: a server for it, its commands, and its output without what varies."""
+"""examples/django for its tests: a server for it, its commands, and its output without what
+varies."""
 from __future__ import annotations
 
 import os
@@ -15,8 +16,10 @@ OURS = ("--testrunner", "unittest_leakfix.django.LeakFixDiscoverRunner")
 DATABASE = "test_shop"
 DESTROYING = "Destroying test database for alias 'default'...\n"
 _VARIES = (
-    (r"(MariaDB|PostgreSQL) [0-9.]+: \d+ of \d+", r"\1 N: N of N"), (r"(127\.0\.0\.1:|localhost:)\d+", r"\1PORT"),
-    (r"\b\d+ s$", "N s"), (r"pid \d+: python\S* .*", "pid N: python CUT"), (r"^  \d+ (?!x )", "  ID "),
+    (r"(MariaDB|PostgreSQL) [0-9.]+: \d+ of \d+", r"\1 N: N of N"),
+    (r"(127\.0\.0\.1:|localhost:)\d+", r"\1PORT"),
+    (r"\b\d+ s$", "N s"), (r"pid \d+: python\S* .*", "pid N: python CUT"),
+    (r"^  \d+ (?!x )", "  ID "),
     (r"(?<=: |, )\d+(?=, |$)", "ID"), (r"(?<=could not end session )\d+", "ID"),
     (r"^ +(?=held|opened|SELECT|INSERT|ROLLBACK)", "      "),
     (r"^ +(?=shop/)", "          "), (r"(?<=\S) +", " "),
@@ -38,7 +41,8 @@ def line_of(path, text):
 
 
 def started(kind, program, missing):
-    """A server for the classes of one module: counts of sessions want one that nobody else is on."""
+    """A server for the classes of one module: counts of sessions want one that nobody else is
+    on."""
     if program is None:
         raise unittest.SkipTest(missing)
     if kind not in _started:
@@ -69,7 +73,8 @@ class ShopCase(unittest.TestCase):
         """What the shop's settings read."""
         shop = {"SHOP_ENGINE": self.engine}
         if self.server is not None:
-            shop.update(SHOP_HOST=self.server.host, SHOP_PORT=str(self.server.port), SHOP_USER=self.server.user,
+            shop.update(SHOP_HOST=self.server.host, SHOP_PORT=str(self.server.port),
+                        SHOP_USER=self.server.user,
                         SHOP_PASSWORD=self.server.password)
         return shop
 
@@ -77,8 +82,10 @@ class ShopCase(unittest.TestCase):
         """Run ``manage.py test``; return its status (None: it had to be killed) and its output."""
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("SHOP_", "DJANGO_", "PYTHON"))}
-        environment.update(self.environment(), PYTHONPATH=ROOT, PYTHONUTF8="1", PYTHONUNBUFFERED="1", **shop)
-        child = subprocess.Popen([sys.executable, "manage.py", "test", "--noinput"] + list(arguments), cwd=FOLDER,
+        environment.update(self.environment(), PYTHONPATH=ROOT, PYTHONUTF8="1",
+                           PYTHONUNBUFFERED="1", **shop)
+        child = subprocess.Popen([sys.executable, "manage.py", "test", "--noinput"]
+                                 + list(arguments), cwd=FOLDER,
                                  env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             said = child.communicate(timeout=patience)[0].decode("utf-8", "replace")
@@ -112,7 +119,8 @@ class OnPostgreSQL(ShopCase):
             import psycopg
         except ImportError:
             raise unittest.SkipTest("psycopg is missing")
-        cls.server = started(servers_postgresql.PostgreSQL, servers_postgresql.find(), servers_postgresql.NO_POSTGRESQL)
+        cls.server = started(servers_postgresql.PostgreSQL, servers_postgresql.find(),
+                             servers_postgresql.NO_POSTGRESQL)
         cls.admin = psycopg.connect(autocommit=True, **cls.server.settings(admin=True))
         cls.addClassCleanup(cls.admin.close)
         cls.admin.execute("ALTER ROLE %s CREATEDB" % cls.server.user)
@@ -123,7 +131,8 @@ class OnPostgreSQL(ShopCase):
 
     def databases(self):
         """The test databases that are there now."""
-        found = self.admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test%' ORDER BY 1")
+        found = self.admin.execute(
+            "SELECT datname FROM pg_database WHERE datname LIKE 'test%' ORDER BY 1")
         return [name for name, in found.fetchall()]
 
 
@@ -140,13 +149,15 @@ class OnMariaDB(ShopCase):
         except ImportError:
             raise unittest.SkipTest("PyMySQL is missing")
         cls.server = started(servers.MariaDB, servers.find(), servers.NO_MARIADB)
-        cls.admin = pymysql.connect(user="root", password=cls.server.password, unix_socket=cls.server.socket)
+        cls.admin = pymysql.connect(user="root", password=cls.server.password,
+                                    unix_socket=cls.server.socket)
         cls.addClassCleanup(cls.admin.close)
         cls.asked("GRANT ALL ON `test%%`.* TO '%s'@'%%'" % cls.server.user)
 
     def tearDown(self):
         # What was killed in mid-DROP may be dropped yet.
-        for number, in self.asked("SELECT id FROM information_schema.processlist WHERE db LIKE 'test%'"):
+        for number, in self.asked(
+                "SELECT id FROM information_schema.processlist WHERE db LIKE 'test%'"):
             self.asked("KILL %d" % number)
         for name in self.databases():
             self.asked("DROP DATABASE IF EXISTS `%s`" % name)

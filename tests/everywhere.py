@@ -4,8 +4,8 @@
 Finds CPython 2.7 and 3.6 to 3.15 (a pyenv's and those on the PATH), makes an environment for each
 under .envs/ (kept for the next run), runs the tests in each, three at a time, and says what was
 skipped and why. Every few seconds a line says how far each interpreter is; a test that fails is
-named at once. The last line is ``N passed, M failed, K skipped``; the exit status is 1 when anything
-failed, nothing ran, or Ctrl-C came.
+named at once. The last line is ``N passed, M failed, K skipped``; the exit status is 1 when
+anything failed, nothing ran, or Ctrl-C came.
 
 There is no limit of time. Tests in which nothing happens for ten minutes (no test begins or ends,
 nothing is printed) are ended, and the test that ran is a failure, with the stacks of its threads.
@@ -70,7 +70,8 @@ def main(arguments=None, found=None, runner=None, logs=LOGS, every=PROGRESS):
         if run.interpreter is None:
             run.skip("interpreter", "Python %s not found" % run.version)
     here = [run for run in chosen if run.interpreter is not None]
-    _say("%s tier: %s" % (options.tier.capitalize(), ", ".join(run.name for run in here) or "no interpreter")
+    _say("%s tier: %s"
+         % (options.tier.capitalize(), ", ".join(run.name for run in here) or "no interpreter")
          + (" alone, the newest here" if options.tier == tiers.QUICK else ""))
     whole = _perform(here, options, runner or children.Children(), logs, every)
     _print_failures(chosen)
@@ -104,7 +105,8 @@ def _options(arguments):
 
 def _newest(versions, found):
     """The newest of *versions* that is here, one that can have an environment if there is one."""
-    here = [version for version in interpreters.VERSIONS if version in versions and version in found]
+    here = [version for version in interpreters.VERSIONS if version in versions
+            and version in found]
     return ([each for each in here if found[each].maker] or here or versions)[-1:]
 
 
@@ -142,7 +144,8 @@ def _perform(chosen, options, runner, logs, every):
             time.sleep(0.05)  # not join(), so that Ctrl-C is heard on 2.7
             if time.time() - last >= every:
                 last = time.time()
-                _say("[%d s] %s" % (last - started, " | ".join(run.progress() for run in list(working))))
+                _say("[%d s] %s"
+                     % (last - started, " | ".join(run.progress() for run in list(working))))
         whole = True
     except KeyboardInterrupt:
         del waiting[:]

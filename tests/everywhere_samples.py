@@ -1,7 +1,8 @@
-"""Tests that are slow, hang and die, for the tests of the test command, and a stand-in for an interpreter.
+"""Tests that are slow, hang and die, for the tests of the test command, and a stand-in for an
+interpreter.
 
-They meet in the folder LEAKFIX_SAMPLES. ``python -m tests.everywhere_samples NAME`` is the test command
-with those of that name.
+They meet in the folder LEAKFIX_SAMPLES. ``python -m tests.everywhere_samples NAME`` is the test
+command with those of that name.
 """
 
 from __future__ import absolute_import
@@ -223,5 +224,6 @@ class Interrupted(unittest.TestCase):
 
 if __name__ == "__main__":
     everywhere.listen()
-    sys.exit(everywhere.main(["everywhere_samples." + sys.argv[1]], found={"3.12": Here()}, logs=path("logs"),
+    sys.exit(everywhere.main(["everywhere_samples." + sys.argv[1]], found={"3.12": Here()},
+                             logs=path("logs"),
                              runner=children.Children(clock=clock)))

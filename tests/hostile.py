@@ -1,7 +1,8 @@
 """Objects and classes that bite whoever looks at them otherwise than by ``type`` and ``is``.
 
 ``KINDS`` maps a name to what makes one of them. ``CALLS`` lists which of their methods were called:
-looking at an object for what it is calls none. Read by `test_hostile_classes`, and by the pytest suite that it runs.
+looking at an object for what it is calls none. Read by `test_hostile_classes`, and by the pytest
+suite that it runs.
 """
 
 from __future__ import absolute_import
@@ -32,12 +33,17 @@ def _array(self, other):
     return _Array()
 
 
-_OF_CLASSES = ("__hash__", "__eq__", "__ne__", "__lt__", "__instancecheck__", "__subclasscheck__", "__bool__",
-               "__nonzero__", "__len__", "__iter__", "__contains__", "__repr__", "__str__", "__dir__", "__getattr__",
+_OF_CLASSES = ("__hash__", "__eq__", "__ne__", "__lt__", "__instancecheck__", "__subclasscheck__",
+               "__bool__",
+               "__nonzero__", "__len__", "__iter__", "__contains__", "__repr__", "__str__",
+               "__dir__", "__getattr__",
                "__subclasses__", "__call__")
-_OF_VALUES = ("__hash__", "__eq__", "__ne__", "__lt__", "__bool__", "__nonzero__", "__len__", "__iter__",
-              "__contains__", "__repr__", "__str__", "__dir__", "__getattr__", "__call__", "__sizeof__",
-              "__reduce__", "__reduce_ex__", "__copy__", "__fspath__", "__index__", "__int__", "__format__")
+_OF_VALUES = ("__hash__", "__eq__", "__ne__", "__lt__", "__bool__", "__nonzero__", "__len__",
+              "__iter__",
+              "__contains__", "__repr__", "__str__", "__dir__", "__getattr__", "__call__",
+              "__sizeof__",
+              "__reduce__", "__reduce_ex__", "__copy__", "__fspath__", "__index__", "__int__",
+              "__format__")
 
 
 def _meta(space):
@@ -63,13 +69,16 @@ def _classes():
         return _made(_meta({"__eq__": _by_name, "__hash__": None}))
 
     def like_int():
-        return _made(_meta({"__eq__": _equal_to_all, "__hash__": lambda cls: CALLS.append("__hash__") or hash(int)}))
+        return _made(_meta({"__eq__": _equal_to_all,
+                            "__hash__": lambda cls: CALLS.append("__hash__") or hash(int)}))
 
     def like_text():
-        return _made(_meta({"__eq__": _equal_to_all, "__hash__": lambda cls: CALLS.append("__hash__") or hash(str)}))
+        return _made(_meta({"__eq__": _equal_to_all,
+                            "__hash__": lambda cls: CALLS.append("__hash__") or hash(str)}))
 
     def metaclass_of_metaclass():
-        meta = type.__call__(_meta({name: _biting(name, Bite) for name in ("__hash__", "__eq__")}), "Meta", (type,), {})
+        meta = type.__call__(_meta({name: _biting(name, Bite) for name in ("__hash__", "__eq__")}),
+                             "Meta", (type,), {})
         return _made(meta)
 
     def arrays():
@@ -101,8 +110,10 @@ def _values():
         return property(read)
 
     kinds = dict(
-        value_eq_array=lambda: _made(type, {"__eq__": _array, "__hash__": _biting("__hash__", ValueError)}),
-        value_eq_all=lambda: _made(type, {"__eq__": lambda self, other: CALLS.append("__eq__") or True,
+        value_eq_array=lambda: _made(type, {"__eq__": _array,
+                                            "__hash__": _biting("__hash__", ValueError)}),
+        value_eq_all=lambda: _made(type,
+                                   {"__eq__": lambda self, other: CALLS.append("__eq__") or True,
                                           "__hash__": lambda self: CALLS.append("__hash__") or 1}))
     import io
     import unittest
@@ -113,7 +124,8 @@ def _values():
         for name in _OF_VALUES:
             kinds["value_%s_%s" % (name.strip("_"), label)] = (
                 lambda name=name, error=error: _made(type, {name: _biting(name, error)}))
-        kinds["value_class_%s" % label] = lambda error=error: _made(type, {"__class__": property_of("__class__", error)})
+        kinds["value_class_%s" % label] = lambda error=error: _made(
+            type, {"__class__": property_of("__class__", error)})
         kinds["value_dict_%s" % label] = lambda error=error: _made(
             type, {"__slots__": (), "__dict__": property_of("__dict__", error)})
         kinds["value_getattribute_%s" % label] = lambda error=error: _made(
@@ -136,6 +148,8 @@ def _quietly(name):
 
 
 def biting_resource():
-    """Return an open resource by its shape whose ``closed`` and ``close`` raise what is no ``Exception``."""
+    """Return an open resource by its shape whose ``closed`` and ``close`` raise what is no
+    ``Exception``."""
     return type("Connection", (object,), dict(
-        cursor=_quietly("cursor"), commit=_quietly("commit"), rollback=_quietly("rollback"), close=_quietly("close"), closed=property(_quietly("closed"))))()
+        cursor=_quietly("cursor"), commit=_quietly("commit"), rollback=_quietly("rollback"),
+        close=_quietly("close"), closed=property(_quietly("closed"))))()

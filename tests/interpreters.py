@@ -1,4 +1,5 @@
-"""The interpreters of this machine, and an environment for each with what the tests want to meet."""
+"""The interpreters of this machine, and an environment for each with what the tests want to
+meet."""
 
 from __future__ import absolute_import, print_function
 
@@ -33,7 +34,7 @@ except ImportError:
         maker = None
 print(json.dumps([platform.python_implementation(), list(sys.version_info[:3]), maker,
                   hasattr(sys, "real_prefix") or sys.prefix != getattr(sys, "base_prefix", sys.prefix)]))
-"""
+"""  # noqa: E501
 
 
 class CannotPrepare(Exception):
@@ -135,9 +136,9 @@ class _Work(object):
 def prepare(interpreter, log, runner, step):
     """Make the environment, or bring it up to date, writing what is said to the file ``log``.
 
-    ``runner`` (`children.Children`) runs what has to be run, and ``step`` is called with a few words for each. Returns
-    two lists of texts: what it left out and why, and what went wrong though the environment can
-    still be used. Raises CannotPrepare when there is none.
+    ``runner`` (`children.Children`) runs what has to be run, and ``step`` is called with a few
+    words for each. Returns two lists of texts: what it left out and why, and what went wrong though
+    the environment can still be used. Raises CannotPrepare when there is none.
     """
     work = _Work(interpreter, log, runner, step)
     wanted = "\n".join([interpreter.path, interpreter.full, _text(REQUIREMENTS)])

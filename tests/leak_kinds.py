@@ -10,7 +10,8 @@ def every_kind(case):
     test = (ORDERS + "test_checkout",)
     own = case.opened(test[0], ("tests/test_orders.py", 28, "OrderTests.test_checkout"))
     app = case.opened(
-        test[0], ("shop/mail.py", 48, "Mailer.start"), ("tests/test_orders.py", 24, "OrderTests.test_checkout")
+        test[0], ("shop/mail.py", 48, "Mailer.start"),
+        ("tests/test_orders.py", 24, "OrderTests.test_checkout")
     )
     held = chain(
         "shop.cache.orders['a']",
@@ -21,16 +22,19 @@ def every_kind(case):
     was = (("was", "'/srv/shop'"), ("is", "'/tmp/x'"))
     return [
         case.kept(),
-        Leak("object", "Order was kept after OrderTests.test_checkout", test, 1200, held, cause="object"),
+        Leak("object", "Order was kept after OrderTests.test_checkout", test, 1200, held,
+             cause="object"),
         Leak(
-            "growth", "Order objects grow test after test", test + (ORDERS + "test_cancel",), 99000, held, growth=1204
+            "growth", "Order objects grow test after test", test + (ORDERS + "test_cancel",), 99000,
+            held, growth=1204
         ),
         Leak(
             "class attribute",
             "OrderTests still holds 13.2 MB after its last test",
             ("setUpClass (tests.test_orders.OrderTests)",),
             13200000,
-            holding=((".client", "Client", 12900000), (".rows", "list", 310000), (".flag", "Flag", 0)),
+            holding=((".client", "Client", 12900000), (".rows", "list", 310000),
+                     (".flag", "Flag", 0)),
             remedy="cls.addClassCleanup(delattr, cls, \"client\")",
         ),
         case.connection(),
@@ -47,7 +51,8 @@ def every_kind(case):
             "foreign close",
             "descriptor 7 was closed by a test that had not opened it",
             test,
-            acquisition=case.opened("tests.test_mail.MailTests.test_send", ("shop/mail.py", 48, "Mailer.start")),
+            acquisition=case.opened("tests.test_mail.MailTests.test_send",
+                                    ("shop/mail.py", 48, "Mailer.start")),
             notes=(("closed at", "tests/test_orders.py:24 in OrderTests.test_checkout"),),
         ),
         case.thread(),
@@ -85,7 +90,8 @@ def every_kind(case):
             acquisition=case.opened(test[0], ("tests/gone.py", 5, "make"), thread="worker-1"),
         ),
         Leak("temporary file", "temporary file '/tmp/shop-x.txt' was left", test),
-        Leak("patch", "patch of shop.mail.send was not stopped", test, remedy="self.addCleanup(patcher.stop)"),
+        Leak("patch", "patch of shop.mail.send was not stopped", test,
+             remedy="self.addCleanup(patcher.stop)"),
         Leak(
             "environment",
             'environment variable "SHOP_DB" was changed',
@@ -105,6 +111,7 @@ def every_kind(case):
         Leak("signal handler", "handler of SIGALRM was left", test),
         Leak("locale", "locale was changed", test, notes=(("was", "'C'"), ("is", "'de_DE'"))),
         Leak("umask", "umask was changed", test, notes=(("was", "0o022"), ("is", "0o000"))),
-        Leak("socket timeout", "default socket timeout was changed", test, notes=(("was", "None"), ("is", "5.0"))),
+        Leak("socket timeout", "default socket timeout was changed", test,
+             notes=(("was", "None"), ("is", "5.0"))),
         Leak("zeppelin", "a zeppelin was left in the air", test),
     ]

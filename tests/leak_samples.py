@@ -13,8 +13,8 @@ import textwrap
 import unittest
 from collections import namedtuple
 
-from unittest_leakfix.leaks.report.terminal import Style
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.report.terminal import Style
 from unittest_leakfix.leaks.report.text_report import render
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
@@ -60,12 +60,14 @@ SOURCES = {
         ''',
     "shop/mail.py": "\n" * 46 + "    def start(self):\n        self.thread.start()\n",
     "tests/secret.py": "key = load()\nconnect(password=key, url='my://a:hunter2@h')\n",
-    "shop/umlaut.py": "# -*- coding: latin-1 -*-\ndef öffne(pfad):\n    return open(pfad)  # größer\n",
+    "shop/umlaut.py": "# -*- coding: latin-1 -*-\ndef öffne(pfad):\n    return open(pfad)  # "
+                      "größer\n",
 }
 
 
 def chain(expression, *steps, evaluates=True):
-    return Chain(expression, evaluates, tuple(Step(*step) for step in steps), "module" if evaluates else "unknown", None)
+    return Chain(expression, evaluates, tuple(Step(*step) for step in steps),
+                 "module" if evaluates else "unknown", None)
 
 
 class TextCase(unittest.TestCase):
@@ -79,7 +81,8 @@ class TextCase(unittest.TestCase):
             path = os.path.join(cls.root, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as file:
-                file.write(textwrap.dedent(source).encode("latin-1" if "umlaut" in name else "utf-8"))
+                file.write(
+                    textwrap.dedent(source).encode("latin-1" if "umlaut" in name else "utf-8"))
         cls.style = Style(root=cls.root)
 
     def file(self, name):
@@ -112,7 +115,8 @@ class TextCase(unittest.TestCase):
             "connection",
             "pymysql connection to db@127.0.0.1:3306/shop was left open",
             tests=tuple("%stest_%02d" % (ORDERS, number) for number in range(tests)),
-            acquisition=self.opened(ORDERS + "test_00", ("tests/test_orders.py", 17, "OrderTests.setUp")),
+            acquisition=self.opened(ORDERS + "test_00",
+                                    ("tests/test_orders.py", 17, "OrderTests.setUp")),
             closed="closed for you: nothing else referred to it",
             remedy="self.addCleanup(self.db.close)",
             cause="connection pymysql OrderTests.setUp",
@@ -139,7 +143,8 @@ class TextCase(unittest.TestCase):
             "the pool lives as long as the process",
             "tests/__init__.py:9",
         )
-        return Findings(leaks=(self.thread(), self.connection(), self.kept()), known=(known,), tests=2041)
+        return Findings(leaks=(self.thread(), self.connection(), self.kept()), known=(known,),
+                        tests=2041)
 
     def assertGolden(self, name, text):
         path = os.path.join(GOLDEN, name + ".txt")
@@ -152,7 +157,9 @@ class TextCase(unittest.TestCase):
     def assertRenders(self, name, *leaks, style=None, **options):
         options.setdefault("tests", 2041)
         findings = Findings(
-            leaks=leaks, **{key: value for key, value in options.items() if key in Findings.__dataclass_fields__}
+            leaks=leaks,
+            **{key: value for key, value in options.items() if key in Findings.__dataclass_fields__}
         )
-        flags = {key: value for key, value in options.items() if key in ("stacks", "verbose", "failing")}
+        flags = {key: value for key, value in options.items()
+                 if key in ("stacks", "verbose", "failing")}
         self.assertGolden(name, render(findings, style or self.style, **flags))

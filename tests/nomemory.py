@@ -1,8 +1,10 @@
-"""Runs a small suite in which one allocation of memory fails in our own code, again and again at another.
+"""Runs a small suite in which one allocation of memory fails in our own code, again and again at
+another.
 
-``python tests/nomemory.py FIRST END STEP [HOOK ...]``: on entering each hook (of those named) the next
-allocation but n, for each n of the range, is made to fail, and the hook is disarmed on leaving. Prints a
-line for each run that differs from plain unittest's, and "compared: N". Each run is a fork of this process.
+``python tests/nomemory.py FIRST END STEP [HOOK ...]``: on entering each hook (of those named) the
+next allocation but n, for each n of the range, is made to fail, and the hook is disarmed on
+leaving. Prints a line for each run that differs from plain unittest's, and "compared: N". Each run
+is a fork of this process.
 
 CPython itself loses references or crashes at some of these allocations. On 3.12 and 3.13 this is enough::
 
@@ -14,10 +16,11 @@ CPython itself loses references or crashes at some of these allocations. On 3.12
         except MemoryError: pass
 
 So runs that end in SIGSEGV or SIGABRT, which Python code cannot cause, are counted apart.
-"""
+"""  # noqa: E501
 
 from __future__ import absolute_import, print_function
 
+import _testcapi
 import os
 import re
 import select
@@ -28,18 +31,17 @@ import time
 import unittest
 import warnings
 
-import _testcapi
-
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin, mixins, runner, suite     # noqa: E402
-from unittest_leakfix._core.errors import LeakFixWarning     # noqa: E402
-from unittest_leakfix.cli import LeakFixProgram     # noqa: E402
+from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin, mixins, runner, suite  # noqa: E402
+from unittest_leakfix._core.errors import LeakFixWarning  # noqa: E402
+from unittest_leakfix.cli import LeakFixProgram  # noqa: E402
 
 FINDS = sys.version_info >= (3, 8)
 if FINDS:
-    from unittest_leakfix.leaks import detector, run as finding
+    from unittest_leakfix.leaks import detector
+    from unittest_leakfix.leaks import run as finding
     from unittest_leakfix.leaks.later import load_all
 SECONDS = 60    # after which a run counts as hung
 KEPT = []
@@ -96,13 +98,16 @@ class Last(unittest.TestCase):
 
 
 def hooks():
-    """Return {name: (place, name of the attribute)}: what is called of ours while a run is under way."""
+    """Return {name: (place, name of the attribute)}: what is called of ours while a run is under
+    way."""
     found = {"release": (suite.Run, "_release"), "tell": (suite.Run, "_tell"),
-             "told": (runner.Guided, "tell"), "closings": (mixins.Life, "add_closings"), "life": (mixins.Life, "end")}
+             "told": (runner.Guided, "tell"), "closings": (mixins.Life, "add_closings"),
+             "life": (mixins.Life, "end")}
     if FINDS:
         found["begin"], found["end"] = (finding.Finding, "begin"), (finding.Finding, "end")
         found["report"] = (finding.Finding, "tell")
-        for name in ("begin", "finished", "end", "class_begins", "class_over", "module_begins", "module_over",
+        for name in ("begin", "finished", "end", "class_begins", "class_over", "module_begins",
+                     "module_over",
                      "fixture"):
             found["finder." + name] = (detector.Finder, name)
     return found
@@ -110,7 +115,8 @@ def hooks():
 
 def arm(place, name, n):
     """Have the allocation after *n* more fail, whenever this function is called."""
-    set_nomemory, disarm, hook, info = _testcapi.set_nomemory, _testcapi.remove_mem_hooks, getattr(place, name), sys.exc_info
+    set_nomemory, disarm, hook, info = _testcapi.set_nomemory, _testcapi.remove_mem_hooks, getattr(
+        place, name), sys.exc_info
     if sys.version_info < (3,):
         hook = hook.__func__
 
@@ -173,13 +179,16 @@ def run(runs, names=(), n=0):
     status = os.waitpid(pid, 0)[1]
     if not ready:
         return None, output.decode("utf-8", "replace")
-    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status), output.decode("utf-8", "replace")
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status), output.decode(
+        "utf-8", "replace")
 
 
 # Written by CPython: what failed in a collection, or while a generator was ended.
 _IGNORED = re.compile(r"(?ms)Exception ignored in.*?^MemoryError[^\n]*\n|"
-                      r"^Traceback \(most recent call last\):\n  File [^\n]*\n +_collect\([^\n]*\n(?: +[~^]+\n)?MemoryError: ?\n")
-_VERDICT = re.compile(r"(?m)^test_\w+ \(.*$|^Ran \d+ tests? |^(?:ERROR|FAIL): .*$|^OK.*$|^FAILED.*$")
+                      r"^Traceback \(most recent call last\):\n  File [^\n]*\n "
+                      r"+_collect\([^\n]*\n(?: +[~^]+\n)?MemoryError: ?\n")
+_VERDICT = re.compile(
+    r"(?m)^test_\w+ \(.*$|^Ran \d+ tests? |^(?:ERROR|FAIL): .*$|^OK.*$|^FAILED.*$")
 
 
 def main():

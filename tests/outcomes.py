@@ -1,13 +1,14 @@
 """Run the tests on this interpreter and write each outcome down as it happens.
 
-``python -m tests.outcomes REPORT [NAME ...]`` writes one JSON object a line to the file REPORT: a line
-before each module, one that a test began, one for each of its outcomes, one that it finished, and a
-last line when all is over. So a
+``python -m tests.outcomes REPORT [NAME ...]`` writes one JSON object a line to the file REPORT: a
+line before each module, one that a test began, one for each of its outcomes, one that it finished,
+and a last line when all is over. So a
 crash is seen (no last line) and its test is known (begun, never finished). NAME is a module of
 tests/ (``test_runner``), or a class or method in one; none means every module.
 
 A test module that says ``# needs Python 3.8`` near its top is not imported on an older one: it is
-one skip. So is one with annotations as ``leaks/`` has them: they are for the versions it runs on. Nothing here uses the package: what is tested does not tell how the tests went.
+one skip. So is one with annotations as ``leaks/`` has them: they are for the versions it runs on.
+Nothing here uses the package: what is tested does not tell how the tests went.
 """
 
 from __future__ import absolute_import
@@ -25,7 +26,8 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 # Modules that load whole frameworks. They come last.
 HEAVY = ("test_django", "test_example_django", "test_frameworks", "test_pytest", "test_recipes",
          "test_reporter")
-NEEDS = re.compile(r"^# needs Python (\d+)\.(\d+)|^from __future__ import annotations", re.MULTILINE)
+NEEDS = re.compile(r"^# needs Python (\d+)\.(\d+)|^from __future__ import annotations",
+                   re.MULTILINE)
 
 
 class Report(object):

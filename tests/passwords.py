@@ -1,8 +1,8 @@
 """The passwords of the private servers, so that all outputs of a test run can be searched for them.
 
-Each server notes its own, which is random. ``watch()`` has every output that a test reads from a child
-process searched; `runs` searches what the test process itself wrote. The file LEAKFIX_PASSWORDS, which
-`runs` names, has those of all processes of one run.
+Each server notes its own, which is random. ``watch()`` has every output that a test reads from a
+child process searched; `runs` searches what the test process itself wrote. The file
+LEAKFIX_PASSWORDS, which `runs` names, has those of all processes of one run.
 """
 
 from __future__ import absolute_import
@@ -53,6 +53,7 @@ def watch():
         outputs = original(child, *args, **kwargs)
         if any(map(found, filter(None, outputs))):
             # Without the output: this text is printed.
-            raise AssertionError("the password of a server is in the output of process %d" % child.pid)
+            raise AssertionError("the password of a server is in the output of process %d"
+                                 % child.pid)
         return outputs
     subprocess.Popen.communicate = communicate

@@ -40,7 +40,8 @@ class PrivateServer(object):
     ``settings(admin=True)`` names gets in beside them, so a full server can still be watched.
 
     Attributes: ``host``, ``port`` (int), ``socket`` (path), ``user``, ``admin`` (names of the two
-    accounts), ``password`` (str, generated, the same for both) and ``database``, which ``user`` owns.
+    accounts), ``password`` (str, generated, the same for both) and ``database``, which ``user``
+    owns.
 
     Raises RuntimeError, with the server's log, when it does not start.
     """
@@ -156,7 +157,8 @@ def prepared_data(name, program, uid, fill):
 
 
 def said_by(command, **options):
-    """What a preparing ``command`` printed, as bytes. Raises RuntimeError with it when it failed."""
+    """What a preparing ``command`` printed, as bytes. Raises RuntimeError with it when it
+    failed."""
     typed = options.pop("typed", None)
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, cwd="/", **options)

@@ -26,7 +26,7 @@ FILES = {
 
     def suite():
         return unittest.TestSuite([MoreOne("test_more"), unittest.TestSuite([MoreOne("test_more")])])
-    ''',
+    ''',  # noqa: E501
 
     "test_empty.py": u'''
     value = 1

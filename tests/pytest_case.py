@@ -43,14 +43,17 @@ class PytestCase(unittest.TestCase):
                 file.write(textwrap.dedent(text).lstrip("\n"))
 
     def pytest(self, *arguments, typed="", plugin=True, **environment):
-        """Run pytest there; return its output, with times and paths levelled out, and its status."""
+        """Run pytest there; return its output, with times and paths levelled out, and its
+        status."""
         environ = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0", COLUMNS="80",
                        PYTHONPATH=ROOT, **dict(ALONE, **environment))
         for name in ("PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST", "NO_COLOR", "FORCE_COLOR"):
             environ.pop(name, None)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *(PLUGIN if plugin else ()), "-p", "no:cacheprovider", *arguments],
-            cwd=self.folder, env=environ, input=typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [sys.executable, "-m", "pytest", *(PLUGIN if plugin else ()), "-p", "no:cacheprovider",
+             *arguments],
+            cwd=self.folder, env=environ, input=typed, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             timeout=LIMIT, encoding="utf-8", errors="replace")
         return self.steady(done.stdout), done.returncode
 
@@ -61,10 +64,12 @@ class PytestCase(unittest.TestCase):
 
     def section(self, text):
         """Return our section of the output, "" without one."""
-        found = re.search(r"^=+ leaks =+\n(.*?)(?=^\n?(?:=|!)+ |^\d+ (?:passed|failed|error)|\Z)", text,
+        found = re.search(r"^=+ leaks =+\n(.*?)(?=^\n?(?:=|!)+ |^\d+ (?:passed|failed|error)|\Z)",
+                          text,
                           re.MULTILINE | re.DOTALL)
         return found.group(1) if found else ""
 
     def causes(self, text):
         """Return the headlines of the leaks, without their counts."""
-        return [re.sub(r"  +\S.*", "", line) for line in re.findall(r"^\[\d+\] (.*)$", self.section(text), re.M)]
+        return [re.sub(r"  +\S.*", "", line)
+                for line in re.findall(r"^\[\d+\] (.*)$", self.section(text), re.M)]

@@ -1,9 +1,11 @@
-"""Runs a small suite, in which one test replaces a function of the standard library and leaves it so, for
-each function of a module in turn: under plain unittest, with our runner, and with finding on.
+"""Runs a small suite, in which one test replaces a function of the standard library and leaves it
+so, for each function of a module in turn: under plain unittest, with our runner, and with finding
+on.
 
-``python tests/replaced.py MODULE HOW [NAME ...]`` prints a line for each run of ours that differs from plain
-unittest's, where that ends properly. HOW: raises, nothing (returns None), mock. Each run is a fork
-of this process, in which all is loaded that a command line has loaded before its first test.
+``python tests/replaced.py MODULE HOW [NAME ...]`` prints a line for each run of ours that differs
+from plain unittest's, where that ends properly. HOW: raises, nothing (returns None), mock. Each run
+is a fork of this process, in which all is loaded that a command line has loaded before its first
+test.
 """
 # needs Python 3.8
 from __future__ import annotations
@@ -24,9 +26,9 @@ from unittest import mock
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from unittest_leakfix.leaks.run import Finding
-from unittest_leakfix.cli import LeakFixProgram
-from unittest_leakfix.suite import Run
+from unittest_leakfix.cli import LeakFixProgram  # noqa: E402
+from unittest_leakfix.leaks.run import Finding  # noqa: E402
+from unittest_leakfix.suite import Run  # noqa: E402
 
 SECONDS = 30    # after which a run counts as hung
 _fork, _exit, _dup2, _close, _devnull = os.fork, os._exit, os.dup2, os.close, os.devnull
@@ -86,17 +88,20 @@ def replacement(how):
 
 
 def functions(module):
-    """Return the names of the functions and classes of *module*, those that cannot be called apart."""
+    """Return the names of the functions and classes of *module*, those that cannot be called
+    apart."""
     kinds = (types.FunctionType, types.BuiltinFunctionType, type)
     return sorted(name for name, value in vars(module).items()
-                  if isinstance(value, kinds) and name not in ("__loader__", "__spec__", "MagicMock"))
+                  if isinstance(value, kinds)
+                  and name not in ("__loader__", "__spec__", "MagicMock"))
 
 
 def program(runs):
     """Run the suite: plain unittest's ("plain"), ours ("off"), or ours with finding ("report")."""
     argv = ["replaced", "-v"] + (["--leaks=report"] if runs == "report" else [])
     (unittest.TestProgram if runs == "plain" else LeakFixProgram)(
-        module="__main__", argv=argv, warnings="ignore")     # 3.13 shows some in the middle of a verdict's line
+        # 3.13 shows some in the middle of a verdict's line
+        module="__main__", argv=argv, warnings="ignore")
 
 
 def run(runs, what):
@@ -131,7 +136,8 @@ def run(runs, what):
     if not ready:
         os.kill(pid, signal.SIGKILL)
     status = os.waitpid(pid, 0)[1]
-    return os.WEXITSTATUS(status) if ready and os.WIFEXITED(status) else None, output.decode("utf-8", "replace")
+    return os.WEXITSTATUS(status) if ready and os.WIFEXITED(status) else None, output.decode(
+        "utf-8", "replace")
 
 
 _VERDICT = re.compile(r"(?m)^test_\w+ \(.*$|^Ran \d+ tests? |^OK.*$|^FAILED.*$")
@@ -160,7 +166,8 @@ def differences(module, how, names=()):
                 wrong.append("verdicts %s, not %s" % (verdicts(output), verdicts(said)))
             if re.search(r'File ".*/unittest_leakfix/', output):
                 wrong.append("a traceback of ours")
-            off = re.findall(r"(?m)^unittest_leakfix: (?:switched off|no report): .*|finding failed: .*", output)
+            off = re.findall(
+                r"(?m)^unittest_leakfix: (?:switched off|no report): .*|finding failed: .*", output)
             if off:
                 yield "off: %s.%s %s, %s: %s" % (module.__name__, name, how, runs, off)
             if wrong:

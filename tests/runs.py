@@ -1,4 +1,5 @@
-"""The tests on one interpreter: started, watched over, and their outcomes counted as they happen."""
+"""The tests on one interpreter: started, watched over, and their outcomes counted as they
+happen."""
 
 from __future__ import absolute_import
 
@@ -85,7 +86,8 @@ class Run(object):
                 continue
             with io.open(name, encoding="utf-8", errors="replace") as file:
                 if passwords.found(file.read(), known):
-                    self.fail("the output", "the password of a server is in %s" % os.path.basename(name))
+                    self.fail("the output",
+                              "the password of a server is in %s" % os.path.basename(name))
         if os.path.exists(known):
             os.remove(known)
 

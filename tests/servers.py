@@ -85,7 +85,8 @@ def mariadb():
 
 
 def find():
-    """The path of the MariaDB server program, or None where there is none (or no install script)."""
+    """The path of the MariaDB server program, or None where there is none (or no install
+    script)."""
     if os.name != "posix" or _program("mariadb-install-db", "mysql_install_db") is None:
         return None
     return _program("mariadbd", "mysqld")

@@ -1,4 +1,5 @@
-"""A private PostgreSQL for the tests, in the manner of `servers`: real, on loopback, gone with them.
+"""A private PostgreSQL for the tests, in the manner of `servers`: real, on loopback, gone with
+them.
 
     server = servers_postgresql.postgresql()
     db = psycopg2.connect(**server.settings())
@@ -41,7 +42,8 @@ class PostgreSQL(private_server.PrivateServer):
 
     def _prepare(self):
         self.socket = self._folder
-        shutil.copytree(private_server.prepared_data(self.name, find(), _account().pw_uid, _install),
+        shutil.copytree(private_server.prepared_data(self.name, find(), _account().pw_uid,
+                                                     _install),
                         self._data)
         with io.open(os.path.join(self._data, "pg_hba.conf"), "w") as rules:
             rules.write(u"local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n")

@@ -104,7 +104,8 @@ class SessionCase(unittest.TestCase):
         if self.kind is PostgreSQL:
             return self.connect(admin=True, database="postgres")
         import pymysql
-        connection = pymysql.connect(user="root", password=self.server.password, unix_socket=self.server.socket)
+        connection = pymysql.connect(user="root", password=self.server.password,
+                                     unix_socket=self.server.socket)
         self.addCleanup(self.close, connection)
         self.run_sql(connection, "SET lock_wait_timeout = 5")
         return connection
@@ -153,7 +154,8 @@ class SessionCase(unittest.TestCase):
         self.addCleanup(child.stdout.close)
         self.addCleanup(child.wait)
         self.addCleanup(child.stdin.close)
-        child.stdin.write(json.dumps([self.driver, dict(self.server.settings(), **more), number]) + "\n")
+        child.stdin.write(json.dumps([self.driver, dict(self.server.settings(), **more), number])
+                          + "\n")
         child.stdin.flush()
         self.assertEqual(child.stdout.readline(), "holding\n")
         return child
@@ -173,7 +175,8 @@ class SessionCase(unittest.TestCase):
         return thread, errors
 
     def until(self, look, true, every=0.01):
-        """Look until `true(what was seen)`, and return it: for what the server does in its own time."""
+        """Look until `true(what was seen)`, and return it: for what the server does in its own
+        time."""
         for _ in range(int(5 / every)):
             found = look()
             if true(found):

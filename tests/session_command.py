@@ -33,6 +33,7 @@ class Environment(SessionCase):
         self.addCleanup(shutil.rmtree, self.home)
 
     def environment(self, **more):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "MYSQL_"))}
+        kept = {name: value for name, value in os.environ.items()
+                if not name.startswith(("PG", "MYSQL_"))}
         kept.update({"HOME": self.home, "PYTHONPATH": ROOT, "PYTHONIOENCODING": "utf-8"}, **more)
         return kept

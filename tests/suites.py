@@ -6,7 +6,7 @@ import io
 import unittest
 
 try:
-    from cStringIO import StringIO      # 2.7's unittest writes bytes
+    from cStringIO import StringIO  # 2.7's unittest writes bytes
 except ImportError:
     StringIO = io.StringIO
 

@@ -13,8 +13,13 @@ import tempfile
 import unittest
 
 from unittest_leakfix import (
-    ClassLeakFixMixin, LeakFixMixin, LeakFixResultMixin, LeakFixTestCase, LeakFixTestRunner,
-    LeakFixTestSuite)
+    ClassLeakFixMixin,
+    LeakFixMixin,
+    LeakFixResultMixin,
+    LeakFixTestCase,
+    LeakFixTestRunner,
+    LeakFixTestSuite,
+)
 
 try:
     from StringIO import StringIO
@@ -126,7 +131,8 @@ class NoResult(unittest.TestCase):
                 runner.run(unittest.TestSuite([Passes("test")]))
             self.assertEqual(
                 str(raised.exception), "resultclass = %s is no result class: give a subclass of "
-                "unittest.TestResult, or what makes one of (stream, descriptions, verbosity)" % shown)
+                "unittest.TestResult, or what makes one of (stream, descriptions, verbosity)"
+                % shown)
             self.assertEqual(stream.getvalue(), "")
 
     def test_what_is_made_is_no_result(self):

@@ -1,4 +1,5 @@
-"""The connection budget: the call that would open one too many fails, and says who has the others."""
+"""The connection budget: the call that would open one too many fails, and says who has the
+others."""
 
 # needs Python 3.8
 
@@ -18,8 +19,7 @@ from tests.connection_suites import DRIVERS, paragraph
 from unittest_leakfix import LeakFixMixin, LeakFixTestRunner
 from unittest_leakfix.databases import connection_limit
 from unittest_leakfix.databases.connection_limit import Budget, ConnectionBudgetError
-from unittest_leakfix.tracing.opened_connections import ConnectionRecord
-from unittest_leakfix.tracing.opened_connections import book
+from unittest_leakfix.tracing.opened_connections import ConnectionRecord, book
 from unittest_leakfix.tracing.stacks import Frame
 
 
@@ -34,10 +34,12 @@ class Message(unittest.TestCase):
 
     def test_golden(self):
         records = (
-            record("connect", "setUpClass (shop.OrderTests)", place="psycopg2 connection to app@db:5432/shop"),
+            record("connect", "setUpClass (shop.OrderTests)",
+                   place="psycopg2 connection to app@db:5432/shop"),
             record(), record(thread="worker"), record(thread="worker", running=False), record(),
             record("", "", connecting=True, place="MySQLdb connection"))
-        self.assertEqual(connection_limit.message(6, "OrderTests.leakfix_max_connections = 6", records), """\
+        self.assertEqual(connection_limit.message(6, "OrderTests.leakfix_max_connections = 6",
+                                                  records), """\
 one connection more than the 6 that may be open at the same time (OrderTests.leakfix_max_connections = 6)
 open now:
   2 x pymysql connection to app@db:3306/shop
@@ -54,7 +56,7 @@ open now:
       for shop.OrderTests.test_pay, in thread worker (no longer running)
   1 x MySQLdb connection, being opened now
       opened by unknown code
-      outside of the tests""")
+      outside of the tests""")  # noqa: E501
 
     def test_none_allowed(self):
         self.assertEqual(connection_limit.message(0, "max_connections=0", ()),
@@ -64,7 +66,8 @@ open now:
         said = connection_limit.message(300, "max_connections=300", tuple(
             record(test="shop.OrderTests.test_%d" % number) for number in range(300)))
         self.assertEqual(said.count("\n"), 1 + 3 * 20 + 1)
-        self.assertEqual(said.splitlines()[-1], "  and 280 more, of 280 other lines, tests or threads")
+        self.assertEqual(said.splitlines()[-1],
+                         "  and 280 more, of 280 other lines, tests or threads")
 
     def test_no_secret(self):
         said = connection_limit.message(1, "max_connections=1", (
@@ -80,25 +83,32 @@ open now:
 class Arguments(unittest.TestCase):
     def test_no_number(self):
         for wrong in (-1, "3", 2.5, True):
-            with self.subTest(wrong), self.assertRaisesRegex(ValueError, "max_connections=%r" % (wrong,)):
+            with self.subTest(wrong), self.assertRaisesRegex(ValueError,
+                                                             "max_connections=%r" % (wrong,)):
                 Budget(wrong)
-            with self.subTest(wrong), self.assertRaisesRegex(ValueError, "max_connections=%r" % (wrong,)):
-                LeakFixTestRunner(stream=io.StringIO(), max_connections=wrong).run(unittest.TestSuite())
+            with self.subTest(wrong), self.assertRaisesRegex(ValueError,
+                                                             "max_connections=%r" % (wrong,)):
+                LeakFixTestRunner(stream=io.StringIO(),
+                                  max_connections=wrong).run(unittest.TestSuite())
 
     def test_no_number_on_a_class(self):
         for wrong in (-1, "3", 2.5, True):
             with self.subTest(wrong), self.assertRaisesRegex(
                     TypeError, r"Orders.leakfix_max_connections = %r is no number" % (wrong,)):
-                type("Orders", (LeakFixMixin, unittest.TestCase), {"leakfix_max_connections": wrong})
+                type("Orders", (LeakFixMixin, unittest.TestCase),
+                     {"leakfix_max_connections": wrong})
 
     def test_command_line(self):
         import subprocess
         for arguments, said in (
-                (["--max-connections", "many"], "argument --max-connections: invalid int value: 'many'"),
-                (["--max-connections=-2"], "error: max_connections=-2: give a number of connections, 0 or more"),
+                (["--max-connections", "many"],
+                 "argument --max-connections: invalid int value: 'many'"),
+                (["--max-connections=-2"],
+                 "error: max_connections=-2: give a number of connections, 0 or more"),
                 (["--help"], "--max-connections N")):
             child = subprocess.run([sys.executable, "-m", "unittest_leakfix"] + arguments,
-                                   cwd=connection_suites.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                   cwd=connection_suites.ROOT, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
             self.assertIn(said, child.stdout.decode())
 
     def test_foreign_runner(self):
@@ -108,8 +118,9 @@ class Orders(unittest.TestCase):
         pass
 
 unittest_leakfix.main(argv=["x", "--max-connections=3", "test_shop.Orders"], testRunner=unittest.TextTestRunner())
-""", module="test_shop")
-        self.assertIn("error: --max-connections works with LeakFixTestRunner, and this program has a runner "
+""", module="test_shop")  # noqa: E501
+        self.assertIn("error: --max-connections works with LeakFixTestRunner, and this program has "
+                      "a runner "
                       "of its own: pass max_connections=3 to that one", said)
 
 
@@ -245,7 +256,7 @@ open now:
       for test_shop.OrderTests.test_a
   1 x %s connection to leakfix@127.0.0.1%s/leakfix
       test_shop.py:16 in setUp
-      for test_shop.OrderTests.test_b"""
+      for test_shop.OrderTests.test_b"""  # noqa: E501
 
 
 class Suites(unittest.TestCase):
@@ -276,19 +287,22 @@ class Suites(unittest.TestCase):
         limited = SUITE.replace("    def setUp", "    leakfix_max_connections = 2\n    def setUp")
         limited = limited.replace("\nclass", "class")   # the same line numbers
         mixed = limited.replace("(unittest", "(unittest_leakfix.LeakFixMixin, unittest")
-        for module, body in (("unittest_leakfix", limited), ("unittest", mixed), ("unittest_leakfix", mixed)):
+        for module, body in (("unittest_leakfix", limited), ("unittest", mixed),
+                             ("unittest_leakfix", mixed)):
             with self.subTest(module=module, mixin=body is mixed):
                 said = connection_suites.run("pymysql", body, module=module)
                 self.check("pymysql", said, "OrderTests.leakfix_max_connections = 2")
 
     def test_pytest(self):
         limited = SUITE.replace("    def setUp", "    leakfix_max_connections = 2\n    def setUp")
-        body = limited.replace("\nclass", "class").replace("(unittest", "(unittest_leakfix.LeakFixMixin, unittest")
+        body = limited.replace("\nclass", "class").replace(
+            "(unittest", "(unittest_leakfix.LeakFixMixin, unittest")
         try:
             __import__("pytest")
         except ImportError:
             self.skipTest("pytest is missing")
-        said = connection_suites.run("pymysql", body, "-q", "-p", "no:cacheprovider", module="pytest",
+        said = connection_suites.run("pymysql", body, "-q", "-p", "no:cacheprovider",
+                                     module="pytest",
                                      suffix=".py")
         self.assertIn("1 failed, 2 passed", said)
         self.assertIn("for test_shop.OrderTests.test_b", said)
@@ -314,7 +328,8 @@ class Zz(unittest.TestCase):
         connect(**settings)
 """
         said = connection_suites.run("pymysql", body, "-v")
-        self.assertEqual([line.partition(" ")[0] for line in said.splitlines() if line.endswith("FAIL")],
+        self.assertEqual([
+            line.partition(" ")[0] for line in said.splitlines() if line.endswith("FAIL")],
                          ["test_f"])
 
     def test_setupclass(self):
@@ -334,7 +349,8 @@ class OrderTests(unittest.TestCase):
         """What the tests own is closed after each: two are enough for any number of tests."""
         body = SUITE.replace("KEPT.append(connect(**settings))", "self.db = connect(**settings)")
         for outcome in ("pass", "self.fail()", "self.skipTest('so')"):
-            said = connection_suites.run("pymysql", body.replace("pass", outcome), "--max-connections=1")
+            said = connection_suites.run("pymysql", body.replace("pass", outcome),
+                                         "--max-connections=1")
             self.assertNotIn("ConnectionBudgetError", said)
 
     def test_off(self):
@@ -344,7 +360,7 @@ class Orders(unittest.TestCase):
         import sys
         self.assertFalse([name for name in sys.modules if name.startswith("unittest_leakfix.databases")])
         self.assertFalse(hasattr(driver.connections.Connection.connect, "__wrapped__"))
-""")
+""")  # noqa: E501
         self.assertIn("\nOK\n", said)
 
 

@@ -7,9 +7,9 @@ import unittest
 import warnings
 import weakref
 
-from unittest_leakfix import ClassLeakFixMixin, LeakFixTestCase, LeakFixTestRunner, LeakFixWarning
 from tests.suites import Payload, run
 from tests.test_mixin import Resource
+from unittest_leakfix import ClassLeakFixMixin, LeakFixTestCase, LeakFixTestRunner, LeakFixWarning
 
 # Before 3.8 there are no class cleanups: there our suite restores the class.
 HOOKED = sys.version_info >= (3, 8)

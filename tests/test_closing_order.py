@@ -14,8 +14,8 @@ import tempfile
 import unittest
 import warnings
 
-from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin, LeakFixTestRunner
 from tests.suites import run, run_plainly
+from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin, LeakFixTestRunner
 
 seen = []       # what was still open in a folder when it was removed
 

@@ -50,7 +50,8 @@ class Each:
         record = book.of(connection)
         self.assertEqual((record.driver, record.test, record.thread, record.running),
                          (self.name, self.current, "MainThread", True))
-        self.assertEqual((record.frames[0].file, record.frames[0].function), ("user_code.py", "<module>"))
+        self.assertEqual((record.frames[0].file, record.frames[0].function),
+                         ("user_code.py", "<module>"))
         self.assertIn("leakfix@127.0.0.1", record.place)
         self.assertIn("/leakfix", record.place)
         self.assertNotIn(self.settings["password"], repr(record))
@@ -65,7 +66,8 @@ class Each:
         before = book.of(connection), book.descriptors()
         cursor = connection.cursor()
         sleep = "pg_sleep" if self.name.startswith("psycopg") else "SLEEP"
-        thread = threading.Thread(target=lambda: (cursor.execute("SELECT %s(1)" % sleep), cursor.fetchall()))
+        thread = threading.Thread(target=lambda: (cursor.execute("SELECT %s(1)" % sleep),
+                                                  cursor.fetchall()))
         thread.start()
         time.sleep(0.3)
         meanwhile, busy = (book.of(connection), book.descriptors()), thread.is_alive()
@@ -100,7 +102,8 @@ class Each:
         drivers.install(self)
         values = self.driver.settings()
         connection = connect(**values)
-        self.assertEqual(book.of(connection).frames[0].function, "test_connect_that_was_imported_before")
+        self.assertEqual(book.of(connection).frames[0].function,
+                         "test_connect_that_was_imported_before")
         connection.close()
 
     def test_not_after_the_end(self) -> None:
@@ -115,7 +118,8 @@ class Each:
         worker.start()
         worker.join()
         record = book.of(kept[0])
-        self.assertEqual((record.test, record.thread, record.running), (self.current, "worker", False))
+        self.assertEqual((record.test, record.thread, record.running),
+                         (self.current, "worker", False))
         kept.pop().close()
 
     def test_refused(self) -> None:
@@ -244,7 +248,8 @@ class Asynchronous(Recording):
 
 
 class Pools(Recording):
-    """A pool's connections are those of its driver; who opened them is the line outside of the pool."""
+    """A pool's connections are those of its driver; who opened them is the line outside of the
+    pool."""
 
     def open_pool(self, module: str, driver: str) -> Any:
         try:
@@ -258,7 +263,8 @@ class Pools(Recording):
 
     def test_sqlalchemy(self) -> None:
         for name, driver in (("mysql+pymysql", "pymysql"), ("mysql+mysqldb", "MySQLdb"),
-                             ("postgresql+psycopg2", "psycopg2"), ("postgresql+psycopg", "psycopg")):
+                             ("postgresql+psycopg2", "psycopg2"),
+                             ("postgresql+psycopg", "psycopg")):
             with self.subTest(driver):
                 settings = self.open_pool("sqlalchemy", driver)
                 import sqlalchemy

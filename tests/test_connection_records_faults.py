@@ -1,4 +1,5 @@
-"""What goes wrong with servers, connections and processes: the run goes on, and says it in one line."""
+"""What goes wrong with servers, connections and processes: the run goes on, and says it in one
+line."""
 
 # needs Python 3.8
 
@@ -14,7 +15,8 @@ from tests.connection_suites import DRIVERS
 from unittest_leakfix.databases.connection_limit import Budget, ConnectionBudgetError
 from unittest_leakfix.tracing.opened_connections import book
 
-WAYS = ((), ("--leaks=report",), ("--max-connections=9",), ("--leaks=report", "--max-connections=9"))
+WAYS = ((), ("--leaks=report",), ("--max-connections=9",),
+        ("--leaks=report", "--max-connections=9"))
 TAKING = """
 class Shop(unittest.TestCase):
     def setUp(self):
@@ -101,7 +103,8 @@ class Shop(unittest.TestCase):
 """ + "".join("    def test_%02d(self): pass\n" % number for number in range(20))
         for name in ("pymysql", "MySQLdb", "mysql.connector"):
             with self.subTest(name):
-                said = connection_suites.run(name, body, "--leaks=report", "--max-connections=15", head=head)
+                said = connection_suites.run(name, body, "--leaks=report", "--max-connections=15",
+                                             head=head)
                 self.assertIn("Too many connections", said)
                 # Those that were refused are no connections: the budget of 15 is never reached.
                 self.assertRegex(said, r"Ran 20 tests in .*\n\nFAILED \(errors=1[0-9]\)")
@@ -134,7 +137,8 @@ class Shop(unittest.TestCase):
     def test_a(self): pass
 """
         for name in ("pymysql", "MySQLdb"):
-            said = connection_suites.run(name, TAKING + body, "--leaks=report", "--max-connections=1")
+            said = connection_suites.run(name, TAKING + body, "--leaks=report",
+                                         "--max-connections=1")
             self.assertRegex(said, r"\nOK\n")
             self.assertEqual(said.count("raised"), 1, said)
             self.assertRegex(said, r"LeakFixWarning: Shop.test_a is finished, but closing self.db "
@@ -169,8 +173,10 @@ class Shop(unittest.TestCase):
     def test_b(self):
         pass
 """
-        mixed = TAKING.replace("(unittest.TestCase)", "(unittest_leakfix.LeakFixMixin, unittest.TestCase)")
-        # The C drivers end a session when its object dies, in whichever process: plain unittest, too.
+        mixed = TAKING.replace("(unittest.TestCase)",
+                               "(unittest_leakfix.LeakFixMixin, unittest.TestCase)")
+        # The C drivers end a session when its object dies, in whichever process: plain unittest,
+        # too.
         for name in ("pymysql", "psycopg2"):
             for options in WAYS:
                 for taking in (TAKING, mixed):
@@ -180,7 +186,8 @@ class Shop(unittest.TestCase):
                         self.ran(said, 2, "OK")
 
 
-# The child leaves at once when its part of the run is over: nothing but us has closed anything by then.
+# The child leaves at once when its part of the run is over: nothing but us has closed anything by
+# then.
 EXITS = """
 PARENT = os.getpid()
 def tearDownModule():
@@ -216,11 +223,12 @@ class Hanging(unittest.TestCase):
             pass
         with self.assertRaises(ConnectionBudgetError) as caught:
             self.driver.open()
-        self.assertRegex(str(caught.exception), r"""^one connection more than the 1 that may be open at the same time \(max_connections=1\)
+        self.assertRegex(str(caught.exception),
+                         r"""^one connection more than the 1 that may be open at the same time \(max_connections=1\)
 open now:
   1 x pymysql connection, being opened now
       user_code.py:1 in <module>
-      outside of the tests, in thread slow$""")
+      outside of the tests, in thread slow$""")  # noqa: E501
         thread.join()
         self.assertEqual((failed, book._opening), (["OperationalError"], {}))
         self.driver.open().close()

@@ -83,7 +83,7 @@ BLOCKS = [
     sys._current_frames()[{t.name: t.ident for t in threading.enumerate()}['server']].f_back.f_back.f_locals['db']
     opened by E.test_running_thread in serve
     >  9     db = connect(**settings)
-    in thread server (still running)""",
+    in thread server (still running)""",  # noqa: E501
     """\
     test_shop.H.pool[0]
     opened by H.setUpClass
@@ -106,13 +106,15 @@ HEAD_LINES = connection_suites.HEAD.count("\n") - 1
 
 
 def blocks(said):
-    """Return {headline: lines} of the report's blocks, as BLOCKS has them, in order of their text."""
+    """Return {headline: lines} of the report's blocks, as BLOCKS has them, in order of their
+    text."""
     found = []
     for each in re.split(r"\n(?=\[\d+\] )", said.partition("LEAKS ")[2])[1:]:
         head, *lines = each.partition("\n\n")[0].splitlines()
         kept = [re.sub(r" +\S+\.py:\d+", "", line) for line in lines
                 if re.match(r"    (opened by|in thread|closed for|test_shop\.|sys\.|> )", line)]
-        kept = [re.sub(r"> +(\d+)", lambda match: "> %2d" % (int(match.group(1)) - HEAD_LINES), line)
+        kept = [re.sub(r"> +(\d+)", lambda match: "> %2d" % (int(match.group(1)) - HEAD_LINES),
+                       line)
                 for line in kept]
         found.append((re.sub(r"^\[\d+\] | {2,}.*", "", head), "\n".join(kept)))
     return found
@@ -125,9 +127,11 @@ class Report(unittest.TestCase):
         said = connection_suites.run(name, SUITE, "--leaks=report")
         self.assertIn("\nOK\n", said)
         port = "" if name == "MySQLdb" else ":PORT"     # its client library keeps it to itself
-        where = "%s connection to leakfix@127.0.0.1%s/leakfix was left open" % (name.split(".")[0], port)
+        where = "%s connection to leakfix@127.0.0.1%s/leakfix was left open" % (name.split(".")[0],
+                                                                                port)
         found = blocks(said)
-        self.assertEqual(sorted(text for head, text in found if head == where), sorted(BLOCKS), said)
+        self.assertEqual(sorted(text for head, text in found if head == where), sorted(BLOCKS),
+                         said)
         # The first import of a driver may leave something of its own behind.
         self.assertEqual([head for head, _ in found if head != where and "decimal" not in head],
                          ['thread "server" was still running after its test'], said)

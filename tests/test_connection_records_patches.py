@@ -1,4 +1,5 @@
-"""The drivers are patched while somebody wants the records, whenever they are imported. No server."""
+"""The drivers are patched while somebody wants the records, whenever they are imported. No
+server."""
 
 # needs Python 3.8
 
@@ -103,7 +104,7 @@ spec = pymysql.connections.__spec__
 print(type(spec.loader).__name__, pymysql.connections.__loader__ is spec.loader)
 drivers.remove(user)
 print(hasattr(pymysql.connections.Connection.connect, "__wrapped__"), sys.meta_path[0].__class__.__name__ == "Late")
-"""), "True\nSourceFileLoader True\nFalse False\n")
+"""), "True\nSourceFileLoader True\nFalse False\n")  # noqa: E501
 
     def test_driver_that_is_not_there(self):
         self.assertEqual(child(PREPARED + """

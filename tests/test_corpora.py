@@ -44,13 +44,16 @@ class CorpusCase(unittest.TestCase):
         self.addCleanup(shutil.rmtree, folder)
         path = os.path.join(folder, "output")
         with open(path, "w") as output:
-            child = subprocess.Popen([modern(), os.path.join(ROOT, "benchmarks", script)] + list(arguments),
-                                     stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT)
+            child = subprocess.Popen([modern(), os.path.join(ROOT, "benchmarks", script)]
+                                     + list(arguments),
+                                     stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
+                                     cwd=ROOT)
             child.stdin.close()
             last = time.time()
             while child.poll() is None:
                 time.sleep(0.2)
-                if time.time() - last > 60:  # it has limits of its own: the test command need not worry
+                # it has limits of its own: the test command need not worry
+                if time.time() - last > 60:
                     last = time.time()
                     sys.stderr.write(":")
                     sys.stderr.flush()
@@ -99,7 +102,8 @@ class DjangoTest(CorpusCase):
 for _case, _script in ((StandardLibraryTest, "verdicts.py"), (PytestTest, "pytest_verdicts.py"),
                        (DjangoTest, "django_verdicts.py")):
     for _suite in suites(_script):
-        setattr(_case, "test_" + re.sub(r"\W", "_", _suite), lambda self, suite=_suite: self.verdicts(suite))
+        setattr(_case, "test_" + re.sub(r"\W", "_", _suite),
+                lambda self, suite=_suite: self.verdicts(suite))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Names below the top level that the docs gave: they stay where they were, wherever the code moves."""
+"""Names below the top level that the docs gave: they stay where they were, wherever the code
+moves."""
 # needs Python 3.8
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ OLD = '{"version": 1, "leaks": []}\n'
 NEED = "needs --leaks=report or --leaks=fail"
 RUNS = {
     "json": asked("--leaks-json=a.json"),
-    "parallel": asked("--leaks-json=parallel.json", "--leaks-write-baseline=written.json", "--parallel=2"),
+    "parallel": asked("--leaks-json=parallel.json", "--leaks-write-baseline=written.json",
+                      "--parallel=2"),
     "stacks": asked("--leaks-stacks"),
     "restore": asked("--restore"),
     "setting": asked(LEAKFIX_LEAKS_BASELINE="known.json"),
@@ -96,20 +97,27 @@ class FilesTest(ProjectCase):
 
     def test_files_of_a_parallel_run(self):
         for name in ("parallel.json", "written.json"):
-            self.assertEqual({"environment", "file"}, {leak["kind"] for leak in self.json(name)["leaks"]})
+            self.assertEqual({"environment", "file"},
+                             {leak["kind"] for leak in self.json(name)["leaks"]})
         self.assertEqual(json.loads(OLD), self.json("known.json"))
 
     def test_one_line_before_any_test(self):
         for name, line in (
                 ("off", "--leaks-json %s, and --leaks=off was given" % NEED),
-                ("same", "--leaks-json and --leaks-write-baseline are the same file (FOLDER/same.json): each needs its own"),
-                ("same as setting", "--leaks-json would overwrite the baseline that --leaks-baseline reads "
+                ("same",
+                 "--leaks-json and --leaks-write-baseline are the same file (FOLDER/same.json): "
+                 "each needs its own"),
+                ("same as setting",
+                 "--leaks-json would overwrite the baseline that --leaks-baseline reads "
                                     "(FOLDER/known.json): each needs its own file"),
-                ("nowhere", "--leaks-json: FOLDER/nowhere/a.json cannot be written: there is no folder FOLDER/nowhere")):
+                ("nowhere",
+                 "--leaks-json: FOLDER/nowhere/a.json cannot be written: there is no folder "
+                 "FOLDER/nowhere")):
             with self.subTest(name):
                 ran = self.runs[name]
                 self.assertEqual((1, "CommandError: " + line), (
-                    ran.status, ran.text.replace(os.path.realpath(self.folder), "FOLDER").replace(self.folder, "FOLDER")))
+                    ran.status, ran.text.replace(os.path.realpath(self.folder),
+                                                 "FOLDER").replace(self.folder, "FOLDER")))
 
 
 class ProcessTest(ProjectCase):
@@ -122,8 +130,10 @@ class ProcessTest(ProjectCase):
         for old in ("a.json", "known.json"):
             self.write(old, OLD)
         done = subprocess.run(
-            [sys.executable, "-m", "django", "test", "--leaks-json=a.json", "--leaks-write-baseline=known.json"],
-            cwd=self.folder, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+            [sys.executable, "-m", "django", "test", "--leaks-json=a.json",
+             "--leaks-write-baseline=known.json"],
+            cwd=self.folder, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            encoding="utf-8",
             env=dict(os.environ, PYTHONPATH=ROOT, DJANGO_SETTINGS_MODULE="settings"))
         self.assertEqual(status, done.returncode, done.stdout)
         self.assertEqual(status != 0, done.stdout.splitlines()[-1] == "KeyboardInterrupt")
@@ -138,14 +148,16 @@ class ProcessTest(ProjectCase):
 
     def test_ctrl_c_while_it_is_written(self):
         for module, name in (
-                ("report.text_report", "render"), ("report.json_report", "to_text"), ("report.whole_file", "_replace")):
+                ("report.text_report", "render"), ("report.json_report", "to_text"),
+                ("report.whole_file", "_replace")):
             with self.subTest(name):
                 self.assertEqual((["environment", "file"], 2),
                                  self.run_with(PRESS % (module, name, name, name), -signal.SIGINT))
 
     def test_ctrl_c_while_it_is_judged(self):
         self.assertEqual((["environment", "file"], 0),
-                         self.run_with(PRESS % ("detector", "Finder.stop", "Finder.stop", "Finder.stop"),
+                         self.run_with(PRESS
+                                       % ("detector", "Finder.stop", "Finder.stop", "Finder.stop"),
                                        -signal.SIGINT))
 
 

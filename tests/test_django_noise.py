@@ -7,7 +7,7 @@ import unittest
 from tests.django_project import SETTINGS, ProjectCase, asked
 
 try:
-    import django.test.runner
+    import django.test.runner  # noqa: F401
 except ImportError:
     raise unittest.SkipTest("needs Django")
 
@@ -17,7 +17,7 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP
 ROOT_URLCONF = "shop.urls"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-'''
+'''  # noqa: E501
 MODELS = '''\
 from django.db import models
 
@@ -40,7 +40,7 @@ from django.shortcuts import render
 from django.urls import path
 
 urlpatterns = [path("a/<int:number>", lambda request, number: render(request, "%d.html" % number), name="a")]
-'''
+'''  # noqa: E501
 QUIET = '''\
 from django import forms
 from django.apps import apps
@@ -137,7 +137,7 @@ class Truncated(TransactionTestCase):
 class Simple(SimpleTestCase):
     def test_one(self):
         self.form = forms.Form()
-'''
+'''  # noqa: E501
 LOUD = '''\
 from django.db.models.signals import post_save
 from django.test import TestCase

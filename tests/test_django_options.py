@@ -1,5 +1,6 @@
 # needs Python 3.8
-"""Options and settings of LeakFixDiscoverRunner, runners of somebody's own, and input that makes no sense."""
+"""Options and settings of LeakFixDiscoverRunner, runners of somebody's own, and input that makes no
+sense."""
 from __future__ import annotations
 
 import os
@@ -10,7 +11,7 @@ import unittest
 from tests.django_project import OURS, ROOT, SETTINGS, ProjectCase, asked
 
 try:
-    import django.test.runner
+    import django.test.runner  # noqa: F401
 except ImportError:
     raise unittest.SkipTest("needs Django")
 try:
@@ -117,7 +118,8 @@ except ImportError:
     pass
 '''
 RUNS = {
-    "classes": asked(LEAKFIX_RELEASE_CLASSES=True),     # before the others leave things on the class
+    # before the others leave things on the class
+    "classes": asked(LEAKFIX_RELEASE_CLASSES=True),
     "plain": asked(),
     "setting": asked(LEAKFIX_LEAKS="report"),
     "option first": asked("--leaks=off", LEAKFIX_LEAKS="report"),
@@ -138,7 +140,8 @@ class OptionsTest(ProjectCase):
         super().setUpClass()
         cls.write("shop/tests.py", SAMPLE)
         cls.write("runners.py", RUNNERS)
-        runs = dict(RUNS, **({"xml": asked("--leaks=report", runner="runners.Xml")} if xmlrunner else {}))
+        runs = dict(RUNS,
+                    **({"xml": asked("--leaks=report", runner="runners.Xml")} if xmlrunner else {}))
         cls.runs = dict(zip(runs, cls.run_all(list(runs.values()))))
 
     def line(self, name):
@@ -168,9 +171,11 @@ class OptionsTest(ProjectCase):
         self.assertEqual(self.line("bad budget"), "CommandError: LEAKFIX_MAX_CONNECTIONS = '5': "
                          "give a number of connections, 0 or more, or None")
         self.assertEqual(self.line("negative"),
-                         "CommandError: max_connections=-1: give a number of connections, 0 or more")
+                         "CommandError: max_connections=-1: give a number of connections, "
+                         "0 or more")
         self.assertEqual(self.line("no baseline").replace(self.folder, "FOLDER"),
-                         "CommandError: baseline FOLDER/nowhere.json cannot be read: No such file or directory")
+                         "CommandError: baseline FOLDER/nowhere.json cannot be read: No such file "
+                         "or directory")
 
     def check_own(self, name, says):
         ran = self.runs[name]
@@ -191,14 +196,19 @@ class OptionsTest(ProjectCase):
 
     @unittest.skipIf(xmlrunner is None, "needs unittest-xml-reporting")
     def test_xmlrunner(self):
-        self.check_own("xml", "LEAKS  1 cause in 1 of 4 tests: 1 file\n\n[1] file 'shop/tests.py' was left open")
+        self.check_own("xml",
+                       "LEAKS  1 cause in 1 of 4 tests: 1 file\n\n[1] file 'shop/tests.py' was "
+                       "left open")
 
     def test_help(self):
         self.write("settings.py", SETTINGS + "TEST_RUNNER = %r\n" % OURS)
-        text = self.python("-m", "django", "test", "--help", environment={"DJANGO_SETTINGS_MODULE": "settings"})
-        for option in ("--leaks {off,report,fail}", "--max-connections N", "--parallel", "LEAKFIX_LEAKS,"):
+        text = self.python("-m", "django", "test", "--help",
+                           environment={"DJANGO_SETTINGS_MODULE": "settings"})
+        for option in ("--leaks {off,report,fail}", "--max-connections N", "--parallel",
+                       "LEAKFIX_LEAKS,"):
             self.assertIn(option, text)
-        text = self.python("-m", "django", "test", "--leaks=yes", environment={"DJANGO_SETTINGS_MODULE": "settings"})
+        text = self.python("-m", "django", "test", "--leaks=yes",
+                           environment={"DJANGO_SETTINGS_MODULE": "settings"})
         self.assertIn("error: argument --leaks: invalid choice: 'yes'", text)
 
 
@@ -209,17 +219,22 @@ class ImportTest(unittest.TestCase):
         return child.stdout.decode().splitlines()[-1]
 
     def test_without_django(self):
-        line = self.imported("import sys; sys.modules['django'] = None; import unittest_leakfix.django")
-        self.assertTrue(line.startswith("ImportError: unittest_leakfix.django needs Django 4.2 or later "
+        line = self.imported(
+            "import sys; sys.modules['django'] = None; import unittest_leakfix.django")
+        self.assertTrue(
+            line.startswith("ImportError: unittest_leakfix.django needs Django 4.2 or later "
                                         "(python -m pip install Django): "), line)
 
     def test_with_an_old_django(self):
-        line = self.imported("import django; django.VERSION = (3, 2, 25, 'final', 0); import unittest_leakfix.django")
-        self.assertTrue(line.startswith("ImportError: unittest_leakfix.django needs Django 4.2 or later; this is "
+        line = self.imported("import django; django.VERSION = (3, 2, 25, 'final', 0); import "
+                             "unittest_leakfix.django")
+        self.assertTrue(line.startswith("ImportError: unittest_leakfix.django needs Django 4.2 or "
+                                        "later; this is "
                                         "Django 3.2.25"), line)
 
     def test_without_settings(self):
-        line = self.imported("from unittest_leakfix.django import LeakFixDiscoverRunner; LeakFixDiscoverRunner()")
+        line = self.imported(
+            "from unittest_leakfix.django import LeakFixDiscoverRunner; LeakFixDiscoverRunner()")
         self.assertIn("ImproperlyConfigured: Requested setting", line)
 
 

@@ -1,5 +1,6 @@
 # needs Python 3.8
-"""Parallel runs of Django's: what workers find arrives in the parent's report, each with its worker."""
+"""Parallel runs of Django's: what workers find arrives in the parent's report, each with its
+worker."""
 from __future__ import annotations
 
 import json
@@ -10,8 +11,8 @@ import unittest
 from tests.django_project import PLAIN, ProjectCase, asked
 
 try:
-    import django.test.runner
-    import tblib
+    import django.test.runner  # noqa: F401
+    import tblib  # noqa: F401
 except ImportError:
     raise unittest.SkipTest("needs Django and tblib")
 
@@ -90,7 +91,7 @@ REPORT = '''\
     in your code: with mock.patch.dict(os.environ):
 
 More: --leaks-stacks  \u00b7  As failures: --leaks=fail  \u00b7  Silence one: ignore(environment="OF_A_FIXTURE", reason="...")
-'''
+'''  # noqa: E501
 KEPT = '''\
 AssertionError: 1 leak was left behind:
   Orders.test_one was kept after it finished: held by shop.tests.kept[0]
@@ -122,7 +123,8 @@ class FoundTest(ProjectCase):
         cls.write("gone.json", json.dumps({"version": 1, "leaks": [
             {"kind": "file", "cause": "of old", "tests": ["shop.tests.Orders.test_two"]}]}))
         runs = [asked("--parallel=2", *args) for args in RUNS.values()]
-        cls.runs = dict(zip([*RUNS, "plain"], cls.run_all(runs + [asked("--parallel=2", runner=PLAIN)])))
+        cls.runs = dict(zip([*RUNS, "plain"],
+                            cls.run_all(runs + [asked("--parallel=2", runner=PLAIN)])))
 
     def test_report(self):
         report = self.runs["report"].report()
@@ -130,7 +132,8 @@ class FoundTest(ProjectCase):
         self.assertEqual(re.sub("in worker .*", "in worker N", report), REPORT)
 
     def test_what_was_closed_is_told_for_all_workers(self):
-        self.assertIn("unittest_leakfix: let go of 4 finished tests, closed 1 resource left open (1 file), "
+        self.assertIn("unittest_leakfix: let go of 4 finished tests, closed 1 resource left open "
+                      "(1 file), "
                       "1 test still held by somebody else\n", self.runs["fail"].text)
 
     def test_verdict_of_a_report(self):
@@ -145,17 +148,20 @@ class FoundTest(ProjectCase):
         names = re.findall(r"^FAIL: (.*)$", ran.text, re.MULTILINE)
         self.assertEqual(sorted(name.partition(" ")[0] for name in names),
                          ["setUpClass", "test_one", "test_one", "test_one"])
-        self.assertRegex(ran.text, r"FAIL: test_one \(shop\.tests\.Orders\b.*\)\n-+\n" + re.escape(KEPT))
+        self.assertRegex(ran.text,
+                         r"FAIL: test_one \(shop\.tests\.Orders\b.*\)\n-+\n" + re.escape(KEPT))
         self.assertIn(FIXTURE, ran.text)
 
     def test_json(self):
         with open(os.path.join(self.folder, "leaks.json")) as file:
             told = json.load(file)
         self.assertEqual(told["tests"], 5)
-        leaks = {leak["subject"]: {note["label"]: note["text"] for note in leak["notes"]}.get("in worker")
+        leaks = {leak["subject"]: {note["label"]: note["text"] for note in leak["notes"]}.get(
+            "in worker")
                  for leak in told["leaks"]}
         self.assertEqual(sorted(leaks), [
-            "Orders.test_one was kept after it finished", 'environment variable "OF_A_FAILING_TEST" was added',
+            "Orders.test_one was kept after it finished",
+            'environment variable "OF_A_FAILING_TEST" was added',
             'environment variable "OF_A_FIXTURE" was added', "file 'shop/tests.py' was left open"])
         self.assertLessEqual(set(leaks.values()), {"1", "2"})
 

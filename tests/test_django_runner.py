@@ -230,7 +230,8 @@ class VerdictsTest(ProjectCase):
 
 
 def _lines(text):
-    """Return the lines in some order, without the letters of outcomes and the times of fast tests."""
+    """Return the lines in some order, without the letters of outcomes and the times of fast
+    tests."""
     return sorted(line for line in text.splitlines() if not set(line) <= set(".FEsxu")
                   and not line.startswith("0 s "))
 

@@ -1,5 +1,6 @@
 # needs Python 3.8
-"""The workers of Django's parallel runs: what they keep, how they are started, what they can be told."""
+"""The workers of Django's parallel runs: what they keep, how they are started, what they can be
+told."""
 from __future__ import annotations
 
 import re
@@ -9,8 +10,8 @@ from tests.django_project import OURS, PLAIN, SETTINGS, ProjectCase, asked
 from tests.tiers import NEWEST, OLDEST, full_on
 
 try:
-    import django.test.runner
-    import tblib
+    import django.test.runner  # noqa: F401
+    import tblib  # noqa: F401
 except ImportError:
     raise unittest.SkipTest("needs Django and tblib")
 try:
@@ -86,7 +87,8 @@ class WorkersTest(ProjectCase):
     @full_on(OLDEST, NEWEST)
     def test_workers_that_are_spawned(self):
         self.write("settings.py", SETTINGS + "TEST_RUNNER = %r\n" % OURS)
-        text = self.python("manage.py", "--parallel=2", "-v2", "--leaks=report", "--leaks-failed", "shop",
+        text = self.python("manage.py", "--parallel=2", "-v2", "--leaks=report", "--leaks-failed",
+                           "shop",
                            environment={"START": "spawn"})
         self.assertIn("FAILED (failures=1, errors=2)", text)
         self.assertIn("let go of 5 finished tests", text)
@@ -174,13 +176,15 @@ class OthersTest(ProjectCase):
     def setUpClass(cls) -> None:
         super().setUpClass()
         cls.write("shop/tests.py", OTHERS)
-        cls.write("settings.py", SETTINGS + 'DATABASES["default"]["TEST"] = {"NAME": "orders.sqlite3"}\n')
+        cls.write("settings.py",
+                  SETTINGS + 'DATABASES["default"]["TEST"] = {"NAME": "orders.sqlite3"}\n')
         cls.write("runners.py", RUNNERS)
         two = ("shop.tests.Connecting", "shop.tests.Reporting")
         limits = ("shop.tests.Limited", "shop.tests.Reporting")
         bad = ("shop.tests.Unpicklable", "shop.tests.Reporting")
         cls.runs = cls.run_all([
-            asked("--parallel=2", "--max-connections=0", labels=two), asked("--parallel=2", labels=limits),
+            asked("--parallel=2", "--max-connections=0", labels=two),
+            asked("--parallel=2", labels=limits),
             asked("--parallel=2", "-v2", labels=two[1:] + limits[:1], runner="runners.Plain"),
             asked("--parallel=2", "-v2", labels=two[1:] + limits[:1], runner="runners.Ours"),
             asked("--parallel=2", "--failfast", "--max-connections=0", labels=two),
@@ -209,7 +213,8 @@ class OthersTest(ProjectCase):
 
     def test_connections_that_were_closed_in_a_worker_are_told(self):
         text = self.runs[5].text
-        self.assertIn("unittest_leakfix: closed 1 connection of threads that were over\n  1 x connection 'default'", text)
+        self.assertIn("unittest_leakfix: closed 1 connection of threads that were over\n  1 x "
+                      "connection 'default'", text)
         self.assertIn("      in shop.tests.Threads.test_thread\n", text)
 
     def test_what_cannot_be_sent_ends_the_run_as_under_django(self):
@@ -217,7 +222,8 @@ class OthersTest(ProjectCase):
         for run in self.bad:
             with self.assertRaises(AssertionError) as caught:
                 self.run_all([run])
-            ends.append(re.sub("0x[0-9a-f]+", "0x0", str(caught.exception).rstrip().splitlines()[-1]))
+            ends.append(re.sub("0x[0-9a-f]+", "0x0",
+                               str(caught.exception).rstrip().splitlines()[-1]))
         self.assertIn("Can't", ends[0])
         self.assertEqual(ends[1], ends[0])
 

@@ -1,4 +1,5 @@
-"""What tests replace and leave so, or use up, does not reach our own code: builtins, functions, descriptors."""
+"""What tests replace and leave so, or use up, does not reach our own code: builtins, functions,
+descriptors."""
 
 from __future__ import absolute_import
 
@@ -13,13 +14,12 @@ import unittest
 import warnings
 
 from unittest_leakfix import LeakFixMixin, LeakFixTestRunner, suite
-from unittest_leakfix._core import waiting, errors
-from unittest_leakfix._core import early
+from unittest_leakfix._core import early, errors, waiting
 from unittest_leakfix._core.swap import Originals, Swap
 from unittest_leakfix.observer import Watcher
 
 try:
-    from StringIO import StringIO       # 2.7: unittest writes bytes and text
+    from StringIO import StringIO  # 2.7: unittest writes bytes and text
 except ImportError:
     from io import StringIO
 
@@ -112,7 +112,7 @@ class LeftTests(SampleCase):
                 def test_b(self):
                     global devnull
                     self.file, devnull = devnull, None
-            """)
+            """)  # noqa: E501
         self.assertIn("closed 1 resource left open (1 file)", ours)
 
     @unittest.skipIf(os.name == "nt", "Windows has no limit to lower")
@@ -130,7 +130,7 @@ class LeftTests(SampleCase):
                 def test_b_fails(self):
                     self.own = HELD.pop()
                     self.fail("on purpose")
-            """)
+            """)  # noqa: E501
         self.assertIn("closed 2 resources left open (2 files)", ours)
 
     @unittest.skipIf(os.name == "nt", "Windows has no limit to lower")
@@ -153,7 +153,7 @@ class LeftTests(SampleCase):
                             HELD.append(open(os.devnull))
                     self.client = Client()
                     self.client.closed = False
-            """)
+            """)  # noqa: E501
         self.assertIn("closing self.client (Client) raised RuntimeError: does not close", ours)
 
     @unittest.skipIf(os.name == "nt", "Windows has no limit to lower")
@@ -174,7 +174,7 @@ class LeftTests(SampleCase):
                     fstat, number = self.own
                     with self.assertRaises(OSError):
                         fstat(number)
-            """)
+            """)  # noqa: E501
         for output, status in (plain, ours):
             self.assertEqual(status, 0, output)
 
@@ -315,7 +315,8 @@ class SwapTests(unittest.TestCase):
         self.assertTrue(self.swap)
         self.swap.back()
         self.assertEqual([self.place.own, self.place.inherited], [1, 1])
-        self.assertEqual([name for name in ("own", "inherited", "missing") if name in vars(self.place)], ["own"])
+        self.assertEqual(
+            [name for name in ("own", "inherited", "missing") if name in vars(self.place)], ["own"])
         self.assertFalse(self.swap)
 
     def test_twice_in_one_place(self):
@@ -368,7 +369,8 @@ class OriginalsTests(unittest.TestCase):
         return old
 
     def test_functions_are_there_for_the_block(self):
-        for place, name in ((os, "getpid"), (os, "path"), (os.path, "join"), (io, "open"), (re, "compile")):
+        for place, name in ((os, "getpid"), (os, "path"), (os.path, "join"), (io, "open"),
+                            (re, "compile")):
             def left(*args):
                 raise RuntimeError("left by a test")
             old = self.replaced(place, name, left)
@@ -424,7 +426,9 @@ class ModulesTests(unittest.TestCase):
                 bound = text.find("\nbind(globals())\n")
                 if first is not None and not 0 <= bound < first.start():
                     lacking.append(os.path.relpath(path, ROOT))
-        self.assertEqual(lacking, [], "bind(globals()) stands above the first function of each module: _core/early.py")
+        self.assertEqual(lacking, [],
+                         "bind(globals()) stands above the first function of each module: "
+                         "_core/early.py")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The test command: what it says as it goes, and what becomes of children that are slow, hang or die."""
+"""The test command: what it says as it goes, and what becomes of children that are slow, hang or
+die."""
 
 from __future__ import absolute_import
 
@@ -23,7 +24,8 @@ SAMPLES = "tests.everywhere_samples."
 
 
 class Output(object):
-    """Takes what is printed. When a text of *cues* came, the file of that name is made in *folder*."""
+    """Takes what is printed. When a text of *cues* came, the file of that name is made in
+    *folder*."""
 
     encoding = None
 
@@ -51,7 +53,8 @@ class EverywhereCase(unittest.TestCase):
         """Set an environment variable for the time of this test."""
         before = variables.get(name)
         variables[name] = value
-        self.addCleanup(lambda: variables.pop(name) if before is None else variables.update({name: before}))
+        self.addCleanup(lambda: variables.pop(name) if before is None
+                        else variables.update({name: before}))
 
     def run_command(self, *arguments, **options):
         """Run the command with fake interpreters; return its lines."""
@@ -60,7 +63,8 @@ class EverywhereCase(unittest.TestCase):
         before, sys.stdout = sys.stdout, self.output
         try:
             self.status = everywhere.main(
-                list(arguments), found={"3.12": everywhere_samples.Here()} if found is None else found,
+                list(arguments),
+                found={"3.12": everywhere_samples.Here()} if found is None else found,
                 runner=children.Children(clock=lambda: everywhere_samples.clock(self.folder)),
                 logs=os.path.join(self.folder, "logs"), **options)
         finally:
@@ -72,7 +76,8 @@ class EverywhereCase(unittest.TestCase):
 
     def failures(self, lines):
         """List the tests that are named as failed."""
-        return [line[len("FAILED [3.12] "):].replace(SAMPLES, "") for line in lines if line.startswith("FAILED")]
+        return [line[len("FAILED [3.12] "):].replace(SAMPLES, "") for line in lines
+                if line.startswith("FAILED")]
 
     def assertAlone(self):
         """Nobody is left who has the lock."""
@@ -129,10 +134,12 @@ class SilenceTest(EverywhereCase):
         return failed, self.output.text.partition("FAIL: ")[2]
 
     def test_slow_output(self):
-        self.assertEqual((self.run_samples("Speaks")[-1], self.status), ("2 passed, 0 failed, 0 skipped", 0))
+        self.assertEqual((self.run_samples("Speaks")[-1], self.status),
+                         ("2 passed, 0 failed, 0 skipped", 0))
 
     def test_slow_tests(self):
-        self.assertEqual((self.run_samples("ManyTests")[-1], self.status), ("5 passed, 0 failed, 0 skipped", 0))
+        self.assertEqual((self.run_samples("ManyTests")[-1], self.status),
+                         ("5 passed, 0 failed, 0 skipped", 0))
 
     def test_hangs(self):
         failed, text = self.failure("Hangs")
@@ -145,11 +152,12 @@ class SilenceTest(EverywhereCase):
             self.assertIn("in waits_for_ever", text)
 
     def test_hangs_before_the_first_test(self):
-        self.assertEqual(self.failure("HangsInClass")[0], "the beginning of everywhere_samples.HangsInClass")
+        self.assertEqual(self.failure("HangsInClass")[0],
+                         "the beginning of everywhere_samples.HangsInClass")
 
     def test_hangs_after_the_last_test(self):
         self.assertEqual(self.failure("HangsAfterwards")[0],
-                         "what came after tests.everywhere_samples.HangsAfterwards.test_passes".replace(SAMPLES, ""))
+                         "what came after HangsAfterwards.test_passes")
         self.assertEqual(self.lines[-1], "1 passed, 1 failed, 0 skipped")
 
     def test_dies(self):
@@ -184,7 +192,8 @@ class ProgressTest(EverywhereCase):
         self.assertEqual(lines[-1], "1 passed, 1 failed, 0 skipped")
 
     def test_count_of_failures(self):
-        lines = self.run_samples("FailsAndWaits", every=0.1, cues={" s] 3.12: 1 tests, 1 failed": "go"})
+        lines = self.run_samples("FailsAndWaits", every=0.1,
+                                 cues={" s] 3.12: 1 tests, 1 failed": "go"})
         self.assertEqual(lines[-1], "1 passed, 1 failed, 0 skipped")
 
 
@@ -215,14 +224,16 @@ class EnvironmentTest(EverywhereCase):
 
     def test_progress(self):
         self.assertIn("ended with 4\n", self.prepare(
-            "while [ ! -e go ]; do sleep 0.1; done; exit 4", every=0.1, cues={" s] 3.12 environment: venv (": "go"}))
+            "while [ ! -e go ]; do sleep 0.1; done; exit 4", every=0.1,
+            cues={" s] 3.12 environment: venv (": "go"}))
 
 
 class InterruptTest(EverywhereCase):
     def interrupt(self, number):
         output = os.path.join(self.folder, "output")
         with open(output, "w") as file:
-            child = subprocess.Popen([sys.executable, "-m", "tests.everywhere_samples", "Interrupted"],
+            child = subprocess.Popen([sys.executable, "-m", "tests.everywhere_samples",
+                                      "Interrupted"],
                                      cwd=interpreters.ROOT, stdout=file, stderr=subprocess.STDOUT)
         try:
             everywhere_samples.FOLDER, before = self.folder, everywhere_samples.FOLDER
@@ -239,7 +250,8 @@ class InterruptTest(EverywhereCase):
         self.assertEqual(status, 1, text)
         self.assertIn("interrupted in %sInterrupted.test_b_waits\n" % SAMPLES, text)
         self.assertEqual(text.splitlines()[-2:], [
-            "Interrupted. Until then:", "1 passed, 0 failed, %d skipped" % (len(interpreters.VERSIONS) - 1)])
+            "Interrupted. Until then:",
+            "1 passed, 0 failed, %d skipped" % (len(interpreters.VERSIONS) - 1)])
         self.assertNotIn("FAIL", text)
         self.assertAlone()
         self.assertTrue(os.path.exists(os.path.join(self.folder, "torn down")), text)
@@ -256,17 +268,19 @@ class TiersTest(EverywhereCase):
         return {version: everywhere_samples.Here(version) for version in ("2.7", "3.9", "3.11")}
 
     def run_tier(self, *options):
-        lines = self.run_command("everywhere_samples.Tier", found=self.found(), *options)
+        lines = self.run_command("everywhere_samples.Tier", *options, **{"found": self.found()})
         return lines[0], [line.strip() for line in lines if "  this is " in line]
 
     def test_quick(self):
         first, skipped = self.run_tier("--quick")
-        self.assertEqual(first, "Quick tier: Python %s alone, the newest here" % self.found()["3.11"].full)
+        self.assertEqual(first,
+                         "Quick tier: Python %s alone, the newest here" % self.found()["3.11"].full)
         self.assertEqual(skipped, ["1  this is quick (3.11)"])
         self.assertEqual(self.output.text.splitlines()[-1], "0 passed, 0 failed, 1 skipped")
 
     def test_quick_of_some(self):
-        self.assertEqual(self.run_tier("--quick", "--only", "2.7,3.9")[1], ["1  this is quick (3.9)"])
+        self.assertEqual(self.run_tier("--quick", "--only", "2.7,3.9")[1],
+                         ["1  this is quick (3.9)"])
 
     def test_full(self):
         first, skipped = self.run_tier()
@@ -286,11 +300,13 @@ class TiersTest(EverywhereCase):
 
     def test_marks(self):
         here, elsewhere = tiers.full_on(sys.version_info[:2]), tiers.full_on((2, 6))
-        for tier, marks in (("quick", []), ("full", ["here"]), ("nightly", ["here", "elsewhere", "nightly"])):
+        for tier, marks in (("quick", []), ("full", ["here"]),
+                            ("nightly", ["here", "elsewhere", "nightly"])):
             self.put(os.environ, tiers.VARIABLE, tier)
             here, elsewhere = tiers.full_on(sys.version_info[:2]), tiers.full_on((2, 6))
             runs = []
-            for name, mark in (("here", here), ("elsewhere", elsewhere), ("nightly", tiers.nightly)):
+            for name, mark in (("here", here), ("elsewhere", elsewhere),
+                               ("nightly", tiers.nightly)):
                 class Test(unittest.TestCase):
                     @mark
                     def test(self):

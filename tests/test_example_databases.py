@@ -1,4 +1,5 @@
-"""examples/databases on real servers: each as its own text says to run it, without our help and with it."""
+"""examples/databases on real servers: each as its own text says to run it, without our help and
+with it."""
 
 # needs Python 3.8
 
@@ -37,7 +38,7 @@ OrderTests left 3 sessions on "leakfix_example", PostgreSQL N
       held by pid N: python CUT export.py leakfix_example
 
 ended 3 sessions on "leakfix_example": ID, ID, ID
-"""
+"""  # noqa: E501
 MYSQL_LEFT = """\
 OrderTests left 1 session on "leakfix_example", MariaDB N
 
@@ -73,10 +74,13 @@ def left(said):
         raise AssertionError("no table of sessions in:\n" + said)
     text = text.group(1)
     for found, shown in (
-            (r"(MariaDB|PostgreSQL) [0-9.]+", r"\1 N"), (r"(127.0.0.1:)\d+", r"\1PORT"), (r"\b\d+ s$", "N s"),
+            (r"(MariaDB|PostgreSQL) [0-9.]+", r"\1 N"), (r"(127.0.0.1:)\d+", r"\1PORT"),
+            (r"\b\d+ s$", "N s"),
             (r"pid \d+", "pid N"), (r"(: python)[0-9.]* .*(?=export\.py)", r"\1 CUT "),
-            (r"(: python)[0-9.]* (?!CUT).*", r"\1 CUT"), (r"^  \d+ ", "  ID "), (r"(?<= |:)\d+(?=, |$)(?! s)", "ID"),
-            (r"^ +(?=held|opened|COMMIT)", "      "), (r"^ +(?=examples)", "          "), (r"(?<=\S) +", " ")):
+            (r"(: python)[0-9.]* (?!CUT).*", r"\1 CUT"), (r"^  \d+ ", "  ID "),
+            (r"(?<= |:)\d+(?=, |$)(?! s)", "ID"),
+            (r"^ +(?=held|opened|COMMIT)", "      "), (r"^ +(?=examples)", "          "),
+            (r"(?<=\S) +", " ")):
         text = re.sub("(?m)" + found, shown, text)
     return text
 
@@ -94,12 +98,14 @@ class Example(unittest.TestCase):
         return [shlex.split(line)[2:] for line in lines if line.startswith("    python -m ")]
 
     def run_it(self, arguments, cwd=ROOT):
-        """Run Python's -m with the arguments; return its status and what it said, without a password in it."""
+        """Run Python's -m with the arguments; return its status and what it said, without a
+        password in it."""
         environment = dict(os.environ, PYTHONPATH=ROOT, **self.environment)
         for name in ("PYTHONWARNINGS", "PYTHONDEVMODE", "PYTHONIOENCODING"):
             environment.pop(name, None)
         environment["PYTHONUTF8"] = "1"
-        child = subprocess.run([sys.executable, "-m"] + arguments, cwd=cwd, env=environment, timeout=120,
+        child = subprocess.run([sys.executable, "-m"] + arguments, cwd=cwd, env=environment,
+                               timeout=120,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         said = child.stdout.decode("utf-8", "replace")
         self.assertNotIn(self.server.password, said)
@@ -121,11 +127,13 @@ class PostgreSQL(Example):
         cls.watcher = psycopg.connect(autocommit=True, **cls.server.settings(admin=True))
         cls.addClassCleanup(cls.watcher.close)
         cls.watcher.execute("ALTER ROLE %s CREATEDB" % cls.server.user)
-        cls.environment = {"PGHOST": cls.server.host, "PGPORT": str(cls.server.port), "PGUSER": cls.server.user,
+        cls.environment = {"PGHOST": cls.server.host, "PGPORT": str(cls.server.port),
+                           "PGUSER": cls.server.user,
                            "PGPASSWORD": cls.server.password}
 
     def there(self):
-        return self.watcher.execute("SELECT datname FROM pg_database WHERE datname = %s", (DATABASE,)).fetchall()
+        return self.watcher.execute("SELECT datname FROM pg_database WHERE datname = %s",
+                                    (DATABASE,)).fetchall()
 
     def setUp(self):
         self.watcher.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % DATABASE)
@@ -149,10 +157,15 @@ class PostgreSQL(Example):
         self.assertEqual(self.there(), [])
         alias = line_of("orders.py", "ALIASES[name] = driver.connect")
         worker = line_of("orders.py", "    db = driver.connect(dbname=DATABASE)")
-        self.assertEqual(left(said), POSTGRESQL_LEFT.replace("ALIAS", alias).replace("WORKER", worker))
-        self.assertRegex(said, r"opened by OrderTests.test_a_second_alias +examples/databases/orders.py:%s in alias"
+        self.assertEqual(left(said),
+                         POSTGRESQL_LEFT.replace("ALIAS", alias).replace("WORKER", worker))
+        self.assertRegex(said,
+                         r"opened by OrderTests.test_a_second_alias "
+                         r"+examples/databases/orders.py:%s in alias"
                          % alias)
-        self.assertRegex(said, r"opened by OrderTests.test_a_thread +examples/databases/orders.py:%s in worker"
+        self.assertRegex(said,
+                         r"opened by OrderTests.test_a_thread +examples/databases/orders.py:%s in "
+                         r"worker"
                          % worker)
         self.assertIn("    in thread orders (still running)\n", said)
         self.assertIn("    started by OrderTests.test_another_process\n", said)
@@ -161,7 +174,8 @@ class PostgreSQL(Example):
         status, said = self.run_it(["unittest", "discover", "-s", FOLDER, "-p", "test_drop.py"])
         self.assertEqual(status, 0, said)
         self.assertEqual(self.there(), [])
-        self.assertEqual(left(said), re.sub("(?m)^ +(opened by|examples/).*\n", "", POSTGRESQL_LEFT))
+        self.assertEqual(left(said),
+                         re.sub("(?m)^ +(opened by|examples/).*\n", "", POSTGRESQL_LEFT))
 
 
 class OnMariaDB(Example):
@@ -176,7 +190,8 @@ class OnMariaDB(Example):
         servers.mariadb()    # skips where there is none
         cls.server = servers.MariaDB(20)
         cls.addClassCleanup(cls.server.stop)
-        cls.root = pymysql.connect(user="root", password=cls.server.password, unix_socket=cls.server.socket)
+        cls.root = pymysql.connect(user="root", password=cls.server.password,
+                                   unix_socket=cls.server.socket)
         cls.addClassCleanup(cls.root.close)
         cls.environment = {"MYSQL_HOST": cls.server.host, "MYSQL_PORT": str(cls.server.port),
                            "MYSQL_USER": cls.server.user, "MYSQL_PASSWORD": cls.server.password,
@@ -221,7 +236,9 @@ class MySQL(OnMariaDB):
         self.assertEqual(self.there(), ())
         line = line_of(self.name, "return pymysql.connect(")
         self.assertEqual(left(said), MYSQL_LEFT.replace("OPENED", line))
-        self.assertRegex(said, r"opened by OrderTests.test_a_thread +examples/databases/test_drop_mysql.py:%s in connect" % line)
+        self.assertRegex(said,
+                         r"opened by OrderTests.test_a_thread "
+                         r"+examples/databases/test_drop_mysql.py:%s in connect" % line)
         self.assertIn("    in thread orders (still running)\n", said)
 
 
@@ -250,17 +267,24 @@ class Web(OnMariaDB):
         told = said.partition("ConnectionBudgetError: ")[2].partition("\n\n")[0]
         told = re.sub(r"(127.0.0.1:)\d+", r"\1PORT", told.replace(" (process_request_thread)", ""))
         self.assertEqual(told + "\n", (
-            "one connection more than the 5 that may be open at the same time (max_connections=5)\nopen now:\n"
-            + "".join(OPEN.format(number, number + 2) for number in range(5))).replace("OPENED", self.opened()))
+            "one connection more than the 5 that may be open at the same time "
+            "(max_connections=5)\nopen now:\n"
+            + "".join(OPEN.format(number, number + 2)
+                      for number in range(5))).replace("OPENED", self.opened()))
 
     def test_report(self):
         status, said = self.run_it(self.commands()[2])
         self.assertEqual(status, 0, said)
         first = said.partition("\n[1] ")[2].partition("\n\n[2]")[0]
-        self.assertRegex(first, r"\Apymysql connection to leakfix@127.0.0.1:\d+/leakfix was left open +10 tests\n")
-        self.assertRegex(first, r"\n    opened by PageTests.test_page_00 +examples/databases/test_web.py:%s in connection\n"
+        self.assertRegex(first,
+                         r"\Apymysql connection to leakfix@127.0.0.1:\d+/leakfix was left open +10 "
+                         r"tests\n")
+        self.assertRegex(first,
+                         r"\n    opened by PageTests.test_page_00 "
+                         r"+examples/databases/test_web.py:%s in connection\n"
                          % self.opened())
-        self.assertRegex(first, r"\n    in thread Thread-2( \(process_request_thread\))? \(still running\)\n")
+        self.assertRegex(
+            first, r"\n    in thread Thread-2( \(process_request_thread\))? \(still running\)\n")
         self.assertIn("\n    also: PageTests.test_page_01, PageTests.test_page_02", first)
 
 
@@ -271,7 +295,8 @@ class WithoutServers(unittest.TestCase):
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("PG", "MYSQL_"))}
         child = subprocess.run(
-            [sys.executable, "-m", "unittest", "discover", "-v", "-s", FOLDER], cwd=ROOT, stdout=subprocess.PIPE,
+            [sys.executable, "-m", "unittest", "discover", "-v", "-s", FOLDER], cwd=ROOT,
+            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=120, env=dict(environment, PYTHONPATH=ROOT))
         said = child.stdout.decode("utf-8", "replace")
         self.assertIn(child.returncode, (0, 5), said)
@@ -282,7 +307,8 @@ class WithoutServers(unittest.TestCase):
             text = source.read()
         for target in re.findall(r"\]\(([^)]+)\)", text):
             self.assertTrue(os.path.exists(os.path.join(ROOT, FOLDER, target)), target)
-        tests = [name for name in os.listdir(os.path.join(ROOT, FOLDER)) if name.startswith("test_")]
+        tests = [name for name in os.listdir(os.path.join(ROOT, FOLDER))
+                 if name.startswith("test_")]
         self.assertEqual([name for name in sorted(tests) if "](%s)" % name not in text], [])
 
 

@@ -1,4 +1,5 @@
-"""examples/django on real servers: under Django's own runner each story fails, under ours it passes and is told."""
+"""examples/django on real servers: under Django's own runner each story fails, under ours it passes
+and is told."""
 from __future__ import annotations
 
 import re
@@ -7,7 +8,8 @@ import unittest
 from tests.django_shop import DATABASE, DESTROYING, OURS, OnMariaDB, OnPostgreSQL, line_of
 from tests.tiers import NEWEST, OLDEST, full_on, nightly
 
-MIRROR = ("unittest_leakfix: the aliases 'default' and 'replica' are the same test database, test_shop: "
+MIRROR = ("unittest_leakfix: the aliases 'default' and 'replica' are the same test database, "
+          "test_shop: "
           "DATABASES['replica'][\"TEST\"] = {\"MIRROR\": 'default'}\n")
 IN_YOUR_CODE = ("in your code: end the thread with the test, self.addCleanup(thread.join); "
                 "connections.close_all() at the end of the thread's work\n")
@@ -25,7 +27,8 @@ unittest_leakfix: before it is destroyed, 5 sessions on "test_shop", PostgreSQL 
   ID leakfix 127.0.0.1:PORT idle N s
       SELECT set_config('TimeZone', 'UTC', false)
       held by pid N: python CUT
-""" + """\
+"""  # noqa: E501
+DROP += """\
   ID leakfix 127.0.0.1:PORT idle N s
       SELECT COUNT(*) AS "__count" FROM "shop_order"
       held by pid N: python CUT
@@ -49,7 +52,8 @@ LEFT = ("thread", "process", "replica", "audit")
 
 
 class Drop(OnPostgreSQL):
-    """Sessions that keep the test database: a thread, another process, a second alias, threads of a view."""
+    """Sessions that keep the test database: a thread, another process, a second alias, threads of a
+    view."""
 
     @full_on(NEWEST)
     def test_plain(self):
@@ -62,7 +66,8 @@ class Drop(OnPostgreSQL):
 
     @full_on(OLDEST, NEWEST)
     def test_ours(self):
-        status, said = self.manage(*OURS, "--leaks=report", *self.labels(*LEFT), SHOP_REPLICA=self.server.host)
+        status, said = self.manage(*OURS, "--leaks=report", *self.labels(*LEFT),
+                                   SHOP_REPLICA=self.server.host)
         self.assertEqual(status, 0, said)
         self.assertRegex(said, r"Ran 5 tests in .*\n\nOK\n")
         self.assertEqual(said.count(MIRROR), 1, said)
@@ -72,26 +77,34 @@ class Drop(OnPostgreSQL):
         told, _, end = self.ended(said).partition("unittest_leakfix: closed")
         self.assertEqual("unittest_leakfix: closed" + end, DROP.format(**lines))
         self.assertEqual(self.databases(), [])
-        self.assertIn("connection 'default' to leakfix@127.0.0.1:PORT/test_shop was left open", told)
-        self.assertRegex(told, r"opened by OrderTests.test_worker shop/tests/test_thread.py:%(worker)d in worker" % lines)
+        self.assertIn("connection 'default' to leakfix@127.0.0.1:PORT/test_shop was left open",
+                      told)
+        self.assertRegex(told,
+                         r"opened by OrderTests.test_worker shop/tests/test_thread.py:%(worker)d "
+                         r"in worker" % lines)
         self.assertIn("    in thread worker (still running)\n", told)
-        self.assertRegex(told, r"opened by AuditTests.test_audits shop/views.py:%(audit)d in go_on_auditing" % lines)
+        self.assertRegex(told,
+                         r"opened by AuditTests.test_audits shop/views.py:%(audit)d in "
+                         r"go_on_auditing" % lines)
 
     @nightly
     def test_not_ended(self):
         status, said = self.manage(*OURS, *self.labels("thread"), SHOP_TERMINATE="no")
         self.assertEqual(status, 1, said)
-        self.assertIn("shop.tests.test_thread.OrderTests.test_worker, thread 'worker' (still running),", said)
+        self.assertIn(
+            "shop.tests.test_thread.OrderTests.test_worker, thread 'worker' (still running),", said)
         self.assertIn("\nnot ended: LEAKFIX_TERMINATE_SESSIONS is False\n", said)
         self.assertIn('database "test_shop" is being accessed by other users', said)
         self.assertEqual(self.databases(), [DATABASE])
 
     @nightly
     def test_superusers_session(self):
-        status, said = self.manage(*OURS, *self.labels("process", "thread"), SHOP_REPORT_USER=self.server.admin)
+        status, said = self.manage(*OURS, *self.labels("process", "thread"),
+                                   SHOP_REPORT_USER=self.server.admin)
         self.assertEqual(status, 1, said)
         self.assertRegex(said, r"\nended 1 session on \"test_shop\": \d+\n")
-        self.assertRegex(said, r"\ncould not end session \d+ \(leakfix_admin\): it is a superuser's, "
+        self.assertRegex(said,
+                         r"\ncould not end session \d+ \(leakfix_admin\): it is a superuser's, "
                                r"and only a superuser may end it: connect as one\n")
         self.assertIn('database "test_shop" is being accessed by other users', said)
 
@@ -107,7 +120,8 @@ class Drop(OnPostgreSQL):
     def test_pool(self):
         if self.django < (5, 1):
             self.skipTest("pools came with Django 5.1")
-        status, said = self.manage(*OURS, "--leaks=report", *self.labels("replica", "thread"), SHOP_POOL="1",
+        status, said = self.manage(*OURS, "--leaks=report", *self.labels("replica", "thread"),
+                                   SHOP_POOL="1",
                                    SHOP_REPLICA=self.server.host)
         self.assertEqual(status, 0, said)
         self.assertEqual(self.databases(), [])
@@ -119,13 +133,15 @@ class Drop(OnPostgreSQL):
     def test_pool_plain(self):
         if self.django < (5, 1):
             self.skipTest("pools came with Django 5.1")
-        status, said = self.manage(*self.labels("replica"), SHOP_POOL="1", SHOP_REPLICA=self.server.host)
+        status, said = self.manage(*self.labels("replica"), SHOP_POOL="1",
+                                   SHOP_REPLICA=self.server.host)
         self.assertEqual(status, 1, said)
         self.assertIn('database "test_shop" is being accessed by other users', said)
 
     @nightly
     def test_parallel(self):
-        status, said = self.manage(*OURS, "--parallel=2", *self.labels("thread", "process", "audit"))
+        status, said = self.manage(*OURS, "--parallel=2",
+                                   *self.labels("thread", "process", "audit"))
         self.assertEqual(status, 0, said)
         self.assertEqual(self.databases(), [])
 
@@ -149,7 +165,8 @@ class Drop(OnPostgreSQL):
 
 
 class Full:
-    """The server admits no more: finished threads, keep-alive clients, threads of a view, failing tests."""
+    """The server admits no more: finished threads, keep-alive clients, threads of a view, failing
+    tests."""
 
     said_full = ""
 
@@ -177,7 +194,8 @@ class Full:
 
 @full_on(OLDEST)
 class FullPostgreSQL(Full, OnPostgreSQL):
-    """PostgreSQL says that the remaining slots are reserved, or "sorry, too many clients already"."""
+    """PostgreSQL says that the remaining slots are reserved, or "sorry, too many clients
+    already"."""
 
     said_full = "remaining connection slots are reserved"
 

@@ -1,4 +1,5 @@
-"""More of examples/django: what waits for a transaction, the API under Schemathesis, and the shop without a server."""
+"""More of examples/django: what waits for a transaction, the API under Schemathesis, and the shop
+without a server."""
 from __future__ import annotations
 
 import os
@@ -6,7 +7,15 @@ import re
 import unittest
 
 from tests.django_shop import (
-    DESTROYING, FOLDER, OURS, OnMariaDB, OnPostgreSQL, ShopCase, line_of, without_what_varies)
+    DESTROYING,
+    FOLDER,
+    OURS,
+    OnMariaDB,
+    OnPostgreSQL,
+    ShopCase,
+    line_of,
+    without_what_varies,
+)
 from tests.tiers import NEWEST, OLDEST, full_on, nightly
 
 FLUSH = """\
@@ -21,7 +30,7 @@ unittest_leakfix: OrderTests.test_worker is over, and its flush has waited 1 s f
 {note}
 ended 1 session on "test_shop": ID
 in your code: end the transaction with the test, self.addCleanup(thread.join)
-"""
+"""  # noqa: E501
 NOTE = ("\nNote: 'leakfix'@'%' sees its own sessions only, and no open transactions; to see all: "
         "GRANT PROCESS ON *.* TO 'leakfix'@'%'\n")
 
@@ -42,7 +51,8 @@ class Flush(OnPostgreSQL):
         told = without_what_varies(said).partition("unittest_leakfix: ")
         self.assertEqual((told[1] + told[2]).partition("\n\n---")[0] + "\n", FLUSH.format(
             server="PostgreSQL", state="idle in transaction", note="",
-            statement="      INSERT INTO \"shop_order\" (\"item\", \"number\") VALUES ('tea', 1) RETURNING "
+            statement="      INSERT INTO \"shop_order\" (\"item\", \"number\") VALUES ('tea', 1) "
+                      "RETURNING "
                       "\"shop_order\".\"id\"\n",
             line=line_of("shop/tests/test_transaction.py", "with transaction.atomic()")))
 
@@ -117,19 +127,23 @@ class Api(OnPostgreSQL):
 
 @full_on(OLDEST)
 class WithoutServers(ShopCase):
-    """Where no server is named, the shop's tests run on SQLite in memory, which threads share in live servers."""
+    """Where no server is named, the shop's tests run on SQLite in memory, which threads share in
+    live servers."""
 
     def test_same_verdicts(self):
         names = self.labels("thread", "pages", "replica", "finished_threads", "audit", "process")
         said = [self.manage(*runner, "-v2", *names, SHOP_CONN_MAX_AGE="60")
                 for runner in ((), OURS + ("--leaks=report",))]
-        verdicts = [(status, re.findall(r"(?m)^(test_\w+ \(.*?\)) \.\.\. (\w+)", text)) for status, text in said]
+        verdicts = [(status, re.findall(r"(?m)^(test_\w+ \(.*?\)) \.\.\. (\w+)", text))
+                    for status, text in said]
         self.assertEqual(verdicts[0], verdicts[1])
         self.assertEqual(len(verdicts[0][1]), 45, said[0][1])
         leaks = re.findall(r"(?m)^\[\d+\] (thread|\w+ \w+) [\"']([^\"'(]*\w)", said[1][1])
         self.assertEqual([(kind, name) for kind, name in leaks if kind == "thread"],
-                         [("thread", "Thread-2"), ("thread", "audit"), ("thread", "worker")], said[1][1])
-        self.assertEqual([kind for kind, name in leaks], ["thread"] * 3 + ["child process"], said[1][1])
+                         [("thread", "Thread-2"), ("thread", "audit"), ("thread", "worker")],
+                         said[1][1])
+        self.assertEqual([kind for kind, name in leaks], ["thread"] * 3 + ["child process"],
+                         said[1][1])
         self.assertIn("close the client, which keeps it waiting for one more request", said[1][1])
 
     def test_readme_names_each(self):
@@ -137,8 +151,10 @@ class WithoutServers(ShopCase):
             text = source.read()
         for target in re.findall(r"\]\(([^)#]+)\)", text):
             self.assertTrue(os.path.exists(os.path.join(FOLDER, target)), target)
-        tests = [name for name in os.listdir(os.path.join(FOLDER, "shop", "tests")) if name.startswith("test_")]
-        self.assertEqual([name for name in sorted(tests) if "](shop/tests/%s)" % name not in text], [])
+        tests = [name for name in os.listdir(os.path.join(FOLDER, "shop", "tests"))
+                 if name.startswith("test_")]
+        self.assertEqual([name for name in sorted(tests) if "](shop/tests/%s)" % name not in text],
+                         [])
 
 
 if __name__ == "__main__":

@@ -141,19 +141,24 @@ class Readme(unittest.TestCase):
 
     def test_install(self):
         try:    # in a process of its own: setuptools does not like what is imported here already
-            subprocess.check_output([sys.executable, "-c", "import setuptools, pip, wheel"], stderr=subprocess.STDOUT)
+            subprocess.check_output([sys.executable, "-c", "import setuptools, pip, wheel"],
+                                    stderr=subprocess.STDOUT)
         except subprocess.CalledProcessError as error:
             self.skipTest(error.output.decode("utf-8", "replace").strip().splitlines()[-1])
         self.assertIn("$ python %s\n" % " ".join(INSTALL), [text for _, text in readme()])
-        # In a copy, as pip builds in the folder itself; and it may not ask the network for setuptools.
+        # In a copy, as pip builds in the folder itself; and it may not ask the network for
+        # setuptools.
         folder = os.path.realpath(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, folder)
         clone, target = os.path.join(folder, "clone"), os.path.join(folder, "installed")
         os.mkdir(clone)
-        for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md", "CHANGELOG.md"):
+        for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md",
+                     "CHANGELOG.md"):
             shutil.copy(os.path.join(ROOT, name), clone)
-        shutil.copytree(os.path.join(ROOT, "unittest_leakfix"), os.path.join(clone, "unittest_leakfix"))
-        status, said = run(INSTALL + ["--no-index", "--no-build-isolation", "--target", target], clone)
+        shutil.copytree(os.path.join(ROOT, "unittest_leakfix"),
+                        os.path.join(clone, "unittest_leakfix"))
+        status, said = run(INSTALL + ["--no-index", "--no-build-isolation", "--target", target],
+                           clone)
         self.assertEqual(status, 0, said)
         self.assertIn("unittest_leakfix", os.listdir(target))
 

@@ -9,9 +9,9 @@ import sys
 import unittest
 import weakref
 
-from unittest_leakfix.finished_test import finished
 from tests import finished_samples as samples
 from tests.finished_samples import Payload, doctests, function, other_function, ran, subtest
+from unittest_leakfix.finished_test import finished
 
 TESTS_SUBTESTS = hasattr(unittest.TestCase, "subTest")
 
@@ -118,7 +118,8 @@ class EqualityTest(unittest.TestCase):
 
     def test_tests(self):
         self.assertTrue(self.assertAs(samples.Orders("test_refund"), samples.Orders("test_refund")))
-        self.assertFalse(self.assertAs(samples.Orders("test_refund"), samples.Orders("test_checkout")))
+        self.assertFalse(self.assertAs(samples.Orders("test_refund"),
+                                       samples.Orders("test_checkout")))
         self.assertFalse(self.assertAs(samples.OwnFailure("test_it"), samples.Named("test_it")))
 
     def test_tests_whose_id_changes(self):

@@ -1,4 +1,5 @@
-"""What a library sets up while a test imports it first is no test's change, and is not undone; what the test itself does is."""
+"""What a library sets up while a test imports it first is no test's change, and is not undone; what
+the test itself does is."""
 # needs Python 3.8
 import importlib.util
 import json
@@ -19,16 +20,20 @@ SETS_UP = {
     "environ": "import os\nos.environ['LEAKFIX_FIRST'] = 'set'",
     "environ_removed": "import os\nos.environ.pop('LEAKFIX_BEFORE')",
     "environ_changed": "import os\nos.environ['LEAKFIX_BEFORE'] = 'changed'",
-    "meta_path": "import sys\nsys.meta_path.append(type('Importer', (), {'find_spec': lambda *_: None})())",
-    "meta_path_first": "import sys\nsys.meta_path.insert(0, type('Importer', (), {'find_spec': lambda *_: None})())",
+    "meta_path": "import sys\nsys.meta_path.append(type('Importer', (), {'find_spec': lambda *_: "
+                 "None})())",
+    "meta_path_first": "import sys\nsys.meta_path.insert(0, type('Importer', (), {'find_spec': "
+                       "lambda *_: None})())",
     "path_hooks": "import sys\ndef hook(path): raise ImportError\nsys.path_hooks.insert(0, hook)",
     "path": "import sys\nsys.path.insert(0, '/nowhere/vendored')",
     "path_replaced": "import sys\nsys.path = sys.path + ['/nowhere/vendored']",
     "filters": "import warnings\nwarnings.filterwarnings('ignore', message='noisy')",
-    "filters_default": "import warnings\nwarnings.simplefilter('default', DeprecationWarning, append=True)",
+    "filters_default": "import warnings\nwarnings.simplefilter('default', DeprecationWarning, "
+                       "append=True)",
     "showwarning": "import warnings\ndef show(*_, **__): pass\nwarnings.showwarning = show",
     "root_handler": "import logging\nlogging.getLogger().addHandler(logging.NullHandler())",
-    "other_handler": "import logging\nlogging.getLogger('somebody.else').addHandler(logging.NullHandler())",
+    "other_handler": "import "
+                     "logging\nlogging.getLogger('somebody.else').addHandler(logging.NullHandler())",
     "root_level": "import logging\nlogging.getLogger().setLevel(17)",
     "other_level": "import logging\nlogging.getLogger('somebody.else').setLevel(17)",
     "logging_disable": "import logging\nlogging.disable(5)",
@@ -41,7 +46,8 @@ SETS_UP = {
     "limit": "import sys\nsys.setrecursionlimit(sys.getrecursionlimit() + 7)",
     "chdir": "import os, tempfile\nos.chdir(tempfile.gettempdir())",
     "umask": "import os\nos.umask(0o027)",
-    "thread": "import threading\nend = threading.Event()\nthreading.Thread(target=end.wait, daemon=True).start()",
+    "thread": "import threading\nend = threading.Event()\nthreading.Thread(target=end.wait, "
+              "daemon=True).start()",
     "file": "import os\nfile = os.open(__file__, os.O_RDONLY)",
     "socket": "import socket\nsock = socket.socket()",
     "temporary": "import tempfile\nfolder = tempfile.mkdtemp()",
@@ -59,12 +65,14 @@ class Run(unittest.TestCase):
                     file.write(textwrap.dedent(source))
             ran = subprocess.run(
                 [sys.executable, "-m"] + list(options or (
-                    "unittest_leakfix", "--leaks=report", "--restore", "--leaks-json=report.json", "sample")),
+                    "unittest_leakfix", "--leaks=report", "--restore", "--leaks-json=report.json",
+                    "sample")),
                 cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT, LEAKFIX_BEFORE="before"),
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             with open(os.path.join(folder, "report.json")) as file:
                 leaks = json.load(file)["leaks"]
-        return ran.returncode, ran.stdout.decode(), [(leak["kind"], leak["subject"], leak["tests"]) for leak in leaks]
+        return ran.returncode, ran.stdout.decode(), [(leak["kind"], leak["subject"], leak["tests"])
+                                                     for leak in leaks]
 
     def all_libraries(self):
         return {"first_" + name: source + "\nDONE = True\n" for name, source in SETS_UP.items()}
@@ -77,8 +85,10 @@ class Run(unittest.TestCase):
         return "import importlib, unittest\n\nclass Sample(unittest.TestCase):\n" + tests
 
     def test_each_way_to_import(self):
-        for how in ("import {0}", "importlib.import_module('{0}')", "from {0} import DONE", "__import__('{0}')"):
-            status, text, leaks = self.run_sample(dict(self.all_libraries(), sample=self.sample(how)))
+        for how in ("import {0}", "importlib.import_module('{0}')", "from {0} import DONE",
+                    "__import__('{0}')"):
+            status, text, leaks = self.run_sample(dict(self.all_libraries(),
+                                                       sample=self.sample(how)))
             self.assertEqual((status, leaks), (0, []), (how, text))
 
     def test_nothing_is_undone(self):
@@ -130,12 +140,13 @@ class Run(unittest.TestCase):
                     self.assertNotIn("/mine/before", sys.path)
                     self.assertNotIn("/mine/after", sys.path)
                     self.assertFalse([each for each in warnings.filters if each[1] and "mine" in each[1].pattern])
-            """
+            """  # noqa: E501
         status, text, leaks = self.run_sample({"library": library, "sample": sample})
         self.assertEqual(status, 0, text)
         found = sorted(subject for _, subject, _ in leaks)
         self.assertEqual(found, [
-            'environment variable "MINE_AFTER" was added', 'environment variable "MINE_BEFORE" was added',
+            'environment variable "MINE_AFTER" was added',
+            'environment variable "MINE_BEFORE" was added',
             "sys.path was changed", "the warnings filters were changed"], text)
         for _, _, tests in leaks:
             self.assertEqual(tests, ["sample.A.test_a"])
@@ -162,7 +173,8 @@ class Run(unittest.TestCase):
         status, text, leaks = self.run_sample(dict(self.all_libraries(), sample=sample))
         self.assertEqual(status, 0, text)
         self.assertEqual(sorted(subject for _, subject, _ in leaks), [
-            'environment variable "OF_CLASS" was added', 'environment variable "OF_MODULE" was added'], text)
+            'environment variable "OF_CLASS" was added',
+            'environment variable "OF_MODULE" was added'], text)
 
     def test_import_that_fails_shows_no_frame_of_ours(self):
         library = """
@@ -203,7 +215,8 @@ class Run(unittest.TestCase):
                     self.assertEqual(caught[0].filename, __file__)
             """
         library = "import warnings, first_environ, first_path\nwarnings.warn('old', stacklevel=2)\n"
-        status, text, leaks = self.run_sample(dict(self.all_libraries(), library=library, sample=sample))
+        status, text, leaks = self.run_sample(dict(self.all_libraries(), library=library,
+                                                   sample=sample))
         self.assertEqual((status, leaks), (0, []), text)
 
     def test_in_another_thread_the_test_is_watched(self):
@@ -220,7 +233,8 @@ class Run(unittest.TestCase):
         library = "import time\ntime.sleep(0.05)\n"
         status, text, leaks = self.run_sample({"slow": library, "sample": sample})
         self.assertEqual(status, 0, text)
-        self.assertEqual([subject for _, subject, _ in leaks], ['environment variable "MINE" was added'], text)
+        self.assertEqual([subject for _, subject, _ in leaks],
+                         ['environment variable "MINE" was added'], text)
 
     def test_pytest(self):
         if importlib.util.find_spec("pytest") is None:
@@ -237,13 +251,15 @@ class Run(unittest.TestCase):
                 assert "LEAKFIX_BEFORE" not in os.environ
                 assert sys.path[0] == "/nowhere/vendored"
                 assert "MINE" not in os.environ
-            """
+            """  # noqa: E501
         status, text, leaks = self.run_sample(
-            dict(self.all_libraries(), test_sample=sample), "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:unittest_leakfix",
+            dict(self.all_libraries(), test_sample=sample), "pytest", "-q", "-p",
+            "no:cacheprovider", "-p", "no:unittest_leakfix",
             "-p", "unittest_leakfix.pytest_plugin", "--leaks=report", "--leaks-restore",
             "--leaks-json=report.json", "test_sample.py")
         self.assertEqual(status, 0, text)
-        self.assertEqual([subject for _, subject, _ in leaks], ['environment variable "MINE" was added'], text)
+        self.assertEqual([subject for _, subject, _ in leaks],
+                         ['environment variable "MINE" was added'], text)
 
 
 class Hook(unittest.TestCase):

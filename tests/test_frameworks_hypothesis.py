@@ -80,13 +80,15 @@ class FindingTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, folder)
         with open(os.path.join(folder, "test_sample.py"), "w") as file:
             file.write(KEEPS)
-        child = subprocess.Popen([sys.executable, "-m", "unittest_leakfix", "--leaks=report", "test_sample"], cwd=folder,
+        child = subprocess.Popen([sys.executable, "-m", "unittest_leakfix", "--leaks=report",
+                                  "test_sample"], cwd=folder,
                                  env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT)
         text = child.communicate()[0].decode("utf-8")
         self.assertEqual(0, child.returncode, text)
         self.assertNotIn("Not measured", text)
-        self.assertIn("LEAKS  1 cause in 1 of 2 tests: 1 object\n\n[1] Thing was kept after Properties.test_keeps", text)
+        self.assertIn("LEAKS  1 cause in 1 of 2 tests: 1 object\n\n[1] Thing was kept after "
+                      "Properties.test_keeps", text)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ class PdbTest(FrameworkCase):
     command = PytestTest.command + ["--pdb"]
 
     def test_the_test_can_be_looked_at(self):
-        typed = "p 'see', self.payload.__class__.__name__, self.db.execute('select 7').fetchone()\nc\n"
+        typed = ("p 'see', self.payload.__class__.__name__,"
+                 " self.db.execute('select 7').fetchone()\nc\n")
         expected, _ = self.perform("no", typed=typed * 20)
         text, probe = self.perform("yes", typed=typed * 20)
         self.assertEqual(text, expected)

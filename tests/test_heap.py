@@ -10,9 +10,9 @@ import textwrap
 import unittest
 import weakref
 
+from tests.suites import Payload, run
 from unittest_leakfix import LeakFixTestRunner
 from unittest_leakfix._core.gc_control import FREEZES, heap
-from tests.suites import Payload, run
 
 if not FREEZES:
     raise unittest.SkipTest("this interpreter cannot freeze its heap (3.7 and later can)")
@@ -225,7 +225,8 @@ class NothingIsKeptTests(unittest.TestCase):
         self.assertEqual(sorted(told), ["test_%02d" % place for place in range(40)])
 
     def test_the_collector_came_during_the_test(self):
-        """What it saw alive is older now, and what goes afterwards is taken from the count of the new."""
+        """What it saw alive is older now, and what goes afterwards is taken from the count of the
+        new."""
         alive, counts = [], []
 
         def method(test):

@@ -1,4 +1,5 @@
-"""The closing line of a run whose tests are still held ends with what to type, and that names the holder."""
+"""The closing line of a run whose tests are still held ends with what to type, and that names the
+holder."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Others(SimpleTestCase):
     def test_free(self):
         pass
 '''
-LINE = re.compile(r"1 test still held by somebody else(?: \((.*) names the holder\))?$", re.MULTILINE)
+LINE = re.compile(r"1 test still held by somebody else(?: \((.*) names the holder\))?$",
+                  re.MULTILINE)
 HOLDER = re.compile(r"(?:test_shop|shop\.tests)\.payloads\[0\]")
 
 
@@ -59,7 +61,8 @@ class HeldTest(unittest.TestCase):
 class UnittestTest(HeldTest):
     def run_python(self, *arguments: str) -> str:
         return subprocess.run([sys.executable, *arguments], cwd=self.folder, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env=dict(os.environ, PYTHONPATH=ROOT), text=True).stdout
+                              stderr=subprocess.STDOUT, env=dict(os.environ, PYTHONPATH=ROOT),
+                              text=True).stdout
 
     def setUp(self) -> None:
         place = tempfile.TemporaryDirectory()
@@ -109,7 +112,8 @@ class DjangoTest(ProjectCase, HeldTest):
         self.assertNames(found.text)
 
     def test_workers(self):
-        plain, found = self.run_all([asked("-v2", "--parallel=2"), asked("-v2", "--parallel=2", "--leaks=report")])
+        plain, found = self.run_all([asked("-v2", "--parallel=2"),
+                                     asked("-v2", "--parallel=2", "--leaks=report")])
         self.assertEqual(self.hint(plain.text), "--leaks=report")
         self.assertNames(found.text)
 

@@ -71,7 +71,8 @@ def thread(t):
     th.start(); ready.wait(); return th
 '''
 
-# name | how the target is made | how it is held | expression | labels of the steps, suspects with a *
+# name | how the target is made | how it is held | expression | labels of the steps, suspects with a
+# *
 SHAPES = '''
 global|T()|x = t|zoo.x|module zoo, T*
 list|T()|x = [1, t]|zoo.x[1]|module zoo, list (2 items)*, T
@@ -131,7 +132,7 @@ library|T()|import collections; collections.kept = [t]|collections.kept[0]|modul
 sys|T()|sys.zoo_x = t|sys.zoo_x|module sys, T*
 thread attribute|T()|thread(None).job = t|{t.name: t for t in threading.enumerate()}['worker-1'].job|thread "worker-1", T*
 thread's local|T()|y = [thread(t)]|sys._current_frames()[{t.name: t.ident for t in threading.enumerate()}['worker-1']]?.f_locals['job']|thread "worker-1", running serve() at zoo.py:?, T*
-'''.strip().splitlines()
+'''.strip().splitlines()  # noqa: E501
 
 
 class Zoo:
@@ -168,14 +169,16 @@ class Zoo:
         for owner in (sys, builtins):
             vars(owner).pop("zoo_x", None)
         for awaitable in (space.get("x"), space.get("y")):
-            if type.__dict__["__name__"].__get__(type(awaitable)) in ("coroutine", "async_generator_asend"):
+            if type.__dict__["__name__"].__get__(type(awaitable)) in ("coroutine",
+                                                                      "async_generator_asend"):
                 awaitable.close()
         del sys.modules["zoo"]
         space.clear()
 
 
 def match(pattern, text):
-    """Tells whether a text is the pattern, in which ``?`` stands for what differs between versions."""
+    """Tells whether a text is the pattern, in which ``?`` stands for what differs between
+    versions."""
     return re.fullmatch(re.escape(pattern).replace(r"\?", r"[\w.() ]*"), text)
 
 
@@ -194,7 +197,8 @@ class ShapesTest(unittest.TestCase):
             self.assertTrue(match(labels, shown), shown)
             self.assertTrue(found.evaluates)
             self.assertIs(eval(found.expression, zoo.names()), target)
-            self.assertEqual(search.chain(target, ignore=[sys._getframe()]), found, "the same heap, the same chain")
+            self.assertEqual(search.chain(target, ignore=[sys._getframe()]), found,
+                             "the same heap, the same chain")
             try:
                 gone = weakref.ref(target)
             except TypeError:

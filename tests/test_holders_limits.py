@@ -22,7 +22,8 @@ from unittest import mock
 if sys.version_info < (3, 8):
     raise unittest.SkipTest("finding needs Python 3.8")
 
-from unittest_leakfix.leaks.retention import search, edges as naming, search, search
+from unittest_leakfix.leaks.retention import edges as naming
+from unittest_leakfix.leaks.retention import search
 
 
 class T:
@@ -50,8 +51,11 @@ class PreferenceTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         os.mkdir(os.path.join(folder.name, "shop"))
-        files = {"__init__.py": "", "signals.py": "class Signal:\n    def __init__(self):\n        self.receivers = []\n"
-                 "post_save = Signal()\n", "tests.py": "import unittest\nclass OrderTests(unittest.TestCase):\n"
+        files = {"__init__.py": "",
+                 "signals.py": "class Signal:\n    def __init__(self):\n        self.receivers = "
+                               "[]\n"
+                 "post_save = Signal()\n",
+                 "tests.py": "import unittest\nclass OrderTests(unittest.TestCase):\n"
                  "    def on_save(self): pass\n    def test_checkout(self): pass\n"}
         for name, text in files.items():
             with open(os.path.join(folder.name, "shop", name), "w") as file:
@@ -74,7 +78,8 @@ class PreferenceTest(unittest.TestCase):
             search.Step(".post_save", "Signal", "", False),
             search.Step(".receivers", "list (3 items)", "", True),
             search.Step("[0]", "bound method OrderTests.on_save", place + ":3", False),
-            search.Step(".__self__", "OrderTests.test_checkout", place + ":4", False)), "module", None))
+            search.Step(".__self__", "OrderTests.test_checkout", place + ":4", False)), "module",
+            None))
         self.assertIs(eval(expression), test)
         bound = shop.signals.post_save.receivers[0]
         born = search.chain(test, ignore=[sys._getframe()], born={id(bound), id(test)})
@@ -112,12 +117,16 @@ class PreferenceTest(unittest.TestCase):
         target = T()
         found = search.chain(target)
         self.assertEqual((found.root, found.evaluates), ("frame", False))
-        self.assertEqual(found.expression, "<frame of test_a_caller_is_the_last_to_be_named()>.f_locals['target']")
+        self.assertEqual(found.expression,
+                         "<frame of test_a_caller_is_the_last_to_be_named()>.f_locals['target']")
 
     def test_main(self):
-        program = ("import sys; sys.path.insert(0, %r); from unittest_leakfix.leaks.retention import search as holders\n"
-                   "class T: pass\nx = [T()]\nprint(holders.chain(x[0]))" % os.path.dirname(os.path.dirname(__file__)))
-        out = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, universal_newlines=True)
+        program = ("import sys; sys.path.insert(0, %r); from unittest_leakfix.leaks.retention "
+                   "import search as holders\n"
+                   "class T: pass\nx = [T()]\nprint(holders.chain(x[0]))"
+                   % os.path.dirname(os.path.dirname(__file__)))
+        out = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE,
+                             universal_newlines=True)
         self.assertIn("expression='__main__.x[0]', evaluates=True", out.stdout)
 
     def test_a_module_and_its_class(self):
@@ -135,7 +144,8 @@ class PreferenceTest(unittest.TestCase):
         found = search.chain(target, others=[id(other), id(target)], ignore=here)
         self.assertEqual((found.root, found.expression), ("leak", "<another leak>.t"))
         zoo.y = [[[target]]]
-        self.assertEqual(search.chain(target, others=[id(other)], ignore=here).expression, "zoo.y[0][0][0]")
+        self.assertEqual(search.chain(target, others=[id(other)], ignore=here).expression,
+                         "zoo.y[0][0][0]")
 
 
 class EndTest(unittest.TestCase):
@@ -172,7 +182,8 @@ class EndTest(unittest.TestCase):
             ctypes.pythonapi.Py_DecRef(ctypes.py_object(held))
         self.assertEqual(found.root, "unknown")
         self.assertEqual([step.label for step in found.steps],
-                         ["C code (1 reference out of the collector's sight)", "list (1 item)", "T"])
+                         ["C code (1 reference out of the collector's sight)", "list (1 item)",
+                          "T"])
         self.assertFalse(found.evaluates)
 
     def test_too_far_away(self):
@@ -226,7 +237,8 @@ class EndTest(unittest.TestCase):
         search.Walk.get_referrers = staticmethod(counted)
         self.addCleanup(setattr, search.Walk, "get_referrers", staticmethod(gc.get_referrers))
         found = search.chains(targets)
-        self.assertEqual([chain.expression for chain in found], ["zoo.x[%d][0]" % number for number in range(1000)])
+        self.assertEqual([chain.expression for chain in found],
+                         ["zoo.x[%d][0]" % number for number in range(1000)])
         self.assertLessEqual(len(calls), 6)
 
     def test_many_of_one_container_share_the_search_for_their_places(self):
@@ -237,17 +249,22 @@ class EndTest(unittest.TestCase):
             return one
 
         cached = functools.lru_cache(maxsize=None)(cached)
-        fillers = {"list": list, "tuple": tuple, "deque": collections.deque, "set": set, "frozenset": frozenset,
-                   "values": lambda all: dict(enumerate(all)), "odd": lambda all: {Odd(): each for each in all},
-                   "keys": lambda all: dict.fromkeys(all), "cache": lambda all: list(map(cached, all)) and cached}
+        fillers = {"list": list, "tuple": tuple, "deque": collections.deque, "set": set,
+                   "frozenset": frozenset,
+                   "values": lambda all: dict(enumerate(all)),
+                   "odd": lambda all: {Odd(): each for each in all},
+                   "keys": lambda all: dict.fromkeys(all),
+                   "cache": lambda all: list(map(cached, all)) and cached}
         for name, fill in fillers.items():
             with self.subTest(name):
                 targets = [T() for _ in range(100)]
-                module(self, x=fill([T() for _ in range(2000)] + targets + [T() for _ in range(50)]))
+                module(self,
+                       x=fill([T() for _ in range(2000)] + targets + [T() for _ in range(50)]))
                 searched, large = [], naming.Large.edge
 
                 def counted(self, holder, child, edges):
-                    return large(self, holder, child, lambda *args: searched.append(name) or edges(*args))
+                    return large(self, holder, child,
+                                 lambda *args: searched.append(name) or edges(*args))
 
                 with mock.patch.object(naming.Large, "edge", counted):
                     found = search.chains(targets)
@@ -320,7 +337,8 @@ class WarmUpTest(unittest.TestCase):
         linecache.getlines(__file__)
         self.assertEqual(self.reason(linecache.cache[__file__]), "linecache's source lines")
         module(self, __warningregistry__={"key": T()})
-        self.assertEqual(self.reason(sys.modules["zoo"].__warningregistry__["key"]), "a warnings registry")
+        self.assertEqual(self.reason(sys.modules["zoo"].__warningregistry__["key"]),
+                         "a warnings registry")
         self.assertEqual(self.reason(warnings), "sys.modules")
 
     def test_known_caches_of_modules_that_are_noted(self):

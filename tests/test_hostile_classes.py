@@ -1,7 +1,8 @@
-"""Classes without a hash, metaclasses and values that raise: neither the verdict nor the closing suffers.
+"""Classes without a hash, metaclasses and values that raise: neither the verdict nor the closing
+suffers.
 
-Each kind of `hostile` in each way in. What plain unittest does with it is the right value; nothing of it is
-called to look what it is; and the connection beside it is closed all the same.
+Each kind of `hostile` in each way in. What plain unittest does with it is the right value; nothing
+of it is called to look what it is; and the connection beside it is closed all the same.
 """
 
 from __future__ import absolute_import
@@ -14,10 +15,15 @@ import tempfile
 import unittest
 import warnings
 
-from unittest_leakfix import (
-    ClassLeakFixMixin, LeakFixMixin, LeakFixTestCase, LeakFixTestRunner, LeakFixWarning)
 from tests import hostile
 from tests.suites import StringIO
+from unittest_leakfix import (
+    ClassLeakFixMixin,
+    LeakFixMixin,
+    LeakFixTestCase,
+    LeakFixTestRunner,
+    LeakFixWarning,
+)
 
 FINDS = sys.version_info >= (3, 8)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -74,7 +80,7 @@ class World(object):
             self.connection = world._opened("test_attributes_" + name)
 
         def test_fails(self):
-            self.value = value = make()
+            self.value = value = make()  # noqa: F841 (kept by the traceback)
             self.connection = world._opened("test_fails_" + name)
             self.fail("fails")
 
@@ -102,14 +108,17 @@ class World(object):
 # Way: base class, runner, its options, whether the connection of the class is closed.
 WAYS = {
     "runner": (unittest.TestCase, LeakFixTestRunner, {}, False),
-    "mixin": (type("Mixed", (LeakFixMixin, unittest.TestCase), {}), unittest.TextTestRunner, {}, False),
-    "class mixin": (type("Mixed", (ClassLeakFixMixin, unittest.TestCase), {}), LeakFixTestRunner, {}, True),
+    "mixin": (type("Mixed", (LeakFixMixin, unittest.TestCase), {}), unittest.TextTestRunner, {},
+              False),
+    "class mixin": (type("Mixed", (ClassLeakFixMixin, unittest.TestCase), {}), LeakFixTestRunner,
+                    {}, True),
     "both": (LeakFixTestCase, LeakFixTestRunner, {}, True),
 }
 if FINDS:
     WAYS.update({
         "report": (unittest.TestCase, LeakFixTestRunner, {"leaks": "report"}, False),
-        "report and both": (LeakFixTestCase, LeakFixTestRunner, {"leaks": "report", "restore": True},
+        "report and both": (LeakFixTestCase, LeakFixTestRunner,
+                            {"leaks": "report", "restore": True},
                             True),
     })
 
@@ -124,7 +133,8 @@ class Values(unittest.TestCase):
         world = World(base, kinds, meta)
         self.assertEqual(world.run(runner, **kwds), expected)
         self.assertEqual(sorted(world.closed), sorted(
-            ["test_%s_%s" % (test, name) for name in kinds for test in ("attributes", "fails", "keeps")]
+            ["test_%s_%s" % (test, name) for name in kinds
+             for test in ("attributes", "fails", "keeps")]
             + ["setUpClass"] * of_class))
         self.assertNotIn("finding failed", world.text)
         self.assertNotIn("LeakFixWarning", world.text)
@@ -206,7 +216,8 @@ class Biting(unittest.TestCase):
 
     def test_runner(self):
         for kwds in [{}, {"leaks": "report"}] if FINDS else [{}]:
-            result, _ = self.run_with(hostile.biting_resource, unittest.TestCase, LeakFixTestRunner, **kwds)
+            result, _ = self.run_with(hostile.biting_resource, unittest.TestCase, LeakFixTestRunner,
+                                      **kwds)
             self.assertEqual((result.testsRun, result.errors, result.failures), (2, [], []))
 
     def test_runner_warns_of_a_close_that_raises(self):
@@ -305,8 +316,10 @@ class Pytest(unittest.TestCase):
             with open(os.path.join(folder, "test_sample.py"), "w") as file:
                 file.write(PYTEST)
             ran = subprocess.run(
-                [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:unittest_leakfix",
-                 "--tb=no", "-r", "N"] + list(options), cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT),
+                [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p",
+                 "no:unittest_leakfix",
+                 "--tb=no", "-r", "N"] + list(options), cwd=folder,
+                 env=dict(os.environ, PYTHONPATH=ROOT),
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         text = ran.stdout.decode()
         return (ran.returncode, re.findall(r"(\d+ (?:failed|passed|error))", text)), text

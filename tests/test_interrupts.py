@@ -47,7 +47,8 @@ class InterruptTests(RunCase):
         self.put("known.json", OLD)
         self.put("a.json", OLD)
         status, output = self.run_sample(
-            "--leaks-json=a.json", "--leaks-write-baseline=known.json", *options, source=source % press)
+            "--leaks-json=a.json", "--leaks-write-baseline=known.json", *options,
+            source=source % press)
         self.assertEqual(-signal.SIGINT, status, output)
         self.assertEqual("KeyboardInterrupt", output.splitlines()[-1].strip())
         self.assertEqual(["a.json", "known.json", "sample.py"], sorted(os.listdir(self.folder)))
@@ -65,7 +66,8 @@ class InterruptTests(RunCase):
     def assertPart(self, output, kinds):
         """What was found by then is there; the baseline is as it was."""
         self.assertEqual(kinds, self.kinds())
-        self.assertIn({"test": "this run", "why": "it was interrupted"}, self.json("a.json")["unmeasured"])
+        self.assertIn({"test": "this run", "why": "it was interrupted"},
+                      self.json("a.json")["unmeasured"])
         self.assertEqual(OLD, self.text("known.json"))
         self.assertIn("known.json was not written: the run was interrupted\n", output)
 
@@ -84,7 +86,8 @@ LEAKS  3 causes were found before the run was interrupted
         self.assertEqual(1, output.count("LEAKS"))
 
     def test_while_a_file_is_written(self):
-        for press in ("press_at(files.Files, 'write')", "press_at(json, 'to_text')", "press_at(whole_file, '_whole')",
+        for press in ("press_at(files.Files, 'write')", "press_at(json, 'to_text')",
+                      "press_at(whole_file, '_whole')",
                       "press_at(whole_file, '_replace')", "press_at(whole_file, '_fsync')",
                       "press_at(files.suppressions, 'baseline_text')"):
             with self.subTest(press):
@@ -118,7 +121,8 @@ LEAKS  3 causes were found before the run was interrupted
     # While they run.
 
     def test_in_a_test(self):
-        output = self.interrupted(source=SAMPLE.replace("        pass\n", "        os.kill(os.getpid(), signal.SIGINT)\n"))
+        output = self.interrupted(source=SAMPLE.replace(
+            "        pass\n", "        os.kill(os.getpid(), signal.SIGINT)\n"))
         self.assertPart(output, FIRST)
         self.assertNotIn("Ran ", output)
         self.assertIn("LEAKS  2 causes were found before the run was interrupted", output)
@@ -163,7 +167,8 @@ LEAKS  3 causes were found before the run was interrupted
         self.assertIn("LEAKS  3 causes in 3 of 3 tests", output)
 
     def test_sigterm(self):
-        for press in ("press_at(text, 'render')", "press_at(whole_file, '_replace')", "press_at(whole_file, '_fsync')"):
+        for press in ("press_at(text, 'render')", "press_at(whole_file, '_replace')",
+                      "press_at(whole_file, '_fsync')"):
             self.put("a.json", OLD)
             status, output = self.run_sample(
                 "--leaks-json=a.json", source=SAMPLE.replace("SIGINT", "SIGTERM") % press)
@@ -197,11 +202,13 @@ class AnyLineTests(RunCase):
         while frame is not None:
             frame.f_trace = trace
             frame = frame.f_back
-""").replace("import os,", "import unittest_leakfix, os,").replace("%s:%d", "%%s:%%d").replace("% (frame", "%% (frame")
+""").replace("import os,", "import unittest_leakfix, os,").replace("%s:%d", "%%s:%%d").replace(  # noqa: E501
+    "% (frame", "%% (frame")
 
     def test_some_lines(self):
         lines = os.environ.get("LEAKFIX_LINES")
-        lines = map(int, lines.split(",")) if lines else [int(40 * 1.35 ** step) for step in range(20)]
+        lines = map(int,
+                    lines.split(",")) if lines else [int(40 * 1.35 ** step) for step in range(20)]
         pressed = 0
         for line in lines:
             with self.subTest(line=line):
@@ -209,11 +216,13 @@ class AnyLineTests(RunCase):
                 self.put("a.json", OLD)
                 os.environ["LINE"] = str(line)
                 self.addCleanup(os.environ.pop, "LINE", None)
-                status, output = self.run_sample("--leaks-json=a.json", "--leaks-write-baseline=known.json",
+                status, output = self.run_sample("--leaks-json=a.json",
+                                                 "--leaks-write-baseline=known.json",
                                                  source=self.SOURCE % "pass")
                 self.json("known.json")
                 self.assertEqual(3, self.json("a.json")["tests"], output)
-                self.assertEqual(["a.json", "known.json", "sample.py"], sorted(os.listdir(self.folder)))
+                self.assertEqual(["a.json", "known.json", "sample.py"],
+                                 sorted(os.listdir(self.folder)))
                 if "pressed at" in output:
                     pressed += 1
                     self.assertEqual(-signal.SIGINT, status, output)

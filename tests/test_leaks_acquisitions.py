@@ -92,7 +92,8 @@ class KindsTest(AcquisitionsCase):
         accepted, _ = server.accept()  # accept
         self.addCleanup(accepted.close)
         self.assertOpened(self.records.of(accepted), "socket", "", "accept")
-        self.assertOpened(self.records.of(client), "socket", "127.0.0.1:%d" % server.getsockname()[1], "connect")
+        self.assertOpened(self.records.of(client), "socket",
+                          "127.0.0.1:%d" % server.getsockname()[1], "connect")
 
     def test_sqlite_connection(self):
         path = self.path("orders.db")
@@ -106,7 +107,8 @@ class KindsTest(AcquisitionsCase):
         self.addCleanup(connection.close)
         connection.execute("create table orders (id)")
         fds = [fd for fd in range(3, 200) if os_facts.target(fd) == os.path.realpath(path)]
-        self.assertOpened(self.records.of_descriptor(fds[0]), "sqlite3 connection", path, "sqlite fd")
+        self.assertOpened(self.records.of_descriptor(fds[0]), "sqlite3 connection", path,
+                          "sqlite fd")
 
     def test_child_process(self):
         child = subprocess.Popen([sys.executable, "-c", "", "--password", "hunter2"])  # popen
@@ -116,13 +118,16 @@ class KindsTest(AcquisitionsCase):
         child.wait()
         self.assertNotIn("hunter2", repr(record))
         self.assertOpened(record, "child process", record.detail, "popen")
-        self.assertTrue(command.endswith("--password ***") and record.detail.endswith("--password ***"))
+        self.assertTrue(command.endswith("--password ***")
+                        and record.detail.endswith("--password ***"))
 
     def test_dropped_child_process(self):
         with self.assertWarns(ResourceWarning):
-            pid = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE).pid  # dropped
+            # dropped
+            pid = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE).pid
         try:
-            self.assertOpened(self.records.of_pid(pid), "child process", self.records.of_pid(pid).detail, "dropped")
+            self.assertOpened(self.records.of_pid(pid), "child process",
+                              self.records.of_pid(pid).detail, "dropped")
         finally:
             os.kill(pid, 9)
             child, = [child for child in subprocess._active if child.pid == pid]
@@ -138,7 +143,8 @@ class KindsTest(AcquisitionsCase):
 
     def test_multiprocessing_process(self):
         for method in ("fork", "spawn"):
-            child = multiprocessing.get_context(method).Process(target=len, args=("",), name="worker")
+            child = multiprocessing.get_context(method).Process(target=len, args=("",),
+                                                                name="worker")
             child.start()  # start
             record = self.records.of_pid(child.pid)
             child.join()
@@ -292,8 +298,10 @@ class OnAndOffTest(AcquisitionsCase):
         with open(self.path()) as file:
             self.assertIsNone(self.records.of(file))
         wrapped = [
-            asyncio.base_events.BaseEventLoop.__init__, asyncio.base_events.BaseEventLoop.create_task,
-            multiprocessing.process.BaseProcess.start, sqlite3.connect, getattr(threading, "_start_new_thread", None),
+            asyncio.base_events.BaseEventLoop.__init__,
+            asyncio.base_events.BaseEventLoop.create_task,
+            multiprocessing.process.BaseProcess.start, sqlite3.connect,
+            getattr(threading, "_start_new_thread", None),
         ]
         self.assertEqual([each for each in wrapped if hasattr(each, "__wrapped__")], [])
 
@@ -303,7 +311,8 @@ class OnAndOffTest(AcquisitionsCase):
         inner.current = "inner"
         path = self.path()
         with open(path) as file:
-            self.assertEqual((self.records.of(file).test, inner.of(file).test), (self.records.current, "inner"))
+            self.assertEqual((self.records.of(file).test, inner.of(file).test),
+                             (self.records.current, "inner"))
             inner.remove()
             self.assertIsNone(inner.of(file))
             self.assertIsNotNone(self.records.of(file))
@@ -316,14 +325,16 @@ class OnAndOffTest(AcquisitionsCase):
             try:
                 kept = len(self.records._log)
                 with open(path) as file:
-                    code = 0 if self.records.of(file) is None and len(self.records._log) == kept else 2
+                    code = 0 if self.records.of(
+                        file) is None and len(self.records._log) == kept else 2
             finally:
                 os._exit(code)
         self.assertEqual(os.waitpid(pid, 0)[1], 0)
 
     def test_patched_os_does_no_harm(self):
         path = self.path()
-        with mock.patch("os.dup", side_effect=ValueError), mock.patch("os.getpid", return_value=-1), \
+        with mock.patch("os.dup", side_effect=ValueError), mock.patch("os.getpid",
+                                                                      return_value=-1), \
                 mock.patch("os.close", side_effect=ValueError), open(path) as file:
             self.assertIsNotNone(self.records.of(file))
 

@@ -1,4 +1,5 @@
-"""What the interpreter complains about inside the window, and that nobody else notices the window."""
+"""What the interpreter complains about inside the window, and that nobody else notices the
+window."""
 # needs Python 3.8
 import asyncio
 import functools
@@ -15,8 +16,8 @@ import unittest
 import warnings
 import weakref
 
-from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.leaks.captured_warnings import Complaints
+from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.tracing.stacks import short
 
 HERE = short(os.path.abspath(__file__))
@@ -81,12 +82,14 @@ class KindsTest(ComplaintsCase):
 
     def test_temporary_folder(self):
         in_a_cycle(tempfile.TemporaryDirectory())
-        self.assertOpenedHere(self.one("ResourceWarning", "Implicitly cleaning up"), "temporary folder")
+        self.assertOpenedHere(self.one("ResourceWarning", "Implicitly cleaning up"),
+                              "temporary folder")
 
     @unittest.skipIf(sys.version_info < (3, 13), "sqlite3 does not complain before 3.13")
     def test_sqlite_connection(self):
         sqlite3.connect(":memory:")
-        self.assertOpenedHere(self.one("ResourceWarning", "unclosed database"), "sqlite3 connection")
+        self.assertOpenedHere(self.one("ResourceWarning", "unclosed database"),
+                              "sqlite3 connection")
 
     def test_event_loop(self):
         loop = asyncio.new_event_loop()
@@ -104,8 +107,10 @@ class KindsTest(ComplaintsCase):
         in_a_cycle(Order())
         complaint = self.one("unraisable exception", "Exception ignored in")
         # 3.15 says it in other words, with an address in them.
-        self.assertEqual(complaint.text, "Exception ignored in: %s.%s.__del__" % (__name__, Order.__qualname__))
-        self.assertTrue(complaint.detail.endswith("ValueError: no db, password=***"), complaint.detail)
+        self.assertEqual(complaint.text,
+                         "Exception ignored in: %s.%s.__del__" % (__name__, Order.__qualname__))
+        self.assertTrue(complaint.detail.endswith("ValueError: no db, password=***"),
+                        complaint.detail)
 
     def test_callback_of_a_weak_reference(self):
         class Order:
@@ -119,7 +124,8 @@ class KindsTest(ComplaintsCase):
         in_a_cycle(order)
         del order
         complaint = self.one("unraisable exception", "Exception ignored in")
-        self.assertEqual(complaint.text, "Exception ignored in: %s.%s" % (__name__, forget.__qualname__))
+        self.assertEqual(complaint.text,
+                         "Exception ignored in: %s.%s" % (__name__, forget.__qualname__))
         self.assertIsNone(reference())
 
     def test_finalizer_without_a_function(self):
@@ -145,7 +151,8 @@ class KindsTest(ComplaintsCase):
     def test_coroutine(self):
         in_a_cycle(never())
         complaint = self.one("coroutine was never awaited", "coroutine 'never' was never awaited")
-        self.assertEqual(complaint.detail, "written at %s:%d" % (HERE, never.__code__.co_firstlineno))
+        self.assertEqual(complaint.detail,
+                         "written at %s:%d" % (HERE, never.__code__.co_firstlineno))
 
     def test_task_destroyed_pending(self):
         loop = asyncio.new_event_loop()
@@ -158,7 +165,8 @@ class KindsTest(ComplaintsCase):
         loop.run_until_complete(asyncio.sleep(0))
         in_a_cycle(task)
         del task
-        self.assertOpenedHere(self.one("task was destroyed pending", "Task was destroyed but it is pending!"), "task")
+        self.assertOpenedHere(self.one("task was destroyed pending",
+                                       "Task was destroyed but it is pending!"), "task")
 
     def test_exception_never_retrieved(self):
         loop = asyncio.new_event_loop()
@@ -205,7 +213,8 @@ class BystanderTest(ComplaintsCase):
 
     def test_everything_is_put_back(self):
         def state():
-            return (warnings.filters, list(warnings.filters), warnings._showwarnmsg, warnings.showwarning,
+            return (warnings.filters, list(warnings.filters), warnings._showwarnmsg,
+                    warnings.showwarning,
                     sys.unraisablehook, threading.excepthook, asyncio.base_events.logger)
 
         before = state()
@@ -216,7 +225,8 @@ class BystanderTest(ComplaintsCase):
 
     def test_a_warning_shown_once_stays_shown_once(self):
         scope = {}
-        code = compile("import warnings\ndef warn():\n    warnings.warn('again')\n", "shop.py", "exec")
+        code = compile("import warnings\ndef warn():\n    warnings.warn('again')\n", "shop.py",
+                       "exec")
         exec(code, scope)
         with warnings.catch_warnings(record=True) as shown:
             warnings.simplefilter("default")

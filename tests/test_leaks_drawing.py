@@ -50,25 +50,30 @@ class ChainTests(TextCase):
 
     def test_a_single_step(self):
         self.assertRenders(
-            "chain_single", self.leak(chain("", ("", "OrderTests.test_checkout", "", False), evaluates=False))
+            "chain_single",
+            self.leak(chain("", ("", "OrderTests.test_checkout", "", False), evaluates=False))
         )
 
     def test_no_chain(self):
         self.assertRenders("chain_none", self.leak(None, holding=((".client", "Client", 0),)))
 
     def test_a_long_expression_can_still_be_pasted(self):
-        names = [".registry_of_all_the_handlers_number_%d" % n for n in range(9)] + ["['a key of some length']"]
+        names = [".registry_of_all_the_handlers_number_%d" % n
+                 for n in range(9)] + ["['a key of some length']"]
         steps = [("", "module shop", "", False)] + [(name, "Node", "", False) for name in names]
         leak = self.leak(chain("shop" + "".join(names), *steps))
         self.assertRenders("chain_long", leak)
         lines = render(Findings(leaks=(leak,), tests=1), self.style).splitlines()[3:]
-        pasted = "\n".join(lines[: next(n for n, line in enumerate(lines) if line.endswith(")")) + 1]).strip()
+        pasted = "\n".join(lines[: next(n for n, line in enumerate(lines) if line.endswith(")"))
+                                 + 1]).strip()
         self.assertEqual(
-            ast.dump(ast.parse(pasted, mode="eval")), ast.dump(ast.parse("shop" + "".join(names), mode="eval"))
+            ast.dump(ast.parse(pasted, mode="eval")),
+            ast.dump(ast.parse("shop" + "".join(names), mode="eval"))
         )
 
     def test_many_steps(self):
-        steps = [("", "module shop", "", False), (".head", "Node", "", False)] + [(".next", "Node", "", True)] * 1200
+        steps = [("", "module shop", "", False),
+                 (".head", "Node", "", False)] + [(".next", "Node", "", True)] * 1200
         self.assertRenders("chain_many_steps", self.leak(chain("shop.walk(1200)", *steps)))
 
     def test_secrets_in_a_key_are_hidden(self):
@@ -114,7 +119,8 @@ class OddTests(TextCase):
             acquisition=self.opened(test, ("shop/umlaut.py", 3, "öffne")),
         )
         self.assertRenders("not_ascii", leak, file)
-        ascii_only = render(Findings(leaks=(leak, file), tests=2041), replace(self.style, encoding="ascii"))
+        ascii_only = render(Findings(leaks=(leak, file), tests=2041),
+                            replace(self.style, encoding="ascii"))
         ascii_only.encode("ascii")
         self.assertGolden("not_ascii_ascii", ascii_only)
 
@@ -125,7 +131,8 @@ class OddTests(TextCase):
 
     def test_a_long_headline(self):
         self.assertRenders(
-            "long_headline", Leak("file", "file '/tmp/%s' was left open" % ("x" * 120), (ORDERS + "test_a",))
+            "long_headline",
+            Leak("file", "file '/tmp/%s' was left open" % ("x" * 120), (ORDERS + "test_a",))
         )
 
     def test_long_values(self):
@@ -141,7 +148,8 @@ class OddTests(TextCase):
 
     def test_source_lines(self):
         def lines(file, line):
-            leak = Leak("file", "f", ("t.T.test_a",), acquisition=self.opened("t.T.test_a", (file, line, "make")))
+            leak = Leak("file", "f", ("t.T.test_a",),
+                        acquisition=self.opened("t.T.test_a", (file, line, "make")))
             return [
                 line
                 for line in render(Findings(leaks=(leak,), tests=1), self.style).splitlines()
@@ -158,12 +166,14 @@ class OddTests(TextCase):
             ],
         )
         self.assertEqual(
-            lines("tests/secret.py", 2), ["      1 key = load()", "    > 2 connect(password=key, url='my://a:***@h')"]
+            lines("tests/secret.py", 2),
+            ["      1 key = load()", "    > 2 connect(password=key, url='my://a:***@h')"]
         )
         self.assertEqual(lines("tests/test_orders.py", 1), ["    > 1 import unittest"])
         self.assertEqual(lines("tests/test_orders.py", 3), ["    > 3 import pymysql"])
         self.assertEqual(
-            lines("shop/umlaut.py", 3), ["      2 def öffne(pfad):", "    > 3     return open(pfad)  # größer"]
+            lines("shop/umlaut.py", 3),
+            ["      2 def öffne(pfad):", "    > 3     return open(pfad)  # größer"]
         )
         for file, line in (
             ("no/such.py", 3),
@@ -178,7 +188,8 @@ class OddTests(TextCase):
                 self.assertEqual(lines(file, line), [])
 
     def test_files_as_the_finder_gives_them(self):
-        """Relative to where the run started, and functions without their class (Python before 3.11)."""
+        """Relative to where the run started, and functions without their class (Python before
+        3.11)."""
         leak = replace(
             self.connection(),
             acquisition=Acquisition(
@@ -203,9 +214,11 @@ class OddTests(TextCase):
         ):
             with open(self.file(name), "wb") as file:
                 file.write(source)
-            leak = Leak("file", "f", ("t.T.test_a",), acquisition=self.opened("t.T.test_a", (name, 2, "make")))
+            leak = Leak("file", "f", ("t.T.test_a",),
+                        acquisition=self.opened("t.T.test_a", (name, 2, "make")))
             self.assertIn(
-                "opened by T.test_a   %s:2 in make\n" % name, render(Findings(leaks=(leak,), tests=1), self.style)
+                "opened by T.test_a   %s:2 in make\n" % name,
+                render(Findings(leaks=(leak,), tests=1), self.style)
             )
 
 

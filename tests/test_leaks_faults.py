@@ -1,4 +1,5 @@
-"""Faults: what a test breaks breaks neither the run nor its verdicts, and finding says what it missed.
+"""Faults: what a test breaks breaks neither the run nor its verdicts, and finding says what it
+missed.
 
 Each sample runs in a process of its own, under plain unittest and with finding on.
 """
@@ -148,7 +149,7 @@ class Tests(unittest.TestCase):
 for make in MAKERS:
     for way in (attribute, survivor, key):
         setattr(Tests, "test_%s_%s" % (type.__getattribute__(make, "__name__"), way.__name__), way(make))
-"""
+"""  # noqa: E501
 
 
 class ObjectTests(FaultCase):
@@ -230,7 +231,8 @@ class CollectorTests(FaultCase):
                     self.assertIn("Thing was kept after A.test_it", ran.report)
                     self.assertNotIn("Not measured", ran.report)
                 else:
-                    self.assertIn("Not measured: A.test_it (what came in it cannot be told", ran.report)
+                    self.assertIn("Not measured: A.test_it (what came in it cannot be told",
+                                  ran.report)
 
     def measured(self, body: str, *left: str, head: str = "") -> None:
         """Run one test of this *body*: these are *left*, no more, and nothing is "not measured"."""
@@ -250,8 +252,10 @@ class CollectorTests(FaultCase):
         found = re.findall(r"(?m)^\[\d+\] (\w+) was kept after A.test_it", ran.report)
         self.assertEqual(sorted(left), sorted(found), ran.report)
 
-    QUESTIONS = ("gc.collect()", "gc.get_objects()", "gc.get_referrers(KEPT)", "gc.freeze()", "gc.unfreeze()",
-                 "gc.collect(); gc.freeze(); gc.collect(); gc.unfreeze()", "[len(gc.get_objects()) for _ in range(3)]")
+    QUESTIONS = ("gc.collect()", "gc.get_objects()", "gc.get_referrers(KEPT)", "gc.freeze()",
+                 "gc.unfreeze()",
+                 "gc.collect(); gc.freeze(); gc.collect(); gc.unfreeze()",
+                 "[len(gc.get_objects()) for _ in range(3)]")
 
     def test_what_came_before_and_after_a_question(self) -> None:
         for asks in self.QUESTIONS:
@@ -293,8 +297,10 @@ class CollectorTests(FaultCase):
                         with %s:
                             %s
                         KEPT.append(Many())
-                        """ % (block.replace("self.", "unittest_leakfix.LeakFixTestCase('run')."), inside),
-                        "Thing", "Many", head="import unittest_leakfix; from unittest_leakfix import leaks")
+                        """ % (block.replace("self.", "unittest_leakfix.LeakFixTestCase('run')."),
+                               inside),
+                        "Thing", "Many",
+                        head="import unittest_leakfix; from unittest_leakfix import leaks")
 
     def test_what_a_block_found_is_also_the_tests(self) -> None:
         self.measured("""
@@ -388,7 +394,7 @@ class ProcessTests(FaultCase):
                                  "logging", "unittest.mock", "odd"):
                         sys.modules[name] = Odd()
                     Thing.__module__ = "odd"
-            """)
+            """)  # noqa: E501
         self.assertFindsOn(ran)
 
     def test_folder_removed(self) -> None:
@@ -553,8 +559,9 @@ class InnerTests(FaultCase):
                         print("show", warnings._showwarnmsg is show, sys.unraisablehook is hook)
                         print("frozen", gc.get_freeze_count())
                         print("audited", audit._listeners, holdings.listeners)
-                    """ % when, "--leaks=report")
-                for line in ("filters True", "gc True", "show True True", "frozen 0", "audited {} []"):
+                    """ % when, "--leaks=report")  # noqa: E501
+                for line in ("filters True", "gc True", "show True True", "frozen 0",
+                             "audited {} []"):
                     self.assertIn(line, ran.output)
 
 
@@ -583,7 +590,8 @@ class OwnFaultTests(FaultCase):
                 plain = run("", module="unittest")
                 ours = run(source, "--leaks=report")
                 self.assertEqual(plain.verdicts, ours.verdicts, ours.output)
-                self.assertRegex(ours.report, r"(?s)Not measured: .*\(finding failed: LookupError: a "
+                self.assertRegex(ours.report,
+                                 r"(?s)Not measured: .*\(finding failed: LookupError: a "
                                  r"mistake of ours\s+at leaks/detector.py:\d+\)")
 
 

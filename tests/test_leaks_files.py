@@ -13,9 +13,10 @@ import textwrap
 import threading
 import unittest
 
-from unittest_leakfix.leaks.report import json_report as leaks_json, whole_file
 from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.model.leak import Findings, Leak
+from unittest_leakfix.leaks.report import json_report as leaks_json
+from unittest_leakfix.leaks.report import whole_file
 from unittest_leakfix.leaks.report.whole_file import Target
 from unittest_leakfix.process_state.descriptors import Reserve
 
@@ -50,8 +51,10 @@ class FolderCase(unittest.TestCase):
     def child(self, source, *arguments, preexec=None, **options):
         """Run this source in a process of its own; return its status and output."""
         done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(source), *arguments], cwd=self.folder, timeout=60,
-            env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+            [sys.executable, "-c", textwrap.dedent(source), *arguments], cwd=self.folder,
+            timeout=60,
+            env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            **options)
         return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
@@ -61,7 +64,8 @@ class WholeTests(FolderCase):
         self.assertEqual((["a.json"], "new\n"), (os.listdir(self.folder), self.text("a.json")))
         with open(self.path("as open makes it"), "w"):
             pass
-        self.assertEqual(*(stat.S_IMODE(os.stat(self.path(name)).st_mode) for name in os.listdir(self.folder)))
+        self.assertEqual(
+            *(stat.S_IMODE(os.stat(self.path(name)).st_mode) for name in os.listdir(self.folder)))
 
     def test_an_existing_file_keeps_its_mode(self):
         for mode in (0o600, 0o664):
@@ -72,7 +76,8 @@ class WholeTests(FolderCase):
 
     def test_a_symbolic_link_stays_one(self):
         os.mkdir(self.path("inner"))
-        for name, target in (("link.json", self.put("a.json")), ("ahead.json", os.path.join("inner", "b.json"))):
+        for name, target in (("link.json", self.put("a.json")),
+                             ("ahead.json", os.path.join("inner", "b.json"))):
             os.symlink(target, self.path(name))
             Target(self.path(name)).write("new\n")
             self.assertTrue(os.path.islink(self.path(name)))
@@ -105,7 +110,8 @@ class WholeTests(FolderCase):
         expected = "before\nreport\n" * 3 + "after\n"
         self.assertEqual((0, expected), self.child(source))
         with open(self.path("output"), "w") as output:
-            subprocess.run([sys.executable, "-c", textwrap.dedent(source)], cwd=self.folder, stdout=output,
+            subprocess.run([sys.executable, "-c", textwrap.dedent(source)], cwd=self.folder,
+                           stdout=output,
                            env=dict(os.environ, PYTHONPATH=ROOT), check=True)
         self.assertEqual(expected, self.text("output"))
 
@@ -146,7 +152,8 @@ class WholeTests(FolderCase):
             Target("/dev/full").write("new\n")
 
     def test_ended_at_any_line(self):
-        """KeyboardInterrupt, or the end of the process, at each line: it is the old file or the new one."""
+        """KeyboardInterrupt, or the end of the process, at each line: it is the old file or the new
+        one."""
         new = "new " * 5000
         for interrupts in (True, False):
             seen = set()
@@ -243,10 +250,12 @@ class NameTests(FolderCase):
         self.put("file")
         os.symlink("loop", self.path("loop"))
         for name, why in (("", "it has no name"), (self.folder, "it is a folder"),
-                          (self.path("nowhere", "a.json"), "there is no folder " + self.path("nowhere")),
+                          (self.path("nowhere", "a.json"),
+                           "there is no folder " + self.path("nowhere")),
                           (self.path("file", "a.json"), "Not a directory"),
                           (self.path("loop"), "Too many levels of symbolic links"),
-                          (self.path("n" * 300), "File name too long"), ("/dev/fd/999", "Bad file descriptor")):
+                          (self.path("n" * 300), "File name too long"),
+                          ("/dev/fd/999", "Bad file descriptor")):
             with self.subTest(name=name):
                 self.refused(name, why)
 
@@ -274,7 +283,8 @@ class NameTests(FolderCase):
             """)
             self.assertEqual([
                 "closed/a.json cannot be written: nothing can be written in its folder",
-                "open/theirs cannot be written: Permission denied", "written open/a.json"], output.splitlines())
+                "open/theirs cannot be written: Permission denied", "written open/a.json"],
+                output.splitlines())
             return
         os.mkdir(self.path("closed"), 0o500)
         self.refused(self.path("closed", "a.json"), "nothing can be written in its folder")
@@ -286,10 +296,13 @@ class NameTests(FolderCase):
         os.symlink("later.json", self.path("ahead"))
         os.link(path, self.path("hard"))
         for one, other, same in (
-                (path, os.path.relpath(path), True), (path, self.path("again", "..", self.folder, "a.json"), True),
-                (path, self.path("link"), True), (path, self.path("hard"), True), (path, self.path("b.json"), False),
+                (path, os.path.relpath(path), True),
+                (path, self.path("again", "..", self.folder, "a.json"), True),
+                (path, self.path("link"), True), (path, self.path("hard"), True),
+                (path, self.path("b.json"), False),
                 (self.path("later.json"), self.path("again", ".", "later.json"), True),
-                (self.path("ahead"), self.path("later.json"), True), (self.path("c"), self.path("d"), False),
+                (self.path("ahead"), self.path("later.json"), True),
+                (self.path("c"), self.path("d"), False),
                 (os.devnull, os.devnull, False), ("/dev/stdout", "/dev/fd/1", True)):
             with self.subTest(one=one, other=other):
                 self.assertEqual(same, Target(one).is_same(Target(other)))

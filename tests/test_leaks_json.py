@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from tests.leak_kinds import every_kind
 from tests.leak_samples import Acquisition, TextCase, chain
-from unittest_leakfix.leaks.report import json_report as leaks_json
 from unittest_leakfix.leaks.model.leak import Findings, Leak, merge
+from unittest_leakfix.leaks.report import json_report as leaks_json
 from unittest_leakfix.leaks.report.text_report import render
 
-DOCUMENT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs", "json-schema.md")
+DOCUMENT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs",
+                        "json-schema.md")
 
 
 def keys(value):
@@ -27,7 +28,8 @@ def keys(value):
 class JsonTests(TextCase):
     def findings(self):
         return replace(
-            self.example(), gone=("file x",), unmeasured=(("t.T.test_a", "it forked"),), more=3, worker="gw0"
+            self.example(), gone=("file x",), unmeasured=(("t.T.test_a", "it forked"),), more=3,
+            worker="gw0"
         )
 
     def test_whole_text(self):
@@ -42,7 +44,8 @@ class JsonTests(TextCase):
         back = leaks_json.from_value(json.loads(json.dumps(value)))
         self.assertEqual(leaks_json.to_value(back), value)
         for stacks in (False, True):
-            self.assertEqual(render(back, self.style, stacks), render(self.findings(), self.style, stacks))
+            self.assertEqual(render(back, self.style, stacks),
+                             render(self.findings(), self.style, stacks))
 
     def test_every_kind_there_and_back(self):
         findings = Findings(tuple(every_kind(self)), tests=9)
@@ -54,7 +57,8 @@ class JsonTests(TextCase):
         paths = [os.path.join(self.root, part.worker + ".json") for part in parts]
         for part, path in zip(parts, paths):
             leaks_json.dump(part, path)
-        self.assertEqual(leaks_json.to_value(merge(map(leaks_json.load, paths))), leaks_json.to_value(merge(parts)))
+        self.assertEqual(leaks_json.to_value(merge(map(leaks_json.load, paths))),
+                         leaks_json.to_value(merge(parts)))
 
     def test_no_secrets(self):
         secret = "mysql://a:hunter2@h"
@@ -113,7 +117,8 @@ class JsonTests(TextCase):
         with io.open(DOCUMENT, encoding="utf-8") as file:
             document = file.read()
         missing = [
-            key for key in sorted(keys(leaks_json.to_value(self.findings()))) if "| `%s` |" % key not in document
+            key for key in sorted(keys(leaks_json.to_value(self.findings())))
+            if "| `%s` |" % key not in document
         ]
         self.assertEqual(missing, [])
         self.assertIn("version %d" % leaks_json.VERSION, document)

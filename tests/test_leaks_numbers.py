@@ -1,6 +1,5 @@
 """A number is not an identity: descriptors, processes, threads and ids that are others' by now."""
 # needs Python 3.8
-import gc
 import logging
 import multiprocessing
 import os
@@ -14,13 +13,12 @@ import types
 import unittest
 from unittest import mock
 
-from unittest_leakfix.resources import processes
-from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.leaks import survivors
-from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.leaks.class_scope import SharedResources
 from unittest_leakfix.process_state.descriptors import Descriptors
 from unittest_leakfix.process_state.monitors import ProcessState
-from unittest_leakfix.leaks.class_scope import SharedResources
+from unittest_leakfix.resources import processes
+from unittest_leakfix.tracing.acquisitions import Acquisitions
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -31,7 +29,8 @@ def run(source, *options):
         with open(os.path.join(folder, "sample.py"), "w") as file:
             file.write(textwrap.dedent(source))
         ran = subprocess.run(
-            [sys.executable, "-m", "unittest_leakfix", "--leaks=report", *options, "sample"], cwd=folder,
+            [sys.executable, "-m", "unittest_leakfix", "--leaks=report", *options, "sample"],
+            cwd=folder,
             env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return ran.returncode, ran.stdout.decode()
 
@@ -216,7 +215,8 @@ class Process(unittest.TestCase):
         self.assertNotIn(("pid", second.pid), survivors.held(first, None)[0])
         self.assertIn(("pid", second.pid), survivors.held(second, None)[0])
 
-    @unittest.skipUnless("fork" in multiprocessing.get_all_start_methods(), "this system does not fork")
+    @unittest.skipUnless("fork" in multiprocessing.get_all_start_methods(),
+                         "this system does not fork")
     def test_child_that_somebody_else_waited_for_is_not_ended(self):
         child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
         child.start()
@@ -229,7 +229,8 @@ class Process(unittest.TestCase):
             kind.close(child)
         kill.assert_not_called()
 
-    @unittest.skipUnless("fork" in multiprocessing.get_all_start_methods(), "this system does not fork")
+    @unittest.skipUnless("fork" in multiprocessing.get_all_start_methods(),
+                         "this system does not fork")
     def test_child_that_runs_is_ended(self):
         child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
         child.start()
@@ -240,7 +241,8 @@ class Process(unittest.TestCase):
         with self.assertRaises(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
 
-    @unittest.skipUnless("forkserver" in multiprocessing.get_all_start_methods(), "this system has no fork server")
+    @unittest.skipUnless("forkserver" in multiprocessing.get_all_start_methods(),
+                         "this system has no fork server")
     def test_child_of_the_fork_server_is_open(self):
         child = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(60,))
         child.start()
@@ -321,11 +323,12 @@ class Names(unittest.TestCase):
         with tempfile.TemporaryDirectory() as outer:
             os.chdir(outer)
             changes = self.state.after(0)
-            self.assertEqual([change.kind for change in self.state.restore(changes)], ["working directory"])
+            self.assertEqual([change.kind for change in self.state.restore(changes)],
+                             ["working directory"])
             self.assertEqual(os.getcwd(), before)
 
     def test_another_module_of_the_same_name(self):
-        import json
+        import json  # noqa: F401 (so that there is one)
         self.state.before(dear=True)
         other = types.ModuleType("json")
         other.dumps = dumps = lambda value: ""

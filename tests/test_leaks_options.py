@@ -36,7 +36,7 @@ USES_ALL = """
                 KEPT.append(os.dup(0))
         except OSError:
             pass
-"""
+"""  # noqa: E501
 
 
 class RunCase(FolderCase):
@@ -79,7 +79,8 @@ class AloneTests(RunCase):
 
     def test_write_baseline_and_baseline(self):
         self.check("--leaks-write-baseline", "known.json")
-        self.assertEqual([["sample.Tests.test_changes"]], [entry["tests"] for entry in self.json("known.json")["leaks"]])
+        self.assertEqual([["sample.Tests.test_changes"]],
+                         [entry["tests"] for entry in self.json("known.json")["leaks"]])
         status, output = self.run_sample("--leaks-baseline=known.json", "-v")
         self.assertEqual(1, status)
         self.assertIn("Known: 1 (listed in known.json)", output)
@@ -108,8 +109,10 @@ class AloneTests(RunCase):
             self.assertNotIn("LEAKS", self.run_sample(*options)[1])
 
     def test_off_and_an_option_that_needs_it(self):
-        self.refused("--leaks-json %s, and --leaks=off was given" % NEED, "--leaks=off", "--leaks-json=a.json")
-        self.refused("--leaks-failed and --leaks-stacks and --restore %s, and --leaks=off was given" % NEED,
+        self.refused("--leaks-json %s, and --leaks=off was given" % NEED, "--leaks=off",
+                     "--leaks-json=a.json")
+        self.refused("--leaks-failed and --leaks-stacks and --restore %s, and --leaks=off was given"
+                     % NEED,
                      "--restore", "--leaks-stacks", "--leaks-failed", "--leaks=off")
 
     def test_fail_stays_fail(self):
@@ -122,11 +125,13 @@ class AloneTests(RunCase):
             class Tests(unittest.TestCase):
                 def test(self): pass
             unittest_leakfix.main(testRunner=unittest.TextTestRunner, argv=["x", "--leaks-json=a.json"])
-        """
+        """  # noqa: E501
         with open(self.path("own.py"), "w") as file:
             file.write(textwrap.dedent(self.write_own))
         status, output = self.child("import runpy; runpy.run_path('own.py', run_name='__main__')")
-        self.assertEqual((2, "error: --leaks works with LeakFixTestRunner, and this program has a runner of its own: "
+        self.assertEqual((2,
+                          "error: --leaks works with LeakFixTestRunner, and this program has a "
+                          "runner of its own: "
                           "pass leaks='report' to that one\n"), (status, output))
 
 
@@ -146,7 +151,8 @@ class RunnerTests(FolderCase):
         self.assertEqual(1, self.json("leaks.json")["version"])
 
     def test_off(self):
-        with self.assertRaisesRegex(ValueError, "^--leaks-json %s, and --leaks=off was given" % NEED):
+        with self.assertRaisesRegex(ValueError,
+                                    "^--leaks-json %s, and --leaks=off was given" % NEED):
             self.run_with(leaks="off", leaks_json=self.path("leaks.json"))
         self.assertEqual([], os.listdir(self.folder))
 
@@ -160,16 +166,21 @@ class RunnerTests(FolderCase):
 
     def test_what_holds(self):
         for given, standing, mode in (
-                ({}, {}, "off"), ({"leaks": None, "restore": False}, {}, "off"), ({"restore": True}, {}, "report"),
-                ({}, {"leaks_baseline": "a"}, "report"), ({"leaks": "off"}, {"leaks_baseline": "a"}, "off"),
-                ({"leaks_json": "a"}, {"leaks": "fail"}, "fail"), ({"leaks_json": "a"}, {"leaks": "off"}, "report"),
+                ({}, {}, "off"), ({"leaks": None, "restore": False}, {}, "off"),
+                ({"restore": True}, {}, "report"),
+                ({}, {"leaks_baseline": "a"}, "report"),
+                ({"leaks": "off"}, {"leaks_baseline": "a"}, "off"),
+                ({"leaks_json": "a"}, {"leaks": "fail"}, "fail"),
+                ({"leaks_json": "a"}, {"leaks": "off"}, "report"),
                 ({"leaks_json": "a"}, {"leaks": "release"}, "report"),
-                ({}, {"leaks": "release", "leaks_baseline": "a"}, "release"), ({}, {"leaks": "fail"}, "fail"),
+                ({}, {"leaks": "release", "leaks_baseline": "a"}, "release"),
+                ({}, {"leaks": "fail"}, "fail"),
                 ({"leaks": "report"}, {"leaks": "fail"}, "report")):
             with self.subTest(given=given, standing=standing):
                 self.assertEqual(mode, decided(given, standing)["leaks"])
         self.assertEqual({"leaks": "report", "leaks_baseline": "b"},
-                         decided({"leaks_baseline": "b"}, {"leaks": "report", "leaks_baseline": "a"}))
+                         decided({"leaks_baseline": "b"},
+                                 {"leaks": "report", "leaks_baseline": "a"}))
         self.assertEqual({"leaks": "off"}, decided({}, {"leaks": "off", "leaks_baseline": "a"}))
         with self.assertRaises(ValueError):
             decided({"leaks": "release", "leaks_json": "a"})
@@ -179,14 +190,17 @@ class FileTests(RunCase):
     def test_refused_before_any_test_runs(self):
         self.put("file")
         os.symlink("known.json", self.path("link"))
-        same = "--leaks-json and --leaks-write-baseline are the same file (FOLDER/known.json): each needs its own"
+        same = ("--leaks-json and --leaks-write-baseline are the same file (FOLDER/known.json): "
+                "each needs its own")
         for line, *options in (
                 ("--leaks-json: FOLDER/no/a.json cannot be written: there is no folder FOLDER/no",
                  "--leaks-json=no/a.json"),
-                ("--leaks-write-baseline: FOLDER cannot be written: it is a folder", "--leaks-write-baseline=."),
+                ("--leaks-write-baseline: FOLDER cannot be written: it is a folder",
+                 "--leaks-write-baseline=."),
                 ("--leaks-json:  cannot be written: it has no name", "--leaks-json="),
                 (same, "--leaks-json=known.json", "--leaks-write-baseline=./known.json"),
-                (same, "--leaks-json=" + self.path("..", os.path.basename(self.folder), "known.json"),
+                (same,
+                 "--leaks-json=" + self.path("..", os.path.basename(self.folder), "known.json"),
                  "--leaks-write-baseline=link")):
             with self.subTest(line):
                 self.refused(line, *options)
@@ -195,9 +209,11 @@ class FileTests(RunCase):
     def test_a_report_does_not_overwrite_the_baseline_that_is_read(self):
         self.put("known.json", '{"version": 1, "leaks": []}')
         os.symlink("known.json", self.path("link"))
-        self.refused("--leaks-json would overwrite the baseline that --leaks-baseline reads (FOLDER/link): "
+        self.refused("--leaks-json would overwrite the baseline that --leaks-baseline reads "
+                     "(FOLDER/link): "
                      "each needs its own file", "--leaks-baseline=known.json", "--leaks-json=link")
-        status, output = self.run_sample("--leaks-baseline=known.json", "--leaks-write-baseline=known.json")
+        status, output = self.run_sample("--leaks-baseline=known.json",
+                                         "--leaks-write-baseline=known.json")
         self.assertEqual(1, len(self.json("known.json")["leaks"]))
 
     def test_a_working_directory_that_changes(self):
@@ -208,7 +224,8 @@ class FileTests(RunCase):
         self.put("old.json", '{"version": 1, "leaks": []}')
         for source in (leaves, removes, imports):
             status, output = self.run_sample(
-                "--leaks-json=a.json", "--leaks-write-baseline", "b.json", "--leaks-baseline=old.json", source=source)
+                "--leaks-json=a.json", "--leaks-write-baseline", "b.json",
+                "--leaks-baseline=old.json", source=source)
             self.assertEqual(1, status, output)
             for name in ("a.json", "b.json"):
                 self.assertTrue(self.json(name)["leaks"], output)
@@ -217,7 +234,8 @@ class FileTests(RunCase):
     def test_a_folder_that_a_test_removes(self):
         os.mkdir(self.path("reports"))
         source = SAMPLE + "    def test_remove(self):\n        os.rmdir('reports')\n"
-        status, output = self.run_sample("--leaks-json=reports/a.json", "--leaks-write-baseline=b.json", source=source)
+        status, output = self.run_sample("--leaks-json=reports/a.json",
+                                         "--leaks-write-baseline=b.json", source=source)
         self.assertEqual(1, status)
         self.assertIn("reports/a.json could not be written: No such file or directory\n", output)
         self.assertTrue(self.json("b.json")["leaks"])
@@ -233,12 +251,14 @@ class FileTests(RunCase):
                     os.environb[b"CAF\xc9"] = b"1"
                 def test_file(self):
                     Tests.kept = open(NAME + ".txt", "w")
-            """
-        first, output = self.run_sample("--leaks-json=a.json", "--leaks-write-baseline=known.json", source=source)
+            """  # noqa: E501
+        first, output = self.run_sample("--leaks-json=a.json", "--leaks-write-baseline=known.json",
+                                        source=source)
         self.assertEqual((0, 3), (first, len(self.json("known.json")["leaks"])), output)
         self.assertIn("\\udce9", self.text("known.json"))
         self.assertEqual(3, len(self.json("a.json")["leaks"]))
-        second, output = self.run_sample("--leaks=fail", "--leaks-baseline=known.json", source=source)
+        second, output = self.run_sample("--leaks=fail", "--leaks-baseline=known.json",
+                                         source=source)
         self.assertEqual(0, second, output)
 
     def test_an_existing_file_outlives_a_full_disk(self):
@@ -249,8 +269,10 @@ class FileTests(RunCase):
         import resource
         resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))
 """
-        status, output = self.run_sample("--leaks-json=a.json", "--leaks-write-baseline=known.json", source=source)
-        self.assertEqual((1, "old\n", "old\n"), (status, self.text("known.json"), self.text("a.json")), output)
+        status, output = self.run_sample("--leaks-json=a.json", "--leaks-write-baseline=known.json",
+                                         source=source)
+        self.assertEqual((1, "old\n", "old\n"),
+                         (status, self.text("known.json"), self.text("a.json")), output)
         for name in ("a.json", "known.json"):
             self.assertIn("%s could not be written: File too large\n" % name, output)
         self.assertEqual(["a.json", "known.json", "sample.py"], sorted(os.listdir(self.folder)))
@@ -262,9 +284,11 @@ class FileTests(RunCase):
         self.assertIn("\n/dev/full could not be written: No space left on device\n", output)
 
     def test_standard_output(self):
-        status, output = self.run_sample("--leaks-json=/dev/stdout", "--leaks-write-baseline=/dev/null")
+        status, output = self.run_sample("--leaks-json=/dev/stdout",
+                                         "--leaks-write-baseline=/dev/null")
         self.assertEqual(1, status)
-        self.assertEqual(3, json.JSONDecoder().raw_decode(output[output.index("\n{") + 1:])[0]["tests"])
+        self.assertEqual(
+            3, json.JSONDecoder().raw_decode(output[output.index("\n{") + 1:])[0]["tests"])
 
     def test_a_broken_stream(self):
         source = SAMPLE + """
@@ -306,7 +330,9 @@ sys.stderr = Broken()
                 os.fstat(number)
         """)
         self.assertEqual(
-            (0, "a.json could not be written: Too many open files (the descriptor that was kept for it is gone, "
+            (0,
+             "a.json could not be written: Too many open files (the descriptor that was kept for "
+             "it is gone, "
              "a test has closed it)\n", []), (status, output, os.listdir(self.folder)))
 
     def test_the_reserve_is_not_the_tests(self):
@@ -347,7 +373,7 @@ def inner():
         print("child leaves", os.path.exists("inner.json"), flush=True)
         os._exit(0)
     KEPT.pop()
-""" % fork
+""" % fork  # noqa: E501
             with self.subTest(fork):
                 status, output = self.run_sample("--leaks-json=a.json", source=source)
                 self.assertEqual(1, status, output)

@@ -1,4 +1,5 @@
-"""The process before and after a test: each kind of change on the real thing, and clean look-alikes."""
+"""The process before and after a test: each kind of change on the real thing, and clean
+look-alikes."""
 # needs Python 3.8
 import asyncio
 import ctypes
@@ -20,12 +21,12 @@ import unittest
 import warnings
 from unittest import mock
 
-from unittest_leakfix.tracing import value_text
 from unittest_leakfix.process_state import descriptors
-from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.process_state.base import Change
-from unittest_leakfix.tracing.stacks import Frame, short
 from unittest_leakfix.process_state.monitors import ProcessState
+from unittest_leakfix.tracing import value_text
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.tracing.stacks import Frame, short
 
 HERE = short(os.path.abspath(__file__))
 
@@ -111,7 +112,8 @@ class ThreadTest(ProcessCase):
         started.wait()
         change = self.one(self.state.after(0.01))
         stop.set()
-        self.assertEqual((change.kind, change.name, change.thread), ("thread", "without a Thread object", ident))
+        self.assertEqual((change.kind, change.name, change.thread),
+                         ("thread", "without a Thread object", ident))
 
     def test_thread_that_finishes_within_the_grace(self):
         _, stop, _ = self.start()
@@ -153,7 +155,8 @@ class DescriptorTest(ProcessCase):
         ends = os.pipe()
         for end in ends:
             self.addCleanup(os.close, end)
-        self.assertEqual([(change.name, change.fd) for change in self.state.after()], [("pipe", end) for end in ends])
+        self.assertEqual([(change.name, change.fd) for change in self.state.after()],
+                         [("pipe", end) for end in ends])
 
     def test_connected_socket(self):
         server = socket.create_server(("127.0.0.1", 0))
@@ -188,7 +191,8 @@ class DescriptorTest(ProcessCase):
         self.state.before()
         server.close()
         self.assertEqual(self.one(self.state.after()), Change(
-            "closed descriptor", "socket 127.0.0.1:%d" % port, fd=fd, on=("socket", "127.0.0.1:%d" % port)))
+            "closed descriptor", "socket 127.0.0.1:%d" % port, fd=fd,
+            on=("socket", "127.0.0.1:%d" % port)))
 
     def test_foreign_close_hidden_by_another_file(self):
         read, write = os.pipe()
@@ -252,7 +256,8 @@ class ChildTest(ProcessCase):
         change = self.one(changes)
         self.assertEqual((change.pid, change.how), (child.pid, "running"))
         self.assertTrue(change.name.endswith("-c input()"), change.name)
-        self.assertEqual(self.records.of_pid(change.pid).frames[0].function, "test_running_child_then_zombie")
+        self.assertEqual(self.records.of_pid(change.pid).frames[0].function,
+                         "test_running_child_then_zombie")
         child.communicate(b"\n")
         self.assertQuiet()
 
@@ -286,7 +291,8 @@ class SettingTest(ProcessCase):
         changes = (self.state.full if options.get("full") else self.state.after)(0.01)
         self.assertEqual(changes, list(expected))
         kinds = {change.kind for change in changes}
-        self.assertEqual(self.state.restore(changes, kinds), [each for each in changes if each.restorable])
+        self.assertEqual(self.state.restore(changes, kinds),
+                         [each for each in changes if each.restorable])
         self.assertQuiet()
 
     def test_environment(self):
@@ -305,7 +311,8 @@ class SettingTest(ProcessCase):
             Change("environment", "LEAKFIX_URL", "added", "", "mysql://me:***@db/shop", True),
         )
         self.assertIs(os.environ, mapping)
-        self.assertEqual((os.environ.pop("LEAKFIX_KEPT"), os.environ.pop("LEAKFIX_GONE")), ("old", "x" * 100))
+        self.assertEqual((os.environ.pop("LEAKFIX_KEPT"), os.environ.pop("LEAKFIX_GONE")),
+                         ("old", "x" * 100))
         self.assertNotIn("LEAKFIX_PASSWORD", os.environ)
 
     def test_environment_replaced(self):
@@ -324,7 +331,8 @@ class SettingTest(ProcessCase):
         self.state.before()
         self.assertEqual(self.state.after(), [])
         os.environ["LEAKFIX"] = "2"
-        self.assertEqual(self.one(self.state.after()), Change("environment", "LEAKFIX", "changed", "1", "2", True))
+        self.assertEqual(self.one(self.state.after()),
+                         Change("environment", "LEAKFIX", "changed", "1", "2", True))
 
     def test_environment_restored_by_the_test(self):
         with mock.patch.dict(os.environ, {"LEAKFIX": "1"}):
@@ -334,19 +342,22 @@ class SettingTest(ProcessCase):
     def test_working_directory(self):
         start = os.getcwd()
         os.chdir(self.folder)
-        self.check(Change("working directory", "os.getcwd()", "changed", start, self.folder, True, path=self.folder))
+        self.check(Change("working directory", "os.getcwd()", "changed", start, self.folder, True,
+                          path=self.folder))
         self.assertEqual(os.getcwd(), start)
 
     def test_working_directory_removed(self):
         start, gone = os.getcwd(), tempfile.mkdtemp()
         os.chdir(gone)
         os.rmdir(gone)
-        self.check(Change("working directory", "os.getcwd()", "removed", start, "(removed)", True, path="(removed)"))
+        self.check(Change("working directory", "os.getcwd()", "removed", start, "(removed)", True,
+                          path="(removed)"))
 
     def test_sys_path(self):
         count, path = len(sys.path), sys.path
         sys.path.insert(0, "/shop")
-        self.check(Change("sys.path", "sys.path", "", "%d entries" % count, "%d entries" % (count + 1), True, added=("/shop",)))
+        self.check(Change("sys.path", "sys.path", "", "%d entries" % count,
+                          "%d entries" % (count + 1), True, added=("/shop",)))
         self.assertIs(sys.path, path)
         sys.path = list(path)
         self.check(Change("sys.path", "sys.path", "",
@@ -380,7 +391,8 @@ class SettingTest(ProcessCase):
     def test_logging_handler(self):
         handler = logging.NullHandler()
         logging.getLogger("shop").addHandler(handler)
-        self.check(Change("logging handler", "logging.NullHandler", "added", restorable=True, owner="shop"))
+        self.check(Change("logging handler", "logging.NullHandler", "added", restorable=True,
+                          owner="shop"))
         self.assertEqual(logging.getLogger("shop").handlers, [])
 
     def test_logging_levels(self):
@@ -391,7 +403,8 @@ class SettingTest(ProcessCase):
         self.check(Change("logging level", "logging.disable()", "", "0", "20", True),
                    Change("logging level", "logger root", "", level, "Level 1", True))
         logging.getLogger("shop").propagate = False
-        self.check(Change("logging level", "logger shop", "", "NOTSET", "NOTSET, does not propagate", True), full=True)
+        self.check(Change("logging level", "logger shop", "", "NOTSET",
+                          "NOTSET, does not propagate", True), full=True)
 
     def test_a_library_sets_up_its_own_logger_as_it_is_imported(self):
         name = "library_of_%s" % self._testMethodName
@@ -400,12 +413,14 @@ class SettingTest(ProcessCase):
         logging.getLogger(name).setLevel(logging.WARNING)
         self.assertEqual([], self.state.full())
         logging.getLogger(name).setLevel(logging.ERROR)
-        self.check(Change("logging level", "logger " + name, "", "WARNING", "ERROR", True), full=True)
+        self.check(Change("logging level", "logger " + name, "", "WARNING", "ERROR", True),
+                   full=True)
 
     def test_warning_filter(self):
         count, filters, contents = len(warnings.filters), warnings.filters, list(warnings.filters)
         warnings.filterwarnings("ignore", message="shop")
-        self.check(Change("warning filter", "warnings.filters", "", "%d filters" % count, "%d filters" % (count + 1),
+        self.check(Change("warning filter", "warnings.filters", "", "%d filters" % count,
+                          "%d filters" % (count + 1),
                           True, added=("ignore Warning message='shop'",)))
         self.assertIs(warnings.filters, filters)
         self.assertEqual(filters, contents)
@@ -421,7 +436,8 @@ class SettingTest(ProcessCase):
         signal.signal(signal.SIGUSR1, len_of)
         self.check(Change("signal handler", "SIGUSR1", "", "0", __name__ + ".len_of", True))
         signal.signal(signal.SIGUSR2, len_of)
-        self.check(Change("signal handler", "SIGUSR2", "", "0", __name__ + ".len_of", True), full=True)
+        self.check(Change("signal handler", "SIGUSR2", "", "0", __name__ + ".len_of", True),
+                   full=True)
 
     def test_hooks_and_streams(self):
         self.addCleanup(setattr, sys, "excepthook", sys.excepthook)
@@ -440,7 +456,8 @@ class SettingTest(ProcessCase):
         gc.disable()
         socket.setdefaulttimeout(3.5)
         self.check(
-            Change("interpreter setting", "sys.getrecursionlimit()", "", str(limit), str(limit + 1), True),
+            Change("interpreter setting", "sys.getrecursionlimit()", "", str(limit), str(limit + 1),
+                   True),
             Change("interpreter setting", "gc.isenabled()", "", "True", "False", True),
             Change("socket timeout", "socket.getdefaulttimeout()", "", "None", "3.5", True),
         )
@@ -517,7 +534,8 @@ class TemporaryTest(ProcessCase):
 class LoopTest(ProcessCase):
 
     def others(self, changes):
-        return [change._replace(oid=0) for change in changes if change.kind in ("event loop", "task")]
+        return [change._replace(oid=0) for change in changes
+                if change.kind in ("event loop", "task")]
 
     def test_loop_and_task(self):
         async def work():
@@ -527,11 +545,13 @@ class LoopTest(ProcessCase):
         self.addCleanup(loop.close)
         asyncio.set_event_loop(loop)
         self.addCleanup(asyncio.set_event_loop, None)
-        task = loop.create_task(work(), **({"name": "worker"} if sys.version_info >= (3, 8) else {}))
+        task = loop.create_task(work(),
+                                **({"name": "worker"} if sys.version_info >= (3, 8) else {}))
         loop.run_until_complete(asyncio.sleep(0))
         self.assertEqual(self.others(self.state.after()), [
             Change("event loop", type(loop).__name__, "open"),
-            Change("task", "worker", "pending", at=Frame(HERE, line_of("awaits"), ""), runs=work.__qualname__),
+            Change("task", "worker", "pending", at=Frame(HERE, line_of("awaits"), ""),
+                   runs=work.__qualname__),
         ])
         self.assertQuiet()
         task.cancel()
@@ -565,7 +585,8 @@ class FaultTest(ProcessCase):
 
         odd = Odd()
         sys.path.append(odd)
-        self.addCleanup(lambda: sys.path.pop(next(at for at, each in enumerate(sys.path) if each is odd)))
+        self.addCleanup(
+            lambda: sys.path.pop(next(at for at, each in enumerate(sys.path) if each is odd)))
         os.environ["LEAKFIX"] = "1"
         self.addCleanup(os.environ.pop, "LEAKFIX", None)
         self.assertIn("LEAKFIX", [change.name for change in self.state.after(0.01)])
@@ -573,7 +594,8 @@ class FaultTest(ProcessCase):
     def test_patched_functions(self):
         real = time.sleep
         with mock.patch("os.stat"), mock.patch("os.listdir"), mock.patch("time.sleep"), \
-                mock.patch("os.getcwd"), mock.patch("gc.collect"), mock.patch("os.open"), mock.patch("os.getpid"):
+                mock.patch("os.getcwd"), mock.patch(
+                    "gc.collect"), mock.patch("os.open"), mock.patch("os.getpid"):
             fd = os.dup(1)
             changes = self.state.after(0.01)
             os.close(fd)

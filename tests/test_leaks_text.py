@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from tests.leak_kinds import every_kind
 from tests.leak_samples import ORDERS, TextCase
+from unittest_leakfix.leaks.model.kinds import KINDS
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.report.text_report import failure_text, one_line, render
-from unittest_leakfix.leaks.model.kinds import KINDS
 
 
 class ExampleTests(TextCase):
@@ -23,11 +23,13 @@ class ExampleTests(TextCase):
         self.assertGolden("example_ascii", text)
 
     def test_in_colour(self):
-        self.assertGolden("example_colour", render(self.example(), replace(self.style, colour=True)))
+        self.assertGolden("example_colour",
+                          render(self.example(), replace(self.style, colour=True)))
 
     def test_colour_changes_nothing_but_colour(self):
         coloured = render(self.example(), replace(self.style, colour=True))
-        self.assertEqual(re.sub("\033\\[[0-9;]*m", "", coloured), render(self.example(), self.style))
+        self.assertEqual(re.sub("\033\\[[0-9;]*m", "", coloured),
+                         render(self.example(), self.style))
 
     def test_on_a_narrow_terminal(self):
         self.assertGolden("example_narrow", render(self.example(), replace(self.style, width=60)))
@@ -39,7 +41,8 @@ class ExampleTests(TextCase):
         self.assertGolden("example_stacks", render(self.example(), self.style, stacks=True))
 
     def test_when_leaks_are_failures_and_known_ones_are_asked_for(self):
-        self.assertGolden("example_failing", render(self.example(), self.style, verbose=True, failing=True))
+        self.assertGolden("example_failing",
+                          render(self.example(), self.style, verbose=True, failing=True))
 
     def test_order_does_not_depend_on_the_order_of_finding(self):
         findings = self.example()
@@ -66,7 +69,8 @@ class CountTests(TextCase):
 
     def test_a_fixture_inherited_by_many_classes(self):
         tests = tuple(
-            "tests.test_%s.%sTests.test_it" % (name, name.title()) for name in ("cart", "mail", "order", "shop", "user")
+            "tests.test_%s.%sTests.test_it" % (name, name.title())
+            for name in ("cart", "mail", "order", "shop", "user")
         )
         leak = replace(
             self.connection(),
@@ -100,14 +104,16 @@ class CountTests(TextCase):
 
     def test_a_million_survivors(self):
         leaks = [
-            Leak("object", "Order was kept: number %d" % n, tests=(ORDERS + "test_all",), cause="Order %02d" % n)
+            Leak("object", "Order was kept: number %d" % n, tests=(ORDERS + "test_all",),
+                 cause="Order %02d" % n)
             for n in range(10)
         ]
         self.assertRenders("million", *leaks, more=999990)
 
     def test_more_causes_than_are_described(self):
         leaks = [
-            Leak("file", "file %d was left open" % n, tests=(ORDERS + "test_%d" % n,), cause="file %04d" % n)
+            Leak("file", "file %d was left open" % n, tests=(ORDERS + "test_%d" % n,),
+                 cause="file %04d" % n)
             for n in range(1234)
         ]
         text = render(Findings(leaks=tuple(leaks), tests=2041), self.style)
@@ -116,8 +122,10 @@ class CountTests(TextCase):
         self.assertIn("\nand 1,184 more\n", text)
 
     def test_same_short_name_in_two_modules(self):
-        tests = ("tests.a.OrderTests.test_it", "tests.b.OrderTests.test_it", "tests.b.OrderTests.test_other")
-        leak = replace(self.kept(), tests=tests, subject="a.OrderTests.test_it was kept after it finished")
+        tests = ("tests.a.OrderTests.test_it", "tests.b.OrderTests.test_it",
+                 "tests.b.OrderTests.test_other")
+        leak = replace(self.kept(), tests=tests,
+                       subject="a.OrderTests.test_it was kept after it finished")
         self.assertRenders("same_names", leak)
 
 
@@ -130,12 +138,14 @@ class KindTests(TextCase):
         self.assertRenders("kinds", *leaks)
 
     def test_every_kind_on_one_line(self):
-        self.assertGolden("one_line", "".join(one_line(leak, self.style) + "\n" for leak in every_kind(self)))
+        self.assertGolden("one_line",
+                          "".join(one_line(leak, self.style) + "\n" for leak in every_kind(self)))
 
     def test_failure_text(self):
         self.assertGolden(
             "failure",
-            failure_text(every_kind(self)[:1], self.style) + "\n\n" + failure_text(every_kind(self), self.style) + "\n",
+            failure_text(every_kind(self)[:1], self.style) + "\n\n"
+            + failure_text(every_kind(self), self.style) + "\n",
         )
 
     def test_every_block_names_a_test_or_its_fixture(self):
@@ -178,8 +188,10 @@ class RestTests(TextCase):
 
     def test_nothing_found(self):
         self.assertEqual(render(Findings(tests=2041), self.style), "")
-        self.assertEqual(render(Findings(tests=2041), self.style, verbose=True), "LEAKS  none in 2,041 tests\n")
-        self.assertEqual(render(Findings(tests=1), self.style, verbose=True), "LEAKS  none in 1 test\n")
+        self.assertEqual(render(Findings(tests=2041), self.style, verbose=True),
+                         "LEAKS  none in 2,041 tests\n")
+        self.assertEqual(render(Findings(tests=1), self.style, verbose=True),
+                         "LEAKS  none in 1 test\n")
 
     def test_of_a_worker(self):
         self.assertTrue(

@@ -7,11 +7,11 @@ import os
 import unittest
 from dataclasses import replace
 
-from unittest_leakfix.leaks.report.terminal import Style, cells, style_for
-from unittest_leakfix.leaks.model.leak import Findings, Known, Leak, group, merge
 from unittest_leakfix._core.redacted_source import redact_code
 from unittest_leakfix._core.redaction import redact
 from unittest_leakfix.leaks.model.kinds import Names, amount, listed
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak, group, merge
+from unittest_leakfix.leaks.report.terminal import Style, cells, style_for
 
 
 class WordTests(unittest.TestCase):
@@ -83,7 +83,8 @@ class WordTests(unittest.TestCase):
         self.assertEqual(names.method(ids[2]), "test_z")
 
     def test_cells(self):
-        self.assertEqual([cells(text) for text in ("abc", "größe", "注文", "e\u0301")], [3, 5, 4, 1])
+        self.assertEqual([cells(text) for text in ("abc", "größe", "注文", "e\u0301")],
+                         [3, 5, 4, 1])
 
 
 class RedactTests(unittest.TestCase):
@@ -157,7 +158,8 @@ class MergeTests(unittest.TestCase):
         one = Leak("file", "first", ("a",), 3, growth=1, cause="x")
         two = Leak("file", "other", ("c",), cause="y")
         three = Leak("file", "again", ("b", "a"), 4, growth=2, cause="x")
-        self.assertEqual(group([one, two, three]), [Leak("file", "first", ("a", "b"), 7, growth=3, cause="x"), two])
+        self.assertEqual(group([one, two, three]),
+                         [Leak("file", "first", ("a", "b"), 7, growth=3, cause="x"), two])
 
     def test_without_a_cause_the_headline_decides(self):
         self.assertEqual(len(group([Leak("file", "a"), Leak("file", "b"), Leak("socket", "a")])), 3)
@@ -166,12 +168,14 @@ class MergeTests(unittest.TestCase):
         shared = Leak("file", "f", ("t1",), cause="f")
         known = Known(Leak("thread", "k", ("t1",), cause="k"), "why", "here")
         parts = [
-            Findings((replace(shared, tests=("t3",)),), (), ("a", "b"), 3, (("t", "w"),), 5, "gw10"),
+            Findings((replace(shared, tests=("t3",)),), (), ("a", "b"), 3, (("t", "w"),), 5,
+                     "gw10"),
             Findings((shared,), (known,), ("b", "a", "c"), 2, (), 0, "gw2"),
         ]
         merged = merge(parts)
         self.assertEqual(
-            merged, Findings((replace(shared, tests=("t1", "t3"), notes=(("in worker", "gw2, gw10"),)),), (known,), ("b", "a"), 5, (("t", "w"),), 5, "")
+            merged, Findings((replace(shared, tests=("t1", "t3"), notes=(
+                ("in worker", "gw2, gw10"),)),), (known,), ("b", "a"), 5, (("t", "w"),), 5, "")
         )
         self.assertEqual(merge(parts[::-1]), merged)
         self.assertEqual(merge(parts[:1]), parts[0])

@@ -13,9 +13,9 @@ import warnings
 import weakref
 
 import unittest_leakfix
+from tests.suites import Payload, outcomes, run_plainly
 from unittest_leakfix import LeakFixMixin, LeakFixWarning
 from unittest_leakfix._core import ownership
-from tests.suites import Payload, outcomes, run_plainly
 
 shared = []
 

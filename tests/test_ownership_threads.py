@@ -1,7 +1,9 @@
-"""Threads share, hand over and drop what tests hold while the tests finish: nothing shared is closed.
+"""Threads share, hand over and drop what tests hold while the tests finish: nothing shared is
+closed.
 
 Each thread always holds an object of a connection's graph, and moves about in it. So the graph is
-never owned, although from one look to the next it is another object that has a reference from outside.
+never owned, although from one look to the next it is another object that has a reference from
+outside.
 """
 
 from __future__ import absolute_import
@@ -125,7 +127,8 @@ class ThreadsCase(unittest.TestCase):
     def run_tests(self, case):
         suite = unittest.TestSuite(
             case(name) for name in unittest.TestLoader().getTestCaseNames(case))
-        return LeakFixTestRunner(stream=io.StringIO() if str is not bytes else io.BytesIO()).run(suite)
+        return LeakFixTestRunner(stream=io.StringIO() if str is not bytes
+                                 else io.BytesIO()).run(suite)
 
 
 class SharedTests(ThreadsCase):
@@ -145,7 +148,8 @@ class SharedTests(ThreadsCase):
         self.assertEqual(0, wrong)
 
     def finish_while_shared(self, *bases):
-        """Run tests that finish while threads have a part of what is on self: nothing of it is closed."""
+        """Run tests that finish while threads have a part of what is on self: nothing of it is
+        closed."""
         wanderers = self.wanderers
 
         def below(test):
@@ -166,7 +170,8 @@ class SharedTests(ThreadsCase):
             below(test)
             test.fail("as it should")
 
-        methods = dict(("test_%d_%s" % (number, each.__name__), each) for number in range(ROUNDS // 4)
+        methods = dict(("test_%d_%s" % (number, each.__name__), each)
+                       for number in range(ROUNDS // 4)
                        for each in (below, in_a_list, in_a_cycle, failing))
         result = self.run_tests(type("Tests", bases, dict(methods, below=below)))
         wanderers.drop()
@@ -196,14 +201,16 @@ class PrivateTests(ThreadsCase):
         class Declared(LeakFixMixin, Private):
             leakfix_close = ("db",)
 
-        self.private, self.mixed, self.declared = Private, type("Mixed", (LeakFixMixin, Private), {}), Declared
+        self.private, self.mixed, self.declared = Private, type("Mixed", (LeakFixMixin, Private),
+                                                                {}), Declared
 
     def with_a_thread(self, case):
         over = threading.Event()
         thread = threading.Thread(target=over.wait)
         thread.start()
         try:
-            self.assertEqual(ownership.COUNTED and not FREE_THREADED or self.lock_is_on(), ownership.certain())
+            self.assertEqual(ownership.COUNTED and not FREE_THREADED or self.lock_is_on(),
+                             ownership.certain())
             self.run_tests(case)
         finally:
             over.set()

@@ -29,10 +29,10 @@ print(json.dumps([sorted(set(sys.modules) - before), unittest_leakfix.__file__])
 """
 
 try:
-    import setuptools.build_meta
-    import wheel
+    import setuptools.build_meta  # noqa: F401
+    import wheel  # noqa: F401
     if sys.version_info < (3,):
-        import virtualenv
+        import virtualenv  # noqa: F401
     MISSING = None
 except ImportError as missing:
     MISSING = "packages of tests/requirements.txt are not installed (%s)" % missing
@@ -126,11 +126,12 @@ class WheelTests(unittest.TestCase):
         with zipfile.ZipFile(built) as archive:
             name, = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
             said = archive.read(name).decode("utf-8")
-        self.assertEqual("[pytest11]\nunittest_leakfix = unittest_leakfix.pytest_plugin.installed\n" in said,
-                         MODERN, said)
+        plugin = "[pytest11]\nunittest_leakfix = unittest_leakfix.pytest_plugin.installed\n"
+        self.assertEqual(plugin in said, MODERN, said)
 
     def test_tag(self):
-        self.assertRegexpMatches(os.path.basename(built), "^unittest_leakfix-[0-9.]+-%s-none-any.whl$"
+        self.assertRegexpMatches(os.path.basename(built),
+                                 "^unittest_leakfix-[0-9.]+-%s-none-any.whl$"
                                  % TAGS[MODERN].replace(".", r"\."))
 
     if not hasattr(unittest.TestCase, "assertRegexpMatches"):  # gone in 3.12
@@ -139,7 +140,7 @@ class WheelTests(unittest.TestCase):
     def test_pip_takes_the_wheel_made_for_this_interpreter(self):
         both, taken = os.path.join(folder, "both"), os.path.join(folder, "taken")
         os.makedirs(both)
-        for modern, tag in TAGS.items():
+        for tag in TAGS.values():
             name = os.path.basename(built).replace(TAGS[MODERN], tag)
             shutil.copy(built, os.path.join(both, name))
         said = run(sys.executable, "-m", "pip", "install", "--no-index", "--find-links", both,

@@ -25,7 +25,8 @@ class Searched(unittest.TestCase):
 
     def read(self, word):
         passwords.watch()
-        child = subprocess.Popen([sys.executable, "-c", PRINTS, word], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        child = subprocess.Popen([sys.executable, "-c", PRINTS, word], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
         return child.communicate()[0]
 
     def test_what_a_child_says(self):

@@ -53,7 +53,8 @@ CASES = [
     Case("module", "test_outcomes", status=1),
     Case("class", "test_outcomes.Outcomes", status=1),
     Case("method", "test_clean.Clean.test_one", status=0),
-    Case("several_names", "test_clean.Clean.test_two test_clean.Clean.test_one test_more", status=0),
+    Case("several_names", "test_clean.Clean.test_two test_clean.Clean.test_one test_more",
+         status=0),
     Case("file", "test_clean.py", tell=_without_frames, status=1 if PY2 else 0),
     Case("file_in_a_folder", "package/test_inside.py", tell=_without_frames,
          status=1 if PY2 else 0),
@@ -248,9 +249,10 @@ the test fail as well (fail). Python 3.8 and later. Each --leaks-* option, and -
 patches, warnings filters
   --max-connections N Fail the call that would open more than N connections to database servers at \
 the same time, with a list of those that are open. Python 3.8 and later
-"""
+"""  # noqa: E501
 USAGE_3 = (u" [--version] [--leaks {off,report,fail}] [--leaks-failed] [--leaks-baseline FILE]"
-           u" [--leaks-write-baseline FILE] [--leaks-json FILE] [--leaks-stacks] [--restore] [--max-connections N]")
+           u" [--leaks-write-baseline FILE] [--leaks-json FILE] [--leaks-stacks] [--restore] "
+           u"[--max-connections N]")
 
 
 def _flat(text):
@@ -280,7 +282,8 @@ class OurOptions(unittest.TestCase):
     @unittest.skipIf(PY2, "2.7 has a form of its own")
     def test_help(self):
         for arguments in ("-h", "--help", "--h", "discover -h"):
-            theirs, ours = self.said("unittest", arguments), self.said("unittest_leakfix", arguments)
+            theirs, ours = self.said("unittest", arguments), self.said("unittest_leakfix",
+                                                                       arguments)
             usages, groups = ours.count(USAGE_3), ours.count("options of unittest_leakfix")
             # 3.6 to 3.8 show discovery's usage, too, under that of the names.
             self.assertEqual(usages, theirs.count("usage: "))

@@ -1,5 +1,6 @@
 # needs Python 3.8
-"""pytest-asyncio and anyio: what their tests leave is named; their own loops and runners are no leaks."""
+"""pytest-asyncio and anyio: what their tests leave is named; their own loops and runners are no
+leaks."""
 from __future__ import annotations
 
 import unittest
@@ -9,7 +10,8 @@ from tests.pytest_case import PytestCase
 from tests.tiers import NEWEST, OLDEST, full_on
 
 
-@unittest.skipUnless(find_spec("pytest_asyncio") and find_spec("anyio"), "needs pytest-asyncio and anyio")
+@unittest.skipUnless(find_spec("pytest_asyncio") and find_spec("anyio"),
+                     "needs pytest-asyncio and anyio")
 @full_on(OLDEST, NEWEST)
 class AsyncTests(PytestCase):
 
@@ -64,14 +66,16 @@ class AsyncTests(PytestCase):
             def test_sync():
                 asyncio.run(asyncio.sleep(0))
         ''')
-        text, status = self.pytest("-p", "pytest_asyncio.plugin", "-p", "anyio.pytest_plugin", "--leaks=report")
+        text, status = self.pytest("-p", "pytest_asyncio.plugin", "-p", "anyio.pytest_plugin",
+                                   "--leaks=report")
         self.assertEqual(0, status, text)
         section = self.section(text)
         told = {"file 'test_sample.py' was left open", "event loop was left open",
                 "coroutine 'sleep' was never awaited"}
         self.assertEqual(told, told & set(self.causes(text)), section)
         self.assertIn("opened by test_sample.py::test_loop\n", section)
-        for clean in ("test_clean", "test_anyio\n", "test_sync", "_asyncio.plugin", "anyio_backend"):
+        for clean in ("test_clean", "test_anyio\n", "test_sync", "_asyncio.plugin",
+                      "anyio_backend"):
             self.assertNotIn(clean, section)
 
 

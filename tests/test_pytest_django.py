@@ -1,4 +1,5 @@
-"""pytest-django on real servers: with us, nobody is in the way when the test databases are destroyed."""
+"""pytest-django on real servers: with us, nobody is in the way when the test databases are
+destroyed."""
 
 # needs Python 3.8
 
@@ -107,7 +108,7 @@ def test_replica():
 class CaseTests(TestCase):
     def test_case(self):
         test_thread()
-"""
+"""  # noqa: E501
 CONFTEST = """
 import pytest
 
@@ -132,7 +133,7 @@ unittest_leakfix: before it is destroyed, 1 session on "NAME", PostgreSQL N: N o
 
 ENDED
 in your code: end the thread with the test, self.addCleanup(thread.join); connections.close_all() at the end of \
-the thread's work"""
+the thread's work"""  # noqa: E501
 ENDED = 'ended 1 session on "NAME": ID'
 ON_MARIADB = """\
 unittest_leakfix: before it is destroyed, 1 session on "test_shop", MariaDB N: N of N connections in use
@@ -147,7 +148,7 @@ GRANT PROCESS ON *.* TO 'leakfix'@'%'
 
 ended 1 session on "test_shop": ID
 in your code: end the thread with the test, self.addCleanup(thread.join); connections.close_all() at the end of \
-the thread's work"""
+the thread's work"""  # noqa: E501
 FLUSH = """\
 unittest_leakfix: test_shop.py::test_flush is over, and its flush has waited 1.5 s for 1 session on "test_shop", \
 PostgreSQL N: N of N connections in use
@@ -159,7 +160,7 @@ PostgreSQL N: N of N connections in use
       opened by test_shop.py::test_flush, thread 'mailer' (still running), test_shop.py:LINE in work
 
 ended 1 session on "test_shop": ID
-in your code: end the transaction with the test, self.addCleanup(thread.join)"""
+in your code: end the transaction with the test, self.addCleanup(thread.join)"""  # noqa: E501
 PROCESS = """\
 unittest_leakfix: before it is destroyed, 1 session on "test_shop", PostgreSQL N: N of N connections in use
 
@@ -168,7 +169,7 @@ unittest_leakfix: before it is destroyed, 1 session on "test_shop", PostgreSQL N
       select 1
       held by pid N: CUT
 
-ended 1 session on "test_shop": ID"""
+ended 1 session on "test_shop": ID"""  # noqa: E501
 FINISHED = """\
 unittest_leakfix: closed 1 connection of threads that were over
   1 x connection 'default' to leakfix@127.0.0.1:PORT/test_shop
@@ -180,11 +181,13 @@ unittest_leakfix: the aliases 'default' and 'replica' are the same test database
 DATABASES['replica']["TEST"] = {"MIRROR": 'default'}"""
 REPLICA = """\
 unittest_leakfix: closed the connection 'replica' to "test_shop", which was opened in test_shop.py::test_replica \
-at django/test/testcases.py:LINE in _pre_setup"""
+at django/test/testcases.py:LINE in _pre_setup"""  # noqa: E501
 WARNED = "Error when trying to teardown test databases"
-_VARIES = ((r"(MariaDB|PostgreSQL) [0-9.]+: \d+ of \d+", r"\1 N: N of N"), (r"(127\.0\.0\.1:|localhost:)\d+", r"\1PORT"),
+_VARIES = ((r"(MariaDB|PostgreSQL) [0-9.]+: \d+ of \d+", r"\1 N: N of N"),
+           (r"(127\.0\.0\.1:|localhost:)\d+", r"\1PORT"),
            (r"\b\d+ s$", "N s"), (r"pid \d+: .*", "pid N: CUT"), (r"^  \d+ (?!x )", "  ID "),
-           (r"(?<=: |, )\d+(?=, |$)", "ID"), (r"(?<=\S) +", " "), (r"(?<=\.py:)\d+", "LINE"), (r"^ +(?=held|opened|in test|select|insert|lock|SELECT|BEGIN)", "      "))
+           (r"(?<=: |, )\d+(?=, |$)", "ID"), (r"(?<=\S) +", " "), (r"(?<=\.py:)\d+", "LINE"),
+           (r"^ +(?=held|opened|in test|select|insert|lock|SELECT|BEGIN)", "      "))
 
 
 class Story(PytestCase):
@@ -195,9 +198,9 @@ class Story(PytestCase):
     @classmethod
     def setUpClass(cls):
         try:
-            import django       # noqa: F401
-            import pytest_django    # noqa: F401
-            import xdist    # noqa: F401
+            import django  # noqa: F401
+            import pytest_django  # noqa: F401
+            import xdist  # noqa: F401
             cls.server = cls.start()
         except ImportError as error:
             raise unittest.SkipTest("%s is missing" % error.name)
@@ -207,7 +210,8 @@ class Story(PytestCase):
         super().setUp()
         self.name = "%s_%d" % (self._testMethodName, os.getpid())
         self.replica = {}
-        self.write(settings=SETTINGS, test_shop=TESTS, ini="[pytest]\nDJANGO_SETTINGS_MODULE = settings\n")
+        self.write(settings=SETTINGS, test_shop=TESTS,
+                   ini="[pytest]\nDJANGO_SETTINGS_MODULE = settings\n")
         self.addCleanup(self.drop)
 
     def run_tests(self, *arguments, plugin=True, mode="report", **environment):
@@ -225,7 +229,8 @@ class Story(PytestCase):
 
     def plain(self, test, *arguments):
         """Without us: the tests pass, there is a warning, and the database is left behind."""
-        if tiers.current() != tiers.NIGHTLY and (test, sys.version_info[:2]) != ("test_thread", NEWEST):
+        if tiers.current() != tiers.NIGHTLY and (test, sys.version_info[:2]) != ("test_thread",
+                                                                                 NEWEST):
             return      # Django waits five seconds before it gives up
         said, status = self.run_tests("-n", "1", "-k", test, *arguments, plugin=False)
         self.assertEqual(status, 0, said)
@@ -307,11 +312,13 @@ class OnPostgreSQL(Story):
 
     def test_thread(self):
         self.plain("test_thread")
-        self.assertEqual(self.ours("test_thread", "-n", "1"), "[gw0] " + self.thread("test_shop_gw0"))
+        self.assertEqual(self.ours("test_thread", "-n", "1"),
+                         "[gw0] " + self.thread("test_shop_gw0"))
 
     @nightly
     def test_thread_of_a_test_case(self):
-        self.assertEqual(self.ours("CaseTests"), self.thread(test="test_shop.py::CaseTests::test_case"))
+        self.assertEqual(self.ours("CaseTests"),
+                         self.thread(test="test_shop.py::CaseTests::test_case"))
 
     @full_on(NEWEST)
     def test_flush_that_waits(self):
@@ -350,7 +357,8 @@ class OnPostgreSQL(Story):
         """Then nobody is in the way: not the one who is there, and not the next run's."""
         for tests in ("test_process or test_thread", "test_nothing"):
             said, status = self.run_tests("-k", tests, "--reuse-db")
-            self.assertEqual((status, self.databases(said), self.left()), (0, "", ["test_" + self.name]), said)
+            self.assertEqual((status, self.databases(said), self.left()),
+                             (0, "", ["test_" + self.name]), said)
 
     @full_on(OLDEST)
     def test_fixture_of_their_own(self):
@@ -361,7 +369,8 @@ class OnPostgreSQL(Story):
     def test_listed_only(self):
         said, status = self.run_tests("-k", "test_thread", SHOP_LISTS_ONLY="1")
         self.assertIn(WARNED, said)
-        self.assertEqual(self.databases(said), self.thread(ended="not ended: LEAKFIX_TERMINATE_SESSIONS is False"))
+        self.assertEqual(self.databases(said),
+                         self.thread(ended="not ended: LEAKFIX_TERMINATE_SESSIONS is False"))
 
     def test_no_settings(self):
         self.write(ini="[pytest]\n", test_shop="def test_nothing(): pass\n")
@@ -387,11 +396,14 @@ class OnMariaDB(Story):
 
     def admin(self):
         import pymysql
-        return Admin(pymysql.connect(user="root", password=self.server.password, unix_socket=self.server.socket))
+        return Admin(pymysql.connect(user="root", password=self.server.password,
+                                     unix_socket=self.server.socket))
 
     def test_transaction(self):
-        """Plainly, DROP DATABASE waits for the lock of the thread's transaction, for up to a day."""
-        self.assertEqual(self.ours("test_transaction"), ON_MARIADB.replace("test_thread", "test_transaction").replace(
+        """Plainly, DROP DATABASE waits for the lock of the thread's transaction, for up to a
+        day."""
+        self.assertEqual(self.ours("test_transaction"),
+                         ON_MARIADB.replace("test_thread", "test_transaction").replace(
             "in ask", "in work"))
 
     @nightly

@@ -19,8 +19,10 @@ class LeftTests(PytestCase):
         counts = re.findall(r"\d+ failed, .* in|\d+ passed in", plain)[-1:]
         self.assertTrue(counts, plain)
         for mode in ("release", "report"):
-            said, ours = self.pytest("--leakfix=" + mode, "--leaks-json=report.json" if mode == "report" else "-q")
-            self.assertEqual((re.findall(r"\d+ failed, .* in|\d+ passed in", said)[-1:], ours), (counts, status), said)
+            said, ours = self.pytest("--leakfix=" + mode,
+                                     "--leaks-json=report.json" if mode == "report" else "-q")
+            self.assertEqual((re.findall(r"\d+ failed, .* in|\d+ passed in", said)[-1:], ours),
+                             (counts, status), said)
             self.assertNotIn("INTERNALERROR", said)
             self.assertNotRegex(said, r"finding failed|switched off|no report")
             self.assertIn("closed 1 resource left open (1 file)", said)
@@ -55,7 +57,7 @@ class LeftTests(PytestCase):
 
             def test_function():
                 HELD.append(Thing())
-        ''', "Thing was kept")
+        ''', "Thing was kept")  # noqa: E501
 
     def test_functions_of_the_library(self):
         self.same('''
@@ -132,7 +134,8 @@ class FaultTests(PytestCase):
             text, status = self.pytest("--leaks=release", *arguments)
             self.assertEqual(0, status, text)
             self.assertIn("LeakFixWarning: fixture database is over, but closing it (", text)
-            self.assertIn(") raised OSError: gone away. Close it in the fixture, after its yield", text)
+            self.assertIn(") raised OSError: gone away. Close it in the fixture, after its yield",
+                          text)
             self.assertIn("3 passed", text)
 
     def test_warnings_that_are_errors(self):
@@ -194,7 +197,8 @@ class FaultTests(PytestCase):
         ''')
         text, status = self.pytest("--leaks=report")
         self.assertEqual(0, status, text)
-        self.assertEqual(["Liar was kept after test_sample.py::test_liar (its fixture liar)"], self.causes(text))
+        self.assertEqual(["Liar was kept after test_sample.py::test_liar (its fixture liar)"],
+                         self.causes(text))
         self.assertNotIn("Not measured", text)
 
     def test_output_is_captured_and_the_report_is_not(self):
@@ -228,11 +232,12 @@ class FaultTests(PytestCase):
                                     "-p", "no:cacheprovider", str(tmp_path)]) == 0
                 del os.environ["INNER"]
                 os.environ["OUTER"] = "1"
-        ''')
+        ''')  # noqa: E501
         text, status = self.pytest("--leaks=report")
         self.assertEqual(0, status, text)
         # pytest.main() itself leaves the folder of the inner module on sys.path.
-        self.assertEqual(['environment variable "OUTER" was added', "sys.path was changed"], self.causes(text))
+        self.assertEqual(['environment variable "OUTER" was added', "sys.path was changed"],
+                         self.causes(text))
 
     def test_budgets(self):
         self.write(test_sample='''

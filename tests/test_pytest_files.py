@@ -52,17 +52,20 @@ class OptionTests(FilesCase):
         self.write(test_sample=KEEPS)
 
     def test_each_implies_report(self):
-        for option in ("--leaks-json=a.json", "--leaks-write-baseline=known.json", "--leaks-failed", "--leaks-stacks",
+        for option in ("--leaks-json=a.json", "--leaks-write-baseline=known.json", "--leaks-failed",
+                       "--leaks-stacks",
                        "--leaks-baseline=known.json", "--leaks-restore"):
             text, status = self.pytest(option, "-v", "-s")
             self.assertEqual(0, status, text)
-            self.assertIn("LEAKS  " if "-baseline=known" not in option or "write" in option else "Known: 2 (", text)
+            self.assertIn("LEAKS  " if "-baseline=known" not in option or "write" in option
+                          else "Known: 2 (", text)
             self.assertIn("False" if "restore" in option else "True", text)
         self.assertEqual(["environment", "file"], self.found())
 
     def test_so_do_those_of_the_ini_file(self):
         self.put("known.json")
-        for line in ("leakfix_restore = true", "leakfix_failed = true", "leakfix_baseline = known.json"):
+        for line in ("leakfix_restore = true", "leakfix_failed = true",
+                     "leakfix_baseline = known.json"):
             self.write(ini="[pytest]\n" + line + "\n")
             self.assertIn("LEAKS  2 causes", self.pytest()[0])
             self.assertNotIn("LEAKS", self.pytest("--leaks=off")[0])
@@ -74,7 +77,9 @@ class OptionTests(FilesCase):
     def test_both_on_one_line(self):
         for mode in ("off", "release"):
             text, status = self.pytest("--leaks=" + mode, "--leaks-json=a.json", "--leaks-restore")
-            self.assertEqual((4, "ERROR: --leaks-json and --leaks-restore %s, and --leaks=%s was given\n\n" % (NEED, mode)),
+            self.assertEqual((4,
+                              "ERROR: --leaks-json and --leaks-restore %s, and --leaks=%s was "
+                              "given\n\n" % (NEED, mode)),
                              (status, text))
 
     def test_nothing_is_asked(self):
@@ -85,17 +90,22 @@ class OptionTests(FilesCase):
     def test_the_same_file(self):
         os.symlink("a.json", self.path("link"))
         text, status = self.pytest("--leaks-json=link", "--leaks-write-baseline=./a.json")
-        self.assertEqual((4, "ERROR: --leaks-json and --leaks-write-baseline are the same file (FOLDER/link): each needs "
+        self.assertEqual((4,
+                          "ERROR: --leaks-json and --leaks-write-baseline are the same file "
+                          "(FOLDER/link): each needs "
                           "its own\n\n"), (status, text))
 
 
 class FileTests(FilesCase):
     def test_a_working_directory_that_changes(self):
         aside = "    def test_aside():\n        os.chdir('/')\n"
-        for files in (dict(test_sample=KEEPS + aside), dict(test_sample=KEEPS, conftest="import os\nos.chdir('/')\n")):
+        for files in (dict(test_sample=KEEPS + aside),
+                      dict(test_sample=KEEPS, conftest="import os\nos.chdir('/')\n")):
             self.write(**files)
-            text, _ = self.pytest("--leaks-json=a.json", "--leaks-write-baseline=b.json", "test_sample.py::test_keeps",
-                                  *(["test_sample.py::test_aside"] if "conftest" not in files else []))
+            text, _ = self.pytest("--leaks-json=a.json", "--leaks-write-baseline=b.json",
+                                  "test_sample.py::test_keeps",
+                                  *(["test_sample.py::test_aside"] if "conftest" not in files
+                                    else []))
             self.assertIn("file", self.found(), text)
             self.assertTrue(json.loads(self.text("b.json"))["leaks"])
             os.unlink(self.path("a.json"))
@@ -118,9 +128,10 @@ class FileTests(FilesCase):
                 os.environb[b"CAF\xc9"] = b"1"
             def test_file():
                 KEPT.append(open(NAME + ".txt", "w"))
-        """)
+        """)  # noqa: E501
         for mode, status in (("report", 0), ("fail", 1)):
-            text, ended = self.pytest("--leaks=" + mode, "--leaks-json=a.json", "--leaks-write-baseline=b.json", *options)
+            text, ended = self.pytest("--leaks=" + mode, "--leaks-json=a.json",
+                                      "--leaks-write-baseline=b.json", *options)
             self.assertEqual(status, ended, text)
             self.assertEqual(["environment", "file", "thread"], self.found(), text)
             self.assertIn("\\udce9", self.text("b.json"))
@@ -148,7 +159,7 @@ class FileTests(FilesCase):
                 KEPT.append(os.dup(0))
         except OSError:
             pass
-""")
+""")  # noqa: E501
         text, _ = self.pytest("--leaks-json=a.json", "-s")
         self.assertEqual(4, json.loads(self.text("a.json"))["tests"], text)
 
@@ -182,22 +193,26 @@ class InterruptTests(FilesCase):
             from unittest_leakfix.leaks import classify as judge, detector as finder, run as files
             from unittest_leakfix.leaks.report import json_report as json, text_report as text, whole_file
             %s
-    """
+    """  # noqa: E501
 
     def interrupted(self, press, *options):
         self.put("known.json")
         self.put("a.json")
         self.write(conftest=self.CONFTEST % press, test_sample=KEEPS)
-        environ = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", COLUMNS="80", PYTHONPATH=ROOT, **ALONE)
+        environ = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", COLUMNS="80", PYTHONPATH=ROOT,
+                       **ALONE)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *PLUGIN, "-p", "no:cacheprovider", "--leaks-json=a.json",
-             "--leaks-write-baseline=known.json", *options], cwd=self.folder, env=environ, stdout=subprocess.PIPE,
+            [sys.executable, "-m", "pytest", *PLUGIN, "-p", "no:cacheprovider",
+             "--leaks-json=a.json",
+             "--leaks-write-baseline=known.json", *options], cwd=self.folder, env=environ,
+             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=LIMIT, encoding="utf-8", errors="replace")
         self.assertEqual([], [name for name in os.listdir(self.folder) if name.endswith(".tmp")])
         return done.stdout, done.returncode
 
     def test_after_the_tests(self):
-        for press in ("press_at(files.Files, 'write')", "press_at(whole_file, '_replace')", "press_at(text, 'render')"):
+        for press in ("press_at(files.Files, 'write')", "press_at(whole_file, '_replace')",
+                      "press_at(text, 'render')"):
             with self.subTest(press):
                 text, status = self.interrupted(press)
                 self.assertEqual(-signal.SIGINT, status, text)
@@ -208,7 +223,8 @@ class InterruptTests(FilesCase):
 
     def test_while_it_is_judged(self):
         # After the last test pytest takes it, when all is over it does not.
-        for press, status in (("press_at(judge.Judge, 'objects')", 2), ("press_at(finder.Finder, 'stop')", -2)):
+        for press, status in (("press_at(judge.Judge, 'objects')", 2),
+                              ("press_at(finder.Finder, 'stop')", -2)):
             with self.subTest(press):
                 text, ended = self.interrupted(press)
                 self.assertEqual(status, ended, text)
@@ -221,8 +237,10 @@ class InterruptTests(FilesCase):
     def test_in_a_test(self):
         self.put("known.json")
         self.write(test_sample=KEEPS + "    def test_press():\n        os.kill(os.getpid(), 2)\n")
-        text, status = self.pytest("--leaks-json=a.json", "--leaks-write-baseline=known.json", "-p", "no:randomly")
-        self.assertEqual((2, ["environment", "file"], OLD), (status, self.found(), self.text("known.json")), text)
+        text, status = self.pytest("--leaks-json=a.json", "--leaks-write-baseline=known.json", "-p",
+                                   "no:randomly")
+        self.assertEqual((2, ["environment", "file"], OLD),
+                         (status, self.found(), self.text("known.json")), text)
         self.assertIn("Not measured: this run (it was interrupted)", text)
         self.assertIn("known.json was not written: the run was interrupted", text)
 
@@ -230,7 +248,8 @@ class InterruptTests(FilesCase):
         text, status = self.interrupted("press_at(text, 'render'); press_at(text, 'shortly')")
         self.assertEqual(-signal.SIGINT, status, text)
         self.assertNotIn("LEAKS", text)
-        text, status = self.interrupted("press_at(files.Files, 'write'); press_at(whole_file, '_replace')")
+        text, status = self.interrupted(
+            "press_at(files.Files, 'write'); press_at(whole_file, '_replace')")
         self.assertEqual((-signal.SIGINT, OLD), (status, self.text("a.json")), text)
         self.assertNotIn("LEAKS", text)
 

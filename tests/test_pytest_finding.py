@@ -96,7 +96,8 @@ class FindingTests(PytestCase):
             "sqlite3 connection to FOLDER/orders.db was left open",
             "sqlite3 connection to FOLDER/registry.db was left open",
             "sqlite3 connection to FOLDER/shop.db was left open",
-            "test_sample.py::TestPlain::test_kept was kept after it finished"], sorted(self.causes(text)))
+            "test_sample.py::TestPlain::test_kept was kept after it finished"],
+            sorted(self.causes(text)))
         self.assertIn("left by fixture setting (test_sample.py)\n", text)
         self.assertIn("in your code: registry.close(), after the fixture's yield\n", text)
         self.assertIn("in your code: cls.addClassCleanup(cls.catalogue.close)\n", text)

@@ -11,7 +11,8 @@ class LookAlikes(PytestCase):
     def quiet(self, sample, *expected, mode="report"):
         self.write(test_sample=sample)
         text, ended = self.pytest("--leaks=" + mode, "test_sample.py")
-        self.assertEqual([each.replace("FOLDER/", "") for each in self.causes(text)], list(expected), text)
+        self.assertEqual([each.replace("FOLDER/", "") for each in self.causes(text)],
+                         list(expected), text)
         self.assertEqual(ended, 0, text)
 
     def test_what_a_wider_fixture_holds_is_of_that_fixture(self):

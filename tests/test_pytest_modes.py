@@ -77,11 +77,13 @@ class ModeTests(PytestCase):
         text, status = self.pytest("-q", "--leaks=fail", "--junitxml=junit.xml")
         self.assertEqual(1, status)
         self.assertIn(ERROR, text)
-        self.assertIn("ERROR test_sample.py::test_keeps - leak: file 'test_sample.py' was left open", text)
+        self.assertIn(
+            "ERROR test_sample.py::test_keeps - leak: file 'test_sample.py' was left open", text)
         self.assertIn("2 passed, 1 error in 0 s\n", text)
         self.assertNotIn("As failures", text)
         suite = ElementTree.parse(os.path.join(self.folder, "junit.xml")).getroot()[0]
-        errors = [(case.get("name"), error.get("message")) for case in suite for error in case.findall("error")]
+        errors = [(case.get("name"), error.get("message")) for case in suite
+                  for error in case.findall("error")]
         self.assertEqual(["test_keeps"], [name for name, _ in errors])
         self.assertIn("held by test_sample.KEPT[0]", errors[0][1])
 
@@ -106,8 +108,10 @@ class ModeTests(PytestCase):
         text, status = self.pytest("-q", "--leaks=fail")
         self.assertEqual(1, status)
         self.assertIn("ERROR at teardown of test_two", text)
-        self.assertIn("sqlite3 connection to FOLDER/whole.db was left open, opened at test_sample.py:6 in "
-                      "fixture whole (session)\n", text.replace(" (by fixture whole (session))", ""))
+        self.assertIn("sqlite3 connection to FOLDER/whole.db was left open, opened at "
+                      "test_sample.py:6 in "
+                      "fixture whole (session)\n",
+                      text.replace(" (by fixture whole (session))", ""))
 
     def test_properties(self):
         self.write(test_sample=KEEPS, conftest='''
@@ -116,12 +120,14 @@ class ModeTests(PytestCase):
                     for report in reports:
                         for name, value in getattr(report, "user_properties", ()):
                             print("PROPERTY", report.nodeid, name, value)
-        ''')
+        ''')  # noqa: E501
         text, _ = self.pytest("-q", "-s", "--leaks=report", "--junitxml=junit.xml")
-        self.assertIn("PROPERTY test_sample.py::test_keeps leak file 'test_sample.py' was left open: "
+        self.assertIn("PROPERTY test_sample.py::test_keeps leak file 'test_sample.py' was left "
+                      "open: "
                       "held by test_sample.KEPT[0]\n", text)
         suite = ElementTree.parse(os.path.join(self.folder, "junit.xml")).getroot()[0]
-        self.assertEqual({"test_keeps": ["file 'test_sample.py' was left open: held by test_sample.KEPT[0]"],
+        self.assertEqual(
+            {"test_keeps": ["file 'test_sample.py' was left open: held by test_sample.KEPT[0]"],
                           "test_clean": []},
                          {case.get("name"): [each.get("value") for each in case.iter("property")]
                           for case in suite})
@@ -176,10 +182,11 @@ class ModeTests(PytestCase):
             def test_nothing_left():
                 assert [each() for each in SEEN if each() is not None] == []
                 assert len(SEEN) == 8
-        ''')
+        ''')  # noqa: E501
         text, status = self.pytest("-q", "-p", "no:randomly", "--leaks=release")
         self.assertEqual(
-            "unittest_leakfix: let go of 9 finished tests, closed 8 resources left open (8 sqlite3 connections)\n",
+            "unittest_leakfix: let go of 9 finished tests, closed 8 resources left open (8 sqlite3 "
+            "connections)\n",
             self.section(text), text)
         self.assertEqual(1, status)
 
@@ -189,7 +196,8 @@ class OptionTests(PytestCase):
     def test_help_has_one_group(self):
         text, _ = self.pytest("--help")
         group = text[text.index("\nunittest_leakfix: what tests leave behind:\n"):].split("\n\n")[0]
-        for option in ("--leaks=", "--leaks-failed", "--leaks-baseline=", "--leaks-write-baseline=", "--leaks-json=",
+        for option in ("--leaks=", "--leaks-failed", "--leaks-baseline=", "--leaks-write-baseline=",
+                       "--leaks-json=",
                        "--leaks-stacks", "--leaks-restore", "--max-connections="):
             self.assertIn(option, group)
         for name in ("leakfix (string)", "leakfix_baseline (string)", "leakfix_failed (bool)"):
@@ -212,7 +220,8 @@ class OptionTests(PytestCase):
         self.pytest("--leaks=report", "--leaks-json=leaks.json", "-p", "no:terminal")
         with open(os.path.join(self.folder, "leaks.json"), encoding="utf-8") as file:
             found = json.load(file)
-        self.assertEqual((2, ["test_sample.py::test_keeps"]), (found["tests"], found["leaks"][0]["tests"]))
+        self.assertEqual((2, ["test_sample.py::test_keeps"]),
+                         (found["tests"], found["leaks"][0]["tests"]))
 
     def test_baseline(self):
         self.write(test_sample=KEEPS)
@@ -220,15 +229,18 @@ class OptionTests(PytestCase):
         text, status = self.pytest("--leaks=fail", "--leaks-baseline=known.json", "-v")
         self.assertEqual(0, status, text)
         self.assertIn("LEAKS  none in 2 tests\nKnown: 1 (listed in known.json)\n", text)
-        self.write(test_sample=KEEPS.replace("test_clean():\n        pass", "test_clean():\n        keep()")
-                   + "\n    def keep():\n        KEPT.append(Order())\n        KEPT.append(open('new', 'w'))\n")
+        self.write(test_sample=KEEPS.replace("test_clean():\n        pass",
+                                             "test_clean():\n        keep()")
+                   + "\n    def keep():\n        KEPT.append(Order())\n        "
+                     "KEPT.append(open('new', 'w'))\n")
         text, status = self.pytest("--leaks=fail", "--leaks-baseline=known.json")
         self.assertEqual(1, status)
         self.assertIn("ERROR at teardown of test_clean", text)
         self.assertNotIn("ERROR at teardown of test_keeps", text)
 
     def test_leaks_of_failing_tests(self):
-        self.write(test_sample=KEEPS + "    def test_fails():\n        KEPT.append(Order()); assert 0\n")
+        self.write(test_sample=KEEPS
+                   + "    def test_fails():\n        KEPT.append(Order()); assert 0\n")
         self.assertEqual(1, len(self.causes(self.pytest("--leaks=report")[0])))
         self.assertEqual(2, len(self.causes(self.pytest("--leaks=report", "--leaks-failed")[0])))
 
@@ -251,10 +263,12 @@ class OptionTests(PytestCase):
         for arguments, ini, said in (
                 (["--leaks=nonsense"], "", "argument --leaks: invalid choice: 'nonsense'"),
                 ([], "leakfix = nonsense",
-                 "ERROR: leakfix = nonsense in the ini file: choose from off, release, report, fail\n"),
+                 "ERROR: leakfix = nonsense in the ini file: choose from off, release, report, "
+                 "fail\n"),
                 (["--leaks=report", "--leaks-baseline=nowhere.json"], "",
                  "ERROR: baseline FOLDER/nowhere.json cannot be read: No such file or directory\n"),
-                (["--leaks=report", "--leaks-baseline=test_sample.py"], "", "ERROR: baseline FOLDER/test_sample.py is none: "),
+                (["--leaks=report", "--leaks-baseline=test_sample.py"], "",
+                 "ERROR: baseline FOLDER/test_sample.py is none: "),
                 (["--max-connections=-1"], "",
                  "ERROR: max connections -1: give a number of connections, 0 or more\n")):
             with self.subTest(arguments or ini):
@@ -268,7 +282,8 @@ class OptionTests(PytestCase):
         self.write(test_sample=KEEPS)
         text, status = self.pytest("--leaks=report", "--leaks-json=nowhere/leaks.json")
         self.assertEqual(4, status)
-        self.assertEqual("ERROR: --leaks-json: FOLDER/nowhere/leaks.json cannot be written: there is no folder "
+        self.assertEqual("ERROR: --leaks-json: FOLDER/nowhere/leaks.json cannot be written: there "
+                         "is no folder "
                          "FOLDER/nowhere\n\n", text)
 
 
@@ -303,18 +318,23 @@ class MarkerTests(PytestCase):
         self.assertEqual(0, status, text)
         self.assertEqual(["file 'test_sample.py' was left open"], self.causes(text))
         self.assertIn("opened by test_sample.py::test_told   test_sample.py:", text)
-        self.assertIn("Known: 3 (ignored with a reason in leakfix_ignore of test_sample.py::TestSome, leakfix_ignore of "
+        self.assertIn("Known: 3 (ignored with a reason in leakfix_ignore of "
+                      "test_sample.py::TestSome, leakfix_ignore of "
                       "test_sample.py, leakfix_ignore of test_sample.py::test_file)\n", text)
 
     def test_bad_markers(self):
         for mark, said in (
-                ('leakfix_ignore(file="*")', "ignore() wants a reason that a colleague understands in a year"),
-                ('leakfix_ignore("file", reason="x")', "it takes names only, as in leakfix_ignore(thread=")):
+                ('leakfix_ignore(file="*")',
+                 "ignore() wants a reason that a colleague understands in a year"),
+                ('leakfix_ignore("file", reason="x")',
+                 "it takes names only, as in leakfix_ignore(thread=")):
             with self.subTest(mark):
-                self.write(test_sample="import pytest\n@pytest.mark.%s\ndef test_it(): pass\n" % mark)
+                self.write(test_sample="import pytest\n@pytest.mark.%s\ndef test_it(): pass\n"
+                           % mark)
                 text, status = self.pytest("--leaks=report")
                 self.assertEqual(4, status, text)
-                self.assertIn("ERROR: test_sample.py::test_it: the marker leakfix_ignore: " + said, text)
+                self.assertIn("ERROR: test_sample.py::test_it: the marker leakfix_ignore: " + said,
+                              text)
 
     def test_markers_are_listed(self):
         text, _ = self.pytest("--markers")
@@ -348,7 +368,8 @@ class BlockTests(PytestCase):
                 text, status = self.pytest("-q", "-rf", *arguments)
                 self.assertIn(".F", text)
                 self.assertIn("the order is kept: 1 leak was left behind:\n", text)
-                self.assertIn("Order was kept after the block in test_sample.py::test_assert: held by "
+                self.assertIn("Order was kept after the block in test_sample.py::test_assert: held "
+                              "by "
                               "test_sample.KEPT[1]", text)
                 self.assertIn("1 failed, 1 passed in 0 s\n", text)
 

@@ -1,5 +1,6 @@
 # needs Python 3.8
-"""The plugin's options beside other plugins', and the plugin found twice: by its entry point and by -p."""
+"""The plugin's options beside other plugins', and the plugin found twice: by its entry point and by
+-p."""
 from __future__ import annotations
 
 import importlib.util
@@ -34,7 +35,8 @@ class ClashTests(PytestCase):
         self.write(test_sample=LEAKY, other=OTHER % option)
         for plugins in (("other", OURS), (OURS, "other")):
             with self.subTest(plugins=plugins):
-                text, status = self.pytest(*(part for each in plugins for part in ("-p", each)), *arguments,
+                text, status = self.pytest(*(part for each in plugins for part in ("-p", each)),
+                                           *arguments,
                                            plugin=False)
                 self.assertEqual(["file 'test_sample.py' was left open"], self.causes(text), text)
                 self.assertIn("other: theirs\n", text)
@@ -46,7 +48,8 @@ class ClashTests(PytestCase):
             self.assertIn("More: --leakfix-stacks  ·  As failures: --leakfix=fail\n", text)
 
     def test_the_short_form_of_another_option(self):
-        for _ in self.orders("--leaks-json", "--leaks=fail", "--leakfix-json=mine.json", "--leaks-json=theirs", ours=1):
+        for _ in self.orders("--leaks-json", "--leaks=fail", "--leakfix-json=mine.json",
+                             "--leaks-json=theirs", ours=1):
             self.assertTrue(os.path.exists(os.path.join(self.folder, "mine.json")))
             os.remove(os.path.join(self.folder, "mine.json"))
 
@@ -58,7 +61,8 @@ class ClashTests(PytestCase):
     def test_the_option_of_a_conftest(self):
         self.write(test_sample=LEAKY, conftest=OTHER % "--leaks")
         text, status = self.pytest("--leakfix=report", "-R", "theirs")
-        self.assertEqual((["file 'test_sample.py' was left open"], 0), (self.causes(text), status), text)
+        self.assertEqual((["file 'test_sample.py' was left open"], 0), (self.causes(text), status),
+                         text)
         self.assertIn("other: theirs\n", text)
 
     def test_ours_named_by_a_conftest(self):
@@ -71,9 +75,12 @@ class ClashTests(PytestCase):
 
     def test_all_have_a_name_of_their_own(self):
         self.write(test_sample=LEAKY, other=OTHER % "--leaks")
-        text, status = self.pytest("-p", "other", "--leakfix=fail", "--leakfix-failed", "--leakfix-stacks",
-                                   "--leakfix-restore", "--leakfix-json=leaks.json", "--leakfix-write-baseline=known")
-        self.assertEqual((["file 'test_sample.py' was left open"], 1), (self.causes(text), status), text)
+        text, status = self.pytest("-p", "other", "--leakfix=fail", "--leakfix-failed",
+                                   "--leakfix-stacks",
+                                   "--leakfix-restore", "--leakfix-json=leaks.json",
+                                   "--leakfix-write-baseline=known")
+        self.assertEqual((["file 'test_sample.py' was left open"], 1), (self.causes(text), status),
+                         text)
         text, status = self.pytest("-p", "other", "--leakfix=fail", "--leakfix-baseline=known")
         self.assertEqual(([], 0), (self.causes(text), status), text)
 
@@ -83,9 +90,12 @@ class ClashTests(PytestCase):
             def pytest_addoption(parser):
                 parser.addoption("--shop", action="store_true")
         ''', report__test_inner="def test_inner(): pass")
-        text, status = self.pytest("--leaks", "report", "--leaks-json", "report/leaks.json", "--shop")
-        self.assertEqual((["file 'test_sample.py' was left open"], 0), (self.causes(text)[:1], status), text)
-        text, status = self.pytest("--leaks", "report", "--leaks-json", "report/leaks.json", "--shop")
+        text, status = self.pytest("--leaks", "report", "--leaks-json", "report/leaks.json",
+                                   "--shop")
+        self.assertEqual((["file 'test_sample.py' was left open"], 0),
+                         (self.causes(text)[:1], status), text)
+        text, status = self.pytest("--leaks", "report", "--leaks-json", "report/leaks.json",
+                                   "--shop")
         self.assertIn("2 passed", text)
         text, status = self.pytest("--leaks", "report", "report", "--shop")
         self.assertIn("1 passed", text)
@@ -97,7 +107,8 @@ class ClashTests(PytestCase):
             with self.subTest(plugins=plugins):
                 arguments = [part for each in plugins for part in ("-p", each)]
                 text, status = self.pytest(*arguments, "--leakfix=report", plugin=False)
-                self.assertEqual((["file 'test_sample.py' was left open"], 0), (self.causes(text), status), text)
+                self.assertEqual((["file 'test_sample.py' was left open"], 0),
+                                 (self.causes(text), status), text)
                 text, status = self.pytest(*arguments, "--leaks=x", plugin=False)
                 self.assertIn("pytest-leaks: ", text)
                 self.assertEqual(4, status)
@@ -110,9 +121,11 @@ class InstalledTests(PytestCase):
         super().setUp()
         self.write(test_sample=LEAKY)
         os.makedirs(os.path.join(self.folder, INSTALLED))
-        for name, text in (("METADATA", "Metadata-Version: 2.1\nName: unittest_leakfix\nVersion: 0.1.0\n"),
+        for name, text in (("METADATA",
+                            "Metadata-Version: 2.1\nName: unittest_leakfix\nVersion: 0.1.0\n"),
                            ("entry_points.txt",
-                            "[pytest11]\nunittest_leakfix = unittest_leakfix.pytest_plugin.installed\n")):
+                            "[pytest11]\nunittest_leakfix = "
+                            "unittest_leakfix.pytest_plugin.installed\n")):
             with open(os.path.join(self.folder, INSTALLED, name), "w") as file:
                 file.write(text)
 
@@ -123,7 +136,8 @@ class InstalledTests(PytestCase):
 
     def finds(self, *arguments, **environment):
         text, status = self.installed("--leaks=fail", *arguments, **environment)
-        self.assertEqual((["file 'test_sample.py' was left open"], 1), (self.causes(text), status), text)
+        self.assertEqual((["file 'test_sample.py' was left open"], 1), (self.causes(text), status),
+                         text)
 
     def test_alone(self):
         self.finds()

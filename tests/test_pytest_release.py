@@ -1,5 +1,6 @@
 # needs Python 3.8
-"""Tests that somebody keeps: tried again when something has changed, seldom otherwise, and given up."""
+"""Tests that somebody keeps: tried again when something has changed, seldom otherwise, and given
+up."""
 from __future__ import annotations
 
 from tests.pytest_case import PytestCase
@@ -54,7 +55,8 @@ FIXTURES = '''
 
 
 class KeptTests(PytestCase):
-    """A try costs up to 5 ms: one test that is kept must not cost that after each test that follows."""
+    """A try costs up to 5 ms: one test that is kept must not cost that after each test that
+    follows."""
 
     def walks(self, text):
         return int(text.split("walks: ")[1].split()[0])
@@ -65,7 +67,8 @@ class KeptTests(PytestCase):
         self.assertEqual(0, status, text)
         self.assertIn("301 passed", text)
         self.assertIn("1 test still held by somebody else", text)
-        # Once when it is over, once when its reports are made, the last time, and at doubling distances.
+        # Once when it is over, once when its reports are made, the last time, and at doubling
+        # distances.
         self.assertIn(self.walks(text), range(2, 15))
         return text
 
@@ -153,8 +156,10 @@ class FreedLaterTests(PytestCase):
         self.assertNotIn("still held", text)
 
     def test_the_end_of_a_cycle(self):
-        """The instance has as many references as before: only a try, or a full collection, tells."""
-        self.freed("self.helper = Helper(); self.helper.test = self; KEEP.append(self.helper)", "KEEP.clear()")
+        """The instance has as many references as before: only a try, or a full collection,
+        tells."""
+        self.freed("self.helper = Helper(); self.helper.test = self; KEEP.append(self.helper)",
+                   "KEEP.clear()")
 
     def test_a_longer_cycle(self):
         self.freed("self.run_again = [Helper()]; self.run_again[0].me = [self.run_again, self]; "

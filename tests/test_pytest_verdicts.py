@@ -177,14 +177,16 @@ SAMPLE = '''
         async def test_fails(self):
             self.fail("in a coroutine")
 '''
-EVERY = ("-v", "-rA", "--tb=long", "--showlocals", "--durations=3", "--durations-min=100", "-p", "no:randomly")
+EVERY = ("-v", "-rA", "--tb=long", "--showlocals", "--durations=3", "--durations-min=100", "-p",
+         "no:randomly")
 
 
 @full_on(OLDEST, NEWEST)
 class VerdictTests(PytestCase):
 
     def compare(self, *arguments, modes=("report",), **more):
-        """Run without the plugin, and in these modes with it: the same output but for our section."""
+        """Run without the plugin, and in these modes with it: the same output but for our
+        section."""
         plain, status = self.pytest(*arguments, plugin=False, **more)
         for mode in modes:
             with self.subTest(mode=mode):
@@ -194,7 +196,8 @@ class VerdictTests(PytestCase):
         return plain, status
 
     def bare(self, text):
-        """Return the output without our section, and without the names of our plugin and our fixture."""
+        """Return the output without our section, and without the names of our plugin and our
+        fixture."""
         text = re.sub(r"^plugins: .*\n", "", text, flags=re.M).replace(" leakfix,", "")
         section = self.section(text)
         if section:
@@ -227,7 +230,8 @@ class VerdictTests(PytestCase):
 
     def test_without_pytests_own(self):
         self.write(test_sample=SAMPLE)
-        self.compare("-q", "-p", "no:warnings", "-p", "no:logging", "-p", "no:unraisableexception", "-s")
+        self.compare("-q", "-p", "no:warnings", "-p", "no:logging", "-p", "no:unraisableexception",
+                     "-s")
 
     def test_debugger(self):
         self.write(test_sample=SAMPLE)

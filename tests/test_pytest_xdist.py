@@ -46,10 +46,12 @@ class WorkerTests(PytestCase):
 
     def test_one_merged_report(self):
         self.write(test_sample=SAMPLE)
-        text, status = self.xdist("-n4", "--dist=load", "--leaks=report", "--leaks-json=leaks.json", "-q")
+        text, status = self.xdist("-n4", "--dist=load", "--leaks=report", "--leaks-json=leaks.json",
+                                  "-q")
         self.assertEqual(1, status)
         self.assertIn("LEAKS  2 causes in 9 of 10 tests: 1 connection, 1 file\n", text)
-        self.assertEqual(["sqlite3 connection to FOLDER/orders.db was left open", "file 'test_sample.py' was left open"],
+        self.assertEqual(["sqlite3 connection to FOLDER/orders.db was left open",
+                          "file 'test_sample.py' was left open"],
                          self.causes(text))
         self.assertIn("    in worker gw0, gw1, gw2, gw3\n", text)
         self.assertIn("1 failed, 9 passed in 0 s\n", text)
@@ -83,13 +85,15 @@ class WorkerTests(PytestCase):
         self.write(test_sample=SAMPLE + "\n    def test_z_crashes():\n        os._exit(3)\n")
         text, status = self.xdist("-n2", "--leaks=report", "-q")
         self.assertEqual(1, status)
-        self.assertRegex(self.section(text), r"\nworker gw\d crashed: what its tests left behind is not known\n")
+        self.assertRegex(self.section(text),
+                         r"\nworker gw\d crashed: what its tests left behind is not known\n")
         self.assertIn("file 'test_sample.py' was left open", text)
 
     def test_release(self):
         self.write(test_sample=SAMPLE)
         text, status = self.xdist("-n2", "--leaks=release", "-q")
-        self.assertEqual("unittest_leakfix: let go of 2 finished tests, closed 2 resources left open "
+        self.assertEqual("unittest_leakfix: let go of 2 finished tests, closed 2 resources left "
+                         "open "
                          "(2 sqlite3 connections)\n", self.section(text))
 
 

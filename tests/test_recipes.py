@@ -1,7 +1,8 @@
-"""Each recipe of docs/recipes.md is run as it stands, lets go of its tests, and says when one failed.
+"""Each recipe of docs/recipes.md is run as it stands, lets go of its tests, and says when one
+failed.
 
-The commands are run as they are printed, in a folder with nothing but the tests, in an environment in
-which this package is installed: no variable sends Python anywhere.
+The commands are run as they are printed, in a folder with nothing but the tests, in an environment
+in which this package is installed: no variable sends Python anywhere.
 """
 
 from __future__ import absolute_import
@@ -53,11 +54,13 @@ class ZProbe(unittest.TestCase):
                 name for name, each in payloads if each() is not None)))
 '''
 NEEDS = {"xmlrunner": "unittest-xml-reporting", "teamcity": "teamcity-messages",
-         "subunit": "python-subunit", "django": "Django", "testtools": "testtools", "twisted": "Twisted"}
+         "subunit": "python-subunit", "django": "Django", "testtools": "testtools",
+         "twisted": "Twisted"}
 PASSING = SHOP.replace('self.fail("of the test")', "pass")
 # Two more ways to be unsuccessful.
 ERROR = SHOP.replace('self.fail("of the test")', 'raise ValueError("of the test")')
-UNEXPECTED = PASSING.replace("    def test_fails", "    @unittest.expectedFailure\n    def test_fails")
+UNEXPECTED = PASSING.replace("    def test_fails",
+                             "    @unittest.expectedFailure\n    def test_fails")
 MIXED = "Runners that have their own suites and results: the mixin"
 # Lines that say how it ended, whatever the runner.
 VERDICT = re.compile(r"^.*(?:\bRan \d+ test|FAILED|\d+ failed).*$", re.MULTILINE)
@@ -105,9 +108,11 @@ class Environment(object):
         said = child.communicate()[0].decode("utf-8", "replace")
         if child.returncode:
             raise unittest.SkipTest("needs %s: %s" % (command[2], said.strip()[-200:]))
-        shutil.copytree(os.path.join(ROOT, "unittest_leakfix"), os.path.join(packages, "unittest_leakfix"),
+        shutil.copytree(os.path.join(ROOT, "unittest_leakfix"),
+                        os.path.join(packages, "unittest_leakfix"),
                         ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-        (place,) = [folder for folder, _, _ in os.walk(made) if os.path.basename(folder) == "site-packages"]
+        (place,) = [folder for folder, _, _ in os.walk(made)
+                    if os.path.basename(folder) == "site-packages"]
         with open(os.path.join(place, "recipes.pth"), "w") as file:
             file.write(packages + "\n")
             for theirs in sorted(set(map(sysconfig.get_path, ("purelib", "platlib")))):
@@ -122,14 +127,16 @@ class Environment(object):
         words = command.split()
         if words[:2] == ["python", "-m"]:
             return not subprocess.call(["python", "-c", "import " + words[2]], env=self.variables,
-                                       stderr=subprocess.PIPE, executable=os.path.join(self.scripts, "python"))
+                                       stderr=subprocess.PIPE,
+                                       executable=os.path.join(self.scripts, "python"))
         script = os.path.join(os.path.dirname(sys.executable), words[0])
         if not os.path.exists(script):
             return False
         with io.open(script, encoding="utf-8") as file:
             text = file.read()
         with io.open(os.path.join(self.scripts, words[0]), "w", encoding="utf-8") as file:
-            file.write(u"#!%s\n%s" % (os.path.join(self.scripts, "python"), text.partition("\n")[2]))
+            file.write(u"#!%s\n%s"
+                       % (os.path.join(self.scripts, "python"), text.partition("\n")[2]))
         os.chmod(os.path.join(self.scripts, words[0]), 0o755)
         return True
 
@@ -147,11 +154,12 @@ class RecipesTest(unittest.TestCase):
         """Run the command line with *code* in its file, and return what the probe wrote."""
         folder = os.path.realpath(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, folder)
-        name = "recipe.py" if command == "python recipe.py" else "test_mixed.py"
-        for name, text in (("test_shop.py", shop), (name, code or "")):
+        second = "recipe.py" if command == "python recipe.py" else "test_mixed.py"
+        for name, text in (("test_shop.py", shop), (second, code or "")):
             with io.open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(text if isinstance(text, type(u"")) else text.decode("ascii"))
-        child = subprocess.Popen(command, shell=True, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        child = subprocess.Popen(command, shell=True, cwd=folder, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, env=self.environment.variables)
         self.text = child.communicate()[0].decode("utf-8", "replace")
         self.status = child.returncode
@@ -162,7 +170,8 @@ class RecipesTest(unittest.TestCase):
 
     def verdict(self):
         """Return the exit status, and the lines that say how it ended, without names and times."""
-        said = TIMES.sub("N s", self.text).replace("test_mixed", "test_shop").replace("MixedTests", "ShopTests")
+        said = TIMES.sub("N s", self.text).replace("test_mixed", "test_shop").replace("MixedTests",
+                                                                                      "ShopTests")
         # pytest fills its last line up to 80 columns.
         return [self.status] + [each.strip("= ") for each in VERDICT.findall(said)]
 
@@ -202,7 +211,7 @@ def _runs(title, code):
             if sys.version_info < (3, 8):
                 self.skipTest("needs Python 3.8")
             try:
-                import unittest_leakfix.django
+                import unittest_leakfix.django  # noqa: F401
             except ImportError as error:
                 self.skipTest(str(error))
         probe = self.perform(code)
@@ -218,7 +227,8 @@ def _runs(title, code):
 def _mixes(command):
     def test(self):
         if not self.environment.has(command):
-            self.skipTest("needs " + NEEDS.get(command.split()[2].partition(".")[0], command.split()[0]))
+            self.skipTest("needs "
+                          + NEEDS.get(command.split()[2].partition(".")[0], command.split()[0]))
         self.perform(SHOP, command.replace("test_mixed", "test_shop"))
         theirs = self.verdict()
         self.assertNotEqual(self.status, 0, self.text)
@@ -234,7 +244,8 @@ for _title, _code in recipes().items():
     _name = "test_" + re.sub(r"\W+", "_", _title.lower()).strip("_")
     setattr(RecipesTest, _name, _runs(_title, _code))
 for _command in commands():
-    _name = re.sub(r"^python -m (twisted\.)?", "", _command).split()[0].replace(".", "_").replace("-", "_")
+    _name = re.sub(r"^python -m (twisted\.)?", "",
+                   _command).split()[0].replace(".", "_").replace("-", "_")
     setattr(RecipesTest, "test_mixin_under_" + _name, _mixes(_command))
 
 

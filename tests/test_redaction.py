@@ -1,5 +1,6 @@
 # -*- coding: utf-8 -*-
-"""What is secret in a text, a command line, a line of source, and what is not; what can be seen of it."""
+"""What is secret in a text, a command line, a line of source, and what is not; what can be seen of
+it."""
 
 from __future__ import absolute_import
 
@@ -65,7 +66,8 @@ TEXTS = [
     ("Cookie: a=hunter2; b=hunter2", "Cookie: ***"),
     ("curl -H 'Authorization: Bearer hunter2' h", "curl -H 'Authorization: ***' h"),
     ("('Authorization', 'Bearer hunter2')", "('Authorization', ***)"),
-    ("Proxy-Authorization: Digest username=\"u\", response=\"hunter2\"", "Proxy-Authorization: ***"),
+    ("Proxy-Authorization: Digest username=\"u\", response=\"hunter2\"",
+     "Proxy-Authorization: ***"),
     ("CLIENTS['Bearer hunter2']", "CLIENTS['Bearer ***']"),
     ("sent Basic dXNlcjpodW50ZXIy", "sent Basic ***"),
     # command lines
@@ -81,27 +83,37 @@ TEXTS = [
     # by their form
     ("got ghp_hunter2 here", "got *** here"), ("glpat-hunter2", "***"), ("xoxb-1-hunter2", "***"),
     ("sk-hunter2hunter2", "***"), ("sk_live_hunter2", "***"), ("eyJhbGci.hunter2.hunter2", "***"),
-    ("-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\nx", "***\n***\n***\nx"),
+    ("-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\nx",
+     "***\n***\n***\nx"),
     ("-----BEGIN PRIVATE KEY-----\\nhunter2", "***"),
     ("hunter2\n-----END PRIVATE KEY-----", "***\n***-----END PRIVATE KEY-----"),
 ]
 # Nothing of these is secret.
 PLAIN = [
-    "TestCredentialFetcher::test_one", "test_cred.py::TestTokenStore::test_two was kept after it finished",
+    "TestCredentialFetcher::test_one",
+    "test_cred.py::TestTokenStore::test_two was kept after it finished",
     "OrderTests.test_token was kept after it finished", "setUpClass (tests.test_token.TokenTests)",
     "my token is ready", "token_count = 3", "max_tokens=5", "tokens: 5", "pass: 3, fail: 4",
-    "secretary: bob", "password_hasher=x", "PasswordHasher: x", "TestToken: it is", "InvalidToken: no such thing",
-    "tests/test_password.py:12", "tests/test_secret.py:12 in token", "shop/token_store.py:make_token",
-    "file '/tmp/secret' was left", "http://localhost:8000/", "http://localhost:8000/?m=user@example.com",
-    "user@example.com", "mailto:user@example.com", "git@github.com:org/repo.git", "ssh://git@github.com/x",
+    "secretary: bob", "password_hasher=x", "PasswordHasher: x", "TestToken: it is",
+    "InvalidToken: no such thing",
+    "tests/test_password.py:12", "tests/test_secret.py:12 in token",
+    "shop/token_store.py:make_token",
+    "file '/tmp/secret' was left", "http://localhost:8000/",
+    "http://localhost:8000/?m=user@example.com",
+    "user@example.com", "mailto:user@example.com", "git@github.com:org/repo.git",
+    "ssh://git@github.com/x",
     "postgresql://leakfix@127.0.0.1:5/x", "db@127.0.0.1:3306/shop", "nginx:1.2@sha256:abcdef",
     "self.token = make_token()", "password=None", "password=self.password", "token=os.environ[x]",
     "password=%s", "password={password}", "password=$PASSWORD", "token=<Token object at 0x1>",
     "class TokenStore", "bound method TokenStore.get_password", "shop.tokens['a'].secret",
-    "environment variable \"API_TOKEN\" was changed", "fixture db (session)", "session 12 (bob): gone",
-    "Basic usage of it", "bearer of news", "python -u tests/x.py:12", "python -p xdist", "docker run -u 1000:1000 x",
-    "Access denied for user 'bob'@'localhost' (using password: YES)", "fe_sendauth: no password supplied",
-    "password authentication failed for user \"bob\"", "monkey=1", "compass: north", "key=lambda x: x", "no-password --port 1", "OLDPWD=/tmp", "PWD=/tmp",
+    "environment variable \"API_TOKEN\" was changed", "fixture db (session)",
+    "session 12 (bob): gone",
+    "Basic usage of it", "bearer of news", "python -u tests/x.py:12", "python -p xdist",
+    "docker run -u 1000:1000 x",
+    "Access denied for user 'bob'@'localhost' (using password: YES)",
+    "fe_sendauth: no password supplied",
+    "password authentication failed for user \"bob\"", "monkey=1", "compass: north",
+    "key=lambda x: x", "no-password --port 1", "OLDPWD=/tmp", "PWD=/tmp",
 ]
 SOURCE = [
     ("connect(password='hunter2', port=3)", "connect(password=\"***\", port=3)"),
@@ -131,15 +143,21 @@ SOURCE = [
 ]
 PLAIN_SOURCE = [
     "self.token = make_token()", "connect(password=self.password, token=make(), user='x')",
-    "password=os.environ['DB_PASSWORD']", "password = getpass('Password: ')", "def test_token(self): return 'x'",
+    "password=os.environ['DB_PASSWORD']", "password = getpass('Password: ')",
+    "def test_token(self): return 'x'",
     "fields = ['password', 'email']", "d = dict(user='bob', max_tokens=5)",
-    "assert reader.token_count == 'three'", "password = None", "assertEqual(user.name, 'x')", "p.add_argument('--token', help='the token')", "class TestCredentialFetcher(Base): pass",
+    "assert reader.token_count == 'three'", "password = None", "assertEqual(user.name, 'x')",
+    "p.add_argument('--token', help='the token')", "class TestCredentialFetcher(Base): pass",
 ]
-SECRET_NAMES = ["GITHUB_PAT", "JWT", "AUTH", "COOKIE", "DB_PASSWORD", "PGPASSWORD", "MYSQL_PWD", "DB_PASS", "AWS_KEY",
-                "SECRET_KEY", "TOKEN_PROD", "API_TOKEN_2", "apiKey", "client-secret", "AWS_ACCESS_KEY_ID", "SSH_KEY",
+SECRET_NAMES = ["GITHUB_PAT", "JWT", "AUTH", "COOKIE", "DB_PASSWORD", "PGPASSWORD", "MYSQL_PWD",
+                "DB_PASS", "AWS_KEY",
+                "SECRET_KEY", "TOKEN_PROD", "API_TOKEN_2", "apiKey", "client-secret",
+                "AWS_ACCESS_KEY_ID", "SSH_KEY",
                 "SECRET_KEY_BASE", "clientSecret", "X-Api-Key", "--password", "PRIVATE_KEY"]
-PLAIN_NAMES = ["PATH", "PWD", "OLDPWD", "HOME", "KEYBOARD", "TOKEN_COUNT", "PASSWORD_FILE", "TOKENIZERS_PARALLELISM",
-               "SSH_AUTH_SOCK", "PYTEST_CURRENT_TEST", "SECRETARY", "TOKEN_URL", "MONKEY", "AUTHOR", "PASSWORD_HASHERS"]
+PLAIN_NAMES = ["PATH", "PWD", "OLDPWD", "HOME", "KEYBOARD", "TOKEN_COUNT", "PASSWORD_FILE",
+               "TOKENIZERS_PARALLELISM",
+               "SSH_AUTH_SOCK", "PYTEST_CURRENT_TEST", "SECRETARY", "TOKEN_URL", "MONKEY", "AUTHOR",
+               "PASSWORD_HASHERS"]
 
 
 class Texts(unittest.TestCase):
@@ -155,8 +173,10 @@ class Texts(unittest.TestCase):
             self.assertEqual(redact(text), text)
 
     def test_without_the_part_for_source(self):
-        code = "from unittest_leakfix._core.redaction import redact; print(redact(%r))" % "setenv('TOKEN', 'hunter2')"
-        said = subprocess.check_output([sys.executable, "-c", code], env=dict(os.environ, PYTHONPATH=ROOT))
+        code = ("from unittest_leakfix._core.redaction import redact; print(redact(%r))"
+                % "setenv('TOKEN', 'hunter2')")
+        said = subprocess.check_output([sys.executable, "-c", code],
+                                       env=dict(os.environ, PYTHONPATH=ROOT))
         self.assertEqual(said.decode("ascii").strip(), "setenv('TOKEN', ***)")
 
     def test_every_pattern_compiles(self):
@@ -168,7 +188,7 @@ class Texts(unittest.TestCase):
             self.assertEqual(redact(redact(text)), redact(text), text)
 
     def test_among_other_words(self):
-        for text, expected in TEXTS:
+        for text, _ in TEXTS:
             if "\n" not in text and "BEGIN" not in text:
                 self.assertNotIn("hunter2", redact("it says: <%s> (and more)" % text), text)
 
@@ -183,11 +203,15 @@ class Texts(unittest.TestCase):
         self.assertEqual(redact("-----BEGIN PRIVATE KEY-----\nhunter2", "SSL"), "***\n***")
 
     def test_ids_are_no_texts(self):
-        for test in ("test_cred.py::TestCredentialFetcher::test_one", "tests.test_token.TokenTests.test_password",
-                     "a/token:b.py::test_x", "setUpClass (tests.test_token.Tests)", "test_x.py::test_y[3-user]"):
+        for test in ("test_cred.py::TestCredentialFetcher::test_one",
+                     "tests.test_token.TokenTests.test_password",
+                     "a/token:b.py::test_x", "setUpClass (tests.test_token.Tests)",
+                     "test_x.py::test_y[3-user]"):
             self.assertEqual(redaction.redact_id(test), test)
-        self.assertEqual(redaction.redact_id("t.py::test_x[password=hunter2]"), "t.py::test_x[password=***]")
-        self.assertEqual(redaction.redact_id("t.py::test_x[my://u:hunter2@h-3]"), "t.py::test_x[my://u:***@h-3]")
+        self.assertEqual(redaction.redact_id("t.py::test_x[password=hunter2]"),
+                         "t.py::test_x[password=***]")
+        self.assertEqual(redaction.redact_id("t.py::test_x[my://u:hunter2@h-3]"),
+                         "t.py::test_x[my://u:***@h-3]")
 
     def test_it_never_raises(self):
         class Bad(object):
@@ -198,8 +222,10 @@ class Texts(unittest.TestCase):
             def lower(self):
                 raise ValueError
 
-        for value in (None, 7, Bad(), Name("password=hunter2"), b"password=hunter2", b"\xff\xfe password=hunter2",
-                      u"\u00fc password=hunter2", "\\", "'", "password='", "password=\\", "password=\\\"", "-----END "):
+        for value in (None, 7, Bad(), Name("password=hunter2"), b"password=hunter2",
+                      b"\xff\xfe password=hunter2",
+                      u"\u00fc password=hunter2", "\\", "'", "password='", "password=\\",
+                      "password=\\\"", "-----END "):
             self.assertNotIn("hunter2", redact(value))
             redacted_source.redact_code(value)
             redaction.command([value])
@@ -207,9 +233,12 @@ class Texts(unittest.TestCase):
             self.assertEqual(redact("\ud800 password=\udfffhunter2"), "\ud800 password=***")
 
     def test_time_goes_with_length(self):
-        # By what would backtrack, or look to the end again and again: it would not be over within the day.
-        for unit in ("a", "password", "://a:", "://a:b@", "a:b@ ", "'", "\\", " ", "key='", "password=(",
-                     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "password    ", "mysql -p"):
+        # By what would backtrack, or look to the end again and again: it would not be over within
+        # the day.
+        for unit in ("a", "password", "://a:", "://a:b@", "a:b@ ", "'", "\\", " ", "key='",
+                     "password=(",
+                     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "password    ",
+                     "mysql -p"):
             self.assertTrue(redact(unit * (2 ** 19 // len(unit))))
         self.assertTrue(redacted_source.redact_code("f('password', 'x', \"a\") + " * 2 ** 14))
 
@@ -224,9 +253,12 @@ class Source(unittest.TestCase):
             self.assertEqual(redacted_source.redact_code(line), line)
 
     def test_over_several_lines(self):
-        for lines in (["connect(password=", "    'hunter2')"], ["password = (", "    'a'", "    'hunter2')"],
-                      ["x['TOKEN'] = \\", "    'hunter2'"], ["h = ('Authorization: '", "     'Bearer hunter2')"],
-                      ["KEY = '''-----BEGIN PRIVATE KEY-----", "hunter2", "-----END PRIVATE KEY-----'''"],
+        for lines in (["connect(password=", "    'hunter2')"],
+                      ["password = (", "    'a'", "    'hunter2')"],
+                      ["x['TOKEN'] = \\", "    'hunter2'"],
+                      ["h = ('Authorization: '", "     'Bearer hunter2')"],
+                      ["KEY = '''-----BEGIN PRIVATE KEY-----", "hunter2",
+                       "-----END PRIVATE KEY-----'''"],
                       ["password = '''a", "hunter2", "'''"]):
             shown = redacted_source.redact_lines(lines)
             self.assertEqual(len(shown), len(lines))
@@ -249,15 +281,19 @@ class Commands(unittest.TestCase):
                 (["python", "-c", "connect('h', 'hunter2')"], "python -c connect(***, ***)"),
                 (["docker", "run", "-u", "1000:1000"], "docker run -u 1000:1000"),
                 (["tool", "--token-file", "/run/x"], "tool --token-file /run/x"),
-                (["cat", b"/tmp/x", object()], "cat /tmp/x ?"), ("tool --secret hunter2", "tool --secret ***")):
+                (["cat", b"/tmp/x", object()], "cat /tmp/x ?"),
+                ("tool --secret hunter2", "tool --secret ***")):
             self.assertEqual(redaction.command(words), expected)
 
 
 class Errors(unittest.TestCase):
     def test_secrets(self):
-        self.assertEqual(redaction.text_of_error(ValueError("no db: password=hunter2")), "no db: password=***")
-        self.assertEqual(redaction.text_of_error(ValueError("no hunter2, no"), "hunter2"), "no ***, no")
-        self.assertEqual(redaction.error(ValueError("x\npassword=hunter2")), "ValueError: x password=***")
+        self.assertEqual(redaction.text_of_error(ValueError("no db: password=hunter2")),
+                         "no db: password=***")
+        self.assertEqual(redaction.text_of_error(ValueError("no hunter2, no"), "hunter2"),
+                         "no ***, no")
+        self.assertEqual(redaction.error(ValueError("x\npassword=hunter2")),
+                         "ValueError: x password=***")
         self.assertEqual(redaction.text_of_error(KeyError(u"gr\u00fc\u00df")) != "", True)
 
     def test_one_that_has_no_text(self):
@@ -274,7 +310,8 @@ class Errors(unittest.TestCase):
 
 
 class Seen(unittest.TestCase):
-    UNSEEN = u"\x00\x07\n\r\t\x1b\x7f\x85\x9b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff"
+    UNSEEN = u"\x00\x07\n\r\t\x1b\x7f\x85\x9b" \
+             u"\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff"
 
     def test_each_is_an_escape(self):
         for char in self.UNSEEN:
@@ -313,8 +350,10 @@ class Seen(unittest.TestCase):
 if given is not None:
     WORDS = strategies.text("abcXYZ012=:'\"\\ @/-_.,;()[]{}\n\u00fc", max_size=12)
     PIECES = strategies.sampled_from(
-        ["password", "token=", "://", "@", "'", '"', "\\", "***", "Bearer ", "-u ", "--secret ", "eyJ", "key: ", ": ", "=",
-         "cookie", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "[", "(", "authorization", "u:", "mysql -p"])
+        ["password", "token=", "://", "@", "'", '"', "\\", "***", "Bearer ", "-u ", "--secret ",
+         "eyJ", "key: ", ": ", "=",
+         "cookie", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "[", "(",
+         "authorization", "u:", "mysql -p"])
     ANY = strategies.lists(strategies.one_of(WORDS, PIECES), max_size=14).map("".join)
     SECRETS = strategies.text("qzxj013579", min_size=8, max_size=20).map(lambda text: "q9" + text)
 
@@ -332,7 +371,8 @@ if given is not None:
         @given(SECRETS, strategies.sampled_from(TEXTS), WORDS)
         def test_a_planted_secret(self, secret, text, word):
             if "dXNl" not in text[0]:
-                self.assertNotIn(secret, redact("%s %s" % (word.replace("'", "").replace('"', "").replace("\\", ""),
+                self.assertNotIn(secret, redact(
+                    "%s %s" % (word.replace("'", "").replace('"', "").replace("\\", ""),
                                                           text[0].replace("hunter2", secret))))
 
 

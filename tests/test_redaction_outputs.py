@@ -1,4 +1,5 @@
-"""A secret is in no output of a run: report, JSON, baseline, warnings, errors, pytest's sections. Nor is what cannot be seen.
+"""A secret is in no output of a run: report, JSON, baseline, warnings, errors, pytest's sections.
+Nor is what cannot be seen.
 
 Each story runs in a process of its own.
 """
@@ -15,17 +16,15 @@ import tempfile
 import textwrap
 import unittest
 
-from tests import leak_samples
 from tests.leak_samples import Acquisition, Chain, Frame, Step
 from unittest_leakfix.databases import connection_limit
-from unittest_leakfix.tracing.opened_connections import ConnectionRecord
-from unittest_leakfix.databases.server_sessions import Session, Sessions
-from unittest_leakfix.databases.server_sessions import table
-from unittest_leakfix.leaks.report import json_report as leaks_json
+from unittest_leakfix.databases.server_sessions import Session, Sessions, table
 from unittest_leakfix.leaks import suppressions
-from unittest_leakfix.leaks.report.terminal import Style
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.report import json_report as leaks_json
+from unittest_leakfix.leaks.report.terminal import Style
 from unittest_leakfix.leaks.report.text_report import failure_text, one_line, render
+from unittest_leakfix.tracing.opened_connections import ConnectionRecord
 
 try:
     from hypothesis import given, settings, strategies
@@ -100,7 +99,7 @@ LEAKY = '''
                 each.kill()
                 each.wait()
         EVENT.set()
-'''
+'''  # noqa: E501
 
 
 class Folder(unittest.TestCase):
@@ -117,7 +116,8 @@ class Folder(unittest.TestCase):
         for name, text in files.items():
             with open(self.path(name + ".py"), "w", encoding="utf-8") as file:
                 file.write(textwrap.dedent(text))
-        done = subprocess.run([sys.executable, *arguments], cwd=self.folder, stdout=subprocess.PIPE, timeout=120,
+        done = subprocess.run([sys.executable, *arguments], cwd=self.folder, stdout=subprocess.PIPE,
+                              timeout=120,
                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=dict(
                                   os.environ, PYTHONPATH=ROOT, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
                                   PYTHONIOENCODING="utf-8:backslashreplace"))
@@ -134,11 +134,14 @@ class Folder(unittest.TestCase):
 
 class Runs(Folder):
     def test_unittest(self):
-        out = self.run_python("-m", "unittest_leakfix", "--leaks=report", "--leaks-stacks", "--leaks-json=leaks.json",
-                              "--leaks-write-baseline=baseline.json", "--leaks-failed", "test_it", test_it=LEAKY)
+        out = self.run_python("-m", "unittest_leakfix", "--leaks=report", "--leaks-stacks",
+                              "--leaks-json=leaks.json",
+                              "--leaks-write-baseline=baseline.json", "--leaks-failed", "test_it",
+                              test_it=LEAKY)
         report, baseline = self.contents()
         kinds = {leak["kind"] for leak in json.loads(report)["leaks"]}
-        self.assertLessEqual({"thread", "logging handler", "environment", "object", "child process", "file"}, kinds, out)
+        self.assertLessEqual({"thread", "logging handler", "environment", "object", "child process",
+                              "file"}, kinds, out)
         self.assertIn("LeakFixWarning", out)
         for text in (out, report, baseline):
             self.assertNotIn("hunter2", text)
@@ -147,7 +150,8 @@ class Runs(Folder):
         self.assertIn("TokenTests.test_thread", out)
         self.assertIn("test_it.TokenTests.test_thread", baseline)
         self.assertIn("CLIENTS['mysql://user:***@host']", out)
-        key = self.run_python("-m", "unittest_leakfix", "--leaks=report", "test_it.TokenTests.test_key", test_it=LEAKY)
+        key = self.run_python("-m", "unittest_leakfix", "--leaks=report",
+                              "test_it.TokenTests.test_key", test_it=LEAKY)
         self.assertIn("CLIENTS['Bearer ***']", key)
         self.assertNotIn("hunter2", key)
 
@@ -181,7 +185,8 @@ class Runs(Folder):
                     self.assertIs(kind, CloseError)
                     print("said:", error)
             ''')
-        self.assertRegex(out, r"said: closing self.db .* raised OSError: no route: password=\*\*\* host=db")
+        self.assertRegex(
+            out, r"said: closing self.db .* raised OSError: no route: password=\*\*\* host=db")
 
     @unittest.skipIf(pytest is None, "needs pytest")
     def test_pytest(self):
@@ -194,21 +199,26 @@ class Runs(Folder):
                 def test_two(self): KEEP.append(open(__file__))
             '''
         for mode in ("report", "fail"):
-            out = self.run_python("-m", "pytest", "-q", "-p", "unittest_leakfix.pytest_plugin", "--leaks=" + mode,
-                                  "--leaks-json=leaks.json", "--leaks-write-baseline=baseline.json", "--leaks-stacks",
+            out = self.run_python("-m", "pytest", "-q", "-p", "unittest_leakfix.pytest_plugin",
+                                  "--leaks=" + mode,
+                                  "--leaks-json=leaks.json", "--leaks-write-baseline=baseline.json",
+                                  "--leaks-stacks",
                                   "-k", "not fails_to_close", "test_it.py", "test_cred.py",
                                   test_it=LEAKY, test_cred=parametrised)
             # pytest itself shows the parameters of a test that fails.
-            ours = re.search(r"^=+ leaks =+\n(.*?)^(?:=+ short|[0-9]+ passed)", out, re.M | re.S).group(1)
+            ours = re.search(r"^=+ leaks =+\n(.*?)^(?:=+ short|[0-9]+ passed)", out,
+                             re.M | re.S).group(1)
             for text in (ours, *self.contents()):
                 self.assertNotIn("hunter2", text)
             self.assertIn("TestCredentialFetcher::test_two", ours)
-            self.assertIn("TestCredentialFetcher::test_one[password=***]", ours + self.contents()[1])
+            self.assertIn("TestCredentialFetcher::test_one[password=***]",
+                          ours + self.contents()[1])
             errors = out.replace("test_one[password=q9hunter2zz7]", "")
             self.assertNotIn("hunter2", re.sub(r"(?m)^.*parametrize.*$", "", errors))
 
     def test_long_and_unseen_names(self):
-        out = self.run_python("-m", "unittest_leakfix", "--leaks=report", "--leaks-stacks", "--leaks-json=leaks.json",
+        out = self.run_python("-m", "unittest_leakfix", "--leaks=report", "--leaks-stacks",
+                              "--leaks-json=leaks.json",
                               "--leaks-write-baseline=baseline.json", "test_it", test_it='''
             import threading, unittest, os, logging
             UNSEEN = "\\x07\\x1b\\x85\\x9b\\u061c\\u200e\\u200f\\u2028\\u2029\\u202e\\u2066\\u2069\\ud800"
@@ -234,7 +244,7 @@ class Runs(Folder):
             long_name.__name__ = "test_" + "n" * 10 ** 6
             setattr(Tests, long_name.__name__, long_name)
             def tearDownModule(): EVENT.set()
-            ''')
+            ''')  # noqa: E501
         report, baseline = self.contents()
         leaks = out[out.index("\nLEAKS"):]
         self.assertLess(len(leaks), 30000)
@@ -242,8 +252,10 @@ class Runs(Folder):
         for char in UNSEEN:
             self.assertNotIn(char, leaks + baseline)
         # The id of a test is whole.
-        self.assertTrue(any(test.endswith("n" * 10 ** 6) for leak in json.loads(report)["leaks"] for test in leak["tests"]))
-        self.assertTrue(any(test.endswith("n" * 10 ** 6) for leak in json.loads(baseline)["leaks"] for test in leak["tests"]))
+        self.assertTrue(any(test.endswith("n" * 10 ** 6) for leak in json.loads(report)["leaks"]
+                            for test in leak["tests"]))
+        self.assertTrue(any(test.endswith("n" * 10 ** 6) for leak in json.loads(baseline)["leaks"]
+                            for test in leak["tests"]))
         self.assertTrue(all(len(leak["subject"]) < 400 and len(leak["remedy"]) < 10 ** 6
                             for leak in json.loads(report)["leaks"]))
 
@@ -251,14 +263,19 @@ class Runs(Folder):
 def sample(text, test="t.Tests.test_a"):
     """Return findings with *text* wherever a text can be."""
     chain = Chain("m.CLIENTS[%r]" % text, True, (
-        Step("", "module m", "", False), Step(".CLIENTS", "dict (1 item)", "", True), Step("[%r]" % text, text, "", False)),
+        Step("", "module m", "", False), Step(".CLIENTS", "dict (1 item)", "", True),
+        Step("[%r]" % text, text, "", False)),
         "module m", None)
     opened = Acquisition("connection", text, test, "thread " + text, (Frame("a.py", 1, "test_a"),))
-    leaks = tuple(Leak(kind, "%s %s was left" % (kind, text), (test,), 0, chain if kind == "object" else None,
-                       ((".x " + text, "str", 1),), opened, (("now at", text), ("was", text), ("is", text)),
-                       "closed: " + text, "close(%r)" % text, 'connection="%s"' % text, 0, kind + " by " + text)
+    leaks = tuple(Leak(kind, "%s %s was left" % (kind, text), (test,), 0,
+                       chain if kind == "object" else None,
+                       ((".x " + text, "str", 1),), opened,
+                       (("now at", text), ("was", text), ("is", text)),
+                       "closed: " + text, "close(%r)" % text, 'connection="%s"' % text, 0,
+                       kind + " by " + text)
                   for kind in ("object", "connection"))
-    return Findings(leaks, (Known(leaks[0], "why " + text, "x.py:3"),), ("gone " + text,), 3, ((test, "why " + text),), 1)
+    return Findings(leaks, (Known(leaks[0], "why " + text, "x.py:3"),), ("gone " + text,), 3,
+                    ((test, "why " + text),), 1)
 
 
 class Outputs(Folder):
@@ -285,7 +302,8 @@ class Outputs(Folder):
                     self.assertNotIn(char, output)
 
     def test_ids_are_left_alone(self):
-        for test in ("test_cred.py::TestCredentialFetcher::test_one", "tests.test_token.SecretTests.test_password"):
+        for test in ("test_cred.py::TestCredentialFetcher::test_one",
+                     "tests.test_token.SecretTests.test_password"):
             for output in self.outputs("password=hunter2", test):
                 self.assertNotIn("hunter2", output)
                 self.assertIn("password=***" if "statement" not in output else "***", output)
@@ -299,13 +317,17 @@ class Outputs(Folder):
             self.assertLess(len(output), 20000)
 
     if given is not None:
-        FORMS = ["password=%s", "user:%s@host", "my://u:%s@h/d", "Bearer %s", "{'api_key': '%s'}", "--secret %s",
-                 "-u me:%s", "X-Api-Key: %s", "https://%s@h/3", "Cookie: a=%s; b=1", "{\"token\": \"%s\"}", "ghp_%s",
+        FORMS = ["password=%s", "user:%s@host", "my://u:%s@h/d", "Bearer %s", "{'api_key': '%s'}",
+                 "--secret %s",
+                 "-u me:%s", "X-Api-Key: %s", "https://%s@h/3", "Cookie: a=%s; b=1",
+                 "{\"token\": \"%s\"}", "ghp_%s",
                  "password='a %s'", "aws_secret_access_key = %s", "('password', '%s')"]
 
         @settings(max_examples=60, deadline=None)
-        @given(strategies.sampled_from(FORMS), strategies.text("qzxj01379", min_size=8, max_size=12), strategies.sampled_from(
-            ["%s", "worker %s", "x %s y", "a, %s", "<%s>", "x=1 %s", "%s" + " z" * 200, "m" * 250 + " %s"]))
+        @given(strategies.sampled_from(FORMS),
+               strategies.text("qzxj01379", min_size=8, max_size=12), strategies.sampled_from(
+            ["%s", "worker %s", "x %s y", "a, %s", "<%s>", "x=1 %s", "%s" + " z" * 200,
+             "m" * 250 + " %s"]))
         def test_a_planted_secret(self, form, secret, around):
             for output in self.outputs(around % (form % ("Q9" + secret))):
                 self.assertNotIn(secret, output)

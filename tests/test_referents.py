@@ -7,8 +7,8 @@ import textwrap
 import types
 import unittest
 
-from unittest_leakfix.leaks.retention.edges import referents
 from tests.zoo.case import ROOT
+from unittest_leakfix.leaks.retention.edges import referents
 
 
 class ReferentsTests(unittest.TestCase):

@@ -1,7 +1,8 @@
-"""A test replaces a function of the standard library and leaves it so: the run ends as plain unittest's.
+"""A test replaces a function of the standard library and leaves it so: the run ends as plain
+unittest's.
 
-All functions of the modules that we call are tried, one after the other (`replaced.py`). And what a run
-needs is loaded before its first test, so that no import of ours meets what a test has left.
+All functions of the modules that we call are tried, one after the other (`replaced.py`). And what a
+run needs is loaded before its first test, so that no import of ours meets what a test has left.
 """
 # needs Python 3.8
 from __future__ import annotations
@@ -36,7 +37,8 @@ class ReplacedCase(unittest.TestCase):
         wrong = [line for line in found if not line.startswith("off: ")]
         self.assertEqual(wrong, [], child.stderr)
         self.assertRegex(last, r"^compared: \d+$", child.stderr)
-        self.assertGreaterEqual(int(last.split()[1]), at_least)     # else plain unittest ends nowhere
+        # else plain unittest ends nowhere
+        self.assertGreaterEqual(int(last.split()[1]), at_least)
 
 
 @unittest.skipUnless(hasattr(os, "fork"), "each run is a fork")
@@ -125,17 +127,19 @@ class LeftTests(unittest.TestCase):
             class Then(unittest.TestCase):
                 def test_then(self):
                     self.file = _open(_devnull)
-            """) % (left, "self.fail('on purpose')" if fails else "pass")
+            """) % (left, "self.fail('on purpose')" if fails else "pass")  # noqa: E501
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, "sample.py"), "w") as file:
                 file.write(source)
             runs = []
             for number, command in enumerate((["unittest"], ["unittest_leakfix"], [
-                    "unittest_leakfix", "--leaks=report", "--leaks-json=" + os.path.join(folder, "report.json")])):
+                    "unittest_leakfix", "--leaks=report",
+                    "--leaks-json=" + os.path.join(folder, "report.json")])):
                 work = os.path.join(folder, str(number))
                 os.mkdir(work)
                 child = subprocess.run(
-                    [sys.executable, "-m", *command, "-v", "sample"], cwd=work, text=True, timeout=120,
+                    [sys.executable, "-m", *command, "-v", "sample"], cwd=work, text=True,
+                    timeout=120,
                     env=dict(os.environ, PYTHONPATH=ROOT + os.pathsep + folder),
                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                 runs.append((replaced.verdicts(child.stdout), child.returncode))
@@ -147,7 +151,8 @@ class LeftTests(unittest.TestCase):
                 self.assertEqual(json.load(report)["version"], 1)
 
     def test_clock_that_stands_still(self) -> None:
-        self.same("time.time = time.monotonic = time.perf_counter = lambda: 1.0; time.sleep = lambda _: None; "
+        self.same("time.time = time.monotonic = time.perf_counter = lambda: 1.0; time.sleep = "
+                  "lambda _: None; "
                   "threading.Thread(target=threading.Event().wait, args=(2,)).start()")
 
     def test_thread_start(self) -> None:
@@ -173,7 +178,8 @@ class LeftTests(unittest.TestCase):
                   fails=False)
 
     def test_collector(self) -> None:
-        self.same("gc.collect = gc.freeze = gc.unfreeze = gc.get_objects = boom; del gc.callbacks[:]")
+        self.same(
+            "gc.collect = gc.freeze = gc.unfreeze = gc.get_objects = boom; del gc.callbacks[:]")
 
     def test_imports(self) -> None:
         # From 3.13 on the library itself imports to show a failure.
@@ -183,17 +189,20 @@ class LeftTests(unittest.TestCase):
         self.same("del sys.meta_path[:], sys.path[:]; sys.path_importer_cache.clear()")
 
     def test_our_modules_are_gone(self) -> None:
-        self.same("[sys.modules.pop(name) for name in list(sys.modules) if name.startswith('unittest_leakfix')]")
+        self.same("[sys.modules.pop(name) for name in list(sys.modules) if "
+                  "name.startswith('unittest_leakfix')]")
 
     def test_working_directory_is_gone(self) -> None:
         self.same("os.rmdir(os.getcwd())")
 
     def test_text_of_the_library(self) -> None:
-        self.same("linecache.getline = linecache.updatecache = tokenize.open = tokenize.detect_encoding = boom",
+        self.same("linecache.getline = linecache.updatecache = tokenize.open = "
+                  "tokenize.detect_encoding = boom",
                   fails=False)
 
     def test_descriptors(self) -> None:
-        self.same("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)); self.take()\n"
+        self.same("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)); "
+                  "self.take()\n"
                   "    def take(self):\n"
                   "        with self.assertRaises(OSError):\n"
                   "            while True:\n"
@@ -201,8 +210,10 @@ class LeftTests(unittest.TestCase):
                   "        for _ in range(2): KEPT.pop().close()")     # the tests' own
 
     def test_mocks_of_much(self) -> None:
-        self.same("[mock.patch(name).start() for name in ('os.getpid', 'time.sleep', 'time.monotonic', "
-                  "'json.dumps', 'tempfile.mkdtemp', 'os.path.isfile', 'os.fsync', 'os.replace', 'io.open')]")
+        self.same("[mock.patch(name).start() for name in ('os.getpid', 'time.sleep', "
+                  "'time.monotonic', "
+                  "'json.dumps', 'tempfile.mkdtemp', 'os.path.isfile', 'os.fsync', 'os.replace', "
+                  "'io.open')]")
 
 
 class LoadedTests(unittest.TestCase):
@@ -293,7 +304,8 @@ class LoadedTests(unittest.TestCase):
             with open(os.path.join(folder, "sample.py"), "w") as file:
                 file.write(self.SOURCE)
             child = subprocess.run(
-                [sys.executable, "-m", "unittest_leakfix", *options, "sample"], cwd=folder, text=True,
+                [sys.executable, "-m", "unittest_leakfix", *options, "sample"], cwd=folder,
+                text=True,
                 env=dict(os.environ, PYTHONPATH=ROOT + os.pathsep + folder), timeout=120,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.assertEqual(child.returncode, 1, child.stderr)
@@ -306,7 +318,8 @@ class LoadedTests(unittest.TestCase):
 
     def test_finding(self) -> None:
         self.assertEqual(self.imported(
-            "--leaks=report", "--leaks-json=report.json", "--leaks-write-baseline=known.json", "--leaks-stacks",
+            "--leaks=report", "--leaks-json=report.json", "--leaks-write-baseline=known.json",
+            "--leaks-stacks",
             "--leaks-failed", "--restore"), "IMPORTED []\n")
 
     def test_failing(self) -> None:
@@ -314,7 +327,8 @@ class LoadedTests(unittest.TestCase):
 
 
 class BoundTests(unittest.TestCase):
-    """The functions of these modules are bound by the modules that call them, not looked up when they are called."""
+    """The functions of these modules are bound by the modules that call them, not looked up when
+    they are called."""
 
     #: What runs before the first test, or is a command of its own.
     APART = ("__main__.py", "program.py", "databases/command.py", "_core/swap.py", "_core/early.py")
@@ -329,24 +343,28 @@ class BoundTests(unittest.TestCase):
                 short = os.path.relpath(path, PACKAGE).replace(os.sep, "/")
                 if name.endswith(".py") and short not in self.APART:
                     with open(path, encoding="utf-8") as source:
-                        found += ["%s:%d: %s" % (short, line, called) for line, called in _looked_up(source.read())
+                        found += ["%s:%d: %s" % (short, line, called)
+                                  for line, called in _looked_up(source.read())
                                   if called not in self.STATE]
         self.assertEqual(found, [], "bind each to a name of its module: _getpid = os.getpid")
 
     def test_that_they_are_seen(self) -> None:
         self.assertEqual(list(_looked_up(
-            "import os, time\nx = os.getpid()\ndef f(a=os.getpid()):\n    return os.environ, os.path.join(os.sep)\n"
+            "import os, time\nx = os.getpid()\ndef f(a=os.getpid()):\n    return os.environ, "
+            "os.path.join(os.sep)\n"
             "g = lambda: time.sleep(os.getpid())\n")), [
             (4, "os.path.join"), (5, "os.getpid"), (5, "time.sleep")])
 
 
 def _looked_up(source: str) -> "list[tuple[int, str]]":
-    """Return (line, "os.getpid") for each function of `MODULES` that a function in *source* looks up."""
+    """Return (line, "os.getpid") for each function of `MODULES` that a function in *source* looks
+    up."""
     tree = _Bare().visit(ast.parse(source))
     modules = {each.asname or each.name.partition(".")[0]: each.name.partition(".")[0]
                for node in tree.body if isinstance(node, ast.Import) for each in node.names}
     found = set()
-    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))]
+    functions = [node for node in ast.walk(tree)
+                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))]
     for function in functions:
         body = function.body if isinstance(function.body, list) else [function.body]
         for node in (each for part in body for each in ast.walk(part)):

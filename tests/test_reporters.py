@@ -7,8 +7,12 @@ import unittest
 
 from tests import reporter_samples as samples
 from unittest_leakfix import (
-    LeakFixResultMixin, LeakFixTestLoader, LeakFixTestResult, LeakFixTestRunner,
-    LeakFixTextTestResult)
+    LeakFixResultMixin,
+    LeakFixTestLoader,
+    LeakFixTestResult,
+    LeakFixTestRunner,
+    LeakFixTextTestResult,
+)
 
 
 def output(runner_class, loader=None, classes=None, **options):

@@ -10,8 +10,7 @@ import types
 import unittest
 import weakref
 
-from unittest_leakfix._core import waiting
-from unittest_leakfix._core import introspection
+from unittest_leakfix._core import introspection, waiting
 from unittest_leakfix.resources import registry
 
 try:

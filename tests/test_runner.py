@@ -16,11 +16,18 @@ import weakref
 
 import unittest_leakfix
 from unittest_leakfix import (
-    FinishedTest, LeakFixResultMixin, LeakFixTestLoader, LeakFixTestResult, LeakFixTestRunner,
-    LeakFixTestSuite, LeakFixTextTestResult, suite as suites)
+    FinishedTest,
+    LeakFixResultMixin,
+    LeakFixTestLoader,
+    LeakFixTestResult,
+    LeakFixTestRunner,
+    LeakFixTestSuite,
+    LeakFixTextTestResult,
+)
+from unittest_leakfix import suite as suites
 
 try:
-    from StringIO import StringIO       # 2.7: unittest writes bytes and text
+    from StringIO import StringIO  # 2.7: unittest writes bytes and text
 except ImportError:
     from io import StringIO
 

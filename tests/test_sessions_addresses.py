@@ -18,15 +18,20 @@ class Reading(unittest.TestCase):
                 ("mysql://app@/shop?socket=%2Frun%2Fs",
                  Address("mysql", "", "app", "", "", None, "shop", (("unix_socket", "/run/s"),))),
                 ("postgresql+psycopg2://app:@db/shop?sslmode=require",
-                 Address("postgresql", "psycopg2", "app", "", "db", None, "shop", (("sslmode", "require"),))),
+                 Address("postgresql", "psycopg2", "app", "", "db", None, "shop",
+                         (("sslmode", "require"),))),
                 ("postgres://", Address("postgresql"))):
             self.assertEqual(read(url), wanted)
 
     def test_unreadable(self):
-        for url in ("mysql://u:hunter2/x@h/db", "mysql://u:12/hunter2@h/db", "mysql://u:hunter2#x@h/db",
-                    "mysql://u:hunter2?x@h/db", "mysql://u:x#hunter2@h/db", "mysql://u:x?hunter2@h/db",
-                    "mysql://u:[hunter2@h/db", "mysql://u:hunter2@h:port/db", "oracle://u:hunter2@h/db",
-                    "u:hunter2@h/db", "mysql://u:hunter2@h/db?ssl=hunter2", "mysql+x://u:hunter2@h/db",
+        for url in ("mysql://u:hunter2/x@h/db", "mysql://u:12/hunter2@h/db",
+                    "mysql://u:hunter2#x@h/db",
+                    "mysql://u:hunter2?x@h/db", "mysql://u:x#hunter2@h/db",
+                    "mysql://u:x?hunter2@h/db",
+                    "mysql://u:[hunter2@h/db", "mysql://u:hunter2@h:port/db",
+                    "oracle://u:hunter2@h/db",
+                    "u:hunter2@h/db", "mysql://u:hunter2@h/db?ssl=hunter2",
+                    "mysql+x://u:hunter2@h/db",
                     "mysql://u@h/db?a&b=hunter2", ""):
             with self.assertRaises(AddressError) as raised:
                 read(url)
@@ -52,7 +57,8 @@ class Filling(unittest.TestCase):
         return filled(read(url), dict(environ, HOME=self.home), system=())
 
     def test_environment(self):
-        found = self.filled("mysql://app@/shop", MYSQL_PWD="hunter2", MYSQL_HOST="db", MYSQL_TCP_PORT="7")
+        found = self.filled("mysql://app@/shop", MYSQL_PWD="hunter2", MYSQL_HOST="db",
+                            MYSQL_TCP_PORT="7")
         self.assertEqual(found, Address("mysql", "", "app", "hunter2", "db", 7, "shop"))
 
     def test_option_file(self):
@@ -62,13 +68,15 @@ class Filling(unittest.TestCase):
         self.assertEqual(found, Address("mysql", "", "app", "hunter2", "db", 7, "shop"))
 
     def test_the_address_is_stronger(self):
-        found = self.filled("mysql://me:mine@here:1/shop", "[client]\nuser=a\npassword=b\nhost=c\nport=2\n")
+        found = self.filled("mysql://me:mine@here:1/shop",
+                            "[client]\nuser=a\npassword=b\nhost=c\nport=2\n")
         self.assertEqual(found, Address("mysql", "", "me", "mine", "here", 1, "shop"))
 
     def test_socket(self):
         found = self.filled("mysql://app@/shop", "[client]\nsocket=/run/s\n")
         self.assertEqual(found.options, (("unix_socket", "/run/s"),))
-        self.assertEqual(self.filled("mysql://app@db/shop", "[client]\nsocket=/run/s\n").options, ())
+        self.assertEqual(self.filled("mysql://app@db/shop", "[client]\nsocket=/run/s\n").options,
+                         ())
 
     def test_nothing_told(self):
         found = self.filled("mysql://app@/", MYSQL_TCP_PORT="x")

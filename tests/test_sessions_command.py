@@ -1,4 +1,5 @@
-"""python -m unittest_leakfix sessions URL: as a person runs it, on real servers. No password is printed."""
+"""python -m unittest_leakfix sessions URL: as a person runs it, on real servers. No password is
+printed."""
 from __future__ import annotations
 
 import os
@@ -31,7 +32,8 @@ class Commands:
 
     def url(self, user=None, password=None, database=None, port=None):
         return "%s://%s%s@%s:%d/%s" % (
-            self.scheme, user or self.server.user, "" if password is None else ":" + password, self.server.host,
+            self.scheme, user or self.server.user, "" if password is None else ":" + password,
+            self.server.host,
             port or self.server.port, self.server.database if database is None else database)
 
     def environment(self, **more):
@@ -40,7 +42,8 @@ class Commands:
 
     def normal(self, text):
         for found, shown in (
-                ("(MariaDB|PostgreSQL) [0-9.]+", "SERVER"), (r"(127.0.0.1:)\d+", r"\1PORT"), (r"\b\d+ s$", "N s"),
+                ("(MariaDB|PostgreSQL) [0-9.]+", "SERVER"), (r"(127.0.0.1:)\d+", r"\1PORT"),
+                (r"\b\d+ s$", "N s"),
                 ("pid %d:" % os.getpid(), "pid HERE:"), ("python[0-9.]* .*", "python CUT"),
                 (r"^  \d+ ", "  ID "), ("^ +(?=held)", "      "), (r"(?<=\S) +", " "),
                 (r"\n\nNote: 'leakfix.*", "")):
@@ -53,13 +56,15 @@ class Commands:
         self.assertEqual((self.normal(run.said), run.complained, run.status), (SHOWN, "", 0))
 
     def test_password_in_the_address(self):
-        run = Run(self, "sessions", self.url(password=self.server.password), MYSQL_PWD="", PGPASSWORD="")
+        run = Run(self, "sessions", self.url(password=self.server.password), MYSQL_PWD="",
+                  PGPASSWORD="")
         self.assertEqual((run.status, run.complained), (0, ""))
 
     def test_wrong_password(self):
         run = Run(self, "sessions", self.url(password="hunter2"), MYSQL_PWD="", PGPASSWORD="")
         self.assertEqual((run.status, run.said, run.complained.count("\n")), (2, "", 1))
-        self.assertIn("unittest_leakfix sessions: cannot connect to leakfix@127.0.0.1:%d: " % self.server.port,
+        self.assertIn("unittest_leakfix sessions: cannot connect to leakfix@127.0.0.1:%d: "
+                      % self.server.port,
                       run.complained)
         self.assertNotIn("hunter2", run.complained)
 
@@ -90,7 +95,8 @@ class Commands:
 
 
 for name, made in {**each_driver(Commands, MySQL, *MYSQL_DRIVERS, base=Environment),
-                   **each_driver(Commands, PostgreSQL, *POSTGRESQL_DRIVERS, base=Environment)}.items():
+                   **each_driver(Commands, PostgreSQL, *POSTGRESQL_DRIVERS,
+                                 base=Environment)}.items():
     globals()[name] = made
 del name, made
 
@@ -137,4 +143,5 @@ class Watching(Environment):
         server.stop()
         _, complained = child.communicate(timeout=20)
         self.assertEqual((child.returncode, complained.count("\n")), (2, 1), complained)
-        self.assertTrue(complained.startswith("unittest_leakfix sessions: leakfix@127.0.0.1:%d: " % server.port))
+        self.assertTrue(complained.startswith("unittest_leakfix sessions: leakfix@127.0.0.1:%d: "
+                                              % server.port))

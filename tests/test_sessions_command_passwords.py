@@ -35,7 +35,8 @@ class Passwords(Environment):
     def test_my_cnf(self):
         server = servers.mariadb()
         with open(os.path.join(self.home, ".my.cnf"), "w") as file:
-            file.write("[client]\nuser=leakfix\npassword=%s\nport=%d\n" % (server.password, server.port))
+            file.write("[client]\nuser=leakfix\npassword=%s\nport=%d\n"
+                       % (server.password, server.port))
         run = Run(self, "sessions", "mysql://127.0.0.1/leakfix")
         self.assertEqual((run.status, run.complained), (0, ""))
         self.assertNotIn(server.password, run.said)
@@ -51,7 +52,8 @@ class Passwords(Environment):
             child, terminal = pty.fork()
         if not child:
             try:
-                os.execve(sys.executable, [sys.executable, "-m", "unittest_leakfix", "sessions", self.url()],
+                os.execve(sys.executable,
+                          [sys.executable, "-m", "unittest_leakfix", "sessions", self.url()],
                           self.environment())
             finally:
                 os._exit(127)

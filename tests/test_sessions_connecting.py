@@ -8,7 +8,7 @@ from unittest import mock
 
 from tests import servers
 from tests.session_case import MYSQL_DRIVERS, POSTGRESQL_DRIVERS, driver_named
-from unittest_leakfix.databases import connect, mysql, local_processes
+from unittest_leakfix.databases import connect, local_processes, mysql
 from unittest_leakfix.databases.connect import Address
 from unittest_leakfix.databases.server_sessions import Session
 
@@ -28,7 +28,8 @@ class Hanging(unittest.TestCase):
                         driver_named(name)
                     except unittest.SkipTest as missing:
                         self.skipTest(str(missing))
-                    address = Address(dialect, name, "u", "hunter2", "127.0.0.1", self.silent.getsockname()[1], "d")
+                    address = Address(dialect, name, "u", "hunter2", "127.0.0.1",
+                                      self.silent.getsockname()[1], "d")
                     with mock.patch.object(connect, "_PATIENCE", 1):
                         with self.assertRaises(connect.CannotConnect) as raised:
                             connect.connect(address)
@@ -44,7 +45,8 @@ class Instrumented(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         servers.mariadb()
-        on = [each.replace("performance-schema=OFF", "performance-schema=ON") for each in servers.FAST]
+        on = [each.replace("performance-schema=OFF", "performance-schema=ON")
+              for each in servers.FAST]
         on += ["--performance-schema-consumer-events-statements-current=ON",
                "--performance-schema-instrument=statement/%=ON"]
         with mock.patch.object(servers, "FAST", on):
@@ -59,7 +61,8 @@ class Instrumented(unittest.TestCase):
         self.addCleanup(plain.close)
         plain.cursor().execute("SELECT 'é☃' AS last")
         found, = mysql.sessions(admin, "leakfix")
-        self.assertEqual((found.statement, found.application, found.state), ("SELECT 'é☃' AS last", "shop", "idle"))
+        self.assertEqual((found.statement, found.application, found.state),
+                         ("SELECT 'é☃' AS last", "shop", "idle"))
         plain.cursor().execute("SET @password = '%s'" % self.server.password)
         self.assertEqual(mysql.sessions(admin, "leakfix")[0].statement, "SET @password = ***")
         # Who may not read it sees the list all the same.
@@ -70,7 +73,8 @@ class Holders(unittest.TestCase):
     """Addresses as the kernel lists them."""
 
     def test_mapped_address(self):
-        # A program that speaks IPv6 alone: the server sees 127.0.0.1, the kernel lists ::ffff:127.0.0.1.
+        # A program that speaks IPv6 alone: the server sees 127.0.0.1, the kernel lists
+        # ::ffff:127.0.0.1.
         listening = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listening.close)
         try:

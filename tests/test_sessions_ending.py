@@ -27,8 +27,10 @@ class Ending:
         found = self.asked(own).look(self.server.database).sessions
         first = [each for each in found if each.id == self.id_of(kept)]
         late = self.connect()
-        ended = self.kind.module.terminate_sessions(own, self.server.database, keep=first, only=found)
-        self.assertEqual([each.id for each in ended.ended], [each.id for each in found if each not in first])
+        ended = self.kind.module.terminate_sessions(own, self.server.database, keep=first,
+                                                    only=found)
+        self.assertEqual([each.id for each in ended.ended],
+                         [each.id for each in found if each not in first])
         self.assertEqual([self.alive(each) for each in (kept, left, late)], [True, False, True])
 
     def test_names_are_names(self):
@@ -69,7 +71,8 @@ class Ending:
         # Looked at before, and since then another client's, or on another database.
         mine, own = self.connect(), self.connect(admin=True)
         found, = self.asked(own).look(self.server.database)
-        before = {"mysql": {"client_port": 1}, "postgresql": {"started": "2001-01-01 00:00:00.000000"}}
+        before = {"mysql": {"client_port": 1},
+                  "postgresql": {"started": "2001-01-01 00:00:00.000000"}}
         for change in (before[self.kind.dialect], {"database": "other"}):
             self.assertFalse(self.asked(own).end(replace(found, **change)))
         self.assertTrue(self.alive(mine))

@@ -49,11 +49,13 @@ class Listing:
     def test_states_and_statements(self):
         busy, watcher = self.connect(), self.connect(admin=True)
         self.in_thread(busy, self.kind.sleep + " /* Grüße ☃ */")
-        self.until(lambda: [each.statement for each in self.asked(watcher).look(self.server.database)],
+        self.until(lambda: [
+            each.statement for each in self.asked(watcher).look(self.server.database)],
                    lambda seen: seen == [self.kind.sleep + " /* Grüße ☃ */"])
         busy, = self.asked(watcher).look(self.server.database)
         self.assertEqual(busy.state.split(":")[0], "active")
-        self.assertIn("Grüße ☃", self.shown(self.kind.module.sessions(watcher, self.server.database)))
+        self.assertIn("Grüße ☃",
+                      self.shown(self.kind.module.sessions(watcher, self.server.database)))
         self.kind.module.terminate_sessions(watcher, self.server.database)
 
     def test_secrets_in_statements(self):
@@ -66,7 +68,8 @@ class Listing:
 
     def test_who_is_asked_and_may_fail(self):
         mine, watcher = self.connect(), self.connect(admin=True)
-        found = self.kind.module.sessions(watcher, self.server.database, lambda each: "test %d" % each.id)
+        found = self.kind.module.sessions(watcher, self.server.database,
+                                          lambda each: "test %d" % each.id)
         self.assertIn("opened by test %d" % self.id_of(mine), str(found))
         found = self.kind.module.sessions(watcher, self.server.database, lambda each: 1 // 0)
         self.assertEqual([each.opened_by for each in found], [""])
@@ -90,7 +93,8 @@ class Faults(unittest.TestCase):
         pymysql = __import__("pymysql")
         server = servers.MariaDB(5)
         self.addCleanup(server.stop)
-        other, connection = pymysql.connect(**server.settings()), pymysql.connect(**server.settings(admin=True))
+        other, connection = pymysql.connect(**server.settings()), pymysql.connect(
+            **server.settings(admin=True))
         self.addCleanup(connection.close)
         asked = mysql.MySQL(connection)
         self.assertEqual(len(asked.look("leakfix")), 1)
@@ -121,11 +125,13 @@ class Faults(unittest.TestCase):
         import psycopg2.extras
         import pymysql
         import pymysql.cursors
-        made = [(mysql, pymysql.connect(cursorclass=pymysql.cursors.DictCursor, **server.settings())),
+        made = [(mysql,
+                 pymysql.connect(cursorclass=pymysql.cursors.DictCursor, **server.settings())),
                 (mysql, pymysql.connect(cursorclass=pymysql.cursors.SSCursor, **server.settings()))]
         for factory in (psycopg2.extras.RealDictCursor, psycopg2.extras.DictCursor,
                         psycopg2.extras.NamedTupleCursor):
-            made.append((postgresql, psycopg2.connect(cursor_factory=factory, **postgres.settings())))
+            made.append((postgresql,
+                         psycopg2.connect(cursor_factory=factory, **postgres.settings())))
         for shape in (psycopg.rows.dict_row, psycopg.rows.namedtuple_row):
             made.append((postgresql, psycopg.connect(row_factory=shape, **postgres.settings())))
         for module, connection in made:

@@ -31,12 +31,15 @@ kept = []
 
 
 def ran(case):
-    """Run a class; return its result, the texts of the LeakFixWarnings, and what unittest printed."""
+    """Run a class; return its result, the texts of the LeakFixWarnings, and what unittest
+    printed."""
     stream = io.StringIO()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = unittest.TextTestRunner(stream).run(unittest.defaultTestLoader.loadTestsFromTestCase(case))
-    return result, [str(each.message) for each in caught if each.category is LeakFixWarning], stream.getvalue()
+        result = unittest.TextTestRunner(stream).run(
+            unittest.defaultTestLoader.loadTestsFromTestCase(case))
+    return result, [str(each.message) for each in caught
+                    if each.category is LeakFixWarning], stream.getvalue()
 
 
 class Mixins:
@@ -48,8 +51,10 @@ class Mixins:
         self.addCleanup(kept.clear)
         home = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, home)
-        told = {"HOME": home, "MYSQL_HOST": self.server.host, "MYSQL_TCP_PORT": str(self.server.port),
-                "MYSQL_PWD": self.server.password, "PGHOST": self.server.host, "PGPORT": str(self.server.port),
+        told = {"HOME": home, "MYSQL_HOST": self.server.host,
+                "MYSQL_TCP_PORT": str(self.server.port),
+                "MYSQL_PWD": self.server.password, "PGHOST": self.server.host,
+                "PGPORT": str(self.server.port),
                 "PGPASSWORD": self.server.password, "PGUSER": self.server.user}
         with open(os.path.join(home, ".my.cnf"), "w") as file:
             file.write("[client]\nuser=%s\n" % self.server.user)
@@ -63,14 +68,17 @@ class Mixins:
             kept.append(self.connect())
         values = dict({"leakfix_database": self.server.database, "test_one": test, "test_two": test,
                        "_leakfix_grace": 0.1}, **values)
-        return type("OrderTests", (self.mixins[self.kind.dialect],) + bases + (unittest.TestCase,), values)
+        return type("OrderTests", (self.mixins[self.kind.dialect],) + bases + (unittest.TestCase,),
+                    values)
 
     def normal(self, text):
         """The text without what differs from run to run, and so without the widths of columns."""
         for found, shown in (
-                ("(MariaDB|PostgreSQL) [0-9.]+", "SERVER"), (r"(127.0.0.1:)\d+", r"\1PORT"), (r"\b\d+ s$", "N s"),
+                ("(MariaDB|PostgreSQL) [0-9.]+", "SERVER"), (r"(127.0.0.1:)\d+", r"\1PORT"),
+                (r"\b\d+ s$", "N s"),
                 ("pid %d:" % os.getpid(), "pid HERE:"), ("python[0-9.]* .*", "python CUT"),
-                (r"^  \d+ ", "  ID "), (r"\d+, \d+$", "ID, ID"), ("^ +(?=held)", "      "), (r"(?<=\S) +", " ")):
+                (r"^  \d+ ", "  ID "), (r"\d+, \d+$", "ID, ID"), ("^ +(?=held)", "      "),
+                (r"(?<=\S) +", " ")):
             text = re.sub("(?m)" + found, shown, text)
         return self.shown(text)
 
@@ -97,7 +105,8 @@ class Mixins:
             cycle = [this.db]
             cycle.append(cycle)
             this.db.close()
-        result, told, _ = ran(self.case(test_one=test, test_two=lambda this: None, leakfix_fail_on_sessions=True,
+        result, told, _ = ran(self.case(test_one=test, test_two=lambda this: None,
+                                        leakfix_fail_on_sessions=True,
                                         _leakfix_grace=5))
         self.assertEqual((told, result.errors), ([], []))
 
@@ -125,7 +134,8 @@ class Mixins:
         self.assertEqual(len(own), 1)
 
     def test_address(self):
-        address = "%s://%s:%s@%s:%d/%s" % (self.kind.dialect, self.server.user, self.server.password,
+        address = "%s://%s:%s@%s:%d/%s" % (self.kind.dialect, self.server.user,
+                                           self.server.password,
                                            self.server.host, self.server.port, self.server.database)
         _, told, _ = ran(self.case(leakfix_database=address))
         self.assertEqual([self.normal(each) for each in told], [LEFT % NOTES[self.kind.dialect]])
@@ -144,8 +154,10 @@ class Mixins:
             raise RuntimeError("half way")
         result, told, _ = ran(self.case(setUpClass=classmethod(setUpClass)))
         self.assertEqual([self.alive(each) for each in kept], [False])
-        self.assertEqual([text.splitlines()[-1] for _, text in result.errors], ["RuntimeError: half way"])
-        self.assertEqual([each.splitlines()[0].split(" on ")[0] for each in told], ["OrderTests left 1 session"])
+        self.assertEqual([text.splitlines()[-1] for _, text in result.errors],
+                         ["RuntimeError: half way"])
+        self.assertEqual([each.splitlines()[0].split(" on ")[0] for each in told],
+                         ["OrderTests left 1 session"])
 
     def test_other_process(self):
         def test(this):
@@ -176,7 +188,8 @@ class Mixins:
             kept.append(self.connect())
         result, told, _ = ran(self.case(test_one=test, test_two=lambda this: None))
         self.assertEqual(result.errors, [])
-        self.assertEqual([each.splitlines()[0].split(" on ")[0] for each in told], ["OrderTests left 1 session"])
+        self.assertEqual([each.splitlines()[0].split(" on ")[0] for each in told],
+                         ["OrderTests left 1 session"])
 
     def test_unreachable(self):
         os.environ["PGPORT"] = os.environ["MYSQL_TCP_PORT"] = "1"
@@ -196,7 +209,8 @@ class Mixins:
 
     def test_behind_the_TestCase(self):
         mixin = self.mixins[self.kind.dialect]
-        with self.assertRaisesRegex(TypeError, "^%s must stand before the TestCase" % mixin.__name__):
+        with self.assertRaisesRegex(TypeError,
+                                    "^%s must stand before the TestCase" % mixin.__name__):
             type("Wrong", (unittest.TestCase, mixin), {})
 
 

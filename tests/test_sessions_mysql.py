@@ -11,7 +11,8 @@ class MySQLOnly:
 
     def test_transactions(self):
         writer, watcher = self.connect(autocommit=False), self.connect(admin=True)
-        self.run_sql(watcher, "CREATE TABLE %s.orders (id INT) ENGINE=InnoDB" % self.server.database)
+        self.run_sql(watcher,
+                     "CREATE TABLE %s.orders (id INT) ENGINE=InnoDB" % self.server.database)
         self.addCleanup(lambda: self.run_sql(self.root(), "DROP TABLE leakfix.orders"))
         self.run_sql(writer, "INSERT INTO orders VALUES (1)")
         # InnoDB shows its list anew when nobody has looked for 0.1 s.

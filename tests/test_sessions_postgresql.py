@@ -13,7 +13,8 @@ class PostgreSQLOnly:
         writer, watcher = self.connect(autocommit=False), self.connect(admin=True)
         self.run_sql(writer, "CREATE TABLE orders (id INT)")
         found, = postgresql.sessions(watcher, self.server.database)
-        self.assertEqual((found.state, found.statement), ("idle in transaction", "CREATE TABLE orders (id INT)"))
+        self.assertEqual((found.state, found.statement),
+                         ("idle in transaction", "CREATE TABLE orders (id INT)"))
         # Asked over the very connection that has the transaction: it goes on as it was, though
         # one session may not be ended.
         other = self.connect()
@@ -45,7 +46,8 @@ class PostgreSQLOnly:
         admin, plain = self.connect(admin=True), self.connect()
         found = postgresql.sessions(plain, self.server.database)
         self.assertEqual(found.notes, (
-            'leakfix sees little of other roles\' sessions; to see all: GRANT pg_read_all_stats TO "leakfix"',))
+            'leakfix sees little of other roles\' sessions; to see all: GRANT pg_read_all_stats TO '
+            '"leakfix"',))
         self.assertEqual([(each.id, each.client, each.age, each.statement) for each in found],
                          [(self.id_of(admin), "?", None, "")])
 
@@ -58,9 +60,11 @@ class PostgreSQLOnly:
         ended = postgresql.terminate_sessions(own, self.server.database)
         self.assertEqual(self.shown(ended).splitlines(), [
             'ended 1 session on "leakfix": %d' % ids[2],
-            "could not end session %d (leakfix_admin): it is a superuser's, and only a superuser may end it: "
+            "could not end session %d (leakfix_admin): it is a superuser's, and only a superuser "
+            "may end it: "
             "connect as one" % ids[0],
-            "could not end session %d (clerk): it is another role's: GRANT pg_signal_backend TO \"leakfix\"" % ids[1]])
+            "could not end session %d (clerk): it is another role's: GRANT pg_signal_backend TO "
+            "\"leakfix\"" % ids[1]])
         self.assertEqual([type(each.error) for each in ended.refused], [MissingPrivilege] * 2)
         # The GRANT that was named mends it.
         self.run_sql(admin, 'GRANT pg_signal_backend TO "leakfix"')

@@ -5,18 +5,27 @@ import unittest
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix.databases.server_sessions import (
-    Ended, MissingPrivilege, Refused, Session, Sessions)
-from unittest_leakfix.databases.server_sessions import duration, outcome, table
-from unittest_leakfix.tracing.acquisitions import Acquisition
+    Ended,
+    MissingPrivilege,
+    Refused,
+    Session,
+    Sessions,
+    duration,
+    outcome,
+    table,
+)
 from unittest_leakfix.leaks.report.terminal import Style
+from unittest_leakfix.tracing.acquisitions import Acquisition
 from unittest_leakfix.tracing.stacks import Frame
 
 LEAK = Session(3933, "app", "127.0.0.1", 50168, "", "test_shop", "idle", 12.4,
-               "SELECT COUNT(*) FROM orders", "2026-01-01 10:00:00.000000", (4170, 4175), "python -m unittest",
+               "SELECT COUNT(*) FROM orders", "2026-01-01 10:00:00.000000", (4170, 4175),
+               "python -m unittest",
                Acquisition("connection", "", "OrderTests.test_leak", "orm-worker",
                            (Frame("tests/test_orders.py", 17, "worker"),)))
 OTHER = Session(4176, "bücher", "::1", 50170, "psql", "test_shop", "idle in transaction", 7300.0,
-                "INSERT INTO orders VALUES (1, 'Grüße ☃')", "", (4175,), "psql test_shop", "alias 'default'")
+                "INSERT INTO orders VALUES (1, 'Grüße ☃')", "", (4175,), "psql test_shop",
+                "alias 'default'")
 UNSEEN = Session(4200, "root", "?", None, "", "test_shop")
 SOCKET = Session(7, "app", "", None, "", "other", "active: waiting for a lock", 0.2)
 
@@ -55,25 +64,30 @@ class Tables(unittest.TestCase):
     def test_whole(self):
         self.assertEqual(str(Sessions(
             (LEAK, OTHER, UNSEEN), "PostgreSQL 15.18", "test_shop", 20, 20,
-            ("app sees little of other roles' sessions; to see all: GRANT pg_read_all_stats TO \"app\"",))), FULL)
+            ("app sees little of other roles' sessions; to see all: GRANT pg_read_all_stats TO "
+             "\"app\"",))), FULL)
 
     def test_ascii(self):
-        self.assertEqual(table(Sessions((OTHER,), database="test_shop"), Style(encoding="ascii")), ASCII)
+        self.assertEqual(table(Sessions((OTHER,), database="test_shop"), Style(encoding="ascii")),
+                         ASCII)
 
     def test_all_databases(self):
         self.assertEqual(str(Sessions((SOCKET,), "MariaDB 10.11.19", None, 2, 151)), ALL)
 
     def test_none(self):
         self.assertEqual(str(Sessions((), "MariaDB 10.11.19", "test\nshop", 1, 151)),
-                         'no sessions on "test\\nshop", MariaDB 10.11.19: 1 of 151 connections in use')
+                         'no sessions on "test\\nshop", MariaDB 10.11.19: 1 of 151 connections in '
+                         'use')
 
     def test_narrow(self):
-        for line in table(Sessions((LEAK, OTHER), database="test_shop"), Style(width=60)).splitlines()[3:]:
+        for line in table(Sessions((LEAK, OTHER), database="test_shop"),
+                          Style(width=60)).splitlines()[3:]:
             if line.startswith("       "):
                 self.assertLessEqual(len(line), 60)
 
     def test_hostile_text(self):
-        hostile = Session(1, "a\x1b[2Jb\nc", "h\r", None, "x" * 300, "d", "idle", 1.0, "SELECT\x1b[2J\n1")
+        hostile = Session(1, "a\x1b[2Jb\nc", "h\r", None, "x" * 300, "d", "idle", 1.0,
+                          "SELECT\x1b[2J\n1")
         text = str(Sessions((hostile,), database="d\x1b"))
         self.assertNotIn("\x1b", text)
         self.assertEqual(len(text.splitlines()), 5)
@@ -103,13 +117,16 @@ class Secrets(unittest.TestCase):
         "create user a identified with x as 0x68756e746572hunter2",
         "INSERT INTO users (name, password) VALUES ('a\\', 'hunter2')",
         "SELECT $$x$$, $a$ hunter2 $a$ AS secret", "SELECT pgp_sym_encrypt('x', 'hunter2')",
-        "SELECT * FROM dblink('host=x password=hunter2', 'SELECT 1')", "ALTER ROLE a PASSWORD 'hunter2",
+        "SELECT * FROM dblink('host=x password=hunter2', 'SELECT 1')",
+        "ALTER ROLE a PASSWORD 'hunter2",
         "CREATE SUBSCRIPTION s CONNECTION 'postgres://u:hunter2@h/d'",
         "CREATE USER\nMAPPING OPTIONS (user 'a',\npassword 'hunter2')", "SET x.api_key = hunter2",
     )
     COMMANDS = (
-        ["psql", "postgres://u:hunter2@h/d"], ["psql", "postgres://u:a/hunter2@b@h/d"], ["mysql", "-phunter2"],
-        ["mysql", "--password=hunter2"], ["mysql", "--password", "hunter2"], ["psql", "host=x password=hunter2"],
+        ["psql", "postgres://u:hunter2@h/d"], ["psql", "postgres://u:a/hunter2@b@h/d"],
+        ["mysql", "-phunter2"],
+        ["mysql", "--password=hunter2"], ["mysql", "--password", "hunter2"],
+        ["psql", "host=x password=hunter2"],
         ["sh", "-c", "MYSQL_PWD=hunter2 mysql -e x"], ["sh", "-c", "PGPASSWORD='hunter2' psql"],
         ["python", "-c", "import pymysql; pymysql.connect(password='hunter2')"],
         ["python", "-c", "import pymysql; pymysql.connect('h', 'u', \"hunter2\")"],
@@ -124,7 +141,8 @@ class Secrets(unittest.TestCase):
                 self.assertNotIn("hunter2", redaction.statement(each, dialect), each)
 
     def test_names_stay(self):
-        self.assertEqual(redaction.statement('SELECT "user"."password" FROM "user" WHERE id = 4', "postgresql"),
+        self.assertEqual(redaction.statement('SELECT "user"."password" FROM "user" WHERE id = 4',
+                                             "postgresql"),
                          'SELECT "user"."password" FROM "user" WHERE id = 4')
         self.assertEqual(redaction.statement("SELECT `a` FROM t WHERE b = 'c'", "mysql"),
                          "SELECT `a` FROM t WHERE b = 'c'")
@@ -136,7 +154,8 @@ class Secrets(unittest.TestCase):
                          "/opt/venv/bin/python -c import psycopg2,time")
 
     def test_errors(self):
-        self.assertEqual(redaction.error(ValueError("hunter2 is wrong"), "hunter2", ""), "ValueError: *** is wrong")
+        self.assertEqual(redaction.error(ValueError("hunter2 is wrong"), "hunter2", ""),
+                         "ValueError: *** is wrong")
         self.assertEqual(redaction.error(OSError(5, "lost")), "OSError: lost")
 
         class Lying(Exception):
@@ -146,4 +165,5 @@ class Secrets(unittest.TestCase):
 
     def test_values(self):
         self.assertNotIn("hunter2", str(Sessions((Session(
-            1, "u", application="postgres://u:hunter2@h", database="d", opened_by="connect(password='hunter2')"),))))
+            1, "u", application="postgres://u:hunter2@h", database="d",
+            opened_by="connect(password='hunter2')"),))))

@@ -1,4 +1,5 @@
-"""The story of the full server with the drivers that are awaited: connections opened in asyncSetUp."""
+"""The story of the full server with the drivers that are awaited: connections opened in
+asyncSetUp."""
 
 # needs Python 3.8
 
@@ -23,7 +24,8 @@ for number in range(25):
 """
 MIXED = TAKING % "unittest_leakfix.LeakFixMixin, "
 TAKING %= ""
-# What was closed in the test before is gone from the server a moment later, so one at a time is all.
+# What was closed in the test before is gone from the server a moment later, so one at a time is
+# all.
 AT_ONCE = """
 class Shop(unittest_leakfix.LeakFixMixin, unittest.IsolatedAsyncioTestCase):
     leakfix_max_connections = 1
@@ -69,7 +71,7 @@ async def ask(db, statement):
     cursor = await cursor if hasattr(cursor, "__await__") and not hasattr(cursor, "execute") else cursor
     await cursor.execute(statement)
     return (await cursor.fetchone())[0] if cursor.description else None
-"""
+"""  # noqa: E501
 
 
 class Story:
@@ -111,14 +113,17 @@ class Story:
         self.assertRegex(told, r"> +\d+         KEPT.append\(await connect\(\*\*settings\)\)")
 
     def test_let_go_by_the_runner(self) -> None:
-        """Its close() can no longer be awaited; told once, and nothing more that its driver says as it dies."""
-        said = self.run_suite(TAKING.replace("range(25)", "range(2)").replace('self.fail("as it should")', "pass"),
+        """Its close() can no longer be awaited; told once, and nothing more that its driver says as
+        it dies."""
+        said = self.run_suite(TAKING.replace("range(25)", "range(2)").replace(
+            'self.fail("as it should")', "pass"),
                               "--leaks=report")
         self.assertIn("LEAKS  1 cause in 2 of 2 tests: 1 connection", said)
         told = connection_suites.paragraph(said, "[1]")
         self.assertIn("connection to leakfix@127.0.0.1:PORT/leakfix was left open", told)
         self.assertIn("opened by Shop.asyncSetUp   test_shop.py:1", told)
-        self.assertIn("let go for you: nothing else referred to it, and there was no loop left to await its close()",
+        self.assertIn("let go for you: nothing else referred to it, and there was no loop left to "
+                      "await its close()",
                       told)
         self.assertIn("in your code: self.%s(self.db.close)" % self.cleanup, told)
 

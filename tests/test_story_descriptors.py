@@ -113,7 +113,8 @@ _OURS = [(way, "attribute", outcome) for way in OURS for outcome in OUTCOMES]
 _OURS += [(way, shape, outcome) for way in OURS for shape in ("cycle", "list")
           for outcome in ("passing", "failing")]
 
-told_of = (lambda cls: stories.ways("ours", *_OURS)(stories.ways("plain", *_PLAIN)(cls)))
+def told_of(cls):
+    return stories.ways("ours", *_OURS)(stories.ways("plain", *_PLAIN)(cls))
 
 
 @told_of

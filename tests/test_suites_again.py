@@ -1,4 +1,5 @@
-"""Suites that have a test twice, an empty place, or what is no test: as plain unittest, event for event."""
+"""Suites that have a test twice, an empty place, or what is no test: as plain unittest, event for
+event."""
 
 from __future__ import absolute_import
 
@@ -6,8 +7,8 @@ import sys
 import types
 import unittest
 
-from unittest_leakfix import LeakFixTestRunner, LeakFixTestSuite
 from tests.suites import StringIO
+from unittest_leakfix import LeakFixTestRunner, LeakFixTestSuite
 
 MODES = [{}] if sys.version_info < (3, 8) else [{}, {"leaks": "report"}, {"leaks": "fail"}]
 

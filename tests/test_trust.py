@@ -1,4 +1,5 @@
-"""Faults of the run: verdict, output and exit status are plain unittest's. docs/trust.md lists them."""
+"""Faults of the run: verdict, output and exit status are plain unittest's. docs/trust.md lists
+them."""
 
 from __future__ import absolute_import
 
@@ -35,7 +36,7 @@ class DescriptorTests(TrustCase):
             def test_wants_another(self):
                 with self.assertRaises(EnvironmentError):
                     open(os.devnull)
-        """
+        """  # noqa: E501
 
     @unittest.skipUnless(resource, "needs the module resource")
     def test_files(self):
@@ -56,7 +57,7 @@ class DescriptorTests(TrustCase):
             import resource
             def setUpModule():
                 resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-            """, tests=6))
+            """, tests=6))  # noqa: E501
 
 
 @full_on((2, 7), (3, 6), OLDEST, (3, 12), NEWEST)
@@ -68,7 +69,9 @@ class DiskTests(TrustCase):
         statuses = {}
         for run in RUNS:
             with open("/dev/full", "w") as full:
-                statuses[run] = self.ran(run, u"class A(unittest.TestCase):\n    def test_a(self): pass\n",
+                statuses[run] = self.ran(run,
+                                         u"class A(unittest.TestCase):\n    def test_a(self): "
+                                         u"pass\n",
                                          stderr=full).status
         self.assertEqual(set(statuses.values()), set([statuses["plain"]]), statuses)
 
@@ -83,7 +86,7 @@ class DiskTests(TrustCase):
                     with self.assertRaises(EnvironmentError):
                         with open("file", "w") as file:
                             file.write("text")
-            """, tests=7))
+            """, tests=7))  # noqa: E501
 
 
 @full_on((2, 7), (3, 6), OLDEST, (3, 12), NEWEST)
@@ -104,7 +107,9 @@ class StreamTests(TrustCase):
                 read, write = os.pipe()
                 os.close(read)
                 try:
-                    statuses.append(self.ran(run, u"class A(unittest.TestCase):\n    def test_a(self): KEPT.append(self)\n",
+                    statuses.append(self.ran(run,
+                                             u"class A(unittest.TestCase):\n    def test_a(self): "
+                                             u"KEPT.append(self)\n",
                                              stderr=write).status)
                 finally:
                     os.close(write)
@@ -129,12 +134,14 @@ class StreamTests(TrustCase):
         self.assertEqual(set(ends.values()), set([ends["plain"]]), ends)
 
     def test_standard_output_closed_or_gone(self):
-        for does in (u"sys.stdout.close()", u"sys.stdout = None", u"os.close(1)", u"del sys.stdout", u"os.close(0)"):
+        for does in (u"sys.stdout.close()", u"sys.stdout = None", u"os.close(1)", u"del sys.stdout",
+                     u"os.close(0)"):
             self.assertFound(self.left(does))
 
     def test_standard_error_closed_or_gone(self):
         # unittest holds its stream; what is written by name of sys.stderr goes astray.
-        for does in (u"sys.stderr = None", u"del sys.stderr", u"sys.stderr = sys.stdout = open(os.devnull, 'w')"):
+        for does in (u"sys.stderr = None", u"del sys.stderr",
+                     u"sys.stderr = sys.stdout = open(os.devnull, 'w')"):
             self.assertFound(self.left(does, tests=7))
 
     def test_unittest_s_own_stream_closed(self):
@@ -147,15 +154,21 @@ class StreamTests(TrustCase):
                         KEPT.append(self)
                 """ % does)) for run in RUNS)
             for run in OURS:
-                self.assertEqual(statuses[run].status, statuses["plain"].status, statuses[run].shown)
+                self.assertEqual(statuses[run].status, statuses["plain"].status,
+                                 statuses[run].shown)
                 self.assertEqual(own(statuses[run].err), own(statuses["plain"].err))
 
     def test_closed_from_the_start(self):
-        closed = [sys.executable, "-c", "import os, sys\nfor fd in map(int, sys.argv[1]): os.close(fd)\n"
+        closed = [sys.executable, "-c",
+                  "import os, sys\nfor fd in map(int, sys.argv[1]): os.close(fd)\n"
                   "os.execv(sys.executable, [sys.executable, '-m'] + sys.argv[2:])"]
         for numbers in ("0", "1", "2", "12", "012"):
-            ends = dict((run, self.ran(run, u"class A(unittest.TestCase):\n    def test_a(self): KEPT.append(self)\n",
-                                       program=closed + [numbers] + RUNS[run] + ["sample"])) for run in RUNS)
+            ends = dict((run,
+                         self.ran(run,
+                                  u"class A(unittest.TestCase):\n    def test_a(self): "
+                                  u"KEPT.append(self)\n",
+                                       program=closed + [numbers] + RUNS[run] + ["sample"]))
+                                       for run in RUNS)
             for run in OURS:
                 self.assertEqual(ends[run].status, ends["plain"].status, (numbers, ends[run].shown))
                 self.assertEqual(own(ends[run].err), own(ends["plain"].err))
@@ -210,7 +223,8 @@ class ProcessTests(TrustCase):
         plain = self.ran("plain", source)
         for run in OURS:
             ours = self.ran(run, source)
-            self.assertEqual(ours.err.count("Ran 2 tests"), plain.err.count("Ran 2 tests"), ours.shown)
+            self.assertEqual(ours.err.count("Ran 2 tests"), plain.err.count("Ran 2 tests"),
+                             ours.shown)
             self.assertEqual(ours.status, plain.status)
             self.assertLess(ours.err.count("LEAKS  "), 2, ours.shown)
 
@@ -330,7 +344,8 @@ class LimitTests(TrustCase):
 
 @full_on((2, 7), (3, 6), OLDEST, (3, 12), NEWEST)
 class TracerTests(TrustCase):
-    """Coverage tools, debuggers and profilers beside us: they see what they see under plain unittest."""
+    """Coverage tools, debuggers and profilers beside us: they see what they see under plain
+    unittest."""
 
     def test_trace_function_of_a_coverage_tool(self):
         found = self.same(u"""
@@ -387,16 +402,19 @@ class TracerTests(TrustCase):
 
     def test_coverage(self):
         try:
-            import coverage     # noqa: F401
+            import coverage  # noqa: F401
         except ImportError:
             self.skipTest("needs coverage")
-        source = u"class A(unittest.TestCase):\n    def test_a(self): self.thing = Thing()\n" + AFTER
+        source = (u"class A(unittest.TestCase):\n    def test_a(self): self.thing = Thing()\n"
+                  + AFTER)
         ran = {}
         for run in RUNS:
             ran[run] = self.ran(run, source, program=[
-                sys.executable, "-m", "coverage", "run", "--include=*/sample.py", "-m"] + RUNS[run] + ["-v", "sample"])
+                sys.executable, "-m", "coverage", "run", "--include=*/sample.py", "-m"] + RUNS[run]
+                + ["-v", "sample"])
             ran[run].out += subprocess.check_output(
-                [sys.executable, "-m", "coverage", "report", "-m"], cwd=os.path.join(self.folder, "run", "work")).decode()
+                [sys.executable, "-m", "coverage", "report", "-m"],
+                cwd=os.path.join(self.folder, "run", "work")).decode()
         for run in OURS:
             self.assertSame(ran["plain"], ran[run], run)
         self.assertRegex(ran["plain"].out, r"sample\.py +\d+ +0 +100%")
@@ -429,12 +447,13 @@ class TracerTests(TrustCase):
             def tearDownModule():
                 sys.settrace(None)
                 print(DEBUGGER.hits)
-            """, tests=8)
+            """, tests=8)  # noqa: E501
         self.assertIn("test_b", found["plain"].out)
         self.assertFound(found)
 
     def test_pdb_in_a_test(self):
-        for commands in (b"c\n", b"n\nn\np self.thing.__class__.__name__\nc\n", b"s\ns\ns\ns\ns\nc\n", b"q\n"):
+        for commands in (b"c\n", b"n\nn\np self.thing.__class__.__name__\nc\n",
+                         b"s\ns\ns\ns\ns\nc\n", b"q\n"):
             ran = {}
             for run in RUNS:
                 child = self.start(run, u"""
@@ -446,7 +465,8 @@ class TracerTests(TrustCase):
                             self.other = Thing()
                     """, stdin=subprocess.PIPE)
                 out, err = child.communicate(commands)
-                ran[run] = Ran(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+                ran[run] = Ran(child.returncode, out.decode("utf-8", "replace"),
+                               err.decode("utf-8", "replace"))
             for run in OURS:
                 self.assertSame(ran["plain"], ran[run], run)
 

@@ -1,4 +1,5 @@
-"""Large runs, and the runners of VS Code and PyCharm: verdict, output and exit status are plain unittest's."""
+"""Large runs, and the runners of VS Code and PyCharm: verdict, output and exit status are plain
+unittest's."""
 
 from __future__ import absolute_import
 
@@ -7,7 +8,7 @@ import sys
 import unittest
 
 from tests.tiers import NEWEST, OLDEST, full_on
-from tests.trust import AFTER, LARGE, OURS, RUNS, TrustCase
+from tests.trust import AFTER, LARGE, OURS, TrustCase
 
 try:
     import resource
@@ -39,7 +40,8 @@ class LargeTests(TrustCase):
             traced = int(re.search(r"and (\d{3}),(\d{3}) more", report).expand(r"\1\2"))
             self.assertGreaterEqual(traced, 999000)
 
-    @unittest.skipUnless(resource and resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= 8192, "needs 8,192 descriptors")
+    @unittest.skipUnless(resource and resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= 8192,
+                         "needs 8,192 descriptors")
     def test_5000_descriptors(self):
         found = self.large("5,000 descriptors")
         if "report" in found:
@@ -54,7 +56,8 @@ class LargeTests(TrustCase):
         self.large("100,000 tests")
 
 
-#: How VS Code runs unittest (its unittestadapter): a result class that sends each outcome on, in a plain runner.
+#: How VS Code runs unittest (its unittestadapter): a result class that sends each outcome on, in a
+#: plain runner.
 VS_CODE = u"""
 import json, os, sys, traceback, unittest
 sys.path.insert(0, os.environ["PYTHONPATH"].split(os.pathsep)[0])
@@ -96,7 +99,7 @@ result = runner(resultclass=UnittestTestResult, stream=sys.stderr, verbosity=2, 
 print(json.dumps([ids, result.formatted, [[len(each), sorted(t.id() for t, _ in each)] for each in (
     result.failures, result.errors, result.skipped, result.expectedFailures)]], indent=1, sort_keys=True))
 sys.exit(not result.wasSuccessful())
-"""
+"""  # noqa: E501
 MORE = u"""
 sys.path.insert(0, os.environ["PYTHONPATH"].split(os.pathsep)[0])
 from unittest_leakfix import LeakFixMixin
@@ -120,7 +123,7 @@ class Ones(*Base):
     @unittest.expectedFailure
     def test_e_unexpected(self):
         self.thing = Thing()
-""" + AFTER
+""" + AFTER  # noqa: E501
 
 
 @unittest.skipIf(sys.version_info < (3, 8), "they run Python 3.8 and later")
@@ -130,11 +133,13 @@ class RunnerTests(TrustCase):
     WAYS = {
         "theirs": (u"loader, runner, options = unittest.TestLoader(), unittest.TextTestRunner, {}"),
         "our suite": (u"from unittest_leakfix import LeakFixTestLoader\n"
-                      u"loader, runner, options = LeakFixTestLoader(), unittest.TextTestRunner, {}"),
+                      u"loader, runner = LeakFixTestLoader(), unittest.TextTestRunner\n"
+                      u"options = {}"),
         "our runner": (u"from unittest_leakfix import LeakFixTestRunner\n"
                        u"loader, runner, options = unittest.TestLoader(), LeakFixTestRunner, {}"),
         "report": (u"from unittest_leakfix import LeakFixTestRunner\n"
-                   u"loader, runner, options = unittest.TestLoader(), LeakFixTestRunner, {'leaks': 'report'}"),
+                   u"loader, runner, options = unittest.TestLoader(), LeakFixTestRunner, {'leaks': "
+                   u"'report'}"),
     }
 
     def script(self, run, text):
@@ -150,7 +155,8 @@ class RunnerTests(TrustCase):
 
     @unittest.skipUnless(teamcity, "needs teamcity-messages")
     def test_pycharm(self):
-        # PyCharm's helper gives unittest.main teamcity-messages' runner; here the class stands for it.
+        # PyCharm's helper gives unittest.main teamcity-messages' runner; here the class stands for
+        # it.
         text = u"""
 import os, sys, unittest
 sys.path.insert(0, os.environ["PYTHONPATH"].split(os.pathsep)[0])
@@ -161,7 +167,7 @@ if runner is unittest.TextTestRunner:
 else:
     options["resultclass"] = unittestpy.TeamcityTestResult
 unittest.main(module=None, argv=["pycharm", "sample"], testLoader=loader, testRunner=runner(stream=sys.stderr, **options))
-"""
+"""  # noqa: E501
         def steady(ran):
             # Their runner, not their result, counts the tests beforehand.
             ran.out = re.sub(r"##teamcity\[testCount [^\n]*\n", "", ran.out)

@@ -1,4 +1,5 @@
-"""A signal at any line of ours, a failed allocation at any: the run ends as plain unittest's, or goes on."""
+"""A signal at any line of ours, a failed allocation at any: the run ends as plain unittest's, or
+goes on."""
 
 from __future__ import absolute_import
 
@@ -15,7 +16,7 @@ import unittest
 
 from tests import tiers
 from tests.tiers import NEWEST, OLDEST, full_on
-from tests.trust import OURS, ROOT, TrustCase, own
+from tests.trust import OURS, ROOT, TrustCase, own  # noqa: F401
 
 try:
     import _testcapi
@@ -24,7 +25,8 @@ except ImportError:
 
 SEEDS = range(200) if tiers.current() == tiers.NIGHTLY else range(10)
 
-#: Ends the run by a signal at the k-th line event inside our own frames; prints how many there were.
+#: Ends the run by a signal at the k-th line event inside our own frames; prints how many there
+#: were.
 TRACED = u"""
 import os, signal, sys
 kind, left = getattr(signal, os.environ["TRUST_SIGNAL"]), [int(os.environ["TRUST_LINE"])]
@@ -71,22 +73,25 @@ class Mixed(LeakFixMixin, unittest.TestCase):
         self.file = open(os.devnull)
         self.thing = Thing()
 """
-PLAIN_INTERRUPT = SUITE.replace(u"KEPT.append(self)\n", u"KEPT.append(self)\n        os.kill(os.getpid(), signal.%s)\n")
+PLAIN_INTERRUPT = SUITE.replace(u"KEPT.append(self)\n",
+                                u"KEPT.append(self)\n        os.kill(os.getpid(), signal.%s)\n")
 
 
 @unittest.skipUnless(os.name == "posix", "signals of POSIX")
 @full_on(OLDEST, NEWEST)
 class SignalTests(TrustCase):
     def traced(self, run, line, kind, source=SUITE, *options):
-        return self.ran(run, source, program=[sys.executable, "-c", TRACED] + list(options) + ["sample"], variables={
+        return self.ran(run, source, program=[sys.executable, "-c", TRACED] + list(options)
+                        + ["sample"], variables={
             "TRUST_SIGNAL": kind, "TRUST_LINE": str(line)}, start_new_session=True)
 
     def ends(self, kind):
         """What the run is ended by: as plain unittest's where the signal meets it in a test."""
         plain = self.traced("plain", 0, kind, PLAIN_INTERRUPT % kind)
         self.assertEqual(plain.status, -getattr(signal, kind), plain.shown)
-        options = ["--leaks=report", "--leaks-json=found.json"]
-        for run, options in (("off", []), ("report", options), ("restored", options + ["--restore"])):
+        found = ["--leaks=report", "--leaks-json=found.json"]
+        for run, options in (("off", []), ("report", found),
+                             ("restored", options + ["--restore"])):
             whole = self.traced(run, 0, kind, SUITE, *options)
             self.assertEqual(whole.status, 0, whole.shown)
             lines = int(re.search(r"(?m)^lines (\d+)$", whole.out).group(1))
@@ -113,7 +118,8 @@ class SignalTests(TrustCase):
         self.assertEqual(self.session(), [])
 
     def session(self):
-        listed = subprocess.run(["ps", "-e", "-o", "sid=,pid=,stat=,args="], stdout=subprocess.PIPE).stdout.decode(
+        listed = subprocess.run(["ps", "-e", "-o", "sid=,pid=,stat=,args="],
+                                stdout=subprocess.PIPE).stdout.decode(
             "utf-8", "replace")
         return [line for line in listed.splitlines() if line.split()[0] == str(self.child.pid)]
 
@@ -137,7 +143,8 @@ class SignalTests(TrustCase):
 
 
 class CallbackTests(TrustCase):
-    """Ctrl-C where the interpreter ignores what is raised: in a callback of the collector, in a hook."""
+    """Ctrl-C where the interpreter ignores what is raised: in a callback of the collector, in a
+    hook."""
 
     def pressed(self, run, place, name, then):
         """Press Ctrl-C when *name* is called for the first time; the run ends after that test."""
@@ -180,7 +187,8 @@ class CallbackTests(TrustCase):
     @unittest.skipUnless("report" in OURS, "finding needs Python 3.8")
     def test_hook_for_what_is_ignored(self):
         for run in set(OURS) - set(["off"]):
-            self.assertPressed(self.pressed(run, "complaints", "_unraised", "dies = Dies(); dies.me = dies"))
+            self.assertPressed(self.pressed(run, "complaints", "_unraised",
+                                            "dies = Dies(); dies.me = dies"))
 
 
 @unittest.skipUnless(hasattr(_testcapi, "set_nomemory"), "needs _testcapi.set_nomemory")
@@ -188,12 +196,14 @@ class MemoryTests(unittest.TestCase):
     def compared(self, *numbers):
         """No run may differ from plain unittest's; return how many there were."""
         child = subprocess.Popen(
-            [sys.executable, os.path.join(ROOT, "tests", "nomemory.py")] + [str(number) for number in numbers],
+            [sys.executable, os.path.join(ROOT, "tests", "nomemory.py")]
+            + [str(number) for number in numbers],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         lines = child.communicate()[0].decode("utf-8", "replace").splitlines()
         self.assertEqual(child.returncode, 0, lines)
         self.assertEqual(lines[:-1], [])
-        compared, crashed = map(int, re.search(r"compared: (\d+), of which the interpreter crashed in (\d+)",
+        compared, crashed = map(
+            int, re.search(r"compared: (\d+), of which the interpreter crashed in (\d+)",
                                                lines[-1]).groups())
         self.assertLess(crashed, compared / 10.)
         return compared

@@ -67,7 +67,8 @@ class TypesTests(unittest.TestCase):
         self.assertEqual(status, 1)
 
     def test_stubs_say_what_the_code_does(self):
-        status, said = self.check("mypy.stubtest", "unittest_leakfix", "--ignore-missing-stub", "--allowlist",
+        status, said = self.check("mypy.stubtest", "unittest_leakfix", "--ignore-missing-stub",
+                                  "--allowlist",
                                   os.path.join(PROGRAMS, "allowlist.txt"), "--mypy-config-file",
                                   os.path.join(ROOT, "pyproject.toml"))
         self.assertEqual(status, 0, said)

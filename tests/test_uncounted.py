@@ -1,4 +1,5 @@
-"""An interpreter that does not count references: PyPy, and a CPython from which the counts are taken.
+"""An interpreter that does not count references: PyPy, and a CPython from which the counts are
+taken.
 
 Finding watches the state of the process there, and says in one line what it does not find.
 """
@@ -23,7 +24,7 @@ for module, names in ((gc, "freeze unfreeze get_freeze_count get_count get_thres
                            "set_debug callbacks"), (sys, "getrefcount")):
     for name in names.split():
         module.__dict__.pop(name, None)
-"""
+"""  # noqa: E501
 
 LEAVING = """
 import logging, os, sqlite3, tempfile, threading, unittest, warnings
@@ -166,11 +167,13 @@ class UncountedCase(unittest.TestCase):
         with open(os.path.join(self.folder, "test_shop.py"), "w") as file:
             file.write(textwrap.dedent(source))
         report = os.path.join(self.folder, "report.json")
-        files = ["--leaks-json", report] if any(each.startswith("--leaks") for each in options) else []
+        files = ["--leaks-json",
+                 report] if any(each.startswith("--leaks") for each in options) else []
         begin = self.first + "\nimport runpy\nsys.argv[:1] = ['unittest_leakfix/__main__.py']\n" \
             "runpy.run_module('unittest_leakfix', run_name='__main__', alter_sys=True)"
         child = subprocess.run(
-            [self.python, "-c", "import sys\n" + begin, *options, *files, "test_shop"], cwd=self.folder, timeout=300,
+            [self.python, "-c", "import sys\n" + begin, *options, *files, "test_shop"],
+            cwd=self.folder, timeout=300,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
             env=interpreters.environment(PYTHONPATH=ROOT))
         found = None
@@ -187,17 +190,21 @@ class WithoutCounts(UncountedCase):
         self.assertNotIn("Traceback", said)
         tests = {leak["kind"]: leak["tests"] for leak in found["leaks"]}
         for kind, test in (("environment", "changes_environment"), ("cwd", "changes_folder"),
-                           ("descriptor", "descriptor"), ("child process", "fork"), ("logging handler", "handler"),
-                           ("patch", "patch"), ("thread", "thread"), ("warnings filter", "warnings")):
+                           ("descriptor", "descriptor"), ("child process", "fork"),
+                           ("logging handler", "handler"),
+                           ("patch", "patch"), ("thread", "thread"),
+                           ("warnings filter", "warnings")):
             with self.subTest(kind):
                 self.assertEqual(["test_shop.Tests.test_" + test], tests.get(kind), said)
 
     def test_says_in_one_line_what_it_does_not_find(self):
         status, said, found = self.run_suite(CLEAN, "--leaks=report")
         self.assertEqual(0, status, said)
-        line = ("Not measured: objects that outlive their tests (%s does not count references: only the state of "
+        line = ("Not measured: objects that outlive their tests (%s does not count references: "
+                "only the state of "
                 "the process is watched)" % self.name)
-        self.assertEqual([line], [each for each in said.splitlines() if "Not measured" in each], said)
+        self.assertEqual([line], [each for each in said.splitlines() if "Not measured" in each],
+                         said)
         self.assertEqual([], found["leaks"], said)
 
     def test_failing_run_counts_no_garbage(self):
@@ -239,7 +246,8 @@ class PyPyTests(WithoutCounts):
             raise unittest.SkipTest("PyPy (3.8 or later) not found")
 
     def test_children_of_this_suite_are_pypys(self):
-        said = subprocess.check_output([self.python, "-c", "import sys; print(sys.implementation.name)"])
+        said = subprocess.check_output([self.python, "-c",
+                                        "import sys; print(sys.implementation.name)"])
         self.assertEqual(b"pypy", said.strip())
 
 

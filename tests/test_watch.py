@@ -9,9 +9,9 @@ import threading
 import types
 import unittest
 
+from tests.suites import outcomes, run
 from unittest_leakfix import LeakFixMixin, LeakFixTestRunner
 from unittest_leakfix.leaks import ignore, suppressions, watch
-from tests.suites import outcomes, run
 
 
 class Order:

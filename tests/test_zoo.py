@@ -1,7 +1,8 @@
 # needs Python 3.8
 """The leak zoo: each animal is told by one whole text, each look-alike by none.
 
-LEAKFIX_WRITE_GOLDEN=1 writes the texts that are missing: delete those to be made anew, and read the diff.
+LEAKFIX_WRITE_GOLDEN=1 writes the texts that are missing: delete those to be made anew, and read the
+diff.
 """
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from tests.zoo.case import ZooCase, each_animal, keeper, plain
 SAID = ("ResourceWarning", "was never awaited", "exception was never retrieved")
 # Too dear to be looked at after each test: told of the class.
 ONCE_PER_CLASS = ("state.Process.test_patch_by_hand", "state.Process.test_umask")
-# Before 3.10 the collector does not know sqlite3's connections, and none in memory has a descriptor.
+# Before 3.10 the collector does not know sqlite3's connections, and none in memory has a
+# descriptor.
 UNSEEN = ("opened.Connection.test_in_module_global", "opened.Connection.test_in_class_attribute")
 
 
@@ -88,7 +90,8 @@ class OutcomeTests(ZooCase):
     def test_all_together(self):
         answer = keeper.ask("silent_outcomes")
         self.assertEqual("", answer["report"])
-        self.assertIn("FAILED (failures=1, errors=1, skipped=1, expected failures=1)", answer["output"])
+        self.assertIn("FAILED (failures=1, errors=1, skipped=1, expected failures=1)",
+                      answer["output"])
 
 
 class AllSilentTests(ZooCase):

@@ -23,7 +23,8 @@ class KnownTests(ZooCase):
     def test_leakfix_ignore_adds_up_along_the_classes(self):
         answer = keeper.ask("known.Ignoring")
         self.assertGolden("modes.leakfix_ignore", plain(answer["report"]))
-        self.assertIn("Known: 2 (ignored with a reason in Base.leakfix_ignore, Ignoring.leakfix_ignore)",
+        self.assertIn("Known: 2 (ignored with a reason in Base.leakfix_ignore, "
+                      "Ignoring.leakfix_ignore)",
                       answer["report"])
 
     def test_ignore_in_code(self):
@@ -36,13 +37,15 @@ class KnownTests(ZooCase):
     def test_ignore_of_another_kind_or_test(self):
         for entry in ({"timer": "*"}, {"thread": "x*"}, {"thread": "*", "test": "*.test_2"}):
             with self.subTest(entry):
-                answer = keeper.ask("known.Threads.test_1", ignore=[dict(entry, reason="of another")])
+                answer = keeper.ask("known.Threads.test_1",
+                                    ignore=[dict(entry, reason="of another")])
                 self.assertIn('thread "mailer-1" was still running', answer["report"])
 
     def test_known_leaks_are_told_when_asked_for(self):
         answer = keeper.ask("known.Threads.test_1", options={"verbosity": 2}, ignore=[
             {"thread": "mailer-*", "reason": "the mailer lives as long as the process"}])
-        self.assertIn("LEAKS  none in 1 test\nKnown: 1 (ignored with a reason in tests/zoo/keeper.py:", answer["report"])
+        self.assertIn("LEAKS  none in 1 test\nKnown: 1 (ignored with a reason in "
+                      "tests/zoo/keeper.py:", answer["report"])
         self.assertIn('    thread "mailer-1" was still running after its test: '
                       "the mailer lives as long as the process", answer["report"])
 
@@ -58,7 +61,8 @@ class BaselineTests(ZooCase):
         return answer["files"]["known.json"]
 
     def ask(self, text, *names):
-        return keeper.ask(*names, files={"known.json": text}, options={"leaks_baseline": "ZOO/known.json"})
+        return keeper.ask(*names, files={"known.json": text},
+                          options={"leaks_baseline": "ZOO/known.json"})
 
     def test_listed_ones_are_no_news(self):
         text = self.baseline("known.Ignoring.test_connection", "opened.File.test_on_self")
@@ -134,7 +138,8 @@ class RestoreTests(ZooCase):
 class JsonTests(ZooCase):
 
     def test_round_trip(self):
-        answer = keeper.ask("kept", "opened.File", "known.Ignoring", options={"leaks_json": "ZOO/leaks.json"})
+        answer = keeper.ask("kept", "opened.File", "known.Ignoring",
+                            options={"leaks_json": "ZOO/leaks.json"})
         text = answer["files"]["leaks.json"]
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             file.write(text)
@@ -182,7 +187,9 @@ class FailTests(ZooCase):
                             resultclass="xmlrunner.result._XMLTestResult")
         (name, text), = answer["files"].items()
         self.assertIn("KeptTest", name)
-        self.assertRegex(text, r'<testcase classname="tests.zoo.kept.KeptTest" name="test_in_list"[^>]*>\s*<failure')
+        self.assertRegex(text,
+                         r'<testcase classname="tests.zoo.kept.KeptTest" '
+                         r'name="test_in_list"[^>]*>\s*<failure')
         self.assertIn("was kept after it finished: held by tests.zoo.shop.orders[0]", text)
 
     @unittest.skipUnless(find_spec("teamcity"), "needs teamcity-messages")
@@ -190,14 +197,16 @@ class FailTests(ZooCase):
         answer = keeper.ask("kept.KeptTest.test_in_list", options={"leaks": "fail"},
                             resultclass="teamcity.unittestpy.TeamcityTestResult")
         self.assertRegex(answer["output"] + answer["stray"],
-                         r"##teamcity\[testFailed .*KeptTest.test_in_list was kept after it finished")
+                         r"##teamcity\[testFailed .*KeptTest.test_in_list was kept after it "
+                         r"finished")
 
 
 class ExitStatusTests(unittest.TestCase):
 
     def run_it(self, *arguments):
         return subprocess.run([sys.executable, "-m", "unittest_leakfix", *arguments], cwd=ROOT,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              universal_newlines=True)
 
     def test_report_changes_nothing(self):
         name = "tests.zoo.kept.KeptTest.test_in_list"
@@ -209,4 +218,5 @@ class ExitStatusTests(unittest.TestCase):
 
     def test_dropped_unclosed_is_heard(self):
         done = self.run_it("--leaks=report", "tests.zoo.opened.File.test_dropped_unclosed")
-        self.assertIn("[1] file 'tests/zoo/opened.py' was dropped without being closed", done.stdout)
+        self.assertIn("[1] file 'tests/zoo/opened.py' was dropped without being closed",
+                      done.stdout)

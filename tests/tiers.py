@@ -1,12 +1,12 @@
 """The three tiers of the tests, and how a test says to which of them it belongs.
 
-==========  ===================================  ====================================================
-tier        command                              what runs
-==========  ===================================  ====================================================
-quick       ``tests/everywhere.py --quick``      the newest interpreter alone, without marked tests
-full        ``tests/everywhere.py`` (also CI)    every interpreter, without what is marked nightly
-nightly     ``tests/everywhere.py --nightly``    every interpreter, and every test on each of them
-==========  ===================================  ====================================================
+==========  ==================================  =================================================
+tier        command                             what runs
+==========  ==================================  =================================================
+quick       ``tests/everywhere.py --quick``     the newest interpreter alone, without marked tests
+full        ``tests/everywhere.py`` (also CI)   every interpreter, without what is marked nightly
+nightly     ``tests/everywhere.py --nightly``   every interpreter, and every test on each of them
+==========  ==================================  =================================================
 
 A test without a mark runs in all three. A mark is a decorator of a class or of a method::
 
@@ -17,8 +17,9 @@ A test without a mark runs in all three. A mark is a decorator of a class or of 
     def test_all_of_django(self): ...
 
 What is left out is skipped, with the tier as the reason. The test command says in the variable
-LEAKFIX_TIER which tier it runs. Without that (``python -m unittest tests.test_x``) it is the full one.
-"""
+LEAKFIX_TIER which tier it runs. Without that (``python -m unittest tests.test_x``) it is the full
+one.
+"""  # noqa: E501
 
 from __future__ import absolute_import
 

@@ -1,4 +1,5 @@
-"""Runs one small suite under a fault, with plain unittest and with ours, and compares what is seen of it.
+"""Runs one small suite under a fault, with plain unittest and with ours, and compares what is seen
+of it.
 
 Read by the `test_trust` modules, and by ``benchmarks/trust.py``, which measures the large ones.
 """
@@ -34,7 +35,8 @@ KEPT = []
 class Thing(object):
     pass
 """
-#: Runs after the test that brings the fault: each kind of outcome, with something to close or to find.
+#: Runs after the test that brings the fault: each kind of outcome, with something to close or to
+#: find.
 AFTER = u"""
 class Then(unittest.TestCase):
     def test_a_passes(self):
@@ -67,7 +69,8 @@ class Ran(object):
 
 
 def own(err):
-    """Return unittest's own lines of what was written to stderr: without ours, times and addresses."""
+    """Return unittest's own lines of what was written to stderr: without ours, times and
+    addresses."""
     lines = []
     # What the interpreter says at its end comes after our report.
     for line in err.partition("Error in atexit._run_exitfuncs:")[0].splitlines():
@@ -113,7 +116,8 @@ class TrustCase(unittest.TestCase):
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        return Ran(child.returncode, (out or b"").decode("utf-8", "replace"), (err or b"").decode("utf-8", "replace"))
+        return Ran(child.returncode, (out or b"").decode("utf-8", "replace"),
+                   (err or b"").decode("utf-8", "replace"))
 
     def same(self, source, runs=OURS, after=AFTER, tests=None, **popen):
         """Run it plain and with ours; compare. Returns {run: `Ran`}, "plain" among them.
@@ -134,15 +138,18 @@ class TrustCase(unittest.TestCase):
         self.assertEqual(own(plain.err), own(ours.err), "%s\n%s" % (run, ours.shown))
         self.assertEqual(plain.status, ours.status, "%s\n%s" % (run, ours.shown))
         self.assertEqual(plain.out, ours.out, run)
-        self.assertNotIn("/unittest_leakfix/", ours.err.split("\nRan ")[0], "a traceback of ours in %s" % run)
+        self.assertNotIn("/unittest_leakfix/", ours.err.split("\nRan ")[0],
+                         "a traceback of ours in %s" % run)
 
     def assertFound(self, found, name="Then.test_f_keeps"):
         """Finding went on after the fault."""
         if "report" in found:
-            self.assertIn("Thing was kept after %s" % name, found["report"].err, found["report"].shown)
+            self.assertIn("Thing was kept after %s" % name, found["report"].err,
+                          found["report"].shown)
 
 
-#: Large runs: name -> (text of the module, how many tests it has). Measured by ``benchmarks/trust.py``.
+#: Large runs: name -> (text of the module, how many tests it has). Measured by
+#: ``benchmarks/trust.py``.
 LARGE = {
     "1,000,000 survivors": (u"""
 class Row(object):
@@ -180,4 +187,4 @@ for number in range(%d):
     name = "Tests%%d" %% number
     globals()[name] = type(name, (unittest.TestCase,), dict(("test_%%d" %% each, test) for each in range(100)))
 del test
-""" % (_count // 100), _count + 6)
+""" % (_count // 100), _count + 6)  # noqa: E501

@@ -5,9 +5,9 @@ It needs PyMySQL and a server on which you may create databases. From the clone:
     export MYSQL_HOST=127.0.0.1 MYSQL_PORT=3306 MYSQL_USER=shop MYSQL_PASSWORD=...
     python -m unittest_leakfix --leaks=report discover -s examples/databases -p test_drop_mysql.py
 
-The thread's session is listed and ended, and the database is dropped. Without the mixin (take it out
-of the line below) ``DROP DATABASE`` waits for the thread's transaction: for a whole day, were it not
-for the ``lock_wait_timeout``.
+The thread's session is listed and ended, and the database is dropped. Without the mixin (take it
+out of the line below) ``DROP DATABASE`` waits for the thread's transaction: for a whole day, were
+it not for the ``lock_wait_timeout``.
 """
 
 import os

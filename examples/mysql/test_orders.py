@@ -3,8 +3,8 @@
 It needs PyMySQL and a server that you may connect to. From the clone::
 
     pip install PyMySQL
-    export MYSQL_HOST=127.0.0.1 MYSQL_PORT=3306 MYSQL_USER=shop MYSQL_PASSWORD=... MYSQL_DATABASE=shop
-    python -m unittest discover -s examples/mysql
+    export MYSQL_HOST=127.0.0.1 MYSQL_PORT=3306 MYSQL_USER=shop MYSQL_PASSWORD=...
+    MYSQL_DATABASE=shop python -m unittest discover -s examples/mysql
     python -m unittest_leakfix discover -s examples/mysql
 
 With fewer than 60 connections to be had (``SET GLOBAL max_connections = 20``) the first of the two

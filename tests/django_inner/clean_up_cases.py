@@ -8,7 +8,8 @@ from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
-from unittest_leakfix.django import databases as aliases, clean_up, blocked_flush
+from unittest_leakfix.django import blocked_flush, clean_up
+from unittest_leakfix.django import databases as aliases
 from unittest_leakfix.django.clean_up import created
 
 SECRET = "kirschkern"
@@ -17,8 +18,10 @@ SECRET = "kirschkern"
 def wrapper(vendor, name="test_shop", error=None):
     """What `setup_databases` names: a wrapper, as far as it is asked."""
     return SimpleNamespace(
-        vendor=vendor, alias="default", settings_dict={"NAME": name, "PASSWORD": SECRET, "OPTIONS": {}},
-        creation=SimpleNamespace(get_test_db_clone_settings=lambda suffix: {"NAME": "%s_%s" % (name, suffix)}),
+        vendor=vendor, alias="default",
+        settings_dict={"NAME": name, "PASSWORD": SECRET, "OPTIONS": {}},
+        creation=SimpleNamespace(
+            get_test_db_clone_settings=lambda suffix: {"NAME": "%s_%s" % (name, suffix)}),
         _nodb_cursor=mock.Mock(side_effect=error))
 
 
@@ -59,23 +62,28 @@ class BeforeDestroy(SimpleTestCase):
 class Aliases(SimpleTestCase):
     def told(self, used=None, **databases):
         engine = {"ENGINE": "django.db.backends.postgresql", "NAME": "shop"}
-        handler = ConnectionHandler({alias: dict(engine, **more) for alias, more in databases.items()})
+        handler = ConnectionHandler(
+            {alias: dict(engine, **more) for alias, more in databases.items()})
         with mock.patch.object(aliases, "connections", handler):
             return [line.partition("DATABASES")[2] for line in aliases.unmirrored(used)]
 
     def test_the_same_to_the_letter(self):
-        self.assertEqual(self.told(default={}, other={}), ['[\'other\']["TEST"] = {"MIRROR": \'default\'}'])
+        self.assertEqual(self.told(default={}, other={}),
+                         ['[\'other\']["TEST"] = {"MIRROR": \'default\'}'])
 
     def test_two_names_of_one_host(self):
-        self.assertEqual(self.told(default={"HOST": "127.0.0.1"}, a={"HOST": "localhost", "PORT": "5432"}, b={"HOST": ""}),
-                         ['[\'a\']["TEST"] = {"MIRROR": \'default\'}', '[\'b\']["TEST"] = {"MIRROR": \'default\'}'])
+        self.assertEqual(self.told(default={"HOST": "127.0.0.1"},
+                                   a={"HOST": "localhost", "PORT": "5432"}, b={"HOST": ""}),
+                         ['[\'a\']["TEST"] = {"MIRROR": \'default\'}',
+                          '[\'b\']["TEST"] = {"MIRROR": \'default\'}'])
 
     def test_default_comes_first(self):
         self.assertEqual(self.told(a={}, default={}), ['[\'a\']["TEST"] = {"MIRROR": \'default\'}'])
 
     def test_others(self):
         self.assertEqual(self.told(
-            default={"HOST": "localhost"}, port={"PORT": "5433"}, host={"HOST": "db.example"}, name={"NAME": "other"},
+            default={"HOST": "localhost"}, port={"PORT": "5433"}, host={"HOST": "db.example"},
+            name={"NAME": "other"},
             test={"TEST": {"NAME": "another"}}, mirror={"TEST": {"MIRROR": "default"}},
             mysql={"ENGINE": "django.db.backends.sqlite3"}), [])
 
@@ -93,7 +101,8 @@ class Settings(SimpleTestCase):
 
     def test_patience(self):
         before = TransactionTestCase._fixture_teardown
-        for patience, told in ((0.5, []), (3, []), ("long", ["'long'"]), (-1, ["-1"]), (None, ["None"])):
+        for patience, told in ((0.5, []), (3, []), ("long", ["'long'"]), (-1, ["-1"]),
+                               (None, ["None"])):
             heard, other = [], blocked_flush.Waiting()
             with override_settings(LEAKFIX_PATIENCE=patience):
                 other.install(heard.append)
@@ -101,5 +110,6 @@ class Settings(SimpleTestCase):
             self.assertIsNot(TransactionTestCase._fixture_teardown, before)
             other.remove()
             self.assertIs(TransactionTestCase._fixture_teardown, before)
-            self.assertEqual(heard, ["unittest_leakfix: LEAKFIX_PATIENCE = %s is no number of seconds above 0: "
+            self.assertEqual(
+                heard, ["unittest_leakfix: LEAKFIX_PATIENCE = %s is no number of seconds above 0: "
                                      "it is 10" % each for each in told])

@@ -1,4 +1,5 @@
-"""`unittest_leakfix.django.connections` beside `reap`: a full server, pools, what is put back. On SQLite."""
+"""`unittest_leakfix.django.connections` beside `reap`: a full server, pools, what is put back. On
+SQLite."""
 from __future__ import annotations
 
 import gc
@@ -6,14 +7,15 @@ import threading
 import time
 from unittest import mock
 
-from django.db import OperationalError, connections as of_thread
+from django.db import OperationalError
+from django.db import connections as of_thread
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.test import SimpleTestCase, TransactionTestCase
 
 from tests.django_inner.worker import Worker
-from unittest_leakfix.tracing.frameworks import frameworks
 from unittest_leakfix.django.connections import Connections, connections
+from unittest_leakfix.tracing.frameworks import frameworks
 
 FULL = "FATAL:  sorry, too many clients already"
 
@@ -118,7 +120,8 @@ class Installing(SimpleTestCase):
         other.remove()
         self.assertIsNot(BaseDatabaseWrapper.connect, before[0])
         other.remove()
-        self.assertEqual((BaseDatabaseWrapper.connect, len(connection_created.receivers), list(frameworks)), before)
+        self.assertEqual((BaseDatabaseWrapper.connect, len(connection_created.receivers),
+                          list(frameworks)), before)
 
     def test_somebody_has_patched_since(self):
         other = Connections()

@@ -17,7 +17,8 @@ class Requests(LiveServerTestCase):
 
     def setUp(self):
         SEEN.clear()
-        self.client = http.client.HTTPConnection(self.server_thread.host, self.server_thread.port, timeout=30)
+        self.client = http.client.HTTPConnection(self.server_thread.host, self.server_thread.port,
+                                                 timeout=30)
         self.addCleanup(self.client.close)
 
     def page(self, alias):

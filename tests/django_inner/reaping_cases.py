@@ -160,7 +160,8 @@ class Reaping(TransactionTestCase):
         worker.end()
         other.end()
         worker.wrapper.close = mock.Mock(side_effect=RuntimeError("no"))
-        with self.assertWarnsRegex(LeakFixWarning, "^the connection 'default' of thread worker, which is over, "
+        with self.assertWarnsRegex(LeakFixWarning,
+                                   "^the connection 'default' of thread worker, which is over, "
                                                    "could not be closed: RuntimeError: no$"):
             self.assertEqual(len(connections.reap()), 1)
         self.assertIsNone(other.wrapper.connection)

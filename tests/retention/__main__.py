@@ -30,7 +30,7 @@ off. `tests/test_retention.py` holds every cell to the names of the survivors; t
 - `instances: ...` alone: light instances, their payload is gone.
 
 Measured on CPython %s.
-"""
+"""  # noqa: E501
 TITLES = {
     "outcomes": "Outcomes", "groups": "Exception groups and task groups",
     "fixtures": "Classes, modules and failed imports", "cleanups": "Cleanups and mocks",

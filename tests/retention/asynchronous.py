@@ -8,7 +8,16 @@ import contextvars
 import unittest
 
 from tests.retention.harness import (
-    FREE, KEPT, LIGHT, LIGHT_UNTIL_GC, UNTIL_GC, Payload, case, left, since)
+    FREE,
+    KEPT,
+    LIGHT,
+    LIGHT_UNTIL_GC,
+    UNTIL_GC,
+    Payload,
+    case,
+    left,
+    since,
+)
 
 FAILED = dict(stock=KEPT, mixin=LIGHT, needs=(3, 8))
 
@@ -95,7 +104,8 @@ def async_cleanup(kit):
 
 
 # 3.9: the cancelled task keeps the frames of its CancelledError, and they keep the test.
-@case(stock=since(FREE, py39=UNTIL_GC), mixin=since(FREE, py312=LIGHT_UNTIL_GC, py314=FREE), needs=(3, 8))
+@case(stock=since(FREE, py39=UNTIL_GC), mixin=since(FREE, py312=LIGHT_UNTIL_GC, py314=FREE),
+      needs=(3, 8))
 def async_leftover_task(kit):
     async def forever(self):
         await asyncio.sleep(600)

@@ -3,8 +3,17 @@
 from __future__ import absolute_import
 
 from tests.retention.harness import (
-    FREE, KEPT, LIGHT, LIGHT_PAYLOAD_UNTIL_GC, PAYLOAD_UNTIL_GC, UNTIL_GC, Payload, case,
-    left, since)
+    FREE,
+    KEPT,
+    LIGHT,
+    LIGHT_PAYLOAD_UNTIL_GC,
+    PAYLOAD_UNTIL_GC,
+    UNTIL_GC,
+    Payload,
+    case,
+    left,
+    since,
+)
 from tests.retention.outcomes import FAILED, PASSED
 
 try:

@@ -9,7 +9,15 @@ import threading
 import unittest
 
 from tests.retention.harness import (
-    FREE, KEPT, LIGHT, LIGHT_UNTIL_GC, UNTIL_GC, Payload, case, since)
+    FREE,
+    KEPT,
+    LIGHT,
+    LIGHT_UNTIL_GC,
+    UNTIL_GC,
+    Payload,
+    case,
+    since,
+)
 from tests.retention.outcomes import PASSED
 
 CYCLE = dict(stock=since(KEPT, py36=UNTIL_GC), mixin=since(LIGHT, py36=FREE))

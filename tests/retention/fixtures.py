@@ -8,8 +8,7 @@ import sys
 import tempfile
 import unittest
 
-from tests.retention.harness import (
-    ALL, FREE, KEPT, LIGHT, Kit, Payload, Probe, case, left, since)
+from tests.retention.harness import ALL, FREE, KEPT, LIGHT, Kit, Payload, Probe, case, left, since
 
 BOTH = ("First", "Second")
 CLASSES = left(BOTH)

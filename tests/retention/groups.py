@@ -14,7 +14,7 @@ def exception_group_fail(kit):
     class Tests(kit.base):
         def test(self):
             self.payload = Payload(self)
-            raise ExceptionGroup("broken", [ValueError("one"), KeyError("two")])
+            raise ExceptionGroup("broken", [ValueError("one"), KeyError("two")])  # noqa: F821
     return Tests
 
 

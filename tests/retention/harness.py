@@ -20,8 +20,19 @@ import weakref
 
 import unittest_leakfix
 from tests.retention.left import (  # noqa: F401, the cases take them from here
-    ALL, FREE, KEPT, LIGHT, LIGHT_PAYLOAD_UNTIL_GC, LIGHT_UNTIL_GC, PAYLOAD, PAYLOAD_UNTIL_GC,
-    UNTIL_GC, Left, left, since)
+    ALL,
+    FREE,
+    KEPT,
+    LIGHT,
+    LIGHT_PAYLOAD_UNTIL_GC,
+    LIGHT_UNTIL_GC,
+    PAYLOAD,
+    PAYLOAD_UNTIL_GC,
+    UNTIL_GC,
+    Left,
+    left,
+    since,
+)
 
 COLUMNS = ("stock", "runner", "mixin", "both")
 Case = collections.namedtuple("Case", "theme name build expected needs")

@@ -5,8 +5,7 @@ from __future__ import absolute_import
 import types
 import unittest
 
-from tests.retention.harness import (
-    ALL, KEPT, LIGHT, Payload, Stream, case, left, since)
+from tests.retention.harness import ALL, KEPT, LIGHT, Payload, Stream, case, left, since
 from tests.retention.outcomes import FAILED, FAILED_LOCAL, PASSED
 
 

@@ -6,8 +6,7 @@ import doctest
 import types
 import unittest
 
-from tests.retention.harness import (
-    ALL, FREE, KEPT, LIGHT, Payload, Probe, case, left, since)
+from tests.retention.harness import ALL, FREE, KEPT, LIGHT, Payload, Probe, case, left, since
 
 try:
     import builtins

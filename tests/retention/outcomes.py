@@ -4,8 +4,7 @@ from __future__ import absolute_import
 
 import unittest
 
-from tests.retention.harness import (
-    FREE, KEPT, LIGHT, LIGHT_PAYLOAD_UNTIL_GC, Payload, case, since)
+from tests.retention.harness import FREE, KEPT, LIGHT, LIGHT_PAYLOAD_UNTIL_GC, Payload, case, since
 
 PASSED = dict(stock=since(KEPT, py36=FREE), mixin=since(LIGHT, py36=FREE))
 FAILED = dict(stock=KEPT, mixin=LIGHT)

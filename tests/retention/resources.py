@@ -8,8 +8,7 @@ import socket
 import sqlite3
 import tempfile
 
-from tests.retention.harness import (
-    ALL, FREE, KEPT, LIGHT, UNTIL_GC, Payload, case, left, since)
+from tests.retention.harness import ALL, FREE, KEPT, LIGHT, UNTIL_GC, Payload, case, left, since
 
 # Where a test is kept, its descriptors are.
 OPEN = KEPT._replace(descriptors=ALL, descriptors_gc=ALL)

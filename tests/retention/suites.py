@@ -4,8 +4,7 @@ from __future__ import absolute_import
 
 import unittest
 
-from tests.retention.harness import (
-    ALL, FREE, KEPT, LIGHT, Payload, Probe, case, left, since)
+from tests.retention.harness import ALL, FREE, KEPT, LIGHT, Payload, Probe, case, left, since
 from tests.retention.outcomes import PASSED
 
 # Somebody else keeps the instances: the runner touches nothing.

@@ -7,8 +7,17 @@ import unittest
 
 import unittest_leakfix
 from unittest_leakfix import (
-    ClassLeakFixMixin, FinishedTest, LeakFixAsyncTestCase, LeakFixMixin, LeakFixTestCase,
-    LeakFixTestLoader, LeakFixTestResult, LeakFixTestRunner, LeakFixTestSuite, register_resource)
+    ClassLeakFixMixin,
+    FinishedTest,
+    LeakFixAsyncTestCase,
+    LeakFixMixin,
+    LeakFixTestCase,
+    LeakFixTestLoader,
+    LeakFixTestResult,
+    LeakFixTestRunner,
+    LeakFixTestSuite,
+    register_resource,
+)
 
 
 class Client:

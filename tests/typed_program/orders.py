@@ -8,9 +8,21 @@ from typing import Callable, ClassVar
 
 import unittest_leakfix
 from unittest_leakfix import (
-    ClassLeakFixMixin, CloseError, FinishedTest, LeakFixAsyncTestCase, LeakFixMixin,
-    LeakFixResultMixin, LeakFixTestCase, LeakFixTestLoader, LeakFixTestResult, LeakFixTestRunner,
-    LeakFixTestSuite, LeakFixTextTestResult, LeakFixWarning, register_resource)
+    ClassLeakFixMixin,
+    CloseError,
+    FinishedTest,
+    LeakFixAsyncTestCase,
+    LeakFixMixin,
+    LeakFixResultMixin,
+    LeakFixTestCase,
+    LeakFixTestLoader,
+    LeakFixTestResult,
+    LeakFixTestRunner,
+    LeakFixTestSuite,
+    LeakFixTextTestResult,
+    LeakFixWarning,
+    register_resource,
+)
 from unittest_leakfix.leaks import ignore, watch
 
 

@@ -23,7 +23,8 @@ _VARIES = (
     # The standard library's own lines, and what one test alone weighs.
     (re.compile(r"(?<![/\w])((?:\w+/)*(?!tests/)\w+\.py):\d+(?= in )"), None),
     (re.compile(r"\b\d[\d.]* kB\b"), "N kB"),
-    # 3.13 knows where classes are written; what a thread local keys its values by has had many names.
+    # 3.13 knows where classes are written; what a thread local keys its values by has had many
+    # names.
     (re.compile(r"([┬├╰][─→]? class \w+)\s+tests/\S+:\d+$"), r"\1"),
     (re.compile(r"\[<(?:ReferenceType|weakref|_localdummy)>\]"), "[<key>]"),
     (re.compile(r"(gc\.get_referents\((?:tests\.zoo\.shop\.\w+|atexit)\))\[\d\]"), r"\1[N]"),

@@ -1,30 +1,29 @@
 """Runs animals, each in a forked process of its own: ``python -m tests.zoo.keeper``.
 
 Reads a request a line from standard input, {"names": [...], "options": {...}}, and answers with a
-line: {"report", "output", "successful", "stray", "files", ...}. The fork takes everything with it that
-the animal left: threads, children, temporary files.
+line: {"report", "output", "successful", "stray", "files", ...}. The fork takes everything with it
+that the animal left: threads, children, temporary files.
 """
 from __future__ import annotations
 
+import asyncio.base_subprocess  # noqa: F401 (these are no animal's doing)
+import concurrent.futures.thread  # noqa: F401
 import importlib
 import io
 import json
+import logging.handlers  # noqa: F401
+import multiprocessing.pool  # noqa: F401
 import os
 import re
 import shutil
 import signal
+import sqlite3  # noqa: F401
 import sys
 import tempfile
 import time
 import unittest
-import warnings
-
-import asyncio.base_subprocess  # noqa: F401 (these are no animal's doing)
-import concurrent.futures.thread  # noqa: F401
-import logging.handlers  # noqa: F401
-import multiprocessing.pool  # noqa: F401
-import sqlite3  # noqa: F401
 import unittest.mock  # noqa: F401
+import warnings
 
 from unittest_leakfix import LeakFixTestLoader, LeakFixTestRunner
 from unittest_leakfix.leaks import run  # noqa: F401
@@ -108,13 +107,16 @@ def _run(request, folder):
     output = stream.getvalue()
     if "resultclass" in request and hasattr(result, "generate_reports"):
         import xmlrunner
-        result.generate_reports(xmlrunner.XMLTestRunner(output=folder, outsuffix="now", stream=io.StringIO()))
+        result.generate_reports(xmlrunner.XMLTestRunner(output=folder, outsuffix="now",
+                                                        stream=io.StringIO()))
     return {"output": output, "report": _REPORT.split(output, 1)[-1].strip("\n"),
             "successful": result.wasSuccessful(), "files": _files(folder),
             "environment": {name: os.environ.get(name) for name in ("SHOP_DEBUG", "SHOP_URL")},
             "cwd": os.getcwd(), "path": list(sys.path), "filters": str(warnings.filters),
-            "price": str(type(sys.modules["tests.zoo.shop"].price)) if "tests.zoo.shop" in sys.modules else "",
-            "failures": [[str(getattr(test, "id", lambda: test)()), str(text)] for test, text in result.failures]}
+            "price": str(type(sys.modules["tests.zoo.shop"].price))
+            if "tests.zoo.shop" in sys.modules else "",
+            "failures": [[str(getattr(test, "id", lambda: test)()), str(text)]
+                         for test, text in result.failures]}
 
 
 def _files(folder):

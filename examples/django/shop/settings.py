@@ -1,4 +1,5 @@
-"""The shop's settings. Which server, and how its connections are kept, comes from the environment."""
+"""The shop's settings. Which server, and how its connections are kept, comes from the
+environment."""
 
 import importlib.util
 import os
@@ -13,7 +14,8 @@ if importlib.util.find_spec("drf_spectacular"):     # the API needs more than Dj
                       "DEFAULT_AUTHENTICATION_CLASSES": [], "UNAUTHENTICATED_USER": None}
 ASGI_APPLICATION = "shop.asgi.application"
 STATIC_URL = "/static/"
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # tells the length, so that clients need not hang up
+# tells the length, so that clients need not hang up
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 ROOT_URLCONF = "shop.urls"
 LOGGING = {"version": 1, "loggers": {"django.request": {"level": "ERROR"}}}
 
@@ -32,11 +34,12 @@ DATABASES = {
 if "SHOP_POOL" in os.environ:       # Django 5.1 and later, psycopg 3
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 4}
 if not DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["TEST"] = {"NAME": "test_shop"}    # the default; channels' live server wants it said
+    # the default; channels' live server wants it said
+    DATABASES["default"]["TEST"] = {"NAME": "test_shop"}
 if DATABASES["default"]["ENGINE"].endswith("mysql"):
     DATABASES["default"]["TEST"]["CHARSET"] = "utf8mb4"
     try:
-        import MySQLdb      # noqa: F401
+        import MySQLdb  # noqa: F401
     except ImportError:
         import pymysql
         pymysql.version_info = (2, 2, 1, "final", 0)

@@ -1,4 +1,5 @@
-"""Schemathesis tries what the API's description allows, over a live server, with an open session for each case."""
+"""Schemathesis tries what the API's description allows, over a live server, with an open session
+for each case."""
 
 import unittest
 
@@ -8,7 +9,8 @@ from django.db import connection
 try:
     import requests
     import schemathesis
-    from hypothesis import HealthCheck, Phase, given, settings as tries, strategies
+    from hypothesis import HealthCheck, Phase, given, strategies
+    from hypothesis import settings as tries
     from hypothesis.extra.django import LiveServerTestCase
 except ImportError:
     raise unittest.SkipTest("needs hypothesis, schemathesis and requests")

@@ -1,4 +1,5 @@
-"""A thread in the middle of a long query, and one that connects again as soon as its connection is taken away."""
+"""A thread in the middle of a long query, and one that connects again as soon as its connection is
+taken away."""
 
 import threading
 
@@ -19,7 +20,8 @@ class OrderTests(TestCase):
             with connections["default"].cursor() as cursor:
                 begun.set()
                 try:
-                    cursor.execute("SELECT PG_SLEEP(60)" if cursor.db.vendor == "postgresql" else "SELECT SLEEP(60)")
+                    cursor.execute("SELECT PG_SLEEP(60)" if cursor.db.vendor == "postgresql"
+                                   else "SELECT SLEEP(60)")
                 except DatabaseError:
                     threading.Event().wait()
 

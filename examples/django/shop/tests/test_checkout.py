@@ -1,4 +1,5 @@
-"""A view starts a thread and nobody waits for it. It ends, and its connection waits for the garbage collector."""
+"""A view starts a thread and nobody waits for it. It ends, and its connection waits for the garbage
+collector."""
 
 import gc
 import http.client
@@ -14,7 +15,8 @@ class CheckoutTests(LiveServerTestCase):
         gc.disable()
 
     def bought(self):
-        client = http.client.HTTPConnection(self.server_thread.host, self.server_thread.port, timeout=30)
+        client = http.client.HTTPConnection(self.server_thread.host, self.server_thread.port,
+                                            timeout=30)
         self.addCleanup(client.close)
         client.request("GET", "/checkout/")
         answer = client.getresponse()

@@ -1,4 +1,5 @@
-"""Tests that fail with a connection of their own in the hand: the result keeps each test, and so each connection."""
+"""Tests that fail with a connection of their own in the hand: the result keeps each test, and so
+each connection."""
 
 from django.db import connections
 from django.test import TransactionTestCase

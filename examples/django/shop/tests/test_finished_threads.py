@@ -1,4 +1,5 @@
-"""Threads that are over, whose connections wait for the garbage collector: it may not come by for long."""
+"""Threads that are over, whose connections wait for the garbage collector: it may not come by for
+long."""
 
 import gc
 from concurrent.futures import ThreadPoolExecutor

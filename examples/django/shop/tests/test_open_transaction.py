@@ -1,4 +1,5 @@
-"""A thread stays inside a transaction until the end: on MySQL the DROP DATABASE waits for it, a day long."""
+"""A thread stays inside a transaction until the end: on MySQL the DROP DATABASE waits for it, a day
+long."""
 
 import threading
 

@@ -1,4 +1,5 @@
-"""A live server with CONN_MAX_AGE, and clients that do not hang up: each keeps a thread, and each thread a connection."""
+"""A live server with CONN_MAX_AGE, and clients that do not hang up: each keeps a thread, and each
+thread a connection."""
 
 import http.client
 import unittest
@@ -18,7 +19,8 @@ class PageTests(LiveServerTestCase):
             cls.clients.pop().close()
 
     def shown(self):
-        client = http.client.HTTPConnection(self.server_thread.host, self.server_thread.port, timeout=30)
+        client = http.client.HTTPConnection(self.server_thread.host, self.server_thread.port,
+                                            timeout=30)
         self.clients.append(client)
         client.request("GET", "/orders/")
         answer = client.getresponse()

@@ -1,4 +1,5 @@
-"""A second alias of the same database, used by a test case that is not Django's: nobody closes its connection."""
+"""A second alias of the same database, used by a test case that is not Django's: nobody closes its
+connection."""
 
 import unittest
 
