@@ -5,7 +5,8 @@ Finds CPython 2.7 and 3.6 to 3.15 (a pyenv's and those on the PATH), makes an en
 under .envs/ (kept for the next run), runs the tests in each, three at a time, and says what was
 skipped and why. Every few seconds a line says how far each interpreter is; a test that fails is
 named at once. The last line is ``N passed, M failed, K skipped``; the exit status is 1 when
-anything failed, nothing ran, or Ctrl-C came.
+anything failed, nothing ran, or Ctrl-C came. Ruff and mypy run first, in an environment of their
+own, and are counted as two tests; they are left out where names choose tests.
 
 There is no limit of time. Tests in which nothing happens for ten minutes (no test begins or ends,
 nothing is printed) are ended, and the test that ran is a failure, with the stacks of its threads.
@@ -31,7 +32,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 if __name__ == "__main__":
     sys.path[0] = ROOT  # not tests/: its modules are the package's
 
-from tests import children, interpreters, runs, tiers  # noqa: E402
+from tests import checks, children, interpreters, runs, tiers  # noqa: E402
 
 AT_ONCE = 3  # on two cores: a third of the time is spent waiting for servers and child processes
 PROGRESS = 5  # seconds between two lines of it
@@ -73,14 +74,19 @@ def main(arguments=None, found=None, runner=None, logs=LOGS, every=PROGRESS):
     _say("%s tier: %s"
          % (options.tier.capitalize(), ", ".join(run.name for run in here) or "no interpreter")
          + (" alone, the newest here" if options.tier == tiers.QUICK else ""))
+    # What chooses tests does not ask for the checks.
+    checked = [] if options.names else [checks.Checks(found, _announcer(checks.NAME))]
+    here += [run for run in checked if run.interpreter is not None]
+    chosen = checked + chosen
     whole = _perform(here, options, runner or children.Children(), logs, every)
     _print_failures(chosen)
     _print_skipped(chosen)
     if not whole:
         _say("Interrupted. Until then:")
     passed, failed = sum(run.passed for run in chosen), sum(run.failed for run in chosen)
+    ran = any(run.passed for run in chosen if run not in checked)
     _say("%d passed, %d failed, %d skipped" % (passed, failed, sum(run.skipped for run in chosen)))
-    return 0 if passed and not failed and whole else 1
+    return 0 if ran and not failed and whole else 1
 
 
 def _options(arguments):
@@ -122,7 +128,7 @@ def _perform(chosen, options, runner, logs, every):
     def work():
         while waiting:
             try:
-                run = waiting.pop()  # the newest first
+                run = waiting.pop()  # the checks, then the newest
             except IndexError:
                 return
             working.append(run)
@@ -192,7 +198,7 @@ def _print_skipped(chosen):
             reasons.setdefault(reason, []).append(run.version)
     _say("\nSkipped:" if reasons else "")
     for reason in sorted(reasons):
-        versions = [v for v in interpreters.VERSIONS if v in reasons[reason]]
+        versions = [v for v in [checks.NAME] + interpreters.VERSIONS if v in reasons[reason]]
         _say("%5d  %s (%s)" % (len(reasons[reason]), reason, ", ".join(versions)))
     _say("")
 

@@ -141,19 +141,45 @@ def prepare(interpreter, log, runner, step):
     the environment can still be used. Raises CannotPrepare when there is none.
     """
     work = _Work(interpreter, log, runner, step)
-    wanted = "\n".join([interpreter.path, interpreter.full, _text(REQUIREMENTS)])
-    stamp = os.path.join(interpreter.folder, "made-from")
-    if _text(stamp) != wanted:
+    if _is_stale(work, REQUIREMENTS):
         if not _works(interpreter):
             work.make()
         try:
-            if interpreter.version in PIP:
-                work.install(PIP[interpreter.version])
-            work.install("-r", REQUIREMENTS)
+            _install(work, REQUIREMENTS)
         except CannotPrepare as problem:
             return [], ["the tests ran without their packages: %s" % problem]
-        _write(stamp, wanted)
     return _prepare_mysqlclient(work), []
+
+
+def prepare_from(interpreter, requirements, log, runner, step):
+    """As ``prepare``, from one file of *requirements*. Raises CannotPrepare also when these cannot
+    be installed."""
+    work = _Work(interpreter, log, runner, step)
+    if _is_stale(work, requirements):
+        if not _works(interpreter):
+            work.make()
+        _install(work, requirements)
+
+
+def _is_stale(work, requirements):
+    return _text(_stamp(work)) != _wanted(work, requirements)
+
+
+def _install(work, requirements):
+    version = work.interpreter.version
+    if version in PIP:
+        work.install(PIP[version])
+    work.install("-r", requirements)
+    _write(_stamp(work), _wanted(work, requirements))
+
+
+def _stamp(work):
+    return os.path.join(work.interpreter.folder, "made-from")
+
+
+def _wanted(work, requirements):
+    interpreter = work.interpreter
+    return "\n".join([interpreter.path, interpreter.full, _text(requirements)])
 
 
 def _prepare_mysqlclient(work):

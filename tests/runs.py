@@ -43,7 +43,7 @@ class Run(object):
         output = os.path.join(folder, self.version + ".txt")
         with io.open(output, "w", encoding="utf-8") as log:
             try:
-                left_out, problems = self.interpreter.prepare(_Log(log), runner, self._begin)
+                left_out, problems = self.interpreter.prepare(Log(log), runner, self._begin)
             except interpreters.CannotPrepare as problem:
                 made = self.interpreter.maker is not None
                 return (self.fail if made else self.skip)("environment", str(problem))
@@ -55,7 +55,7 @@ class Run(object):
             for problem in problems:
                 self.fail("environment", problem)
             self._begin("the beginning")
-            self._perform(names, folder, runner, tier, _Log(log))
+            self._perform(names, folder, runner, tier, Log(log))
         return None
 
     def _perform(self, names, folder, runner, tier, log):
@@ -167,7 +167,7 @@ class Run(object):
         return text + (", interrupted in %s" % self.interrupted if self.interrupted else "")
 
 
-class _Log(object):
+class Log(object):
     """A text file that children write to as well, at its end."""
 
     def __init__(self, file):
