@@ -346,7 +346,8 @@ class WarmUpTest(unittest.TestCase):
         originals.note()
         self.addCleanup(originals.forget)
         self.assertEqual(self.reason(re.compile("zoo[a-z]+z")), "the cache of compiled patterns")
-        self.assertEqual(search.chain(linecache.cache, ignore=[sys._getframe()]).expression, "linecache.cache")
+        self.assertEqual(search.chain(linecache.cache, ignore=[sys._getframe()]).expression,
+                         "linecache.cache")
 
     def test_an_enums_table(self):
         zoo = module(self, enum=enum, T=T)

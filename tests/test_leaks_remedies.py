@@ -1,4 +1,5 @@
-"""Kinds of leaks and remedies as values: one row for each kind, one text for each place a remedy may stand."""
+"""Kinds of leaks and remedies as values: one row for each kind, one text for each place a remedy
+may stand."""
 
 from __future__ import annotations
 
@@ -27,8 +28,10 @@ class RenderTests(unittest.TestCase):
     def test_a_call(self):
         self.assertEqual(texts(calling("db.close")), {
             "TEST": "self.addCleanup(db.close)", "CLASS": "cls.addClassCleanup(db.close)",
-            "MODULE": "unittest.addModuleCleanup(db.close)", "FUNCTION": "request.addfinalizer(db.close)",
-            "FIXTURE": "db.close(), after the fixture's yield", "XUNIT": "db.close(), in its tear-down"})
+            "MODULE": "unittest.addModuleCleanup(db.close)",
+            "FUNCTION": "request.addfinalizer(db.close)",
+            "FIXTURE": "db.close(), after the fixture's yield",
+            "XUNIT": "db.close(), in its tear-down"})
 
     def test_a_call_with_arguments_that_have_brackets_and_commas(self):
         self.assertEqual(texts(calling("shop.CACHE['a, (b)'].pop", "('x', 1)", "None")), {
@@ -47,14 +50,16 @@ class RenderTests(unittest.TestCase):
 
     def test_two_calls_are_registered_backwards_and_written_out_forwards(self):
         remedy = remedy_text.end("child process", "child")
-        self.assertEqual(remedy_text.render(remedy), "self.addCleanup(child.wait); self.addCleanup(child.kill)")
+        self.assertEqual(remedy_text.render(remedy),
+                         "self.addCleanup(child.wait); self.addCleanup(child.kill)")
         self.assertEqual(remedy_text.render(remedy.at(CodeScope.FUNCTION)),
                          "request.addfinalizer(child.wait); request.addfinalizer(child.kill)")
         self.assertEqual(remedy_text.render(remedy.at(CodeScope.FIXTURE)),
                          "child.kill(); child.wait(), after the fixture's yield")
 
     def test_statements_and_advice_are_the_same_everywhere(self):
-        for remedy, text in ((Remedy(manager="open(...)", target="file"), "with open(...) as file:"),
+        for remedy, text in ((Remedy(manager="open(...)", target="file"),
+                              "with open(...) as file:"),
                              (Remedy(awaits="rows.aclose()"), "await rows.aclose()"),
                              (Remedy(advice="open it in setUp"), "open it in setUp")):
             self.assertEqual(set(texts(remedy).values()), {text})
@@ -63,7 +68,8 @@ class RenderTests(unittest.TestCase):
     def test_advice_before_calls(self):
         found = texts(kinds.named("thread").remedy)
         self.assertEqual(found["TEST"], "tell it to end, and self.addCleanup(thread.join)")
-        self.assertEqual(found["FIXTURE"], "tell it to end, and thread.join(), after the fixture's yield")
+        self.assertEqual(found["FIXTURE"],
+                         "tell it to end, and thread.join(), after the fixture's yield")
 
     def test_monkeypatch_in_test_functions_only(self):
         found = texts(kinds.named("cwd").remedy)
@@ -74,11 +80,14 @@ class RenderTests(unittest.TestCase):
 class KindTests(unittest.TestCase):
     def test_a_made_up_kind_takes_its_row_and_what_watches_it(self):
         row = kinds.LeakKind("airship", "stray airship", verb="launched", changes=("zeppelin",),
-                             subject="airship %s was not moored", remedy=calling("mast.moor", "airship"))
+                             subject="airship %s was not moored",
+                             remedy=calling("mast.moor", "airship"))
         with mock.patch.dict(kinds.KINDS, {"airship": row}), \
                 mock.patch.dict(kinds._OF_CHANGES, {"zeppelin": row}):
-            leak = describe.of_change(Change("zeppelin", "LZ 129", before="Lakehurst"), "m.ATests.test_a", None)
-            self.assertEqual((leak.kind, leak.subject, leak.remedy, leak.silence, leak.cause, leak.notes), (
+            leak = describe.of_change(Change("zeppelin", "LZ 129", before="Lakehurst"),
+                                      "m.ATests.test_a", None)
+            self.assertEqual((leak.kind, leak.subject, leak.remedy, leak.silence, leak.cause,
+                              leak.notes), (
                 "airship", "airship LZ 129 was not moored", "self.addCleanup(mast.moor, airship)",
                 'airship="LZ *"', "airship LZ *", (("was", "Lakehurst"),)))
             self.assertEqual(kinds.kind_of(leak).plural, "stray airships")
@@ -89,7 +98,8 @@ class KindTests(unittest.TestCase):
 
     def test_a_kind_without_a_row_goes_by_its_own_name(self):
         row = kinds.kind_of(Leak("zeppelin", "a zeppelin"))
-        self.assertEqual((row.singular, row.plural, row.state), ("zeppelin", "zeppelins", "was left open"))
+        self.assertEqual((row.singular, row.plural, row.state),
+                         ("zeppelin", "zeppelins", "was left open"))
 
     def test_each_change_of_the_process_is_put_back_or_it_is_said_why_not(self):
         for row in kinds.KINDS.values():
@@ -106,7 +116,8 @@ class KindTests(unittest.TestCase):
 
     def test_no_resource_or_change_is_of_two_kinds(self):
         for names in ([each for row in kinds.KINDS.values() for each in row.resources],
-                      [each for row in kinds.KINDS.values() for each in row.changes or (row.name,)]):
+                      [each for row in kinds.KINDS.values() for each in row.changes
+                       or (row.name,)]):
             self.assertEqual(len(names), len(set(names)))
 
 

@@ -134,7 +134,8 @@ class KindTests(TextCase):
 
     def test_every_kind(self):
         leaks = every_kind(self)
-        self.assertEqual({leak.kind for leak in leaks}, {name for name, kind in KINDS.items() if kind.ranked} | {"zeppelin"})
+        self.assertEqual({leak.kind for leak in leaks},
+                         {name for name, kind in KINDS.items() if kind.ranked} | {"zeppelin"})
         self.assertRenders("kinds", *leaks)
 
     def test_every_kind_on_one_line(self):

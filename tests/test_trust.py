@@ -480,7 +480,8 @@ class TableTests(unittest.TestCase):
             text = file.read()
         named = re.findall(r"`(tests\.[\w.]+)`", text)
         self.assertGreater(len(named), 50)
-        rows = [line for line in text.split("## Large runs")[0].splitlines() if re.match(r"\| (?!fault|tool)", line)]
+        rows = [line for line in text.split("## Large runs")[0].splitlines()
+                if re.match(r"\| (?!fault|tool)", line)]
         self.assertEqual([row for row in rows if "`tests." not in row], [])
         missing = []
         for name in named:

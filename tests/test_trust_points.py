@@ -91,7 +91,7 @@ class SignalTests(TrustCase):
         self.assertEqual(plain.status, -getattr(signal, kind), plain.shown)
         found = ["--leaks=report", "--leaks-json=found.json"]
         for run, options in (("off", []), ("report", found),
-                             ("restored", options + ["--restore"])):
+                             ("restored", found + ["--restore"])):
             whole = self.traced(run, 0, kind, SUITE, *options)
             self.assertEqual(whole.status, 0, whole.shown)
             lines = int(re.search(r"(?m)^lines (\d+)$", whole.out).group(1))
