@@ -64,7 +64,7 @@ class Aliases(SimpleTestCase):
         engine = {"ENGINE": "django.db.backends.postgresql", "NAME": "shop"}
         handler = ConnectionHandler(
             {alias: dict(engine, **more) for alias, more in databases.items()})
-        with mock.patch.object(aliases, "connections", handler):
+        with mock.patch.object(aliases, "django_connections", handler):
             return [line.partition("DATABASES")[2] for line in aliases.unmirrored(used)]
 
     def test_the_same_to_the_letter(self):
