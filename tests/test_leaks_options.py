@@ -11,7 +11,7 @@ import unittest
 
 from tests.test_leaks_files import ROOT, FolderCase
 from unittest_leakfix import LeakFixTestRunner
-from unittest_leakfix.leaks.options import decided
+from unittest_leakfix.options import decided
 
 SAMPLE = """\
 import os, sys, tempfile, unittest
@@ -177,11 +177,10 @@ class RunnerTests(FolderCase):
                 ({}, {"leaks": "fail"}, "fail"),
                 ({"leaks": "report"}, {"leaks": "fail"}, "report")):
             with self.subTest(given=given, standing=standing):
-                self.assertEqual(mode, decided(given, standing)["leaks"])
+                self.assertEqual(mode, decided(given, [standing])["leaks"])
         self.assertEqual({"leaks": "report", "leaks_baseline": "b"},
-                         decided({"leaks_baseline": "b"},
-                                 {"leaks": "report", "leaks_baseline": "a"}))
-        self.assertEqual({"leaks": "off"}, decided({}, {"leaks": "off", "leaks_baseline": "a"}))
+                         decided({"leaks_baseline": "b"}, [{"leaks": "report", "leaks_baseline": "a"}]))
+        self.assertEqual({"leaks": "off"}, decided({}, [{"leaks": "off", "leaks_baseline": "a"}]))
         with self.assertRaises(ValueError):
             decided({"leaks": "release", "leaks_json": "a"})
 

@@ -16,6 +16,7 @@ import tempfile
 import unittest
 
 from tests import program_project
+from unittest_leakfix.options import given_in
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PY2 = sys.version_info < (3,)
@@ -237,22 +238,22 @@ options of unittest_leakfix:
   See also: python -m unittest sessions --help (who holds the connections of a database server; \
 Python 3.8 and later)
 
-  --version Show the version and exit
-  --leaks {off,report,fail} Find what each test left behind: say so at the end (report), or make \
-the test fail as well (fail). Python 3.8 and later. Each --leaks-* option, and --restore, implies report
-  --leaks-failed Tell the leaks of failing tests too
-  --leaks-baseline FILE Leaks listed in FILE are known: only new ones are told
-  --leaks-write-baseline FILE List the leaks of this run in FILE
-  --leaks-json FILE Write the report to FILE as JSON
-  --leaks-stacks Show whole stacks, chains and lists of tests
-  --restore Put back what a test changed and left so: environment, working directory, sys.path, \
-patches, warnings filters
-  --max-connections N Fail the call that would open more than N connections to database servers at \
-the same time, with a list of those that are open. Python 3.8 and later
-"""  # noqa: E501
-USAGE_3 = (u" [--version] [--leaks {off,report,fail}] [--leaks-failed] [--leaks-baseline FILE]"
-           u" [--leaks-write-baseline FILE] [--leaks-json FILE] [--leaks-stacks] [--restore] "
-           u"[--max-connections N]")
+"""
+USAGE_3 = u""
+
+
+def _value(option):
+    """How argparse shows the value of an option."""
+    if option.choices:
+        return u" {%s}" % ",".join(option.choices)
+    return u" " + option.metavar if option.metavar else u""
+
+
+for _option in given_in("command"):
+    HELP_3 += u"  %s%s %s%s\n" % (
+        _option.command, _value(_option), _option.help,
+        u"" if NEW >= _option.python else u". Needs Python %d.%d or later" % _option.python)
+    USAGE_3 += u" [%s%s]" % (_option.command, _value(_option))
 
 
 def _flat(text):

@@ -27,8 +27,8 @@ def finding(options):
     if sys.version_info < (3, 8):
         raise ValueError("%s: finding leaks needs Python 3.8 or later; closing and letting go "
                          "works here too" % ", ".join("%s=%r" % each for each in sorted(asked.items())))
-    from unittest_leakfix.leaks.options import decided
     from unittest_leakfix.leaks.run import Finding
+    from unittest_leakfix.options import decided
     return Finding(**decided(asked))
 
 

@@ -14,6 +14,11 @@ from unittest_leakfix.suite import Run, Tally
 __unittest = True
 bind(globals())
 
+# The keywords of ``unittest.TextTestRunner``: given these alone, a runner does not load the table of
+# options. Another one costs that, and no more.
+_UNITTESTS = frozenset(("stream", "descriptions", "verbosity", "failfast", "buffer", "resultclass",
+                        "warnings", "tb_locals", "durations"))
+
 
 class LeakFixTestRunner(unittest.TextTestRunner):
     """``unittest.TextTestRunner`` whose finished tests give back what they took.
@@ -43,10 +48,12 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     _to_find = 'leaks="report"'     # what names who holds a test; the command line has its own
 
     def __init__(self, *args, **kwds):
-        given = dict((name, kwds.pop(name)) for name in FINDING if name in kwds)
-        # Off is off, whatever a subclass has beside it.
-        self.finding = dict({} if given.get("leaks") == "off" else self.finding, **given)
-        self.max_connections = kwds.pop("max_connections", self.max_connections)
+        if not _UNITTESTS.issuperset(kwds):
+            from unittest_leakfix.options import KEYWORDS
+            given = dict((name, kwds.pop(name)) for name in KEYWORDS if name in kwds)
+            self.max_connections = given.pop("max_connections", self.max_connections)
+            # Off is off, whatever a subclass has beside it.
+            self.finding = dict({} if given.get("leaks") == "off" else self.finding, **given)
         super(LeakFixTestRunner, self).__init__(*args, **kwds)
 
     def _makeResult(self):
@@ -76,10 +83,6 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         ``watcher.Passing`` that stands before it. For subclasses."""
         counts = counting(self.max_connections)
         return watcher if counts is None else counts(watcher)
-
-
-FINDING = ("leaks", "leaks_failed", "leaks_baseline", "leaks_write_baseline",
-           "leaks_json", "leaks_stacks", "restore")
 
 
 class Guided(object):

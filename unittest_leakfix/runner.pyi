@@ -36,6 +36,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             *,
             tb_locals: bool = False,
             durations: int | None = None,
+            # options: keywords, written by docs/options.py
             leaks: Literal["off", "report", "fail"] = "off",
             leaks_failed: bool = False,
             leaks_baseline: str | None = None,
@@ -44,6 +45,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_stacks: bool = False,
             restore: bool = False,
             max_connections: int | None = None,
+            # end of options
         ) -> None: ...
     else:
         def __init__(
@@ -57,6 +59,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             warnings: _Warnings | None = None,
             *,
             tb_locals: bool = False,
+            # options: keywords, written by docs/options.py
             leaks: Literal["off", "report", "fail"] = "off",
             leaks_failed: bool = False,
             leaks_baseline: str | None = None,
@@ -65,6 +68,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_stacks: bool = False,
             restore: bool = False,
             max_connections: int | None = None,
+            # end of options
         ) -> None: ...
     def watching(self, watcher: Watcher | None) -> Watcher | None: ...
 
@@ -79,8 +83,6 @@ class Guided:
     def tell(self, stream: Any, verbose: bool) -> None: ...
 
 def said(tally: Tally, always: bool, to_find: str = "") -> str: ...
-
-FINDING: tuple[str, ...]
 
 def counting(most: int | None) -> Callable[[Any], Any] | None: ...
 

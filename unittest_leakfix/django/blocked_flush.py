@@ -10,7 +10,6 @@ import threading
 from dataclasses import replace
 from typing import Any, Callable, Collection, List, Sequence
 
-from django.conf import settings
 from django.db import connections as _of_thread
 from django.test import TransactionTestCase
 
@@ -20,6 +19,8 @@ from unittest_leakfix.databases.server import Server, rows
 from unittest_leakfix.databases.server_sessions import Session, Sessions, outcome, table
 from unittest_leakfix.django.clean_up import ASKED, asking, may_terminate, said
 from unittest_leakfix.django.connections import connections, driver_of
+from unittest_leakfix.django.options import setting
+from unittest_leakfix.options import SETTINGS
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing.driver_ids import session_of
 from unittest_leakfix.tracing.opened_connections import ConnectionRecord, book
@@ -29,13 +30,13 @@ bind(globals())
 _Event = threading.Event
 _Thread = threading.Thread
 
-PATIENCE = 10.0
+PATIENCE: float = SETTINGS["patience"].default
 """Seconds; ``settings.LEAKFIX_PATIENCE`` may have another number."""
 
 
 def seconds() -> float:
     """Return the patience. What is no number of seconds above 0 is said by `Waiting.install`, and is none."""
-    found = getattr(settings, "LEAKFIX_PATIENCE", PATIENCE)
+    found = setting("patience")
     return float(found) if type(found) in (int, float) and found > 0 else PATIENCE
 
 
@@ -54,9 +55,9 @@ class Waiting:
         self._say.append(say)
         if len(self._say) > 1:
             return
-        if seconds() != getattr(settings, "LEAKFIX_PATIENCE", PATIENCE):
+        if seconds() != setting("patience"):
             say("unittest_leakfix: LEAKFIX_PATIENCE = %r is no number of seconds above 0: it is %g" % (
-                settings.LEAKFIX_PATIENCE, PATIENCE))
+                setting("patience"), PATIENCE))
         self._original = original = TransactionTestCase._fixture_teardown
 
         def _fixture_teardown(test: Any) -> None:

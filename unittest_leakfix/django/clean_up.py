@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from django.conf import settings
 from django.db import connections as _of_thread
 
 from unittest_leakfix._core import redaction
@@ -23,6 +22,7 @@ from unittest_leakfix.databases.server import Server, rows
 from unittest_leakfix.databases.server_sessions import Ended, Sessions, outcome, quoted, table
 from unittest_leakfix.django.closed_connections import opened
 from unittest_leakfix.django.connections import REMEDY, connections
+from unittest_leakfix.django.options import setting
 from unittest_leakfix.leaks.report.terminal import Style
 from unittest_leakfix.tracing.opened_connections import IDENT, ConnectionRecord, book
 
@@ -40,7 +40,7 @@ _clock, _sleep = time.monotonic, time.sleep
 
 def may_terminate() -> bool:
     """Tell whether sessions may be ended: ``settings.LEAKFIX_TERMINATE_SESSIONS``, True where it is not set."""
-    return bool(getattr(settings, "LEAKFIX_TERMINATE_SESSIONS", True))
+    return bool(setting("terminate_sessions"))
 
 
 @contextmanager

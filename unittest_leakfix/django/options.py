@@ -9,20 +9,17 @@ from django.core.management.base import CommandError
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._optional import counting, finding
-from unittest_leakfix.cli import add_options
-from unittest_leakfix.leaks.options import MODES, decided
-from unittest_leakfix.runner import FINDING
+from unittest_leakfix.options import CHOICE, NUMBER, SETTINGS, choose, decided, given_in
+from unittest_leakfix.options import add_arguments as add_options
 
 __unittest = True
 bind(globals())
 
-SETTINGS = {"leaks": "LEAKFIX_LEAKS", "leaks_baseline": "LEAKFIX_LEAKS_BASELINE",
-            "max_connections": "LEAKFIX_MAX_CONNECTIONS"}
-"""The options that are settings too. An option that is given comes first."""
-RELEASE_CLASSES = "LEAKFIX_RELEASE_CLASSES"
+# The options that are settings too. An option that is given comes first.
+_BOTH = [option for option in given_in("setting") if option.django]
 
 _HELP = ("The settings %s say the same for every run. With --parallel, each process has a budget of its own."
-         % ", ".join(SETTINGS.values()))
+         % ", ".join(str(option.setting) for option in _BOTH))
 
 
 class Asked(NamedTuple):
@@ -37,7 +34,7 @@ class Asked(NamedTuple):
 def add_arguments(parser: ArgumentParser) -> None:
     """Add our options to those of ``manage.py test``. `take` looks at the settings: what is raised
     here, Django shows with a traceback."""
-    add_options(parser.add_argument_group("options of unittest_leakfix", _HELP))
+    add_options(parser.add_argument_group("options of unittest_leakfix", _HELP), "django")
 
 
 def take(options: Dict[str, Any]) -> Asked:
@@ -46,27 +43,30 @@ def take(options: Dict[str, Any]) -> Asked:
     Raises ``CommandError`` for what does not fit.
     """
     _check_settings()
-    given = {name: options.pop(name) for name in (*FINDING, "max_connections") if name in options}
-    standing = _from_settings()
-    most, standing_most = given.pop("max_connections", None), standing.pop("max_connections", None)
-    most = standing_most if most is None else most
+    given = {option.name: options.pop(option.name) for option in given_in("django") if option.name in options}
+    standing = {option.name: setting(option.name) for option in _BOTH}
     try:
-        found = decided(given, standing)
+        found = decided(given, [standing], "django")
+        most = found.pop("max_connections", None)
         finding(found)
         counting(most)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    return Asked(found, most, bool(getattr(settings, RELEASE_CLASSES, False)))
+    return Asked(found, most, bool(setting("release_classes")))
 
 
-def _from_settings() -> Dict[str, Any]:
-    return {option: getattr(settings, name) for option, name in SETTINGS.items() if hasattr(settings, name)}
+def setting(name: str) -> Any:
+    """Return the setting for the option *name*; its default where it is not in the settings, which is
+    None for what can be given on the command line too."""
+    option = SETTINGS[name]
+    return getattr(settings, str(option.setting), None if option.django else option.default)
 
 
 def _check_settings() -> None:
-    leaks = getattr(settings, SETTINGS["leaks"], "off")
-    if leaks not in MODES:
-        raise CommandError("LEAKFIX_LEAKS = %r: choose from %s" % (leaks, ", ".join(map(repr, MODES))))
-    most = getattr(settings, SETTINGS["max_connections"], None)
-    if most is not None and (type(most) is not int or most < 0):
-        raise CommandError("LEAKFIX_MAX_CONNECTIONS = %r: give a number of connections, 0 or more, or None" % (most,))
+    for option in _BOTH:
+        value = getattr(settings, str(option.setting), option.default)
+        if option.type == CHOICE and value not in (option.choices or ()):
+            raise CommandError("%s = %r: %s" % (option.setting, value, choose(option.choices or ())))
+        if option.type == NUMBER and value is not None and (type(value) is not int or value < 0):
+            raise CommandError("%s = %r: give a number of %s, 0 or more, or None" % (
+                option.setting, value, option.unit))

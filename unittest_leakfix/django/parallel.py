@@ -22,10 +22,10 @@ from unittest_leakfix.instance_release import Tally
 from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.detector import Finder, Unmeasured
 from unittest_leakfix.leaks.model.leak import Findings, Leak, by_test, merge
-from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.leaks.report import json_report, text_report
 from unittest_leakfix.leaks.run import Finding
 from unittest_leakfix.leaks.suppressions import Baseline
+from unittest_leakfix.options import Options
 from unittest_leakfix.result import Sweep
 from unittest_leakfix.runner import Guided
 from unittest_leakfix.suite import Run
@@ -265,9 +265,7 @@ def _finder(makers: RemoteRunners) -> Optional[WorkerFinder]:
     asked = makers.asked.finding
     if asked.get("leaks", "off") == "off":
         return None
-    made = WorkerFinder(Options(
-        asked["leaks"], failed=asked.get("leaks_failed", False), baseline=asked.get("leaks_baseline"),
-        restore=asked.get("restore", False)), makers.baseline)
+    made = WorkerFinder(Options(**asked), makers.baseline)
     return made if made.start() else None
 
 

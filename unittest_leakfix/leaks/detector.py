@@ -33,12 +33,12 @@ from unittest_leakfix.leaks.classify import Imported
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.ids import Ids
 from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.leaks.report.describe import of_change
 from unittest_leakfix.leaks.suppressions import News
 from unittest_leakfix.leaks.survivors import Census, Survivor
 from unittest_leakfix.leaks.uncounted import NoCensus, NoComplaints
 from unittest_leakfix.observer import Watcher
+from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.process_state.first_imports import FirstImports
 from unittest_leakfix.process_state.monitors import ProcessState
@@ -275,7 +275,7 @@ class Finder(Listening):
         """*result*: of the run, which tells whether a test has failed."""
         super().__init__()
         self.options = options
-        self._news = News(baseline, options.failed, result)
+        self._news = News(baseline, options.leaks_failed, result)
         self._shared = SharedResources(self._acquisitions)
         self._fixtures = Fixtures(self._acquisitions)
         self._changed = Changes(self._acquisitions)
@@ -292,7 +292,7 @@ class Finder(Listening):
     def silent(self) -> bool:
         """Tell whether there is nothing to tell."""
         return not (self._news.leaks or self._news.known or self._unmeasured or self._census.more
-                    or self.options.baseline)
+                    or self.options.leaks_baseline)
 
     def findings(self) -> Findings:
         """Return what was found so far, grouped by cause."""
@@ -311,7 +311,7 @@ class Finder(Listening):
         self._measuring = False
         try:
             self._tests += 1
-            if self.options.baseline is not None:
+            if self.options.leaks_baseline is not None:
                 self._ran.add(name)
             self._acquisitions.current = name
             if self._moved:

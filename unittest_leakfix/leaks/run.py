@@ -16,10 +16,10 @@ from unittest_leakfix.finished_test import finished
 from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.detector import Finder
 from unittest_leakfix.leaks.model.leak import Findings
-from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.leaks.report import json_report
 from unittest_leakfix.leaks.report.whole_file import Target, reason
 from unittest_leakfix.observer import Watcher
+from unittest_leakfix.options import Options
 
 __unittest = True
 bind(globals())
@@ -36,21 +36,19 @@ _OUTER = ("this run", "it is part of a test of a run that finds already")
 
 
 class Finding:
-    """What a runner was asked to find. The arguments are those of ``LeakFixTestRunner``.
+    """What a runner was asked to find. The arguments are those of ``LeakFixTestRunner``; "leaks" is
+    "report" where it is not given.
 
-    Raises ValueError for a mode there is none of, or a baseline that cannot be read.
+    Raises ValueError for an unknown mode, or a baseline that cannot be read.
     """
 
-    def __init__(self, leaks: str = "report", leaks_failed: bool = False,
-                 leaks_baseline: Optional[str] = None, leaks_write_baseline: Optional[str] = None,
-                 leaks_json: Optional[str] = None, leaks_stacks: bool = False,
-                 restore: bool = False) -> None:
-        self.options = Options(leaks, leaks_failed, leaks_baseline, leaks_write_baseline,
-                               leaks_json, leaks_stacks, restore).checked()
-        self._baseline = None if leaks_baseline is None else suppressions.Baseline(leaks_baseline)
+    def __init__(self, **given: Any) -> None:
+        self.options = options = Options(**{"leaks": "report", **given})
+        read = options.leaks_baseline
+        self._baseline = None if read is None else suppressions.Baseline(read)
         self._files = None
-        if leaks_json is not None or leaks_write_baseline is not None:
-            self._files = Files(leaks_json, leaks_write_baseline, leaks_baseline)
+        if options.leaks_json is not None or options.leaks_write_baseline is not None:
+            self._files = Files(options.leaks_json, options.leaks_write_baseline, read)
         self._finder: Optional[Finder] = None
         self._begun = False
         self._whole = False         # all tests have run, and what they left is known
@@ -93,7 +91,7 @@ class Finding:
             return
         found = self.findings()
         try:
-            said = text_report.render(found, text_report.style_for(stream), stacks=self.options.stacks,
+            said = text_report.render(found, text_report.style_for(stream), stacks=self.options.leaks_stacks,
                                verbose=verbose, failing=self.options.leaks == "fail")
         except Exception:
             said = "unittest_leakfix: no report: %s; the verdicts stand\n" % fault()

@@ -6,11 +6,12 @@ something is asked.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Generator, List, Tuple
+from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Generator, List
 
 import pytest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.options import FLAG, Option, given_in, how
 
 if TYPE_CHECKING:
     from unittest_leakfix.pytest_plugin.fixtures import LeakFix
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 __unittest = True
 bind(globals())
 
-MODES = ("off", "release", "report", "fail")
 IGNORE, MOST = "leakfix_ignore", "leakfix_max_connections"
 _MARKERS = (
     IGNORE + '(kind="name", reason="..."): a leak that is known, as the report\'s last line names it: '
@@ -26,39 +26,17 @@ _MARKERS = (
     MOST + "(number): so many connections to database servers may be open at the same time; the call "
     "that would open one more fails",
 )
-# The short option, its name here, how argparse takes it, and the text of the help. Each is called
-# --leakfix..., too, which no other plugin has: pytest-leaks has a --leaks of its own.
-_OPTIONS: Tuple[Tuple[str, str, Dict[str, Any], str], ...] = (
-    ("--leaks", "leakfix", {"choices": MODES},
-     "Let go of finished tests, and close what they alone own (release); say as well what each test "
-     "left behind (report), or make it an error of the test (fail). Each other --leaks-* option implies report"),
-    ("--leaks-failed", "leakfix_failed", {"action": "store_true"}, "Tell the leaks of failing tests too"),
-    ("--leaks-baseline", "leakfix_baseline", {"metavar": "FILE"},
-     "Leaks listed in FILE are known: only new ones are told"),
-    ("--leaks-write-baseline", "leakfix_write_baseline", {"metavar": "FILE"},
-     "List the leaks of this run in FILE"),
-    ("--leaks-json", "leakfix_json", {"metavar": "FILE"}, "Write the report to FILE as JSON"),
-    ("--leaks-stacks", "leakfix_stacks", {"action": "store_true"},
-     "Show whole stacks, chains and lists of tests"),
-    ("--leaks-restore", "leakfix_restore", {"action": "store_true"},
-     "Put back what a test changed and left so: environment, working directory, sys.path, patches"),
-    ("--max-connections", MOST, {"metavar": "N", "type": int},
-     "Fail the call that would open more than N connections to database servers at the same time, "
-     "with a list of those that are open"),
-)
-_IN_INI = {"leakfix": "string", "leakfix_failed": "bool", "leakfix_baseline": "string",
-           "leakfix_restore": "bool", MOST: "string"}
-
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Add our options, in one group, and what the ini file may say."""
     group = parser.getgroup("leakfix", "unittest_leakfix: what tests leave behind")
-    for short, name, how, text in _OPTIONS:
-        group.addoption(_long(name), dest=name, default=None, help=text, **how)
-        if name in _IN_INI:
-            kind = _IN_INI[name]
-            parser.addini(name, "the default of %s" % _long(name), default=False if kind == "bool" else "",
-                          type=kind)  # type: ignore[arg-type]
+    for option in given_in("pytest"):
+        group.addoption(str(option.pytest), dest=option.dest, default=None,
+                        help=option.pytest_help or option.help, **_how(option))
+        if option.ini:
+            kind: Any = "bool" if option.type == FLAG else "string"
+            parser.addini(option.ini, "the default of %s" % option.pytest, default=False if kind == "bool" else "",
+                          type=kind)
     if getattr(pluginmanager, "_conftest_plugins", None):
         _add_short(parser)      # named by a conftest: the hook below is under way
 
@@ -73,9 +51,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     # pytest takes "report" of "--leaks report" for a file meanwhile.
     files = getattr(early_config.known_args_namespace, "file_or_dir", [])
     taken = _taken(parser)
-    for option, value in zip(args, args[1:]):
-        if value in files and any(option == short and short not in taken and "action" not in how
-                                  for short, _, how, _ in _OPTIONS):
+    for given, value in zip(args, args[1:]):
+        if value in files and any(given == option.pytest_short and given not in taken and option.type != FLAG
+                                  for option in given_in("pytest_short")):
             files.remove(value)
     yield
     _add_short(parser)
@@ -83,9 +61,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
 
 def _add_short(parser: pytest.Parser) -> None:
     group, taken = parser.getgroup("leakfix"), _taken(parser)
-    for short, name, how, _ in _OPTIONS:
-        if short not in taken:
-            group.addoption(short, dest=name, default=None, help="The same as %s" % _long(name), **how)
+    for option in given_in("pytest_short"):
+        if option.pytest_short not in taken:
+            group.addoption(str(option.pytest_short), dest=option.dest, default=None,
+                            help="The same as %s" % option.pytest, **_how(option))
 
 
 def _taken(parser: pytest.Parser) -> FrozenSet[str]:
@@ -99,8 +78,8 @@ def has_short(config: pytest.Config) -> bool:
     return any("--leaks" in option.names() for option in config._parser.getgroup("leakfix").options)
 
 
-def _long(name: str) -> str:
-    return "--" + name.replace("_", "-")
+def _how(option: Option) -> Dict[str, Any]:
+    return how(option, option.pytest_choices or option.choices)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -134,6 +113,8 @@ def leakfix(request: pytest.FixtureRequest) -> "LeakFix":
 
 def _asked(config: pytest.Config) -> bool:
     values = vars(config.option)
-    asked = {name: values[name] for _, name, _, _ in _OPTIONS if values.get(name) is not None}
-    standing = {name: config.getini(name) for name in _IN_INI if config.getini(name)}
-    return (asked or standing) not in ({}, {"leakfix": "off"})
+    asked = {option.name: values[option.dest] for option in given_in("pytest")
+             if values.get(option.dest) is not None}
+    standing = {option.name: config.getini(str(option.ini)) for option in given_in("ini")}
+    standing = {name: value for name, value in standing.items() if value}
+    return (asked or standing) not in ({}, {"leaks": "off"})

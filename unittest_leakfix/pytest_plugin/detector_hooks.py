@@ -18,10 +18,10 @@ from unittest_leakfix.leaks.detector import Finder
 from unittest_leakfix.leaks.model import leak  # noqa: F401 (before the first test)
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import CodeScope
-from unittest_leakfix.leaks.options import Options
 from unittest_leakfix.leaks.report import describe, json_report, terminal, text_report
 from unittest_leakfix.leaks.retention import objects, roots
 from unittest_leakfix.leaks.survivors import Survivor
+from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.process_state.monitors import ProcessState
 from unittest_leakfix.process_state.warning_filters import WarningFilters
@@ -345,8 +345,7 @@ class Watching(ScopedFinder):
 
     def __init__(self, config: pytest.Config, asked: Asked, baseline: Optional[suppressions.Baseline]) -> None:
         self.baseline = baseline
-        super().__init__(Options(asked.mode, asked.failed, asked.baseline, asked.write_baseline, asked.json,
-                                 asked.stacks, asked.restore), baseline, self._entries, self._news_of)
+        super().__init__(asked.options, baseline, self._entries, self._news_of)
         self._config = config
         self._known: Dict[str, List[suppressions.Ignored]] = {}
         self.reports = Reports(config, failing=asked.mode == "fail")
@@ -397,9 +396,9 @@ class Watching(ScopedFinder):
 def begin(config: pytest.Config, asked: Asked) -> Watching:
     """Return what finds in this session. Raises ``pytest.UsageError`` for a baseline that is none."""
     baseline = None
-    if asked.baseline is not None:
+    if asked.options.leaks_baseline is not None:
         try:
-            baseline = suppressions.Baseline(asked.baseline, xdist.baseline_of(config))
+            baseline = suppressions.Baseline(asked.options.leaks_baseline, xdist.baseline_of(config))
         except ValueError as error:
             raise pytest.UsageError(str(error))
     watching = Watching(config, asked, baseline)

@@ -9,67 +9,59 @@ import pytest
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import suppressions
-from unittest_leakfix.leaks.options import NEED, decided
-from unittest_leakfix.pytest_plugin import _IN_INI, IGNORE, MODES, MOST, has_short
+from unittest_leakfix.options import FILE, FINDS, Options, decided, given_in
+from unittest_leakfix.pytest_plugin import IGNORE, has_short
 
 __unittest = True
 bind(globals())
 
 _join = os.path.join
-
-# The options here, and as the other runners call them.
-_NAMES = {"leakfix": "leaks", "leakfix_failed": "leaks_failed", "leakfix_baseline": "leaks_baseline",
-          "leakfix_write_baseline": "leaks_write_baseline", "leakfix_json": "leaks_json",
-          "leakfix_stacks": "leaks_stacks", "leakfix_restore": "restore"}
+_ROWS = given_in("pytest")
 
 
 class Asked(NamedTuple):
-    """mode: one of MODES; the others as the options are called; most: how many connections, None for any.
+    """mode: "off", "release", "report" or "fail"; options: those of finding, by their names in the
+    table; most: how many connections, None for any.
 
     short: whether the short names of the options are ours, --leaks for --leakfix.
     """
 
     mode: str
-    failed: bool
-    baseline: Optional[str]
-    write_baseline: Optional[str]
-    json: Optional[str]
-    stacks: bool
-    restore: bool
+    options: Options
     most: Optional[int]
     short: bool
 
     @property
     def finds(self) -> bool:
         """Tell whether leaks are to be found."""
-        return self.mode in ("report", "fail")
+        return self.mode in FINDS
 
 
 def asked(config: pytest.Config) -> Asked:
     """Return what was asked. Raises ``pytest.UsageError`` for what makes no sense."""
-    given = {name: vars(config.option).get(option) for option, name in _NAMES.items()}
-    standing = {name: config.getini(option) or None for option, name in _NAMES.items() if option in _IN_INI}
-    mode = str(standing["leaks"] or "off")
-    if mode not in MODES:
-        raise pytest.UsageError("leakfix = %s in the ini file: choose from %s" % (mode, ", ".join(MODES)))
+    given = {option.name: vars(config.option).get(option.dest) for option in _ROWS}
+    standing = {option.name: config.getini(str(option.ini)) for option in _ROWS if option.ini}
+    standing = {name: value for name, value in standing.items() if value != ""}
+    for option in _ROWS:
+        choices = option.pytest_choices or option.choices
+        if choices and standing.get(option.name, option.default) not in choices:
+            raise pytest.UsageError("%s = %s in the ini file: choose from %s" % (
+                option.ini, standing[option.name], ", ".join(choices)))
+    short = has_short(config)
     try:
-        found = decided(given, standing, dict(NEED, restore="--leaks-restore"))
+        found = decided(given, [standing], "pytest_short" if short else "pytest")
     except ValueError as error:
-        raise pytest.UsageError(str(error) if has_short(config) else str(error).replace("--leaks", "--leakfix"))
-
-    def file(name: str) -> Optional[str]:
-        # A conftest.py that goes to another folder does not change which one is meant.
-        path = found.get(name)
-        return path and _join(str(config.invocation_params.dir), path)
-    most = vars(config.option).get(MOST)
-    return Asked(found["leaks"], bool(found.get("leaks_failed")), file("leaks_baseline"),
-                 file("leaks_write_baseline"), file("leaks_json"), bool(found.get("leaks_stacks")),
-                 bool(found.get("restore")), _most(config.getini(MOST) if most is None else most),
-                 has_short(config))
+        raise pytest.UsageError(str(error))
+    # A conftest.py that goes to another folder does not change which file is meant.
+    found.update({option.name: _join(str(config.invocation_params.dir), found[option.name])
+                  for option in _ROWS if option.type == FILE and found.get(option.name)})
+    most = _number(found.pop("max_connections", None))
+    mode = found.pop("leaks")
+    return Asked(mode, Options(leaks=mode if mode in FINDS else "off", **found), most, short)
 
 
-def _most(value: Any) -> Optional[int]:
-    if value is None or value == "":
+def _number(value: Any) -> Optional[int]:
+    if value is None:
         return None
     try:
         most = int(value)

@@ -121,7 +121,7 @@ class Summary:
         writer = reporter._tw
         style = Style(width=min(max(writer.fullwidth, 60), 160), colour=bool(reporter.hasmarkup),
                       encoding=getattr(writer._file, "encoding", None) or "utf-8")
-        said = text_report.render(found, style, stacks=self._asked.stacks, verbose=verbose,
+        said = text_report.render(found, style, stacks=self._asked.options.leaks_stacks, verbose=verbose,
                            failing=self._asked.mode == "fail", mark="@pytest.mark.leakfix_ignore")
         if not self._asked.short:
             said = said.replace("More: --leaks-stacks", "More: --leakfix-stacks").replace(
@@ -130,16 +130,18 @@ class Summary:
 
     def _loud(self, found: Findings) -> bool:
         """Tell whether there is anything to tell."""
-        return bool(found.leaks or found.known or found.unmeasured or found.more or self._asked.baseline)
+        return bool(found.leaks or found.known or found.unmeasured or found.more
+                    or self._asked.options.leaks_baseline)
 
 
 def files_of(asked: Asked) -> Optional[Files]:
     """Return the files *asked* for, None for none. Raises ``pytest.UsageError`` for what cannot be written."""
-    if not asked.finds or asked.json is None and asked.write_baseline is None:
+    options = asked.options
+    if options.leaks_json is None and options.leaks_write_baseline is None:
         return None
     from unittest_leakfix.leaks.run import Files
     try:
-        return Files(asked.json, asked.write_baseline, asked.baseline)
+        return Files(options.leaks_json, options.leaks_write_baseline, options.leaks_baseline)
     except ValueError as error:
         raise pytest.UsageError(str(error))
 

@@ -1,0 +1,283 @@
+"""The table of our options, one row for each, and what is made of it.
+
+From `OPTIONS` come the arguments and the help of unittest's, Django's and pytest's command lines,
+the keywords of `LeakFixTestRunner`, Django's settings, pytest's ini values, and the tables in the
+docs. To add an option, add a row, read ``Options.<name>`` where it matters, and type
+``python docs/options.py``, which writes the docs and the stubs anew.
+
+This module is loaded only by a run that is given one of our options.
+"""
+
+from __future__ import absolute_import
+
+import os
+import sys
+
+from unittest_leakfix._core.early import bind
+
+__unittest = True
+bind(globals())
+
+# The types of options.
+CHOICE, FLAG, FILE, NUMBER, VERSION = "choice", "flag", "file", "number", "version"
+# What an option is part of, as it is named where that is not available.
+FINDING, COUNTING = "finding leaks", "counting connections"
+# The modes of --leaks with which leaks are found, and those with which they are not.
+FINDS, FINDS_NOT = ("report", "fail"), ("off", "release")
+
+
+class Option(object):
+    """One row: an option, what may be given for it, and where.
+
+    :param name: its attribute of `Options`, and where argparse stores it.
+    :param type: ``CHOICE``, ``FLAG``, ``FILE``, ``NUMBER`` or ``VERSION``.
+    :param help: the text of the help and of the docs, without a full stop.
+    :param choices: what may be given for a ``CHOICE``.
+    :param default: the value where none is given.
+    :param metavar: the word that stands for its value.
+    :param unit: what a ``NUMBER`` counts.
+    :param part: ``FINDING``, ``COUNTING`` or None.
+    :param implies: whether it does nothing unless leaks are found; such an option implies
+        ``--leaks=report``.
+    :param python: the oldest Python that it works with.
+
+    Where it can be given, each None for nowhere:
+
+    :param command: its name on unittest's command line.
+    :param keyword: the keyword of `LeakFixTestRunner`.
+    :param django: its name on the command line of ``manage.py test``.
+    :param setting: the name of Django's setting.
+    :param pytest: its name on pytest's command line, which no other plugin has.
+    :param pytest_short: the name that it has there too, unless another plugin has that.
+    :param pytest_choices: what may be given there, where that differs from *choices*.
+    :param pytest_help: the text of the help there, where that differs from *help*.
+    :param ini: the value of pytest's ini file.
+    :param environment: the environment variable.
+    :param key: the key of a configuration file. Nothing reads one yet.
+    """
+
+    __slots__ = ("name", "type", "help", "choices", "default", "metavar", "unit", "part", "implies",
+                 "python", "command", "keyword", "django", "setting", "pytest", "pytest_short",
+                 "pytest_choices", "pytest_help", "ini", "environment", "key")
+
+    def __init__(self, name, type, help, **more):
+        more.setdefault("python", (2, 7))
+        more.setdefault("implies", False)
+        for slot, value in zip(self.__slots__, (name, type, help)):
+            setattr(self, slot, value)
+        for slot in self.__slots__[3:]:
+            setattr(self, slot, more.pop(slot, None))
+        if more:
+            raise TypeError("%s: an option has no %s" % (name, ", ".join(sorted(more))))
+
+    def __repr__(self):
+        return "<Option %s>" % self.name
+
+    @property
+    def dest(self):
+        """Where pytest stores it: the name of the option, as an identifier."""
+        return self.pytest.lstrip("-").replace("-", "_")
+
+    def works(self):
+        """Tell whether this Python is new enough for it."""
+        return sys.version_info >= self.python
+
+    def since(self):
+        """Return the oldest Python that it works with, as text."""
+        return "Python %d.%d or later" % self.python
+
+
+OPTIONS = (
+    Option(
+        "version", VERSION, "Show the version and exit",
+        command="--version"),
+    Option(
+        "leaks", CHOICE,
+        "Find what each test left behind: say so at the end (report), or make the test fail as well "
+        "(fail). Each --leaks-* option, and --restore, implies report",
+        choices=("off", "report", "fail"), default="off", metavar="MODE", part=FINDING, python=(3, 8),
+        command="--leaks", keyword="leaks", django="--leaks", setting="LEAKFIX_LEAKS",
+        pytest="--leakfix", pytest_short="--leaks", ini="leakfix", key="leaks",
+        pytest_choices=("off", "release", "report", "fail"),
+        pytest_help="Let go of finished tests, and close what they alone own (release); say as well "
+        "what each test left behind (report), or make it an error of the test (fail). Each other "
+        "--leaks-* option implies report"),
+    Option(
+        "leaks_failed", FLAG, "Report the leaks of failing tests too",
+        default=False, part=FINDING, implies=True, python=(3, 8),
+        command="--leaks-failed", keyword="leaks_failed", django="--leaks-failed",
+        pytest="--leakfix-failed", pytest_short="--leaks-failed", ini="leakfix_failed",
+        key="leaks_failed"),
+    Option(
+        "leaks_baseline", FILE, "The leaks listed in FILE are known: only new ones are reported",
+        metavar="FILE", part=FINDING, implies=True, python=(3, 8),
+        command="--leaks-baseline", keyword="leaks_baseline", django="--leaks-baseline",
+        setting="LEAKFIX_LEAKS_BASELINE",
+        pytest="--leakfix-baseline", pytest_short="--leaks-baseline", ini="leakfix_baseline",
+        key="leaks_baseline"),
+    Option(
+        "leaks_write_baseline", FILE, "List the leaks of this run in FILE",
+        metavar="FILE", part=FINDING, implies=True, python=(3, 8),
+        command="--leaks-write-baseline", keyword="leaks_write_baseline",
+        django="--leaks-write-baseline",
+        pytest="--leakfix-write-baseline", pytest_short="--leaks-write-baseline"),
+    Option(
+        "leaks_json", FILE, "Write the report to FILE as JSON",
+        metavar="FILE", part=FINDING, implies=True, python=(3, 8),
+        command="--leaks-json", keyword="leaks_json", django="--leaks-json",
+        pytest="--leakfix-json", pytest_short="--leaks-json", key="leaks_json"),
+    Option(
+        "leaks_stacks", FLAG, "Show whole stacks, chains and lists of tests",
+        default=False, part=FINDING, implies=True, python=(3, 8),
+        command="--leaks-stacks", keyword="leaks_stacks", django="--leaks-stacks",
+        pytest="--leakfix-stacks", pytest_short="--leaks-stacks", key="leaks_stacks"),
+    Option(
+        "restore", FLAG,
+        "Put back what a test changed and left so: environment, working directory, sys.path, patches, "
+        "warnings filters",
+        default=False, part=FINDING, implies=True, python=(3, 8),
+        command="--restore", keyword="restore", django="--restore",
+        pytest="--leakfix-restore", pytest_short="--leaks-restore", ini="leakfix_restore",
+        # pytest puts the filters back itself.
+        pytest_help="Put back what a test changed and left so: environment, working directory, "
+        "sys.path, patches",
+        key="restore"),
+    Option(
+        "max_connections", NUMBER,
+        "Fail the call that would open more than N connections to database servers at the same time, "
+        "with a list of those that are open",
+        metavar="N", unit="connections", part=COUNTING, python=(3, 8),
+        command="--max-connections", keyword="max_connections", django="--max-connections",
+        setting="LEAKFIX_MAX_CONNECTIONS",
+        pytest="--leakfix-max-connections", pytest_short="--max-connections",
+        ini="leakfix_max_connections", key="max_connections"),
+    # What is only a setting of Django's.
+    Option(
+        "release_classes", FLAG, "Put classes back to what they had before their setUpClass",
+        default=False, python=(3, 8), setting="LEAKFIX_RELEASE_CLASSES"),
+    Option(
+        "terminate_sessions", FLAG,
+        "End the sessions that are in the way of a test database; False lists them only",
+        default=True, python=(3, 8), setting="LEAKFIX_TERMINATE_SESSIONS"),
+    Option(
+        "patience", NUMBER, "How many seconds a flush may wait for another thread's connection",
+        default=10.0, unit="seconds", python=(3, 8), setting="LEAKFIX_PATIENCE"),
+)
+
+
+def given_in(place):
+    """Return the rows of what can be given in *place*, a column of the table such as "keyword"."""
+    return tuple(option for option in OPTIONS if getattr(option, place))
+
+
+KEYWORDS = tuple(option.keyword for option in given_in("keyword"))
+FINDING_KEYWORDS = tuple(option.keyword for option in given_in("keyword") if option.part == FINDING)
+SETTINGS = dict((option.name, option) for option in given_in("setting"))
+
+
+class Options(object):
+    """The options of finding that hold, an attribute for each. Those not given have their default.
+
+    Raises ``ValueError`` for a value that is not one of the choices.
+    """
+
+    def __init__(self, **given):
+        for option in OPTIONS:
+            if option.part == FINDING:
+                value = given.pop(option.name, option.default)
+                if option.choices and value not in option.choices:
+                    raise ValueError("%s=%r: %s" % (option.name, value, choose(option.choices)))
+                setattr(self, option.name, value)
+        if given:
+            raise TypeError("finding has no option %s" % ", ".join(sorted(given)))
+
+
+def choose(choices):
+    """Return "choose from 'off', 'report', 'fail'"."""
+    return "choose from %s" % ", ".join(map(repr, choices))
+
+
+def decided(given, standing=(), place="command"):
+    """Return the options that hold, "leaks" among them: those *given* with the run, then those of
+    each of *standing*, of settings or an ini file.
+
+    None and False are options that are not there. Where "leaks" is not given, an option of finding
+    implies "report", or the mode that stands after it if that finds. Raises ``ValueError`` when a mode
+    that finds nothing is given together with such an option, which is called what the column
+    *place* says; a standing mode that finds nothing simply holds. Where nothing is found, the
+    options of finding are not returned.
+    """
+    layers = [dict(each for each in layer.items() if each[1] is not None and each[1] is not False)
+              for layer in [given] + list(standing)]
+    needing = [getattr(option, place) for option in OPTIONS
+               if option.implies and option.name in layers[0]]
+    if needing and layers[0].get("leaks") in FINDS_NOT:
+        leaks = _called("leaks", place)
+        raise ValueError("%s needs %s=report or %s=fail, and %s=%s was given" % (
+            " and ".join(needing), leaks, leaks, leaks, layers[0]["leaks"]))
+    mode = _mode(layers)
+    found = {}
+    for layer in reversed(layers):
+        found.update(layer)
+    if mode not in FINDS:
+        for name in FINDING_KEYWORDS:
+            found.pop(name, None)
+    found["leaks"] = mode or "off"
+    return found
+
+
+def _mode(layers):
+    """Return what "leaks" is in the first of *layers* that says so, or implies it; None if none does."""
+    if not layers:
+        return None
+    if layers[0].get("leaks") is not None:
+        return layers[0]["leaks"]
+    after = _mode(layers[1:])
+    implied = any(option.implies and option.name in layers[0] for option in OPTIONS)
+    return "report" if implied and after not in FINDS else after
+
+
+def _called(name, place):
+    return [getattr(option, place) for option in OPTIONS if option.name == name][0]
+
+
+# For argparse, which is unittest's and Django's, and pytest's own form of it.
+
+def add_arguments(group, place):
+    """Add the options of the column *place* to *group*, of argparse."""
+    for option in given_in(place):
+        text = option.help
+        if not option.works():
+            text += ". Needs %s" % option.since()
+        if option.type == VERSION:
+            group.add_argument(getattr(option, place), action="version", version=version(), help=text)
+        else:
+            group.add_argument(getattr(option, place), dest=option.name, help=text,
+                               **how(option, option.choices, path))
+
+
+def how(option, choices, file=None):
+    """Return the keywords with which argparse takes the value of *option*; *file* makes the value of
+    what it was given for a file."""
+    if option.type == FLAG:
+        return {"action": "store_true"}
+    if option.type == CHOICE:
+        return {"choices": choices}
+    if option.type == NUMBER:
+        return {"metavar": option.metavar, "type": int}
+    return dict({"metavar": option.metavar}, **({"type": file} if file else {}))
+
+
+def path(name):
+    """Return the path of the file *name*, which a test module that goes to another folder
+    does not change."""
+    try:
+        return os.path.abspath(name) if name else name
+    except OSError:     # this folder is gone
+        return name
+
+
+def version():
+    """Return the line that ``--version`` prints."""
+    from unittest_leakfix.version import __version__
+    return "unittest_leakfix %s (Python %s)" % (__version__, sys.version.split()[0])
