@@ -29,6 +29,7 @@ import sys
 from functools import partial
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import Swap
 
 __unittest = True
 bind(globals())
@@ -58,10 +59,7 @@ def is_automatic():
 
 
 def honest(name, thaw):
-    """Return gc's function *name* so that it sees the whole heap: *thaw* is called first.
-
-    The function itself is the ``asks`` of what is returned.
-    """
+    """Return gc's function *name* so that it sees the whole heap: *thaw* is called first."""
     asks = getattr(gc, name)
 
     if name == "get_objects" and sys.version_info >= (3, 8):
@@ -75,7 +73,6 @@ def honest(name, thaw):
             return asks(*args)
     ask.__name__ = name
     ask.__doc__ = asks.__doc__
-    ask.asks = asks
     return ask
 
 
@@ -118,6 +115,7 @@ class Heap(object):
 
     def __init__(self):
         self._depth = 0
+        self._swap = Swap()     # of gc's own functions for ours
         self.asked = False      # a test's question has thawed it
         self._frozen = False    # what was there is out of sight now
         self._before = 0        # how many objects the last full freeze hid
@@ -135,8 +133,7 @@ class Heap(object):
         self._depth += 1
         if self._depth == 1 and FREEZES:
             _callbacks.append(self._asked)
-            for name in _QUESTIONS:
-                setattr(gc, name, _QUESTIONS[name])
+            self._swap.put_each([(gc, name, _QUESTIONS[name]) for name in _QUESTIONS])
             self._hide()
 
     def leave(self):
@@ -152,9 +149,7 @@ class Heap(object):
             if self._doubts:
                 _collect()
             _callbacks[:] = [each for each in _callbacks if each != self._asked]
-            for name in _QUESTIONS:
-                if getattr(gc, name, None) is _QUESTIONS[name]:
-                    setattr(gc, name, _QUESTIONS[name].asks)
+            self._swap.back()
             del self._doubts[:]
 
     def collect(self):

@@ -47,6 +47,13 @@ class Swap(object):
                 self._done.pop()
             raise
 
+    def put_each(self, values):
+        """Do `put` for each (place, name, value) of *values*, where it cannot fail."""
+        done = [(place, name, _own(place, name), value) for place, name, value in values]
+        self._done += done      # before the first: it may be interrupted
+        for place, name, _, value in done:
+            setattr(place, name, value)
+
     def back(self):
         """Put back what was there, last first. Never raises."""
         while self._done:
@@ -60,6 +67,43 @@ class Swap(object):
             except Exception:   # a place that refuses: nothing is to be done about it
                 pass
             self._done.pop()
+
+
+class LateSwap(object):
+    """A `Swap` of what is in modules that may be loaded later: `look` puts what has come since.
+
+    *wanted*: for each the module, the name of a class in it ("" for none), the attribute, and a
+    function that makes the value to put there of what was there.
+    """
+
+    def __init__(self, wanted):
+        self._wanted = wanted
+        self._missing = []
+        self._swap = Swap()
+
+    def install(self):
+        """Begin: put what can be put."""
+        self._missing = list(self._wanted)
+        self.look()
+
+    def look(self, _=None):
+        """Put what was loaded since. Cheap."""
+        for wanted in tuple(self._missing):
+            module, owner, name, make = wanted
+            place = sys.modules.get(module)
+            if not issubclass(type(place), types.ModuleType):
+                continue    # not loaded, or something else in its place
+            if owner:
+                place = vars(place).get(owner)
+            if place is None or name not in vars(place):
+                continue    # loaded only half
+            self._missing.remove(wanted)
+            self._swap.put(place, name, make(vars(place)[name]))
+
+    def remove(self):
+        """Put back what was there, except where somebody else has put something since."""
+        self._missing = []
+        self._swap.back()
 
 
 def _own(place, name):

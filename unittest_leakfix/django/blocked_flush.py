@@ -15,6 +15,7 @@ from django.test import TransactionTestCase
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.databases.server import Server, rows
 from unittest_leakfix.databases.server_sessions import Session, Sessions, outcome, table
 from unittest_leakfix.django.clean_up import ASKED, asking, may_terminate, said
@@ -47,8 +48,7 @@ class Waiting:
         self.created: Collection[str] = ()
         """The names of the databases that this run made: there, other processes' sessions may end too."""
         self._say: List[Callable[[str], None]] = []
-        self._original: Any = None
-        self._patch: Any = None
+        self._swap = Swap()
 
     def install(self, say: Callable[[str], None]) -> None:
         """Begin; *say* is called with text, from another thread. `remove` has to follow, as often."""
@@ -58,18 +58,17 @@ class Waiting:
         if seconds() != setting("patience"):
             say("unittest_leakfix: LEAKFIX_PATIENCE = %r is no number of seconds above 0: it is %g" % (
                 setting("patience"), PATIENCE))
-        self._original = original = TransactionTestCase._fixture_teardown
+        original = TransactionTestCase._fixture_teardown
 
         def _fixture_teardown(test: Any) -> None:
             self._flush(original, test)
-        self._patch = _fixture_teardown
-        TransactionTestCase._fixture_teardown = _fixture_teardown
+        self._swap.put(TransactionTestCase, "_fixture_teardown", _fixture_teardown)
 
     def remove(self) -> None:
         """End it; with the last one Django is as it was."""
         self._say.pop()
-        if not self._say and vars(TransactionTestCase).get("_fixture_teardown") is self._patch:
-            TransactionTestCase._fixture_teardown = self._original
+        if not self._say:
+            self._swap.back()
 
     def _flush(self, original: Any, test: Any) -> None:
         wrappers = [each for each in _of_thread.all(initialized_only=True) if each.vendor in ASKED]

@@ -25,6 +25,7 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import LeakFixWarning
 from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.databases.connect import is_full
 from unittest_leakfix.resources.registry import register_resource
 from unittest_leakfix.tracing import frameworks
@@ -191,8 +192,7 @@ class Connections:
     def __init__(self) -> None:
         self._held: Dict[int, Held] = {}
         self._users = 0
-        self._original: Any = None
-        self._patch: Any = None
+        self._swap = Swap()
         self._tests = 0     # the thread that runs the tests
         self._kept: Set[int] = set()    # descriptors of those that are Django's own for that thread
 
@@ -204,12 +204,11 @@ class Connections:
         self._tests = get_ident()
         if self._users > 1:
             return
-        self._original = original = BaseDatabaseWrapper.connect
+        original = BaseDatabaseWrapper.connect
 
         def connect(wrapper: Any) -> Any:
             return self._connect(original, wrapper)
-        self._patch = connect
-        BaseDatabaseWrapper.connect = connect
+        self._swap.put(BaseDatabaseWrapper, "connect", connect)
         # A backend with a connect() of its own tells by the signal.
         connection_created.connect(self._created, weak=False)
         register_resource(BaseDatabaseWrapper, is_open=is_open_copy, describe=described, name="database connection")
@@ -221,8 +220,7 @@ class Connections:
         self._users -= 1
         if self._users:
             return
-        if BaseDatabaseWrapper.__dict__.get("connect") is self._patch:
-            BaseDatabaseWrapper.connect = self._original
+        self._swap.back()
         connection_created.disconnect(self._created)
         frameworks.frameworks.remove(self)
         self._held.clear()

@@ -12,6 +12,7 @@ from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import connections as _of_thread
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import Swap
 
 __unittest = True
 bind(globals())
@@ -22,29 +23,27 @@ class LiveServers:
 
     def __init__(self) -> None:
         self._users = 0
-        self._original: Any = None
-        self._patch: Any = None
+        self._swap = Swap()
 
     def install(self) -> None:
         """Begin. `remove` has to follow, as often."""
         self._users += 1
         if self._users > 1:
             return
-        self._original = original = WSGIRequestHandler.handle_one_request
+        original = WSGIRequestHandler.handle_one_request
 
         def handle_one_request(handler: Any) -> None:
             try:
                 original(handler)
             finally:
                 close_answered()
-        self._patch = handle_one_request
-        WSGIRequestHandler.handle_one_request = handle_one_request
+        self._swap.put(WSGIRequestHandler, "handle_one_request", handle_one_request)
 
     def remove(self) -> None:
         """End it; with the last one Django is as it was."""
         self._users -= 1
-        if not self._users and vars(WSGIRequestHandler).get("handle_one_request") is self._patch:
-            WSGIRequestHandler.handle_one_request = self._original
+        if not self._users:
+            self._swap.back()
 
 
 def close_answered() -> None:

@@ -18,6 +18,7 @@ from typing import Any, Callable, Collection, List, NamedTuple, Optional, Set, T
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 from unittest_leakfix.tracing.stacks import HARNESS, RUNNER, USER, kind_of, short
@@ -61,7 +62,7 @@ class Complaints:
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
         self._acquisitions = acquisitions
         self._caught: List[Complaint] = []
-        self._swapped: List[Tuple[Any, str, Any, Any]] = []     # where, name, old, new
+        self._swap = Swap()
         # Bound once, since a window is opened for nearly every test.
         self._hears = self._on_warning, self._on_unraisable, self._on_thread
         self._show: Any = None
@@ -70,7 +71,7 @@ class Complaints:
 
     def install(self) -> None:
         """Open the window. Twice is once."""
-        if self._swapped:
+        if self._swap:
             return
         if self._acquisitions is not None:
             self._acquisitions.remember_dead(True)
@@ -79,26 +80,20 @@ class Complaints:
         self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
         self._unraisable, self._in_thread = sys.unraisablehook, threading.excepthook
         swapped = [
-            (warnings, "filters", filters, [*_ALWAYS, *filters]),
-            (warnings, "_showwarnmsg", self._show, show),
-            (sys, "unraisablehook", self._unraisable, unraisable),
-            (threading, "excepthook", self._in_thread, in_thread),
+            (warnings, "filters", [*_ALWAYS, *filters]),
+            (warnings, "_showwarnmsg", show),
+            (sys, "unraisablehook", unraisable),
+            (threading, "excepthook", in_thread),
         ]
         asyncio: Any = os_facts.loaded("asyncio.base_events")
         logger = getattr(asyncio, "logger", None)
         if logger is not None:
-            swapped.append((asyncio, "logger", logger, _Ear(logger, self._on_asyncio)))
-        self._swapped = swapped     # before the first swap: it may be interrupted
-        for place, name, _, new in swapped:
-            setattr(place, name, new)
+            swapped.append((asyncio, "logger", _Ear(logger, self._on_asyncio)))
+        self._swap.put_each(swapped)
 
     def remove(self) -> None:
         """Close the window: everything is as it was, except what somebody has replaced meanwhile."""
-        while self._swapped:
-            place, name, old, new = self._swapped[-1]
-            if getattr(place, name, None) is new:
-                setattr(place, name, old)
-            self._swapped.pop()
+        self._swap.back()
         if self._acquisitions is not None:
             self._acquisitions.remember_dead(False)
 
@@ -251,23 +246,21 @@ class Overheard(Complaints):
 
     def install(self) -> None:
         """Begin to listen, to asyncio too once that is loaded. Twice is once."""
-        if self._swapped:
+        if self._swap:
             if self._logger is not None or "asyncio.base_events" not in sys.modules:
                 return
             self.remove()
         self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
-        swapped: List[Tuple[Any, str, Any, Any]] = [(warnings, "_showwarnmsg", self._show, self._hears[0])]
+        swapped: List[Tuple[Any, str, Any]] = [(warnings, "_showwarnmsg", self._hears[0])]
         asyncio: Any = os_facts.loaded("asyncio.base_events")
         self._logger = getattr(asyncio, "logger", None)
         if self._logger is not None:
-            swapped.append((asyncio, "logger", self._logger, _Ear(self._logger, self._on_asyncio)))
-        self._swapped = swapped
-        for place, name, _, new in swapped:
-            setattr(place, name, new)
+            swapped.append((asyncio, "logger", _Ear(self._logger, self._on_asyncio)))
+        self._swap.put_each(swapped)
 
     def remove(self) -> None:
         """Listen no more."""
-        if self._swapped:
+        if self._swap:
             # What died meanwhile is no matter of ours, as it is in the window after the test.
             acquisitions, self._acquisitions = self._acquisitions, None
             super().remove()

@@ -14,6 +14,7 @@ from typing import Any, Callable, List, Optional
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.process_state import monitors
 
 __unittest = True
@@ -46,7 +47,7 @@ class FirstImports:
         """*state* makes what is taken before an import: of the same watches as those that are compared."""
         self._make = state
         self._state: Optional[monitors.ProcessState] = None
-        self._original: Any = None
+        self._swap = Swap()
         self._wrapper: Any = None
         self._under_way: List[str] = []
         self._taken = False
@@ -59,14 +60,13 @@ class FirstImports:
         space = dict(original=original, under_way=self._under_way, thread=get_ident(), modules=_modules,
                      get_ident=get_ident, begins=self._begins, ends=self._ends)
         exec(compile(_SOURCE, _FILE, "exec"), space)
-        self._original, self._wrapper = original, space[_NAME]
-        setattr(_bootstrap, _NAME, self._wrapper)
+        self._wrapper = space[_NAME]
+        self._swap.put(_bootstrap, _NAME, self._wrapper)
 
     def remove(self) -> None:
         """See no more."""
         if self._wrapper is not None:
-            if getattr(_bootstrap, _NAME, None) is self._wrapper:
-                setattr(_bootstrap, _NAME, self._original)
+            self._swap.back()
             self._wrapper.__globals__["thread"] = None      # somebody may have kept it
             self._wrapper = self._state = None
 

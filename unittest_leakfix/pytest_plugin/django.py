@@ -6,11 +6,12 @@ its place. Whichever it is, it ends in Django's ``destroy_test_db``: so that is 
 from __future__ import annotations
 
 from functools import update_wrapper
-from typing import Any, Dict, Generator, List, Optional, Set, Tuple
+from typing import Any, Dict, Generator, List, Optional, Set
 
 import pytest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.tracing.drivers import drivers
 
 __unittest = True
@@ -29,7 +30,7 @@ class Databases:
         self._begun = False
         self._closed: Any = None
         self._created: Set[str] = set()
-        self._put_back: List[Tuple[Any, str, Any, Any]] = []
+        self._patches = Swap()
 
     # The session.
 
@@ -107,10 +108,7 @@ class Databases:
     def _end(self) -> None:
         from unittest_leakfix.django import databases
         from unittest_leakfix.django.blocked_flush import waiting
-        while self._put_back:
-            place, name, original, patch = self._put_back.pop()
-            if vars(place).get(name) is patch:      # nobody has patched it since
-                setattr(place, name, original)
+        self._patches.back()
         drivers.remove(self)
         waiting.created = ()
         databases.end()
@@ -122,9 +120,7 @@ class Databases:
         def patch(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             return around(original, *args, **kwargs)
-        update_wrapper(patch, original)
-        setattr(place, name, patch)
-        self._put_back.append((place, name, original, patch))
+        self._patches.put(place, name, update_wrapper(patch, original))
 
     def _setting_up(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True

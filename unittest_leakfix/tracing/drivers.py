@@ -9,19 +9,21 @@ audit hook of finding tells of it.
 from __future__ import annotations
 
 import sys
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Callable, FrozenSet, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, FrozenSet, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import LateSwap
 from unittest_leakfix.resources import scan
 from unittest_leakfix.tracing.opened_connections import Book, User, book
 
 __unittest = True
 bind(globals())
 
-# Hearing of a module as soon as it is imported.
+_getframe = sys._getframe
+
 
 class Late:
     """A finder on ``sys.meta_path`` that finds nothing itself.
@@ -81,44 +83,48 @@ class _Telling:
         return getattr(self._loader, name)
 
 
-_getframe = sys._getframe
+class _Opening:
+    """The block in which a driver opens *connection*, None as long as there is no object: the book hears of it."""
 
+    __slots__ = ("_driver", "_book", "_raw", "connection")
+
+    def __init__(self, driver: str, book: Book, connection: object = None) -> None:
+        self._driver = driver
+        self._book = book
+        self._raw: Any = None
+        self.connection = connection
+
+    def __enter__(self) -> _Opening:
+        if self._book.admit is not None:
+            self._raw = self._book.opening(self._driver, self.connection, _getframe(2))
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if self._raw is None:
+            if kind is None and self._book.users:
+                self._book.opened(self._driver, self.connection, _getframe(2))
+        elif kind is None:
+            self._book.connected(self.connection, self._raw)
+        else:
+            self._book.failed(self._raw)
+
+
+# The ways to connect. What is called in the block runs between the two frames that it looks at.
 
 def _method(driver: str, original: Any, book: Book) -> Any:
     """For a method that connects *self*: ``connect``, or ``__init__`` of a C class's child."""
     def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if book.admit is None:
-            result = original(self, *args, **kwargs)
-            if book.users:
-                book.opened(driver, self, _getframe(1))
-            return result
-        raw = book.opening(driver, self, _getframe(1))
-        try:
-            result = original(self, *args, **kwargs)
-        except BaseException:
-            book.failed(raw)
-            raise
-        book.connected(self, raw)
-        return result
+        with _Opening(driver, book, self):
+            return original(self, *args, **kwargs)
     return update_wrapper(connect, original)
 
 
 def _function(driver: str, original: Any, book: Book) -> Any:
     """For a function that returns the connection."""
     def connect(*args: Any, **kwargs: Any) -> Any:
-        if book.admit is None:
-            connection = original(*args, **kwargs)
-            if book.users:
-                book.opened(driver, connection, _getframe(1))
-            return connection
-        raw = book.opening(driver, None, _getframe(1))
-        try:
-            connection = original(*args, **kwargs)
-        except BaseException:
-            book.failed(raw)
-            raise
-        book.connected(connection, raw)
-        return connection
+        with _Opening(driver, book) as opening:
+            opening.connection = original(*args, **kwargs)
+        return opening.connection
     return update_wrapper(connect, original)
 
 
@@ -127,57 +133,26 @@ def _generator(driver: str, original: Any, book: Book) -> Any:
     make = original.__func__
 
     def connect(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        if book.admit is None:
-            connection = yield from make(cls, *args, **kwargs)
-            if book.users:
-                book.opened(driver, connection, _getframe(1))
-            return connection
-        raw = book.opening(driver, None, _getframe(1))
-        try:
-            connection = yield from make(cls, *args, **kwargs)
-        except BaseException:
-            book.failed(raw)
-            raise
-        book.connected(connection, raw)
-        return connection
+        with _Opening(driver, book) as opening:
+            opening.connection = yield from make(cls, *args, **kwargs)
+        return opening.connection
     return classmethod(update_wrapper(connect, make))
 
 
 def _awaited_method(driver: str, original: Any, book: Book) -> Any:
     """For a coroutine method that connects *self*."""
     async def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if book.admit is None:
-            result = await original(self, *args, **kwargs)
-            if book.users:
-                book.opened(driver, self, _getframe(1))
-            return result
-        raw = book.opening(driver, self, _getframe(1))
-        try:
-            result = await original(self, *args, **kwargs)
-        except BaseException:
-            book.failed(raw)
-            raise
-        book.connected(self, raw)
-        return result
+        with _Opening(driver, book, self):
+            return await original(self, *args, **kwargs)
     return update_wrapper(connect, original)
 
 
 def _awaited_function(driver: str, original: Any, book: Book) -> Any:
     """For a coroutine function that returns the connection."""
     async def connect(*args: Any, **kwargs: Any) -> Any:
-        if book.admit is None:
-            connection = await original(*args, **kwargs)
-            if book.users:
-                book.opened(driver, connection, _getframe(1))
-            return connection
-        raw = book.opening(driver, None, _getframe(1))
-        try:
-            connection = await original(*args, **kwargs)
-        except BaseException:
-            book.failed(raw)
-            raise
-        book.connected(connection, raw)
-        return connection
+        with _Opening(driver, book) as opening:
+            opening.connection = await original(*args, **kwargs)
+        return opening.connection
     return update_wrapper(connect, original)
 
 
@@ -214,17 +189,17 @@ class Drivers:
     def __init__(self, book: Book = book) -> None:
         self.book = book
         self._late = Late(frozenset(point.module for point in POINTS), self.look)
-        self._missing: List[Point] = []
-        self._done: List[Tuple[Any, str, Any, Any]] = []
+        self._patches = LateSwap([(point.module, point.owner, point.name,
+                                   partial(_patch, point, book)) for point in POINTS])
 
     def install(self, user: User) -> None:
         """Begin to record for *user*; patches the drivers for the first one."""
         if not any(each is user for each in self.book.users):
             self.book.users.append(user)
         if len(self.book.users) == 1:
-            self._missing = list(POINTS)
             self._late.install()
             scan.foreign.append(self.book.foreign)
+            self._patches.install()
         self.look()
 
     def remove(self, user: User) -> None:
@@ -234,27 +209,16 @@ class Drivers:
         if users:
             return
         self._late.remove()
-        self._missing = []
         scan.foreign[:] = [each for each in scan.foreign if each != self.book.foreign]
-        while self._done:
-            place, name, original, patch = self._done.pop()
-            if vars(place).get(name) is patch:      # nobody has patched it since
-                setattr(place, name, original)
+        self._patches.remove()
 
     def look(self) -> None:
         """Patch the drivers that came since. Cheap."""
-        modules = sys.modules
-        for point in tuple(self._missing):
-            place = modules.get(point.module)
-            if place is not None and point.owner:
-                place = vars(place).get(point.owner)
-            if place is None or point.name not in vars(place):
-                continue    # not imported, or only half
-            self._missing.remove(point)
-            original = vars(place)[point.name]
-            patch = point.wrap(point.driver, original, self.book)
-            setattr(place, point.name, patch)
-            self._done.append((place, point.name, original, vars(place)[point.name]))
+        self._patches.look()
+
+
+def _patch(point: Point, book: Book, original: Any) -> Any:
+    return point.wrap(point.driver, original, book)
 
 
 drivers = Drivers()

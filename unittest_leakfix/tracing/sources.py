@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from types import FrameType, MethodType
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.tracing import os_facts, value_text
+from unittest_leakfix._core.swap import LateSwap
+from unittest_leakfix.tracing import value_text
 from unittest_leakfix.tracing.records import Records
 from unittest_leakfix.tracing.stacks import OWN, kind_of
 
@@ -170,41 +171,16 @@ if sys.version_info < (3, 10):
     _WANTED += (("sqlite3", "", "connect", _sqlite), ("sqlite3.dbapi2", "", "connect", _sqlite))
 
 
-class Wrappers:
-    """The wrappers of one `Records`."""
+class Wrappers(LateSwap):
+    """The wrappers of one `Records`. `look` is called at each import of a module that is not loaded yet."""
 
     def __init__(self, records: Records) -> None:
-        self._records = records
-        self._missing: List[Tuple[str, str, str, Make]] = []
-        self._done: List[Tuple[Any, str, Any, Any]] = []
+        super().__init__([(module, kind, name, partial(_wrapped, make, records))
+                          for module, kind, name, make in _WANTED])
 
-    def install(self) -> None:
-        """Wrap what is loaded; the rest follows when `look()` finds it."""
-        self._missing = list(_WANTED)
-        self.look()
 
-    def look(self, _: object = None) -> None:
-        """Wrap what was loaded since. Called at each import of a module that is not loaded yet."""
-        for wanted in tuple(self._missing):
-            module, kind, name, make = wanted
-            place = os_facts.loaded(module)
-            if place is not None and kind:
-                place = vars(place).get(kind)
-            if place is None or name not in vars(place):
-                continue  # not loaded, or only half
-            self._missing.remove(wanted)
-            original = vars(place)[name]
-            wrapper = update_wrapper(make(self._records, original), original)
-            self._done.append((place, name, original, wrapper))
-            setattr(place, name, wrapper)
-
-    def remove(self) -> None:
-        """Put the originals back, except where somebody else has wrapped the wrapper since."""
-        self._missing = []
-        while self._done:
-            place, name, original, wrapper = self._done.pop()
-            if vars(place).get(name) is wrapper:
-                setattr(place, name, original)
+def _wrapped(make: Make, records: Records, original: Any) -> Any:
+    return update_wrapper(make(records, original), original)
 
 
 # The audit events that tell of something opened, and the record that each leads to.
