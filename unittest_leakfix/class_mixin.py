@@ -2,12 +2,11 @@
 
 from __future__ import absolute_import
 
-import functools
 import os
 import sys
 
 from unittest_leakfix._core import attributes, errors
-from unittest_leakfix._core.attributes import declared
+from unittest_leakfix._core.attributes import before_set_up, declared, is_setting_up
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.mixins import check
@@ -26,7 +25,6 @@ _getpid = os.getpid
 # By id, since a metaclass may have no hash: the class, what it had before its setUpClass, and in
 # which process.
 _remembered = {}
-_setting_up = []    # classes whose setUpClass is under way
 
 
 class ClassLeakFixMixin(object):
@@ -47,9 +45,8 @@ class ClassLeakFixMixin(object):
         def __init_subclass__(cls, **kwds):
             super(ClassLeakFixMixin, cls).__init_subclass__(**kwds)
             check(cls, ClassLeakFixMixin)
-            own = cls.__dict__.get("setUpClass")
-            if _HOOKED and type(own) is classmethod:
-                cls.setUpClass = classmethod(_remembering(own))
+            if _HOOKED:
+                before_set_up(cls, cls.__dict__.get("setUpClass"), "_leakfix_remember")
     else:
         def __new__(cls, *args, **kwds):
             check(cls, ClassLeakFixMixin)
@@ -67,7 +64,7 @@ class ClassLeakFixMixin(object):
             """Run the class cleanups, then restore the class."""
             super(ClassLeakFixMixin, cls).doClassCleanups()
             # Not when setUpClass itself calls it half way through.
-            if not any(each is cls for each in _setting_up):
+            if not is_setting_up(cls):
                 cls._leakfix_restore(cls.tearDown_exceptions.append)
 
     @classmethod
@@ -126,19 +123,6 @@ def _close(cls, found, report):
             raise
         except BaseException as cause:
             _tell(cls, each, cause, report)
-
-
-def _remembering(own):
-    """Return the function of the classmethod *own*, taking note first."""
-    @functools.wraps(own.__func__)
-    def setUpClass(cls):
-        cls._leakfix_remember()
-        _setting_up.append(cls)
-        try:
-            return own.__get__(None, cls)()
-        finally:
-            _setting_up[:] = [each for each in _setting_up if each is not cls]
-    return setUpClass
 
 
 def _found(cls, now, before, keep):

@@ -144,9 +144,9 @@ def _needs_nothing(kind):
 
 
 # Bound here once: they are called for each test.
-_getrefcount = getattr(sys, "getrefcount", None) or (lambda value: sys.maxsize)
+getrefcount = getattr(sys, "getrefcount", None) or (lambda value: sys.maxsize)     # PyPy
 _HAND = [object()]
-_SOLE = _getrefcount(_HAND[0])      # what a list of one that has the only reference sees
+_SOLE = getrefcount(_HAND[0])      # what a list of one that has the only reference sees
 _attribute = object.__getattribute__
 _TestCase = unittest.TestCase
 _getpid = os.getpid
@@ -169,6 +169,28 @@ class Tally(object):
         """Count one closed resource of this *kind*."""
         self.closed[kind.name] = self.closed.get(kind.name, 0) + 1
 
+    def counts(self):
+        """Return what a worker sends to `merge`, as plain values."""
+        return self.released, self.kept, self.closed
+
+    def merge(self, counts):
+        """Add the `counts` of a worker's tally."""
+        released, kept, closed = counts
+        self.released += released
+        self.kept += kept
+        for name, number in closed.items():
+            self.closed[name] = self.closed.get(name, 0) + number
+
+
+def is_alone(hand):
+    """Tell whether *hand*, a list of one, has the only reference to what is in it."""
+    if getrefcount(hand[0]) == _SOLE:
+        return True
+    # An exception, its traceback and unittest's frames form a cycle that
+    # holds the test (3.12, python/cpython#129280; async tests on all).
+    heap.collect_new()
+    return getrefcount(hand[0]) == _SOLE
+
 
 def release(hand, tally):
     """Close what the finished test in *hand*, a list of one, owns, and let go of it.
@@ -178,12 +200,7 @@ def release(hand, tally):
     """
     if not issubclass(type(hand[0]), _TestCase):
         return
-    alone = _getrefcount(hand[0]) == _SOLE
-    if not alone:
-        # An exception, its traceback and unittest's frames form a cycle that
-        # holds the test (3.12, python/cpython#129280; async tests on all).
-        heap.collect_new()
-        alone = _getrefcount(hand[0]) == _SOLE
+    alone = is_alone(hand)
     values = _attribute(hand[0], "__dict__")
     if alone and len(values) == _BARE:
         # Bare: no more than unittest's own attributes. Not by a set of types: a metaclass may

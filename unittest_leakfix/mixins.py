@@ -13,7 +13,7 @@ from unittest_leakfix._core.declarations import Limited, most_connections
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import PASSING
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix._core.introspection import mro, name_of, names_in
+from unittest_leakfix._core.introspection import PLAIN, mro, name_of, names_in
 from unittest_leakfix._optional import asserting, begin_budget
 from unittest_leakfix.resources import scan
 from unittest_leakfix.resources.scan import may_hold
@@ -24,7 +24,7 @@ bind(globals())
 # A finished test whose own ``id()`` or ``__str__`` reads what was dropped can still be told.
 
 _TEXTS = ("id", "__str__", "__repr__", "shortDescription")
-_SMALL = (type(None), bool, int, float, str, type(u""), type)
+_SMALL = PLAIN | frozenset([type])
 
 
 def _function(kind, name):

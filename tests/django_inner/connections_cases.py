@@ -124,9 +124,10 @@ class Installing(SimpleTestCase):
                           list(frameworks)), before)
 
     def test_somebody_has_patched_since(self):
+        before = BaseDatabaseWrapper.connect
         other = Connections()
         other.install()
         with mock.patch.object(BaseDatabaseWrapper, "connect", lambda wrapper: None) as theirs:
             other.remove()
             self.assertIs(BaseDatabaseWrapper.connect, theirs)
-        BaseDatabaseWrapper.connect = connections._patch
+        BaseDatabaseWrapper.connect = before

@@ -7,6 +7,7 @@ No user code runs to look or to drop: attributes are read from and taken out of 
 
 from __future__ import absolute_import
 
+import functools
 import types
 import weakref
 
@@ -21,6 +22,7 @@ bind(globals())
 slotless = {}
 _TEXTS = (str, type(u""))
 _attribute = object.__getattribute__
+_setting_up = []    # classes whose setUpClass is under way
 
 
 def namespace(instance):
@@ -217,3 +219,24 @@ def _checked(cls, name, listed):
         raise TypeError("%s.%s = %r is no tuple of names; write %s = (\"client\",)" % (
             name_of(cls)[1], name, listed, name))
     return listed
+
+
+def before_set_up(cls, own, name):
+    """Have *own*, the ``setUpClass`` of *cls* itself or None, call the class method *name* first."""
+    if type(own) is not classmethod:
+        return      # none, or something that only its author can call
+
+    @functools.wraps(own.__func__)
+    def setUpClass(cls):
+        getattr(cls, name)()
+        _setting_up.append(cls)
+        try:
+            return own.__get__(None, cls)()
+        finally:
+            _setting_up[:] = [each for each in _setting_up if each is not cls]
+    cls.setUpClass = classmethod(setUpClass)
+
+
+def is_setting_up(cls):
+    """Tell whether the ``setUpClass`` of *cls* is under way."""
+    return any(each is cls for each in _setting_up)

@@ -19,6 +19,12 @@ bind(globals())
 
 MISSING = object()
 
+#: Types whose instances hold nothing, and look the same everywhere. To be asked for a class only
+#: once ``type(cls) is type``.
+PLAIN = frozenset([type(None), bool, int, type(2 ** 64), float, complex, bytes, str, type(u"")])
+#: The built-in containers.
+CONTAINERS = frozenset([dict, list, tuple, set, frozenset])
+
 _NUMBERS = (bool, int, type(2 ** 64))
 _PASSING = (KeyboardInterrupt, SystemExit)
 _COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE
@@ -31,7 +37,8 @@ dict_slot = type.__dict__["__dict__"].__get__
 flags_slot = type.__dict__["__flags__"].__get__
 module_slot = type.__dict__["__module__"].__get__
 name_slot = type.__dict__["__name__"].__get__
-qualname_slot = type.__dict__["__qualname__"].__get__ if sys.version_info > (3,) else None
+if sys.version_info >= (3,):
+    qualname_slot = type.__dict__["__qualname__"].__get__
 
 
 def class_of(value):

@@ -32,7 +32,13 @@ except ImportError:
     _lazily = map
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import flags_slot, module_slot, name_slot
+from unittest_leakfix._core.introspection import (
+    CONTAINERS,
+    PLAIN,
+    flags_slot,
+    module_slot,
+    name_slot,
+)
 
 __unittest = True
 bind(globals())
@@ -58,13 +64,11 @@ _get_referents = gc.get_referents
 # cycle through one of them is somebody else's to judge.
 _STOPS = (type, getattr(types, "ClassType", type), types.ModuleType)
 # Nothing lies behind these; leaving them out keeps the walk short.
-_ATOMS = frozenset([type(None), bool, int, float, complex, bytes, type(u""), str,
-                    types.BuiltinFunctionType, types.CodeType, types.ModuleType])
+_ATOMS = PLAIN | frozenset([types.BuiltinFunctionType, types.CodeType, types.ModuleType])
 _names_in = types.ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 _IMMUTABLE = 1 << 8 if sys.version_info >= (3, 10) else 0     # made by a C module
 _lasting = {}    # id: weak reference to a class that its module names
-_CONTAINERS = frozenset([dict, list, tuple, set, frozenset])
 # Looked into last: rows that a test keeps would use up the limit, and the connection
 # beside them count as shared (its statement cache refers to it, 3.11).
 _LONG = 100
@@ -200,7 +204,7 @@ def _walk(held, references, past, limit, seen=None):
 
 def _is_long(node):
     kind = type(node)
-    return type(kind) is type and kind in _CONTAINERS and len(node) > _LONG
+    return type(kind) is type and kind in CONTAINERS and len(node) > _LONG
 
 
 def _referents(place, nodes, found, past, limit, seen=None):
@@ -208,7 +212,7 @@ def _referents(place, nodes, found, past, limit, seen=None):
     node = nodes[place]
     kind = type(node)
     # Only a builtin type is looked for in a set: a metaclass may have a hash of its own.
-    if type(kind) is type and kind in _CONTAINERS and len(node) > limit:
+    if type(kind) is type and kind in CONTAINERS and len(node) > limit:
         return []
     if kind is types.FunctionType:
         past.update((id(node.__globals__), id(getattr(node, "__builtins__", None))))

@@ -1,15 +1,15 @@
 """MySQLLeakFixMixin, PostgreSQLLeakFixMixin: sessions that a class left on the server are told and ended."""
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import sys
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
+from typing import Any, Callable, Dict, Optional, Tuple, Union
 
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.attributes import before_set_up, is_setting_up
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import LeakFixWarning
 from unittest_leakfix.databases import connect
@@ -50,7 +50,6 @@ class _Watched:
 
 
 _watched: Dict[type, _Watched] = {}
-_setting_up: List[type] = []
 
 
 class _SessionsMixin:
@@ -68,9 +67,7 @@ class _SessionsMixin:
         for mixin in cls.__mro__:
             if _SessionsMixin in mixin.__bases__:
                 check(cls, mixin)
-        own = cls.__dict__.get("setUpClass")
-        if type(own) is classmethod:
-            setattr(cls, "setUpClass", classmethod(_watching(own)))
+        before_set_up(cls, cls.__dict__.get("setUpClass"), "_leakfix_watch")
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -83,7 +80,7 @@ class _SessionsMixin:
         """Run the class cleanups, then tell and end the sessions that are left."""
         super().doClassCleanups()  # type: ignore[misc]
         # Not when setUpClass itself calls it half way through.
-        if cls not in _setting_up:
+        if not is_setting_up(cls):
             cls._leakfix_end()
 
     @classmethod
@@ -169,19 +166,6 @@ class PostgreSQLLeakFixMixin(_SessionsMixin):
     """
 
     _leakfix_dialect = "postgresql"
-
-
-def _watching(own: Any) -> Callable[[Type[_SessionsMixin]], None]:
-    """Return the function of the classmethod `own`, taking note first."""
-    @functools.wraps(own.__func__)
-    def setUpClass(cls: Type[_SessionsMixin]) -> None:
-        cls._leakfix_watch()
-        _setting_up.append(cls)
-        try:
-            own.__get__(None, cls)()
-        finally:
-            _setting_up.remove(cls)
-    return setUpClass
 
 
 def _begin(dialect: str, database: Database) -> _Watched:

@@ -13,6 +13,7 @@ from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 from django.test import runner as django_runner
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import PLAIN
 from unittest_leakfix.django.closed_connections import Closed
 from unittest_leakfix.django.connections import connections
 from unittest_leakfix.django.databases import Reaping, begin, say
@@ -104,7 +105,7 @@ _dumps = pickle.dumps
 
 EVENT = "leakfix_part"
 """The event by which a worker sends its part: a method of that name is called on the parent's result."""
-_ATOMS = (type(None), bool, int, float, str)
+_ATOMS = tuple(PLAIN)
 
 
 class Part(NamedTuple):
@@ -248,7 +249,7 @@ class Worker:
 
     def part(self, tally: Tally) -> Part:
         """Return what has come since the last class, whose *tally* this is."""
-        counts = (tally.released, tally.kept, tally.closed)
+        counts = tally.counts()
         closed = tuple(self._closed.hand_over())
         if self.finder is None:
             return Part(counts, closed)
@@ -303,12 +304,8 @@ class ParallelRun:
     def _take(self, test: Any, *values: Any) -> None:
         """Called as a method of the result, with the part of a worker."""
         part = Part(*values[0])
-        released, kept, closed = part.tally
-        self.tally.released += released
-        self.tally.kept += kept
+        self.tally.merge(part.tally)
         connections.reaped(list(part.closed))
-        for kind, number in closed.items():
-            self.tally.closed[kind] = self.tally.closed.get(kind, 0) + number
         if self.finding is not None and part.found is not None:
             self.finding.parts.append(json_report.from_value(part.found))
             self.finding.ran.update(part.ran)

@@ -6,7 +6,7 @@ import sys
 import unittest
 import weakref
 from types import MethodType
-from typing import Any, Callable, Generator, List, Optional
+from typing import Any, Generator, List, Optional
 
 import pytest
 
@@ -16,7 +16,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import SOME, get_count, heap
 from unittest_leakfix._core.ownership import owned
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.instance_release import Tally, give_back
+from unittest_leakfix.instance_release import Tally, getrefcount, give_back, is_alone
 from unittest_leakfix.pytest_plugin import fixtures
 from unittest_leakfix.pytest_plugin.options import Asked
 from unittest_leakfix.pytest_plugin.scopes import Scope, Scopes
@@ -26,9 +26,6 @@ bind(globals())
 
 # The instance of a test's class: what a pytest item has of it, and the letting go of it.
 
-_getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda value: sys.maxsize)    # PyPy
-_HAND: List[Any] = [object()]
-_SOLE = _getrefcount(_HAND[0])
 # What somebody keeps is tried again unasked at the 8th, 16th, 32nd ... turn, not after this one.
 _LAST_TURN = 2048
 
@@ -79,7 +76,7 @@ class Hand:
             return True
         if hand[0] is None:
             hand[0] = self._left()
-        if hand[0] is None or _getrefcount(hand[0]) < self._count:
+        if hand[0] is None or getrefcount(hand[0]) < self._count:
             return True
         hand[0] = None
         return False
@@ -96,15 +93,10 @@ class Hand:
             tally.released += hand[0] is None       # it has gone by itself meanwhile
         if hand[0] is None:
             return True
-        alone = _getrefcount(hand[0]) == _SOLE
-        if not alone:
-            # An exception, its traceback and the frames form a cycle that holds the test (3.12,
-            # python/cpython#129280; async tests on all).
-            heap.collect_new()
-            alone = _getrefcount(hand[0]) == _SOLE
+        alone = is_alone(hand)
         if not alone and not last and not self._is_owned():
             self._left = weakref.ref(hand[0])
-            self._count = _getrefcount(hand[0])
+            self._count = getrefcount(hand[0])
             if self._turns >= self._next:
                 self._next = 2 * self._next if self._next < _LAST_TURN else 0
         else:

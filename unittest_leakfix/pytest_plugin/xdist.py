@@ -40,7 +40,7 @@ class Worker:
     def pytest_sessionfinish(self) -> None:
         """Put it where xdist takes it from when all of these hooks are done."""
         tally: Tally = self._following.tally
-        sent: Dict[str, Any] = {"tally": [tally.released, tally.kept, tally.closed]}
+        sent: Dict[str, Any] = {"tally": tally.counts()}
         if self._watching is not None:
             from dataclasses import replace
 
@@ -81,11 +81,7 @@ class Controller:
             return
         sent = loads(sent)
         tally: Tally = self._following.tally
-        released, kept, closed = sent["tally"]
-        tally.released += released
-        tally.kept += kept
-        for kind, number in closed.items():
-            tally.closed[kind] = tally.closed.get(kind, 0) + number
+        tally.merge(sent["tally"])
         if self._watching is not None:
             from unittest_leakfix.leaks.report import json_report
             from unittest_leakfix.pytest_plugin.failure_text import Told

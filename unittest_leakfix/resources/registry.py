@@ -15,7 +15,7 @@ import types
 import weakref
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import flags_slot
+from unittest_leakfix._core.introspection import CONTAINERS, PLAIN, flags_slot
 from unittest_leakfix._core.introspection import (
     MISSING,
     class_of,
@@ -66,9 +66,7 @@ _names_in = types.ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 
 # What most attributes are; it spares a run without resources the shipped table.
-_PLAIN = (type(None), bool, int, float, complex, bytes, str, type(u""), list, tuple,
-          dict, set, frozenset, type, object, types.FunctionType, types.MethodType,
-          types.ModuleType)
+_NEVER = PLAIN | CONTAINERS | frozenset([type, object, types.FunctionType, types.MethodType, types.ModuleType])
 
 _kinds = {}  # id(class) -> Kind or None; forgotten with the class
 _refs = {}  # id(class) -> weak reference, whose callback forgets
@@ -189,7 +187,7 @@ def _noun(value):
 def _forget_all():
     _kinds.clear()
     _refs.clear()
-    _kinds.update((id(cls), None) for cls in _PLAIN)
+    _kinds.update((id(cls), None) for cls in _NEVER)
 
 
 _forget_all()

@@ -12,7 +12,7 @@ import weakref
 
 from unittest_leakfix._core import ownership
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import own
+from unittest_leakfix._core.introspection import CONTAINERS, PLAIN, own
 from unittest_leakfix.resources.kind import Kind, method
 from unittest_leakfix.resources.registry import kind_of
 
@@ -26,9 +26,8 @@ _SEPARATOR = os.sep
 # How many things in how deep a list or dict are looked at for resources.
 _WIDE = 1000
 _DEEP = 3
-_CONTAINERS = frozenset([list, tuple, dict, set, frozenset])
 #: Types whose instances hold nothing.
-ATOMS = frozenset([type(None), bool, int, float, bytes, str, type(u""), type])
+ATOMS = PLAIN | frozenset([type])
 _CALLED = Kind("object", method("close"))    # named by the user, of no known kind
 
 #: Called with the owner and what was `Found`, before it is closed or let go of. Finding listens.
@@ -60,7 +59,7 @@ def may_hold(values):
         if type(kind) is type:
             if kind in ATOMS:
                 continue
-            if kind in _CONTAINERS:
+            if kind in CONTAINERS:
                 if value and _lists_more(value):
                     return True
                 continue
@@ -78,7 +77,7 @@ def is_atom(value):
 def is_container(value):
     """Tell whether *value* is a built-in container, of exactly that type."""
     kind = type(value)
-    return type(kind) is type and kind in _CONTAINERS
+    return type(kind) is type and kind in CONTAINERS
 
 
 def _lists_more(container):

@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot, mro_slot, name_slot, qualname_slot
+from unittest_leakfix.tracing.stacks import short
 
 __unittest = True
 bind(globals())
@@ -22,7 +23,6 @@ _DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
 LRU_CACHE = type(functools.lru_cache(maxsize=1)(lambda: None))
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
-_getcwd = os.getcwd  # a fake file system may swap os in here
 _SIMPLE = (str, int, bool, bytes, type(None))
 
 
@@ -120,17 +120,8 @@ def is_library(module: Optional[types.ModuleType]) -> bool:
     return path.startswith(_STDLIB) and "-packages" + os.sep not in path
 
 
-def short_path(path: str) -> str:
-    """A file's path, relative to the current folder where it lies below it."""
-    try:
-        here = _getcwd() + os.sep
-    except OSError:
-        return path
-    return path[len(here):] if path.startswith(here) else path
-
-
 def _code_place(code: types.CodeType, line: Optional[int] = None) -> str:
-    return "%s:%s" % (short_path(code.co_filename), line or code.co_firstlineno)
+    return "%s:%s" % (short(code.co_filename), line or code.co_firstlineno)
 
 
 def place(obj: object) -> str:
@@ -158,7 +149,7 @@ def _class_place(cls: type) -> str:
     line = class_dict(cls).get("__firstlineno__")  # 3.13 and later
     module = sys.modules.get(module_of(cls))
     path = _MODULE_DICT(module).get("__file__") if type(module) is types.ModuleType else None
-    return "%s:%d" % (short_path(path), line) if type(line) is int and type(path) is str else ""
+    return "%s:%d" % (short(path), line) if type(line) is int and type(path) is str else ""
 
 
 def module_of(cls: type) -> str:
