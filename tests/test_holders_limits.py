@@ -23,7 +23,8 @@ if sys.version_info < (3, 8):
     raise unittest.SkipTest("finding needs Python 3.8")
 
 from unittest_leakfix.leaks.retention import edges as naming
-from unittest_leakfix.leaks.retention import search
+from unittest_leakfix.leaks.retention import objects, search
+from unittest_leakfix.tracing import stacks
 
 
 class T:
@@ -46,6 +47,16 @@ def make(space, hold):
     return weakref.ref(target)
 
 
+class PlaceTest(unittest.TestCase):
+    def test_a_place_is_as_from_the_folder_of_the_start_wherever_a_test_went(self):
+        before = objects.place(make), objects.place(self)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(tempfile.gettempdir())
+        self.assertEqual((objects.place(make), objects.place(self)), before)
+        os.chdir(os.path.dirname(__file__))
+        self.assertEqual(objects.place(make).rpartition(":")[0], stacks.short(__file__))
+
+
 class PreferenceTest(unittest.TestCase):
     def test_the_example_of_the_design(self):
         folder = tempfile.TemporaryDirectory()
@@ -60,17 +71,19 @@ class PreferenceTest(unittest.TestCase):
         for name, text in files.items():
             with open(os.path.join(folder.name, "shop", name), "w") as file:
                 file.write(text)
-        self.addCleanup(os.chdir, os.getcwd())
-        os.chdir(folder.name)
-        sys.path.insert(0, os.getcwd())
-        self.addCleanup(sys.path.remove, os.getcwd())
+        # Places are written as from the folder where the run was started.
+        start = mock.patch.object(stacks, "_START", folder.name + os.sep)
+        start.start()
+        self.addCleanup(start.stop)
+        sys.path.insert(0, folder.name)
+        self.addCleanup(sys.path.remove, folder.name)
         import shop.signals
         import shop.tests
         for name in ("shop", "shop.signals", "shop.tests"):
             self.addCleanup(sys.modules.pop, name)
         test = shop.tests.OrderTests("test_checkout")
         shop.signals.post_save.receivers.extend([test.on_save, len, 1])
-        found = search.chain(test, ignore=[sys._getframe()])
+        found = search.chains([test], ignore=[sys._getframe()])[0]
         expression = "shop.signals.post_save.receivers[0].__self__"
         place = os.path.join("shop", "tests.py")
         self.assertEqual(found, search.Chain(expression, True, (
@@ -82,7 +95,7 @@ class PreferenceTest(unittest.TestCase):
             None))
         self.assertIs(eval(expression), test)
         bound = shop.signals.post_save.receivers[0]
-        born = search.chain(test, ignore=[sys._getframe()], born={id(bound), id(test)})
+        born = search.chains([test], ignore=[sys._getframe()], born={id(bound), id(test)})[0]
         self.assertEqual([step.access for step in born.steps if step.suspect], [".receivers"])
         del bound
 
@@ -91,12 +104,12 @@ class PreferenceTest(unittest.TestCase):
         module(self, x=target)
         sys.zoo_y = target
         self.addCleanup(delattr, sys, "zoo_y")
-        self.assertEqual(search.chain(target).expression, "zoo.x")
+        self.assertEqual(search.chains([target])[0].expression, "zoo.x")
 
     def test_the_nearest_root(self):
         target = T()
         module(self, x=[[[target]]], y=[target])
-        self.assertEqual(search.chain(target).expression, "zoo.y[0]")
+        self.assertEqual(search.chains([target])[0].expression, "zoo.y[0]")
 
     def test_an_instances_dict_is_no_level(self):
         target = T()
@@ -106,16 +119,16 @@ class PreferenceTest(unittest.TestCase):
         x.a.b = T()
         x.a.b.t = target
         del x
-        self.assertEqual(search.chain(target).expression, "zoo.x.a.b.t")
+        self.assertEqual(search.chains([target])[0].expression, "zoo.x.a.b.t")
 
     def test_a_module_that_no_dotted_name_leads_to(self):
         target = T()
         module(self, name="zoo.deep-er", x=target)
-        self.assertEqual(search.chain(target).expression, "sys.modules['zoo.deep-er'].x")
+        self.assertEqual(search.chains([target])[0].expression, "sys.modules['zoo.deep-er'].x")
 
     def test_a_caller_is_the_last_to_be_named(self):
         target = T()
-        found = search.chain(target)
+        found = search.chains([target])[0]
         self.assertEqual((found.root, found.evaluates), ("frame", False))
         self.assertEqual(found.expression,
                          "<frame of test_a_caller_is_the_last_to_be_named()>.f_locals['target']")
@@ -123,7 +136,7 @@ class PreferenceTest(unittest.TestCase):
     def test_main(self):
         program = ("import sys; sys.path.insert(0, %r); from unittest_leakfix.leaks.retention "
                    "import search as holders\n"
-                   "class T: pass\nx = [T()]\nprint(holders.chain(x[0]))"
+                   "class T: pass\nx = [T()]\nprint(holders.chains([x[0]])[0])"
                    % os.path.dirname(os.path.dirname(__file__)))
         out = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE,
                              universal_newlines=True)
@@ -132,19 +145,19 @@ class PreferenceTest(unittest.TestCase):
     def test_a_module_and_its_class(self):
         made = module(self)
         exec("class K: pass", vars(made))
-        found = search.chain(made)
+        found = search.chains([made])[0]
         self.assertEqual((found.expression, found.warm_up), ("sys.modules['zoo']", "sys.modules"))
-        self.assertEqual(search.chain(made.K).expression, "zoo.K")
+        self.assertEqual(search.chains([made.K])[0].expression, "zoo.K")
 
     def test_other_leaks_are_leaves(self):
         target, other = T(), T()
         other.t = target
         zoo = module(self, x=other)
         here = [sys._getframe()]
-        found = search.chain(target, others=[id(other), id(target)], ignore=here)
+        found = search.chains([target], others=[id(other), id(target)], ignore=here)[0]
         self.assertEqual((found.root, found.expression), ("leak", "<another leak>.t"))
         zoo.y = [[[target]]]
-        self.assertEqual(search.chain(target, others=[id(other)], ignore=here).expression,
+        self.assertEqual(search.chains([target], others=[id(other)], ignore=here)[0].expression,
                          "zoo.y[0][0][0]")
 
 
@@ -152,12 +165,12 @@ class EndTest(unittest.TestCase):
     def held_by_nothing(self):
         target = T()
         target.me = [target]
-        return search.chain(target, ignore=[sys._getframe()])
+        return search.chains([target], ignore=[sys._getframe()])[0]
 
     def test_nothing_holds_it(self):
         self.assertIsNone(self.held_by_nothing())
         target = T()
-        self.assertIsNone(search.chain(target, ignore=[sys._getframe()]))
+        self.assertIsNone(search.chains([target], ignore=[sys._getframe()])[0])
         self.assertEqual(search.chains([target], ignore=[sys._getframe()]), [None])
 
     def test_where_counts_are_not_exact_no_c_code_is_blamed(self):
@@ -166,7 +179,7 @@ class EndTest(unittest.TestCase):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
         try:
             with mock.patch.object(search, "EXACT", False):
-                found = search.chain(target, ignore=[sys._getframe()])
+                found = search.chains([target], ignore=[sys._getframe()])[0]
         finally:
             ctypes.pythonapi.Py_DecRef(ctypes.py_object(held))
         self.assertIsNone(found)
@@ -177,7 +190,7 @@ class EndTest(unittest.TestCase):
         held.append(target)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
         try:
-            found = search.chain(target, ignore=[sys._getframe()])
+            found = search.chains([target], ignore=[sys._getframe()])[0]
         finally:
             ctypes.pythonapi.Py_DecRef(ctypes.py_object(held))
         self.assertEqual(found.root, "unknown")
@@ -192,9 +205,9 @@ class EndTest(unittest.TestCase):
             link = [link]
         module(self, x=link)
         del link
-        found = search.chain(target, ignore=[sys._getframe()], limit=5)
+        found = search.chains([target], ignore=[sys._getframe()], limit=5)[0]
         self.assertEqual((found.root, found.steps[0].label), ("unknown", "gave up after 5 levels"))
-        self.assertEqual(search.chain(target).expression, "zoo.x" + "[0]" * 20)
+        self.assertEqual(search.chains([target])[0].expression, "zoo.x" + "[0]" * 20)
 
     def test_a_heap_of_a_million(self):
         calls = []
@@ -210,7 +223,7 @@ class EndTest(unittest.TestCase):
         module(self, heap=heap, registry=registry)
         search.Walk.get_referrers = staticmethod(counted)
         self.addCleanup(setattr, search.Walk, "get_referrers", staticmethod(gc.get_referrers))
-        self.assertEqual(search.chain(target).expression, "zoo.registry.items[1]")
+        self.assertEqual(search.chains([target])[0].expression, "zoo.registry.items[1]")
         self.assertLessEqual(len(calls), 6)
         for entry in heap:
             entry[1] = target
@@ -219,7 +232,7 @@ class EndTest(unittest.TestCase):
         named, edge = [], naming.edge
         naming.edge = lambda *args: named.append(1) or edge(*args)
         self.addCleanup(setattr, naming, "edge", edge)
-        found = search.chain(target)
+        found = search.chains([target])[0]
         self.assertLess(len(named), 50)
         self.assertRegex(found.expression, r"^zoo\.heap\[\d+\]\[1\]$")
         self.assertIs(eval(found.expression, {"zoo": sys.modules["zoo"]}), target)
@@ -287,7 +300,7 @@ class ReleaseTest(unittest.TestCase):
         for hold in (lambda m, t: setattr(m, "x", [t]), lambda m, t: setattr(m, "x", lambda: t),
                      lambda m, t: setattr(m, "x", types.MethodType(len, t))):
             gone = make(zoo, hold)
-            self.assertIsNotNone(search.chain(gone()))
+            self.assertIsNotNone(search.chains([gone()])[0])
             del zoo.x
             self.assertIsNone(gone())
 
@@ -309,7 +322,7 @@ class ReleaseTest(unittest.TestCase):
         thread = threading.Thread(target=serve, name="zoo-thread")
         thread.start()
         steps[0].wait()
-        found = search.chain(gone[0]())
+        found = search.chains([gone[0]()])[0]
         self.assertEqual((found.root, found.steps[-1].access), ("thread", ".f_locals['job']"))
         steps[1].set()
         steps[2].wait()
@@ -321,16 +334,16 @@ class ReleaseTest(unittest.TestCase):
     def test_a_callers_locals_stay_his(self):
         target, here = T(), locals()
         before = dict(here)
-        search.chain(target)
+        search.chains([target])[0]
         self.assertEqual({name: here[name] for name in before}, before)
         exec("made = 1")
-        search.chain(target)
+        search.chains([target])[0]
         del here
 
 
 class WarmUpTest(unittest.TestCase):
     def reason(self, target):
-        return search.chain(target, ignore=[sys._getframe(), sys._getframe(1)]).warm_up
+        return search.chains([target], ignore=[sys._getframe(), sys._getframe(1)])[0].warm_up
 
     def test_known_caches(self):
         self.assertEqual(self.reason(re.compile("zoo[a-z]+x")), "the cache of compiled patterns")
@@ -346,7 +359,7 @@ class WarmUpTest(unittest.TestCase):
         originals.note()
         self.addCleanup(originals.forget)
         self.assertEqual(self.reason(re.compile("zoo[a-z]+z")), "the cache of compiled patterns")
-        self.assertEqual(search.chain(linecache.cache, ignore=[sys._getframe()]).expression,
+        self.assertEqual(search.chains([linecache.cache], ignore=[sys._getframe()])[0].expression,
                          "linecache.cache")
 
     def test_an_enums_table(self):
@@ -357,7 +370,7 @@ class WarmUpTest(unittest.TestCase):
     def test_a_leak_beside_a_cache_is_no_warm_up(self):
         pattern = re.compile("zoo[a-z]+y")
         module(self, x=[[pattern]])
-        found = search.chain(pattern)
+        found = search.chains([pattern])[0]
         self.assertEqual((found.expression, found.warm_up), ("zoo.x[0][0]", None))
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import unittest
 
-from tests.test_resources import KindCase
+from tests.test_resources import KindCase, unregister
 from unittest_leakfix._core import waiting
 from unittest_leakfix.resources import registry
 
@@ -272,7 +272,7 @@ class ShapeTests(LoopCase):
 
     def test_a_registered_coroutine_function(self):
         cls = type("Remote", (), {"closed": False})
-        self.addCleanup(registry._unregister, cls)
+        self.addCleanup(unregister, cls)
         exec("async def close(value):\n    value.closed = True\n", NAMES)
         registry.register_resource(cls, NAMES["close"])
         self.check_awaited(cls(), "Remote")
@@ -283,7 +283,7 @@ class ShapeTests(LoopCase):
     def test_a_plain_close_that_answers_with_an_awaitable(self):
         cls = type("Late", (), {"closed": False})
         cls.close = lambda value: NAMES["CoroutineDoor"].close(value)
-        self.addCleanup(registry._unregister, cls)
+        self.addCleanup(unregister, cls)
         registry.register_resource(cls)
         value = cls()
         self.assertIs(self.kind(value).awaits(value), False)

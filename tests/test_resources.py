@@ -22,6 +22,12 @@ except ImportError:  # Python 2.7
         mock = None
 
 
+def unregister(cls):
+    """Undo ``register_resource``."""
+    registry._registered.pop(id(cls), None)
+    registry._forget_all()
+
+
 class KindCase(unittest.TestCase):
     """Asserts about the kind of one value."""
 
@@ -248,7 +254,7 @@ class ContextTests(KindCase):
 
 class RegisterTests(KindCase):
     def register(self, cls, *args, **options):
-        self.addCleanup(registry._unregister, cls)
+        self.addCleanup(unregister, cls)
         registry.register_resource(cls, *args, **options)
 
     def test_everything_given(self):

@@ -279,13 +279,10 @@ def _running():
 
 def _calibrate():
     """Measure, on fresh objects and the same paths, what our own hands add."""
-    sample = [[]]
-    alone = _getrefcount(sample[0])
     nodes, known, _ = _walk([[]], None, (), 1)
     base = _getrefcount(nodes[0]) - known[0] + 1
     at_once = _at_once(nodes, [])[0][0] - known[0] + 1
-    return alone, base, at_once, _at_once(nodes, nodes[:])[0][0] - known[0] + 1 - at_once
+    return base, at_once, _at_once(nodes, nodes[:])[0][0] - known[0] + 1 - at_once
 
 
-#: What sys.getrefcount says of an item of a list that nothing else refers to.
-SOLE, _BASE, _BASE_AT_ONCE, _LOOKED = _calibrate()
+_BASE, _BASE_AT_ONCE, _LOOKED = _calibrate()

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections import defaultdict
 from itertools import chain as joined
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap

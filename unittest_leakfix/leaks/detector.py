@@ -7,7 +7,6 @@ import sys
 import threading
 import unittest
 from typing import (
-    TYPE_CHECKING,
     Any,
     Container,
     Dict,

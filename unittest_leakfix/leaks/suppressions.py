@@ -9,7 +9,6 @@ import re
 import sys
 import unittest
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
     Dict,

@@ -124,14 +124,14 @@ class ProcessState:
             return []
         return self._report(self._cheap + self._dear, grace)
 
-    def restore(self, changes: Iterable[Change], kinds: Iterable[str] = RESTORED) -> List[Change]:
-        """Put back those of the last report's `changes` that are of `kinds`; return what was put back.
+    def restore(self, changes: Iterable[Change]) -> List[Change]:
+        """Put back those of the last report's `changes` that are of `RESTORED` kinds; return what was put back.
 
         What cannot be put back (the folder is gone) is left out of the answer, and raises nothing.
         """
-        wanted, allowed, done = list(changes), set(kinds), []
+        wanted, done = list(changes), []
         for change, undo in self._undo:
-            if undo is None or change not in wanted or change.kind not in allowed:
+            if undo is None or change not in wanted or change.kind not in RESTORED:
                 continue
             try:
                 undo()

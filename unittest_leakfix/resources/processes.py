@@ -4,7 +4,6 @@ from __future__ import absolute_import
 import errno
 import os
 import sys
-from errno import EPIPE
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import name_of, own

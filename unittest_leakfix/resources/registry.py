@@ -191,9 +191,3 @@ def _forget_all():
 
 
 _forget_all()
-
-
-def _unregister(cls):
-    """Undo ``register_resource`` (for tests)."""
-    _registered.pop(id(cls), None)
-    _forget_all()

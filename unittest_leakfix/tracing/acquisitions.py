@@ -83,16 +83,6 @@ class Acquisitions(Records):
         self.drop_probe()
         self.forget_all()
 
-    def mark(self) -> int:
-        """Return a mark for `since`."""
-        self._wrappers.look()
-        self.renew_probe()
-        return self.serial()
-
-    def since(self, mark: int) -> List[Acquisition]:
-        """Return what was opened after `mark`, in order; at most the last 1,000."""
-        return [_made(raw) for raw in tuple(self._log) if raw[4] > mark]
-
     def of(self, obj: object) -> Optional[Acquisition]:
         """Return the record of a live resource object, or None (always None in a forked child)."""
         if not sources.in_this_process():

@@ -32,7 +32,6 @@ bind(globals())
 #: strings and numbers, and flat, so that the cycle collector leaves it alone (see `frames.walk`).
 Raw = Tuple[Any, ...]
 PLAIN = 5  # fields in front of the frames
-_LOG = 1000
 _CONNECTIONS = 4096
 _PATHS = 1000
 _DESCRIPTORS = "/proc/self/fd"
@@ -71,7 +70,6 @@ class Records:
         self.listening = False
         self.environment = 0    # goes up when a variable is set or unset
         self._serial = count(1)
-        self._log: Deque[Raw] = deque(maxlen=_LOG)
         self._ties: Dict[int, Tie] = {}
         self._loops: Dict[int, Tie] = {}  # those of _ties that are event loops
         self._dead: Optional[Dict[int, Raw]] = None
@@ -88,15 +86,12 @@ class Records:
         for kept in (self._ties, self._loops, self._files, self._connections, self._connecting, self.paths):
             kept.clear()
         self._forks.clear()
-        self._log.clear()
 
     def record(self, what: str, detail: str, frame: Optional[FrameType]) -> Raw:
         """Make the record of something opened now by the code in `frame` and outwards."""
         thread = self._threads.get(get_ident())
         name = getattr(thread, "_name", "") if thread is not None else ""
-        raw = (what, detail, self.current, name, next(self._serial)) + walk(frame)
-        self._log.append(raw)
-        return raw
+        return (what, detail, self.current, name, next(self._serial)) + walk(frame)
 
     def tie(self, obj: object, raw: Raw) -> None:
         """Tie a record to an object that can be weakly referenced, until it dies."""

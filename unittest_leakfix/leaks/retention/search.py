@@ -241,7 +241,7 @@ def _plain(access: str, obj: Any) -> roots.Hop:
 def surplus(oid: int, search: Search, walk: Walk) -> int:
     """How many references to an object neither the collector, nor the frames, nor we ourselves explain."""
     obj = walk.nodes[oid]
-    explained = walk.unseen.get(oid, 0) + walk.roots.counts.get(oid, 0) + walk.out_of_sight(oid)
+    explained = walk.unseen.get(oid, 0) + walk.roots.counts.get(oid, 0)
     for holder in walk.holders.get(oid, ()):
         explained += sum(1 for found in walk.get_referents(walk.nodes[holder]) if found is obj)
     return _getrefcount(obj) - _OURS - explained
@@ -279,8 +279,7 @@ class Walk:
     get_objects = staticmethod(gc.get_objects)
     get_referents = staticmethod(referents)
 
-    def __init__(self, targets: Sequence[object], others: Set[int], ignored: Set[int], limit: int, extra: int) -> None:
-        self.extra = extra
+    def __init__(self, targets: Sequence[object], others: Set[int], ignored: Set[int], limit: int) -> None:
         self.targets = {id(target) for target in targets}
         self.nodes: Dict[int, Any] = {id(target): target for target in targets}
         self.large = edges.Large(self.nodes)
@@ -299,10 +298,6 @@ class Walk:
         self.nodes.clear()
         self.large.forget()
         self.roots.variables.clear()
-
-    def out_of_sight(self, oid: int) -> int:
-        """How many references to an object are our own but for those of `nodes`."""
-        return self.extra if oid in self.targets else 0
 
     def run(self) -> None:
         """Goes up level by level until each search has a root that lasts, or nothing more to look at."""
@@ -452,12 +447,6 @@ class Chain(NamedTuple):
     """The known cache the chain hangs on, or None."""
 
 
-def chain(target: object, *, others: Iterable[int] = (), ignore: Iterable[object] = (),
-          born: Optional[Collection[int]] = None, limit: int = LEVELS) -> Optional[Chain]:
-    """Finds the chain that keeps one object; see `chains`."""
-    return _chains([target], others, ignore, born, limit, _CALL)[0]
-
-
 def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Iterable[object] = (),
            born: Optional[Collection[int]] = None, limit: int = LEVELS) -> List[Optional[Chain]]:
     """Finds, for each object, the nearest chain from a root; the heap must be thawed.
@@ -466,16 +455,7 @@ def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Ite
     holders; born: ids of what is known to be young, for the suspects; limit: the longest chain.
     None where nothing holds an object but the caller. Runs no code of any object, keeps none.
     """
-    return _chains(targets, others, ignore, born, limit, 0)
-
-
-# What `chain` itself holds its target by: its argument, and up to 3.10 the caller's value stack.
-_CALL = 2 if sys.version_info < (3, 11) else 1
-
-
-def _chains(targets: Sequence[object], others: Iterable[int], ignore: Iterable[object],
-            born: Optional[Collection[int]], limit: int, extra: int) -> List[Optional[Chain]]:
-    walk = Walk(targets, set(others), {id(obj) for obj in ignore} | {id(ignore), id(targets)}, limit, extra)
+    walk = Walk(targets, set(others), {id(obj) for obj in ignore} | {id(ignore), id(targets)}, limit)
     enabled = _isenabled()
     _disable()  # a collection in the middle would cost more than the walk
     try:
