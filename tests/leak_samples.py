@@ -1,6 +1,6 @@
 """Leaks to report on, and a test case that compares reports with whole golden texts.
 
-LEAKFIX_WRITE_GOLDEN=1 in the environment writes the texts anew: read the diff.
+``python tests/write_golden.py`` writes the texts anew: read the diff.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ import zipfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODERN = sys.version_info >= (3, 8)
 TAGS = {True: "py38", False: "py2.py36.py37"}
-MODERN_ONLY = ("leaks/", "databases/", "django/", "pytest_plugin/")
+MODERN_ONLY = ("databases/", "django/", "leaks/", "process_state/", "pytest_plugin/",
+               "tracing/")
 SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md", "CHANGELOG.md",
            "unittest_leakfix")
 

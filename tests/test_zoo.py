@@ -1,8 +1,7 @@
 # needs Python 3.8
 """The leak zoo: each animal is told by one whole text, each look-alike by none.
 
-LEAKFIX_WRITE_GOLDEN=1 writes the texts that are missing: delete those to be made anew, and read the
-diff.
+``python tests/write_golden.py test_zoo`` writes the texts anew: read the diff.
 """
 from __future__ import annotations
 

@@ -103,8 +103,10 @@ class Pools(SimpleTestCase):
     def test_what_its_threads_wait_with(self):
         self.assertTrue(connections.owns(99, ("eventpoll", ""), True))
         self.assertFalse(connections.owns(99, ("pipe", ""), True))
-        self.assertTrue(connections.owns(99, ("socket", "127.0.0.1:40000 -> 127.0.0.1:5432"), False))
-        self.assertFalse(connections.owns(99, ("socket", "127.0.0.1:40000 -> 127.0.0.1:80"), False))
+        self.assertTrue(connections.owns(
+            99, ("socket", "127.0.0.1:40000 -> 127.0.0.1:5432"), False))
+        self.assertFalse(connections.owns(
+            99, ("socket", "127.0.0.1:40000 -> 127.0.0.1:80"), False))
         self.pools.stop()
         self.assertFalse(connections.owns(99, ("eventpoll", ""), True))
         self.pools.start()

@@ -96,7 +96,7 @@ class ZooCase(unittest.TestCase):
             if os.path.exists(other):
                 path = other
                 break
-        if WRITE and not os.path.exists(path):
+        if WRITE:
             with io.open(path, "w", encoding="utf-8", newline="\n") as file:
                 file.write(text + "\n")
         with io.open(path, encoding="utf-8", newline="") as file:
