@@ -14,7 +14,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
-from unittest_leakfix.options import CHOICE, FILE, FINDING, FLAG, NUMBER, OPTIONS, given_in  # noqa: E402
+from unittest_leakfix.options import (  # noqa: E402
+    CHOICE,
+    FILE,
+    FINDING,
+    FLAG,
+    NUMBER,
+    OPTIONS,
+    given_in,
+)
 
 COMMAND = "python docs/options.py"
 _TYPES = {FLAG: "bool", FILE: "str | None", NUMBER: "int | None"}
@@ -44,7 +52,8 @@ def _table(head, rows):
 
 def _command():
     return _table(["option", "what it does"], [
-        [_typed(option.command, option, option.choices), _text(option.help)] for option in given_in("command")])
+        [_typed(option.command, option, option.choices), _text(option.help)]
+        for option in given_in("command")])
 
 
 def _everywhere():
@@ -56,18 +65,21 @@ def _everywhere():
 
 def _django():
     return _table(["option", "what it does"], [
-        [_typed(option.django, option, option.choices), _text(option.help)] for option in given_in("django")])
+        [_typed(option.django, option, option.choices), _text(option.help)]
+        for option in given_in("django")])
 
 
 def _settings():
     return _table(["setting", "default", "what it does"], [
         [_code(option.setting), _code(repr(option.default).replace("'", '"')),
-         "as `%s`" % option.django if option.django else _text(option.help)] for option in given_in("setting")])
+         "as `%s`" % option.django if option.django else _text(option.help)]
+         for option in given_in("setting")])
 
 
 def _pytest():
     return _table(["option", "short", "in the ini file", "what it does"], [
-        [_typed(option.pytest, option, option.pytest_choices), _code(option.pytest_short), _code(option.ini),
+        [_typed(option.pytest, option, option.pytest_choices), _code(option.pytest_short),
+         _code(option.ini),
          _text(option.pytest_help or option.help)] for option in given_in("pytest")])
 
 
@@ -83,12 +95,14 @@ def _keywords():
 
 
 def _attributes():
-    return "".join("    %s: %s\n" % (option.name, _type(option)) for option in OPTIONS if option.part == FINDING)
+    return "".join("    %s: %s\n" % (option.name, _type(option)) for option in OPTIONS
+                   if option.part == FINDING)
 
 
 TABLES = {"command": _command, "everywhere": _everywhere, "django": _django, "settings": _settings,
           "pytest": _pytest, "keywords": _keywords, "attributes": _attributes}
-FILES = ("README.md", "docs/report.md", "docs/django.md", "docs/pytest.md", "unittest_leakfix/runner.pyi",
+FILES = ("README.md", "docs/report.md", "docs/django.md", "docs/pytest.md",
+         "unittest_leakfix/runner.pyi",
          "unittest_leakfix/options.pyi")
 _MARKED = re.compile(r"(?ms)^( *(?:<!--|#) options: (\w+), written by docs/options\.py(?: -->)?\n)"
                      r".*?^( *(?:<!--|#) end of options(?: -->)?)$")
@@ -110,7 +124,8 @@ def written(text):
 
 
 def stale():
-    """Return the names of the files whose tables are not as they should be, with what they should have."""
+    """Return the names of the files whose tables are not as they should be, with what they should
+    have."""
     found = {}
     for name in FILES:
         with io.open(path(name), encoding="utf-8", newline="") as file:

@@ -43,7 +43,8 @@ class MapTests(unittest.TestCase):
         self.assertEqual(sorted(folders), sorted(self.script.FOLDERS))
 
     def test_each_file_says_what_it_is(self) -> None:
-        silent = [line for line in self.script.written().splitlines() if re.search(r"\|\s*\|$", line)
+        silent = [line for line in self.script.written().splitlines()
+                  if re.search(r"\|\s*\|$", line)
                   and line != "| file | |"]
         self.assertEqual([], silent)
 
@@ -51,7 +52,8 @@ class MapTests(unittest.TestCase):
         for page in ("CONTRIBUTING.md", "docs/architecture.md"):
             with io.open(os.path.join(ROOT, page), encoding="utf-8") as file:
                 text = file.read()
-            named = set(re.findall(r"(?<![\w/.])(?:tests|docs|benchmarks|examples)/[\w/]+\.\w+", text))
+            named = set(re.findall(r"(?<![\w/.])(?:tests|docs|benchmarks|examples)/[\w/]+\.\w+",
+                                   text))
             named |= {"unittest_leakfix/" + each for each in re.findall(
                 r"`((?:_core|resources|tracing|process_state|leaks|databases)/[\w/]+\.py)`", text)}
             self.assertTrue(named)

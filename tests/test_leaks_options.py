@@ -179,7 +179,8 @@ class RunnerTests(FolderCase):
             with self.subTest(given=given, standing=standing):
                 self.assertEqual(mode, decided(given, [standing])["leaks"])
         self.assertEqual({"leaks": "report", "leaks_baseline": "b"},
-                         decided({"leaks_baseline": "b"}, [{"leaks": "report", "leaks_baseline": "a"}]))
+                         decided({"leaks_baseline": "b"},
+                                 [{"leaks": "report", "leaks_baseline": "a"}]))
         self.assertEqual({"leaks": "off"}, decided({}, [{"leaks": "off", "leaks_baseline": "a"}]))
         with self.assertRaises(ValueError):
             decided({"leaks": "release", "leaks_json": "a"})

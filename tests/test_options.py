@@ -1,4 +1,5 @@
-"""The table of options, and what is made of it: every place that takes options takes those that it says."""
+"""The table of options, and what is made of it: every place that takes options takes those that it
+says."""
 # needs Python 3.8
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ class TableTests(unittest.TestCase):
     """The rows."""
 
     def test_no_name_is_given_twice(self):
-        for place in ("name", "command", "keyword", "django", "setting", "pytest", "pytest_short", "ini",
+        for place in ("name", "command", "keyword", "django", "setting", "pytest", "pytest_short",
+                      "ini",
                       "environment", "key"):
             names = [getattr(option, place) for option in OPTIONS if getattr(option, place)]
             self.assertEqual(sorted(set(names)), sorted(names), place)
@@ -69,7 +71,8 @@ class OptionsTests(unittest.TestCase):
                 self.assertEqual(option.default, getattr(Options(), option.name))
 
     def test_what_makes_no_sense(self):
-        with self.assertRaisesRegex(ValueError, "^leaks='yes': choose from 'off', 'report', 'fail'$"):
+        with self.assertRaisesRegex(ValueError,
+                                    "^leaks='yes': choose from 'off', 'report', 'fail'$"):
             Options(leaks="yes")
         with self.assertRaisesRegex(TypeError, "finding has no option colour"):
             Options(colour=True)
@@ -79,22 +82,27 @@ class OptionsTests(unittest.TestCase):
         for layers, expected in (
                 ([{}, {}, {"leaks": "report"}], {"leaks": "report"}),
                 ([{}, {"leaks": "off"}, {"leaks": "report", "restore": True}], {"leaks": "off"}),
-                ([{"leaks": "fail"}, {"leaks": "off"}, {"restore": True}], {"leaks": "fail", "restore": True}),
-                ([{}, {"leaks_json": "a"}, {"leaks": "off"}], {"leaks": "report", "leaks_json": "a"}),
+                ([{"leaks": "fail"}, {"leaks": "off"}, {"restore": True}],
+                 {"leaks": "fail", "restore": True}),
+                ([{}, {"leaks_json": "a"}, {"leaks": "off"}],
+                 {"leaks": "report", "leaks_json": "a"}),
                 ([{}, {"leaks_json": "a"}, {"leaks": "fail", "leaks_json": "b"}],
                  {"leaks": "fail", "leaks_json": "a"}),
-                ([{"max_connections": 0}, {"max_connections": 5}], {"leaks": "off", "max_connections": 0}),
+                ([{"max_connections": 0}, {"max_connections": 5}],
+                 {"leaks": "off", "max_connections": 0}),
                 ([{"max_connections": None}, {"leaks": "off", "max_connections": 5}],
                  {"leaks": "off", "max_connections": 5})):
             with self.subTest(layers):
                 self.assertEqual(expected, decided(layers[0], layers[1:]))
 
     def test_an_error_calls_the_options_as_they_were_given(self):
-        for place, names in (("command", ("--restore", "--leaks")), ("pytest", ("--leakfix-restore", "--leakfix")),
+        for place, names in (("command", ("--restore", "--leaks")),
+                             ("pytest", ("--leakfix-restore", "--leakfix")),
                              ("pytest_short", ("--leaks-restore", "--leaks"))):
             with self.assertRaises(ValueError) as caught:
                 decided({"leaks": "off", "restore": True}, place=place)
-            self.assertEqual("%s needs %s=report or %s=fail, and %s=off was given" % (names[:1] + names[1:] * 3),
+            self.assertEqual("%s needs %s=report or %s=fail, and %s=off was given"
+                             % (names[:1] + names[1:] * 3),
                              str(caught.exception))
 
 
@@ -105,24 +113,31 @@ class PlacesTests(unittest.TestCase):
         for place in ("command", "django"):
             parser = argparse.ArgumentParser()
             options.add_arguments(parser, place)
-            found = {name: action.dest for action in parser._actions for name in action.option_strings}
+            found = {name: action.dest for action in parser._actions
+                     for name in action.option_strings}
             for option in given_in(place):
                 self.assertEqual(option.name, found[getattr(option, place)])
 
     def test_keywords_of_the_runner(self):
-        given = {"leaks": "report", "leaks_baseline": "known.json", "leaks_stacks": True, "max_connections": 3}
+        given = {"leaks": "report", "leaks_baseline": "known.json", "leaks_stacks": True,
+                 "max_connections": 3}
         runner = unittest_leakfix.LeakFixTestRunner(verbosity=0, **given)
         self.assertEqual(3, runner.max_connections)
-        self.assertEqual({name: value for name, value in given.items() if name != "max_connections"}, runner.finding)
+        self.assertEqual({name: value for name, value in given.items()
+                          if name != "max_connections"}, runner.finding)
 
     def test_the_table_is_loaded_for_options_only(self):
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, "test_it.py"), "w", encoding="utf-8") as file:
-                file.write("import sys, unittest\nclass Tests(unittest.TestCase):\n    def test(self):\n"
+                file.write("import sys, unittest\nclass Tests(unittest.TestCase):\n    def "
+                           "test(self):\n"
                            "        print('unittest_leakfix.options' in sys.modules)\n")
-            for arguments, loaded in (([], "False"), (["-v", "--failfast"], "True"), (["--leaks=off"], "True")):
-                done = subprocess.run([sys.executable, "-m", "unittest_leakfix", *arguments, "test_it"],
-                                      cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE,
+            for arguments, loaded in (([], "False"), (["-v", "--failfast"], "True"),
+                                      (["--leaks=off"], "True")):
+                done = subprocess.run([sys.executable, "-m", "unittest_leakfix", *arguments,
+                                       "test_it"],
+                                      cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT),
+                                      stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, check=True)
                 self.assertEqual(loaded, done.stdout.decode().strip(), arguments)
 
@@ -140,7 +155,8 @@ class DocsTests(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        spec = importlib.util.spec_from_file_location("docs_options", os.path.join(ROOT, "docs", "options.py"))
+        spec = importlib.util.spec_from_file_location("docs_options",
+                                                      os.path.join(ROOT, "docs", "options.py"))
         cls.docs = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(cls.docs)
 
@@ -155,10 +171,12 @@ class DocsTests(unittest.TestCase):
         self.assertEqual(set(self.docs.TABLES), found)
 
     def test_a_stale_table_is_seen(self):
-        text = ("before\n<!-- options: settings, written by docs/options.py -->\nold\n<!-- end of options -->\n"
+        text = ("before\n<!-- options: settings, written by docs/options.py -->\nold\n<!-- end of "
+                "options -->\n"
                 "after\n")
         written = self.docs.written(text)
-        self.assertRegex(written, re.compile(r"\Abefore\n.*`LEAKFIX_PATIENCE`.*\nafter\n\Z", re.DOTALL))
+        self.assertRegex(written,
+                         re.compile(r"\Abefore\n.*`LEAKFIX_PATIENCE`.*\nafter\n\Z", re.DOTALL))
         self.assertNotIn("old", written)
         self.assertEqual(written, self.docs.written(written))
 

@@ -1,4 +1,5 @@
-"""What the core does by packages that stand above it, and that a run loads only when it is asked for.
+"""What the core does by packages that stand above it, and that a run loads only when it is asked
+for.
 
 This is the one module of the core that may import `leaks` and `databases`, and each function does
 so when it is called: plain runs never load them, and before Python 3.8 they are not there.
@@ -26,7 +27,8 @@ def finding(options):
         return None
     if sys.version_info < (3, 8):
         raise ValueError("%s: finding leaks needs Python 3.8 or later; closing and letting go "
-                         "works here too" % ", ".join("%s=%r" % each for each in sorted(asked.items())))
+                         "works here too"
+                         % ", ".join("%s=%r" % each for each in sorted(asked.items())))
     from unittest_leakfix.leaks.run import Finding
     from unittest_leakfix.options import decided
     return Finding(**decided(asked))
@@ -57,7 +59,8 @@ def counting(most):
 
 
 def counting_by_class(watcher):
-    """Return a watcher before *watcher* that counts for the classes that limit their connections."""
+    """Return a watcher before *watcher* that counts for the classes that limit their
+    connections."""
     from unittest_leakfix.databases.connection_limit import Counting
     return Counting(watcher)
 

@@ -125,11 +125,12 @@ def _given(program):
 
 
 def _with(runner, attribute, value, check, option, keyword):
-    """Return a class like *runner* whose *attribute* is *value*, if *check* takes that; or say why not,
-    and exit. *option* asked for it; a runner of somebody else's would take *keyword*."""
+    """Return a class like *runner* whose *attribute* is *value*, if *check* takes that; or say why
+    not, and exit. *option* asked for it; a runner of somebody else's would take *keyword*."""
     try:
         if not (isinstance(runner, type) and issubclass(runner, LeakFixTestRunner)):
-            raise ValueError("%s works with LeakFixTestRunner, and this program has a runner of its "
+            raise ValueError("%s works with LeakFixTestRunner, and this program has a runner of "
+                             "its "
                              "own: pass %s to that one" % (option, keyword))
         check(value)
     except ValueError as error:

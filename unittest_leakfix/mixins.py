@@ -109,7 +109,8 @@ class Life(object):
     """What a test had before it began, until it is over."""
 
     # Slots, all set: what only the class has is slow to reach (3.12).
-    __slots__ = ("values", "before", "at_run", "plain", "settled", "none", "tried", "budget", "result",
+    __slots__ = ("values", "before", "at_run", "plain", "settled", "none", "tried", "budget",
+                 "result",
                  "depth", "pid")
 
     def __init__(self, test, values):

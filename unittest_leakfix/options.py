@@ -93,13 +93,16 @@ OPTIONS = (
         command="--version"),
     Option(
         "leaks", CHOICE,
-        "Find what each test left behind: say so at the end (report), or make the test fail as well "
+        "Find what each test left behind: say so at the end (report), or make the test fail as "
+        "well "
         "(fail). Each --leaks-* option, and --restore, implies report",
-        choices=("off", "report", "fail"), default="off", metavar="MODE", part=FINDING, python=(3, 8),
+        choices=("off", "report", "fail"), default="off", metavar="MODE", part=FINDING,
+        python=(3, 8),
         command="--leaks", keyword="leaks", django="--leaks", setting="LEAKFIX_LEAKS",
         pytest="--leakfix", pytest_short="--leaks", ini="leakfix", key="leaks",
         pytest_choices=("off", "release", "report", "fail"),
-        pytest_help="Let go of finished tests, and close what they alone own (release); say as well "
+        pytest_help="Let go of finished tests, and close what they alone own (release); say as "
+                    "well "
         "what each test left behind (report), or make it an error of the test (fail). Each other "
         "--leaks-* option implies report"),
     Option(
@@ -133,7 +136,8 @@ OPTIONS = (
         pytest="--leakfix-stacks", pytest_short="--leaks-stacks", key="leaks_stacks"),
     Option(
         "restore", FLAG,
-        "Put back what a test changed and left so: environment, working directory, sys.path, patches, "
+        "Put back what a test changed and left so: environment, working directory, sys.path, "
+        "patches, "
         "warnings filters",
         default=False, part=FINDING, implies=True, python=(3, 8),
         command="--restore", keyword="restore", django="--restore",
@@ -144,7 +148,8 @@ OPTIONS = (
         key="restore"),
     Option(
         "max_connections", NUMBER,
-        "Fail the call that would open more than N connections to database servers at the same time, "
+        "Fail the call that would open more than N connections to database servers at the same "
+        "time, "
         "with a list of those that are open",
         metavar="N", unit="connections", part=COUNTING, python=(3, 8),
         command="--max-connections", keyword="max_connections", django="--max-connections",
@@ -202,8 +207,8 @@ def decided(given, standing=(), place="command"):
     each of *standing*, of settings or an ini file.
 
     None and False are options that are not there. Where "leaks" is not given, an option of finding
-    implies "report", or the mode that stands after it if that finds. Raises ``ValueError`` when a mode
-    that finds nothing is given together with such an option, which is called what the column
+    implies "report", or the mode that stands after it if that finds. Raises ``ValueError`` when a
+    mode that finds nothing is given together with such an option, which is called what the column
     *place* says; a standing mode that finds nothing simply holds. Where nothing is found, the
     options of finding are not returned.
     """
@@ -227,7 +232,8 @@ def decided(given, standing=(), place="command"):
 
 
 def _mode(layers):
-    """Return what "leaks" is in the first of *layers* that says so, or implies it; None if none does."""
+    """Return what "leaks" is in the first of *layers* that says so, or implies it; None if none
+    does."""
     if not layers:
         return None
     if layers[0].get("leaks") is not None:
@@ -250,15 +256,16 @@ def add_arguments(group, place):
         if not option.works():
             text += ". Needs %s" % option.since()
         if option.type == VERSION:
-            group.add_argument(getattr(option, place), action="version", version=version(), help=text)
+            group.add_argument(getattr(option, place), action="version", version=version(),
+                               help=text)
         else:
             group.add_argument(getattr(option, place), dest=option.name, help=text,
                                **how(option, option.choices, path))
 
 
 def how(option, choices, file=None):
-    """Return the keywords with which argparse takes the value of *option*; *file* makes the value of
-    what it was given for a file."""
+    """Return the keywords with which argparse takes the value of *option*; *file* makes the value
+    of what it was given for a file."""
     if option.type == FLAG:
         return {"action": "store_true"}
     if option.type == CHOICE:

@@ -14,8 +14,8 @@ from unittest_leakfix.suite import Run, Tally
 __unittest = True
 bind(globals())
 
-# The keywords of ``unittest.TextTestRunner``: given these alone, a runner does not load the table of
-# options. Another one costs that, and no more.
+# The keywords of ``unittest.TextTestRunner``: given these alone, a runner does not load the table
+# of options. Another one costs that, and no more.
 _UNITTESTS = frozenset(("stream", "descriptions", "verbosity", "failfast", "buffer", "resultclass",
                         "warnings", "tb_locals", "durations"))
 
@@ -159,10 +159,12 @@ class Guided(object):
                 self._finding.close()
 
     def tell(self, stream, verbose):
-        """Write to *stream* what was closed, and what was found. *verbose*: even if that is nothing."""
+        """Write to *stream* what was closed, and what was found. *verbose*: even if that is
+        nothing."""
         try:
             lines = [said(self.tally, verbose, self._to_find if self._finding is None else "")]
-            lines += ["unittest_leakfix: switched off: %s; the verdicts stand" % why for why in self.tally.off]
+            lines += ["unittest_leakfix: switched off: %s; the verdicts stand" % why
+                      for why in self.tally.off]
             for line in filter(None, lines):
                 stream.write(line + "\n")
                 stream.flush()

@@ -221,7 +221,8 @@ class Run(object):
             heap.interrupt()
 
     def _tell(self, what, *arguments):
-        """Tell the watcher, if there is one, *what* happens. What it raises ends its watch, not the run."""
+        """Tell the watcher, if there is one, *what* happens. What it raises ends its watch, not the
+        run."""
         if self._watcher is not None:
             try:
                 getattr(self._watcher, what)(*arguments)

@@ -222,7 +222,8 @@ def _checked(cls, name, listed):
 
 
 def before_set_up(cls, own, name):
-    """Have *own*, the ``setUpClass`` of *cls* itself or None, call the class method *name* first."""
+    """Have *own*, the ``setUpClass`` of *cls* itself or None, call the class method *name*
+    first."""
     if type(own) is not classmethod:
         return      # none, or something that only its author can call
 

@@ -65,7 +65,8 @@ def say(sentence):
 
 
 def fault():
-    """Return what is being handled now, in our own code, as "KeyError: 'a' at suite.py:12". Never raises."""
+    """Return what is being handled now, in our own code, as "KeyError: 'a' at suite.py:12". Never
+    raises."""
     _, error, trace = _exc_info()
     where = ""
     while trace is not None:    # the innermost line of ours: users' code has its own faults

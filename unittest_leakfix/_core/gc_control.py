@@ -15,11 +15,11 @@ What is frozen and becomes garbage in a cycle stays until the next thaw. Hence:
 * a test that asks the collector something (``gc.collect()``, ``gc.get_objects()``,
   ``gc.get_referrers()``) gets its answer from the whole heap.
 
-A *window* is the time in which `newborn` wants to know what comes. While the heap is frozen, that is
-all that the collector sees. Before it is thawed, or frozen again, the ids of what came so far are
-noted. While it is thawed, what comes is in the two younger generations, and is noted before it gets
-into the oldest, where all the rest is. So whoever asks the collector, and whatever is found in a
-window inside it, the answer stays known.
+A *window* is the time in which `newborn` wants to know what comes. While the heap is frozen, that
+is all that the collector sees. Before it is thawed, or frozen again, the ids of what came so far
+are noted. While it is thawed, what comes is in the two younger generations, and is noted before it
+gets into the oldest, where all the rest is. So whoever asks the collector, and whatever is found in
+a window inside it, the answer stays known.
 """
 
 from __future__ import absolute_import
@@ -161,8 +161,8 @@ class Heap(object):
             return
         young, middle, _ = get_count()
         self._born += young
-        # The oldest too only if the test filled the middle one, or before a freeze: a full collection
-        # empties the free lists, which slows the next test by a microsecond.
+        # The oldest too only if the test filled the middle one, or before a freeze: a full
+        # collection empties the free lists, which slows the next test by a microsecond.
         self._asking = False
         _collect(2 if middle or self._born > _FEW else 1)
         self._asking = True
@@ -258,7 +258,8 @@ class Heap(object):
         return _get_objects()
 
     def ids_since(self, window):
-        """Return the ids of what came since that *window* was opened, and of what is gone; None as `newborn`."""
+        """Return the ids of what came since that *window* was opened, and of what is gone; None as
+        `newborn`."""
         found = self._of(window)
         if found is None or found.lost or _get_debug():
             return None
@@ -320,7 +321,8 @@ class Heap(object):
         return None
 
     def _note(self, *windows):
-        """Note in each open window, or in these, what has come: it is about to be mixed with the rest."""
+        """Note in each open window, or in these, what has come: it is about to be mixed with the
+        rest."""
         windows = windows or self._windows
         if not windows:
             return
@@ -328,8 +330,8 @@ class Heap(object):
             found = _get_objects()
             known = not self._is_thawed(found)
         else:
-            # The heap is thawed: all that was there before is in the oldest generation. Nothing gets
-            # there unnoted, as long as the collector calls us.
+            # The heap is thawed: all that was there before is in the oldest generation. Nothing
+            # gets there unnoted, as long as the collector calls us.
             known = GENERATIONS and self._asked in gc.callbacks
             found = _get_objects(generation=0) + _get_objects(generation=1) if known else ()
         for each in windows:
@@ -397,9 +399,11 @@ class Heap(object):
 
 
 class _Window(object):
-    """What came in the time since a window was opened: the ids of what is mixed with the rest by now.
+    """What came in the time since a window was opened: the ids of what is mixed with the rest by
+    now.
 
-    An id may go to another object, which came in the window too. ``lost``: what came cannot be told.
+    An id may go to another object, which came in the window too. ``lost``: what came cannot be
+    told.
     """
 
     __slots__ = ("number", "ids", "lost")
@@ -411,4 +415,5 @@ class _Window(object):
 
 
 heap = Heap()
-_QUESTIONS = dict((name, honest(name, partial(heap._answer, name))) for name in NAMES if hasattr(gc, name))
+_QUESTIONS = dict((name, honest(name, partial(heap._answer, name))) for name in NAMES
+                  if hasattr(gc, name))

@@ -1,4 +1,5 @@
-"""Python source without its secret literals; names and calls stay. What is secret, `redaction` decides.
+"""Python source without its secret literals; names and calls stay. What is secret, `redaction`
+decides.
 
 Python 2.7, and 3.6 and later.
 """
@@ -24,15 +25,19 @@ __unittest = True
 bind(globals())
 
 # Functions that take the name of a secret, or where it is; not the secret.
-_GETTERS = frozenset(["get", "getenv", "load", "read", "fetch", "find", "make", "create", "test", "ask", "new",
-                      "is", "has", "open", "getpass", "input", "pop", "config", "env", "environ", "path", "lookup"])
+_GETTERS = frozenset(["get", "getenv", "load", "read", "fetch", "find", "make", "create", "test",
+                      "ask", "new",
+                      "is", "has", "open", "getpass", "input", "pop", "config", "env", "environ",
+                      "path", "lookup"])
 _IN_LINE = tuple(part.replace(r"[^%s\\]" % quote, r"[^%s\\\n]" % quote).replace(r"\Z", "$")
                  for part, quote in zip(QUOTED, "'\""))
 _TRIPLE = r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*(?:'''|\Z)"
 PATTERNS.update({
-    "token": (r"[a-zA-Z]{0,2}(?:%s|%s|%s|%s)|\#[^\n]*" % ((_TRIPLE, _TRIPLE.replace("'", '"')) + _IN_LINE),
+    "token": (r"[a-zA-Z]{0,2}(?:%s|%s|%s|%s)|\#[^\n]*"
+              % ((_TRIPLE, _TRIPLE.replace("'", '"')) + _IN_LINE),
               re.S | re.M),
-    "assigned": (r"([A-Za-z_][\w-]{0,80})\s{0,40}(?::\s{0,9}[A-Za-z][\w.\[\], |]{0,60})?(?:=+>?|!=|:=|:)[\s\\]{0,40}"
+    "assigned": (r"([A-Za-z_][\w-]{0,80})\s{0,40}(?::\s{0,9}[A-Za-z][\w.\[\], "
+                 r"|]{0,60})?(?:=+>?|!=|:=|:)[\s\\]{0,40}"
                  r"(?:([A-Za-z_][\w.]{0,80})?(\(|\[)[\s(\[]{0,40})?\Z", 0),
     "called": (r"([A-Za-z_]\w{0,80})\(\s{0,40}\Z", 0),
     "after literal": (r"\s{0,40}\]?\s{0,40}(:|=>|!=|=+|:=|,)[\s\\]{0,40}[(\[]?\s{0,40}\Z", 0),
@@ -48,15 +53,18 @@ PATTERNS.update({
 
 
 def redact_code(line):
-    """Return a line of Python source with secret literals hidden; names and calls stay (``password=self.key``)."""
+    """Return a line of Python source with secret literals hidden; names and calls stay
+    (``password=self.key``)."""
     return redact_lines([line])[0]
 
 
 def redact_lines(lines):
-    """Return lines of Python source that follow one another, as many, with secret literals hidden."""
+    """Return lines of Python source that follow one another, as many, with secret literals
+    hidden."""
     try:
         text = "\n".join(lines)
-        shown = _code(pattern("base64 line").sub(HIDDEN, without_forms(text, text.lower()))).split("\n")
+        shown = _code(pattern("base64 line").sub(HIDDEN,
+                                                 without_forms(text, text.lower()))).split("\n")
         return shown if len(shown) == len(lines) else [HIDDEN] * len(lines)
     except Exception:
         return [HIDDEN] * len(lines)
@@ -73,7 +81,8 @@ def _code(text):
             parts.append(without_values(token))
             continue
         prefix = len(token) - len(token.lstrip(WORD_CHARS))
-        quote = token[prefix:prefix + 3] if token[prefix:prefix + 3] in ("'''", '"""') else token[prefix]
+        quote = token[prefix:prefix + 3] if token[prefix:prefix + 3] in ("'''",
+                                                                         '"""') else token[prefix]
         closed = token.endswith(quote) and len(token) >= prefix + 2 * len(quote)
         inner = token[prefix + len(quote):len(token) - len(quote) if closed else len(token)]
         mode = _mode(between, last, ahead, inner, mode)
@@ -103,7 +112,8 @@ def _mode(between, last, ahead, inner, mode):
     if found is not None:
         name, call, bracket = found.groups()
         grade = grade_of(name)
-        if grade > 1 or grade and (looks_secret(inner) or bracket == "(" and name.lower().endswith("auth")):
+        if grade > 1 or grade and (looks_secret(inner) or bracket == "("
+                                   and name.lower().endswith("auth")):
             getter = call is not None and not _GETTERS.isdisjoint(re.split(r"[._]", call.lower()))
             if call is not None and (getter or bracket == "[" or grade_of(inner)):
                 return ""
@@ -120,14 +130,16 @@ def _mode(between, last, ahead, inner, mode):
             return "joined"
         if pattern("name").match(last):
             grade = grade_of(last)
-            if grade and (not comma or last.startswith("-") or pattern("opens").search(ahead[-60:])) and (
+            if grade and (not comma or last.startswith("-")
+                          or pattern("opens").search(ahead[-60:])) and (
                     grade > 1 or looks_secret(inner) or last.startswith("-")):
                 return "joined"
     if last is not None and pattern("joined").match(between):
         found = pattern("pending").search(last[-120:])
         if found is not None and grade_of(found.group(1)) > 1:
             return "joined"
-    if last is not None and last.startswith("-") and grade_of(last) and pattern("default").match(between):
+    if last is not None and last.startswith("-") and grade_of(last) and pattern("default").match(
+            between):
         return "joined"
     found = pattern("compared").search(tail)
     if found is not None and grade_of(found.group(1)) > 1:

@@ -1,9 +1,10 @@
-"""The one place that decides what may be shown of a text: no secret, nothing invisible, not too much.
+"""The one place that decides what may be shown of a text: no secret, nothing invisible, not too
+much.
 
 `redact` takes any text, `command` the words of a command line, `error` an exception, `statement`
-SQL, `redact_id` the id of a test (and `redacted_source`, beside, lines of Python). They never raise,
-take time in proportion to the text, and change nothing when they are applied twice. `visible` and
-`cut` make a text fit for one line.
+SQL, `redact_id` the id of a test (and `redacted_source`, beside, lines of Python). They never
+raise, take time in proportion to the text, and change nothing when they are applied twice.
+`visible` and `cut` make a text fit for one line.
 
 Python 2.7, and 3.6 and later. Patterns are compiled when they are first needed; nothing is imported
 then, so that an error can be shown when no descriptor is left.
@@ -34,28 +35,42 @@ _SIGNS = ("pass", "pwd", "secret", "token", "cred", "auth", "key", "cookie", "se
           "csrf", "identified")
 
 # Words of names, in lower case. What ends in one of these long ones is such a word as well.
-_LONG_WORDS = ("password", "passwords", "passwd", "passphrase", "passphrases", "passcode", "secret", "secrets",
+_LONG_WORDS = ("password", "passwords", "passwd", "passphrase", "passphrases", "passcode", "secret",
+               "secrets",
                "token", "tokens", "credential", "credentials", "apikey", "apikeys", "userpwd")
-_STRONG = frozenset(_LONG_WORDS + ("pass", "pwd", "pw", "cred", "creds", "jwt", "authorization", "cookie", "cookies",
+_STRONG = frozenset(_LONG_WORDS + ("pass", "pwd", "pw", "cred", "creds", "jwt", "authorization",
+                                   "cookie", "cookies",
                                    "bearer", "dbpass", "userpass"))
 # Often something else: hidden where the value looks like a secret, and in an environment variable.
-_WEAK = frozenset(["key", "keys", "auth", "session", "sessionid", "sid", "pat", "sig", "signature", "otp", "pem",
+_WEAK = frozenset(["key", "keys", "auth", "session", "sessionid", "sid", "pat", "sig", "signature",
+                   "otp", "pem",
                    "csrf", "xsrf", "authentication", "pin"])
-_KEYS = frozenset(["api", "access", "private", "signing", "encryption", "ssh", "secret", "account", "master", "shared",
-                   "license", "deploy", "consumer", "auth", "storage", "service", "subscription", "session"])
+_KEYS = frozenset(["api", "access", "private", "signing", "encryption", "ssh", "secret", "account",
+                   "master", "shared",
+                   "license", "deploy", "consumer", "auth", "storage", "service", "subscription",
+                   "session"])
 # Last words that make a name harmless: token_count, PASSWORD_FILE, SecretName.
 _HARMLESS = frozenset(
-    "count counts counter length len size limit max min name names file filename path paths dir directory folder "
-    "url uri endpoint host port type types kind expiry expires expiration ttl timeout lifetime age field fields form "
-    "policy validator validators hasher hashers required enabled disabled ready reset changed strength stdin secure "
-    "httponly samesite domain index position error errors exception warning test tests view ids prompt iterator "
+    "count counts counter length len size limit max min name names file filename path paths dir "
+    "directory folder "
+    "url uri endpoint host port type types kind expiry expires expiration ttl timeout lifetime age "
+    "field fields form "
+    "policy validator validators hasher hashers required enabled disabled ready reset changed "
+    "strength stdin secure "
+    "httponly samesite domain index position error errors exception warning test tests view ids "
+    "prompt iterator "
     "generator parser algorithm status middleware backend backends".split())
-_BEFORE = frozenset(["no", "skip", "max", "min", "without", "invalid", "missing", "expired", "bad", "unknown", "wrong"])
+_BEFORE = frozenset(["no", "skip", "max", "min", "without", "invalid", "missing", "expired", "bad",
+                     "unknown", "wrong"])
 # A secret word may stand before one of these: token_value, accessKeyId, SecretStr.
-_AFTER = frozenset(["value", "key", "keys", "hash", "id", "text", "string", "str", "bytes", "data", "new", "old",
-                    "confirm", "confirmation", "prod", "dev", "plain", "raw", "b64", "base64", "env"])
-_NO_USERS = frozenset(["mailto", "email", "mail", "from", "to", "cc", "bcc", "sip", "sips", "xmpp", "author", "npm", "pkg", "pypi", "github", "gem", "contact"])
-LOGINS = frozenset(["-u", "-U", "-a", "--user", "--userpwd", "--proxy-user", "--auth", "--basic-auth"])
+_AFTER = frozenset(["value", "key", "keys", "hash", "id", "text", "string", "str", "bytes", "data",
+                    "new", "old",
+                    "confirm", "confirmation", "prod", "dev", "plain", "raw", "b64", "base64",
+                    "env"])
+_NO_USERS = frozenset(["mailto", "email", "mail", "from", "to", "cc", "bcc", "sip", "sips", "xmpp",
+                       "author", "npm", "pkg", "pypi", "github", "gem", "contact"])
+LOGINS = frozenset(["-u", "-U", "-a", "--user", "--userpwd", "--proxy-user", "--auth",
+                    "--basic-auth"])
 WORD_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _CLOSING = ")]}>."
@@ -64,8 +79,8 @@ QUOTED = r"'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z)", r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\
 _LITERAL = r"[a-zA-Z]{0,2}(?:(?:%s)+|(?:%s)+)" % QUOTED
 PATTERNS = {
     # Text: a name, what stands between it and its value, the value.
-    "key": (r"(?:pass|pwd|pw|secret|token|cred|auth|key|cookie|session|jwt|sid|pat|sig|otp|pem|csrf|xsrf|pin|bearer)"
-            r"[\w-]{0,80}", re.I),
+    "key": (r"(?:pass|pwd|pw|secret|token|cred|auth|key|cookie|session|jwt|sid|pat|sig|otp|pem|csrf"
+            r"|xsrf|pin|bearer)[\w-]{0,80}", re.I),
     "separator": (r"\\*[\"']?\]?\s{0,40}(?:=+>?|!=|:=|:(?![:/]))\s{0,40}|%3[aAdD]", 0),
     "comma": (r"[\"']\s{0,40},\s{0,40}(?=[a-zA-Z]{0,2}[\"'])", 0),
     "opens": (r"(?:\(|[\w)],)\s{0,40}\Z", 0),
@@ -77,7 +92,8 @@ PATTERNS = {
     "harmless": (
         r"(?:None|True|False|null|nil|NULL|true|false|undefined|\.\.\.|required|missing|invalid|expired|wrong|incorrect"
         r"|optional|ok|yes|no|YES|NO|on|off|enabled|disabled|is|not|was|has|must|cannot)(?![\w!-])"
-        r"|<[\w.]+ (?:object|instance) at |<(?:function|class|bound method|built-in) |<unset>|<redacted>"
+        r"|<[\w.]+ (?:object|instance) at |<(?:function|class|bound method|built-in) "
+        r"|<unset>|<redacted>"
         r"|%s(?!\w)|%\(\w+\)s|\{\w*(?:![rsa])?\}|\$\{?\w+\}?(?![\w!-])"
         r"|(?:self|cls|os|settings|config|conf|environ|env|args|options|kwargs|request)[.\[]\w"
         r"|[A-Za-z_][\w.]*\(\)", 0),
@@ -96,17 +112,20 @@ PATTERNS = {
         r"|SG\.[\w-]{16,}\.[\w-]{16,}|hvs\.[\w-]{16,}|ya29\.[\w-]{10,}|dop_v1_\w{8,}|shp(?:at|ss|ca)_\w{8,}"
         r"|eyJ[\w-]{4,}(?:\.[\w-]*){0,4})", 0),
     "bearer": (r"(?<![\w-])(?:(Bearer|BEARER)[ \t]{1,9}([\w.~+/=%-]+)|(bearer)[ \t]{1,9}"
-               r"((?=[\w.~+/=%-]{0,100}\d)[\w.~+/=%-]{6,})|([Bb]asic)[ \t]{1,9}([A-Za-z0-9+/]{6,}={0,2}))", 0),
+               r"((?=[\w.~+/=%-]{0,100}\d)[\w.~+/=%-]{6,})|([Bb]asic)[ "
+               r"\t]{1,9}([A-Za-z0-9+/]{6,}={0,2}))", 0),
     "signed": (r"([?&;](?:sig|signature|x-amz-signature|x-amz-security-token)=)[^\s&;'\"]+", re.I),
-    "identified": (r"(\bidentified\s{1,9}(?:with\s{1,9}\S{1,80}\s{1,9})?(?:by|as)\s{1,9}(?:password\s{1,9})?)(?:%s)"
-                   % _LITERAL, re.I | re.S),
+    "identified": (r"(\bidentified\s{1,9}(?:with\s{1,9}\S{1,80}\s{1,9})?(?:by|as)\s{1,9}"
+                   r"(?:password\s{1,9})?)(?:%s)" % _LITERAL, re.I | re.S),
     "call": (r"[A-Za-z_][\w.]{0,80}\((?:\Z|\*\*\*)", 0),
     "pem": (r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----", 0),
     "pem end": (r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----", 0),
     "login": (r"(?<![\w-])(-u|-U|-a|--user|--userpwd|--proxy-user|--auth|--basic-auth)"
-              r"([ \t]{1,9}|=|[\"'],\s{0,9}[bu]?(?=[\"']))([\"']?)([^\s:'\"/]{1,80}):((?!\d+(?:[\s'\"]|\Z))[^\s'\"]+|\d+)",
+              r"([ "
+              r"\t]{1,9}|=|[\"'],\s{0,9}[bu]?(?=[\"']))([\"']?)([^\s:'\"/]{1,80}):((?!\d+(?:[\s'\"]|\Z))[^\s'\"]+|\d+)",
               0),
-    "client": (r"\b(?:mysql|mariadb|sshpass|mongo|redis-cli|docker login|az login)[^\r\n]{0,300}", 0),
+    "client": (r"\b(?:mysql|mariadb|sshpass|mongo|redis-cli|docker login|az login)[^\r\n]{0,300}",
+               0),
     "short": (r"(?<![\w-])(-p|-a)([ \t]{1,9}(?=[^\s-])|(?=\S))(%s|[^\s'\"]+)" % _LITERAL, re.S),
     # From here to where a word ends.
     "word": (r"[^\s'\"<>]*", 0),
@@ -114,8 +133,10 @@ PATTERNS = {
     "login word": (r"[^\s'\"<>,;]*", 0),
     "authority": (r"[^:/@?#]*", 0),
     "port": (r"\d{1,5}(?=[/?#,]|\Z)", 0),
-    # SQL. Double quotes are a string in MySQL, where names have backticks, and a name in PostgreSQL.
-    "sql": (r"passw|passphrase|pwd|identified|secret|token|api_?key|credential|crypt|hmac|digest", re.I),
+    # SQL. Double quotes are a string in MySQL, where names have backticks, and a name in
+    # PostgreSQL.
+    "sql": (r"passw|passphrase|pwd|identified|secret|token|api_?key|credential|crypt|hmac|digest",
+            re.I),
     "mysql": (r"'|\"|\b0x|\$\w*\$", 0),
     "postgresql": (r"'|\$(?:[^\W\d]\w*)?\$", 0),
     "any literal": (r"'[^']*(?:'|\Z)|\"[^\"]*(?:\"|\Z)", 0),
@@ -136,7 +157,8 @@ def pattern(name):
 # Names.
 
 def is_secret(name):
-    """Tell whether the value of what is called *name*, an environment variable or an option, is to be hidden."""
+    """Tell whether the value of what is called *name*, an environment variable or an option, is to
+    be hidden."""
     return grade_of(name) > 0
 
 
@@ -176,7 +198,8 @@ def _graded(name):
 
 
 def _is_class(name, words):
-    return len(words) > 1 and name[:1].isupper() and not name.isupper() and "_" not in name and "-" not in name
+    return len(words) > 1 and name[
+        :1].isupper() and not name.isupper() and "_" not in name and "-" not in name
 
 
 def looks_secret(value):
@@ -202,7 +225,8 @@ def redact(text, name=""):
                 break
         else:
             return text
-        # What is hidden may show what is beside it in another light: until nothing changes any more.
+        # What is hidden may show what is beside it in another light: until nothing changes any
+        # more.
         for _ in range(6 if len(text) < 65536 else 1):
             before = text
             text = without_values(without_forms(text, lower))
@@ -220,15 +244,16 @@ def shown(text, longest=60):
 
 
 def shortened(silence, longest=LONGEST):
-    """Return what ``ignore`` takes, with ``*`` for its middle where it is long: it means the same."""
+    """Return what ``ignore`` takes, with ``*`` for its middle where it is long: it means the
+    same."""
     if len(silence) <= longest:
         return silence
     return silence[:longest // 2] + "*" + silence[-longest // 2:]
 
 
 def redact_id(test):
-    """Return the id of a test: names of classes, functions and files stay; of its parameters, and of
-    the scope behind a fixture's name, no secret is shown."""
+    """Return the id of a test: names of classes, functions and files stay; of its parameters, and
+    of the scope behind a fixture's name, no secret is shown."""
     try:
         starts = [at for at in (test.find("["), test.find(" (")) if at >= 0]
         if not starts:
@@ -280,7 +305,8 @@ def _pem(text):
         ends = pattern("pem end").search(text, at)
         if ends is not None and (begins is None or ends.start() < begins.start()):
             # Its beginning was cut off.
-            parts += [_lines(text[:ends.start()]) if at == 0 < ends.start() else text[at:ends.start()], ends.group()]
+            parts += [_lines(text[:ends.start()]) if at == 0 < ends.start()
+                      else text[at:ends.start()], ends.group()]
             at = ends.end()
             continue
         if begins is None:
@@ -309,7 +335,8 @@ def _urls(text):
                 continue
             if last < user:     # a quote in the password
                 stop = min(user + 200, len(text))
-                space = [each for each in (text.find(white, end, stop) for white in " \t\r\n") if each >= 0]
+                space = [each for each in (text.find(white, end, stop) for white in " \t\r\n")
+                         if each >= 0]
                 last = text.rfind("@", end, min(space + [stop]))
             if last > user:
                 if text[user + 1:last] != HIDDEN:
@@ -343,8 +370,10 @@ def _logins(text):
         # The first colon of the word that the @ is in.
         word = pattern("login start").split(text[low:sign])[-1]
         user, colon, password = word.partition(":")
-        if (not colon or not user or "/" in user or "\\" in word or not password or "/" in password or password == HIDDEN
-                or password.startswith(":") or user.lower() in _NO_USERS or user.isdigit() and password.isdigit()
+        if (not colon or not user or "/" in user or "\\" in word or not password or "/" in password
+            or password == HIDDEN
+                or password.startswith(":") or user.lower() in _NO_USERS or user.isdigit()
+                and password.isdigit()
                 or text.startswith(("sha256:", "sha512:"), sign + 1)):
             continue
         start = sign - len(password)
@@ -354,7 +383,8 @@ def _logins(text):
 
 def _without_bearer(match):
     strict, first, _, second, basic, login = match.groups()
-    if first is not None and first.strip(".").lower() in ("token", "tokens", "auth", "authentication",
+    if first is not None and first.strip(".").lower() in ("token", "tokens", "auth",
+                                                          "authentication",
                                                           "authorization", "scheme", "of", "is"):
         return match.group()
     if login is not None and not _is_login(login):
@@ -390,14 +420,16 @@ def _without_short(match):
         option, between, value = found.groups()
         if value.startswith(HIDDEN):
             return found.group()
-        if mysql and (between or option == "-a") or not mysql and option == "-a" and not line.startswith("redis"):
+        if mysql and (between or option
+                      == "-a") or not mysql and option == "-a" and not line.startswith("redis"):
             return found.group()        # mysql's -p takes no word of its own: that is a database
         return option + between + HIDDEN
     return pattern("short").sub(hidden, line)
 
 
 def without_values(text):
-    """Hide the values of what has the name of a secret: ``password=...``, ``"token": ...``, ``--secret ...``."""
+    """Hide the values of what has the name of a secret: ``password=...``, ``"token": ...``,
+    ``--secret ...``."""
     search, parts, done, at = pattern("key").search, [], 0, 0
     while True:
         match = search(text, at)
@@ -421,7 +453,8 @@ def _value(text, at, before, name, grade):
     """Return start and end of the value of *name*, which ends at *at*, and what is shown of it."""
     if name.startswith("-"):
         if text.startswith(("\"", "'"), at) and pattern("comma").match(text, at):
-            return _hidden(pattern("literal").match(text, pattern("comma").match(text, at).end()), text)
+            return _hidden(pattern("literal").match(text, pattern("comma").match(text, at).end()),
+                           text)
         blank = pattern("option").match(text, at)
         if blank is not None:
             return _hidden(pattern("option value").match(text, blank.end()), text)
@@ -452,7 +485,8 @@ def _hidden(match, text):
 
 def _inner(literal):
     """Return what is between the quotes."""
-    return literal.lstrip(WORD_CHARS).strip("'\"") if literal.endswith(("'", '"')) else literal.strip("'\"")
+    return literal.lstrip(
+        WORD_CHARS).strip("'\"") if literal.endswith(("'", '"')) else literal.strip("'\"")
 
 
 def _assigned(text, start, name, grade, colon):
@@ -462,13 +496,15 @@ def _assigned(text, start, name, grade, colon):
     first = text[start]
     literal = pattern("literal").match(text, start)
     if literal is not None:
-        return _hidden(literal, text) if grade > 1 or looks_secret(_inner(literal.group())) else None
+        return _hidden(literal,
+                       text) if grade > 1 or looks_secret(_inner(literal.group())) else None
     if first == "\\":
         escaped = pattern("escaped").match(text, start)
         if escaped is not None:
             end = text.find(escaped.group(), escaped.end())
             end = len(text) if end < 0 else end + len(escaped.group())
-            return (start, end, HIDDEN) if text[escaped.end():end] not in (escaped.group(), HIDDEN) else None
+            return (start, end, HIDDEN) if text[escaped.end():end] not in (escaped.group(),
+                                                                           HIDDEN) else None
     if first in "([{":
         return _bracket(text, start) if grade > 1 or name.lower().endswith("auth") else None
     words = name.lower().strip("-")
@@ -492,7 +528,8 @@ def _assigned(text, start, name, grade, colon):
                 return _hidden(literal, text) if grade > 1 else None
             if not value.endswith("("):
                 return None     # hidden before
-        if (value.isdigit() and (words == "pass" or words.endswith("s")) or grade < 2 and not looks_secret(value.rstrip(_CLOSING))
+        if (value.isdigit() and (words == "pass" or words.endswith("s")) or grade < 2
+            and not looks_secret(value.rstrip(_CLOSING))
                 or words == "pwd" and value.startswith("/")):
             return None
     end = start + len(value.rstrip(_CLOSING))
@@ -535,7 +572,8 @@ def command(arguments):
             return ""
         words, before, program = [], "", ""
         for argument in list(arguments)[:40]:
-            word = _text_of(argument) if isinstance(argument, _TEXTS + (bytes,)) else _path(argument)
+            word = _text_of(argument) if isinstance(argument,
+                                                    _TEXTS + (bytes,)) else _path(argument)
             program = program or word.rpartition("/")[2]
             words.append(visible(_word(word, before, program)))
             before = word
@@ -608,7 +646,8 @@ def error(problem, *secrets):
     """Return "OperationalError: what it says" on one short line, as `text_of_error`."""
     try:
         # Drivers differ in where it stands among number, text and SQLSTATE.
-        said = max([each for each in problem.args if isinstance(each, str)] or [str(problem)], key=len)
+        said = max([each for each in problem.args if isinstance(each, str)] or [str(problem)],
+                   key=len)
         for secret in secrets:
             if secret:
                 said = said.replace(secret, HIDDEN)
@@ -638,18 +677,21 @@ def statement(text, dialect):
 # What can be seen, and how much of it.
 
 # C0, C1, marks that reverse the direction of writing, separators of lines, half of a pair.
-_UNSEEN = (u"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb%s]"
+_UNSEEN = (u"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f"
+           u"\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb%s]"
            % (u"" if str is bytes else u"\ud800-\udfff"))
 _printable = getattr(str, "isprintable", None)
 if _printable is None:
-    # Python 2.7 loads these with their first use (re's is array), which may find no descriptor left.
+    # Python 2.7 loads these with their first use (re's is array), which may find no descriptor
+    # left.
     import array  # noqa: F401
     for _codec in ("utf-8", "ascii", "unicode_escape"):
         b"".decode(_codec)
 
 
 def visible(text):
-    """Return *text* with each character that is invisible, or would reorder the line, as an escape such as ``\\u202e``.
+    """Return *text* with each character that is invisible, or would reorder the line, as an escape
+    such as ``\\u202e``.
 
     On one line: line breaks are characters of that kind.
     """
@@ -672,9 +714,11 @@ def _escaped(char):
 
 
 def cut(text, longest=60):
-    """Return *text* on one line and visible, its middle left out where it is longer than *longest*."""
+    """Return *text* on one line and visible, its middle left out where it is longer than
+    *longest*."""
     if len(text) > 4 * longest:     # not all of a million characters
-        text = text[:longest] + text[-longest:] if len(text) < longest else text[:2 * longest] + text[-2 * longest:]
+        text = text[:longest] + text[
+            -longest:] if len(text) < longest else text[:2 * longest] + text[-2 * longest:]
     text = visible(text)
     if len(text) <= longest:
         return text

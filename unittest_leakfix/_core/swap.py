@@ -113,7 +113,8 @@ def _own(place, name):
 
 #: What our own code calls into when no test runs: text reports, JSON, warnings, source lines.
 MODULES = (
-    "builtins", "__builtin__", "os", "posixpath", "ntpath", "stat", "genericpath", "io", "time", "gc",
+    "builtins", "__builtin__", "os", "posixpath", "ntpath", "stat", "genericpath", "io", "time",
+    "gc",
     "threading", "socket", "json", "json.encoder", "json.decoder", "json.scanner", "linecache",
     "traceback", "tokenize", "token", "tempfile", "codecs", "encodings", "re",
     "re._compiler", "re._parser", "sre_compile", "sre_parse", "copyreg", "enum", "functools",

@@ -12,9 +12,11 @@ import time
 from unittest_leakfix._core.early import bind
 
 try:
-    from _thread import get_ident as _get_ident, start_new_thread as _start_thread
+    from _thread import get_ident as _get_ident
+    from _thread import start_new_thread as _start_thread
 except ImportError:  # Python 2.7
-    from thread import get_ident as _get_ident, start_new_thread as _start_thread
+    from thread import get_ident as _get_ident
+    from thread import start_new_thread as _start_thread
 
 __unittest = True
 bind(globals())

@@ -1,4 +1,5 @@
-"""The command ``python -m unittest_leakfix sessions URL``: who holds the connections of a server."""
+"""The command ``python -m unittest_leakfix sessions URL``: who holds the connections of a
+server."""
 from __future__ import annotations
 
 import argparse
@@ -49,7 +50,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         address = read(options.url)
         if options.terminate and not address.database:
-            raise AddressError("--terminate needs the one database whose sessions shall end: %s://.../NAME"
+            raise AddressError("--terminate needs the one database whose sessions shall end: "
+                               "%s://.../NAME"
                                % address.dialect)
         address, connection = _connected(filled(address))
     except (AddressError, connect.CannotConnect) as error:
@@ -69,13 +71,16 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog="python -m unittest_leakfix sessions", description=_DESCRIPTION, epilog=_EPILOG,
+    parser = _Parser(prog="python -m unittest_leakfix sessions", description=_DESCRIPTION,
+                     epilog=_EPILOG,
                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", metavar="URL", help="mysql://user@host:port/database or "
-                        "postgresql://user@host:port/database; without a database, all of the server")
+                        "postgresql://user@host:port/database; without a database, all of the "
+                        "server")
     parser.add_argument("--watch", nargs="?", type=float, const=_EVERY, metavar="SECONDS",
                         help="show it again every SECONDS (2) until Ctrl-C")
-    parser.add_argument("--terminate", action="store_true", help="end the sessions shown, after a question")
+    parser.add_argument("--terminate", action="store_true",
+                        help="end the sessions shown, after a question")
     parser.add_argument("--yes", action="store_true", help="with --terminate: do not ask")
     options = parser.parse_args(_watch_apart(arguments))
     if options.watch is not None and not 0.1 <= options.watch <= 86400:

@@ -1,4 +1,5 @@
-"""Addresses of databases (URLs): read, filled in from option files, and shown without the password."""
+"""Addresses of databases (URLs): read, filled in from option files, and shown without the
+password."""
 
 from __future__ import annotations
 
@@ -21,12 +22,14 @@ bind(globals())
 _expanduser = os.path.expanduser
 _join = os.path.join
 
-_SCHEMES = {"mysql": "mysql", "mariadb": "mysql", "postgresql": "postgresql", "postgres": "postgresql"}
+_SCHEMES = {"mysql": "mysql", "mariadb": "mysql", "postgresql": "postgresql",
+            "postgres": "postgresql"}
 _DRIVERS = {
     "mysql": {"pymysql": "pymysql", "mysqldb": "MySQLdb", "mysqlconnector": "mysql.connector"},
     "postgresql": {"psycopg": "psycopg", "psycopg2": "psycopg2"},
 }
-_UNREADABLE = ("the address cannot be read. Write %s://user@host:port/database; in a name or password "
+_UNREADABLE = ("the address cannot be read. Write %s://user@host:port/database; in a name or "
+               "password "
                "write @ as %%40, : as %%3A, / as %%2F, ? as %%3F, # as %%23")
 # What the command's own connection needs; libpq knows the others of its own.
 _MYSQL_OPTIONS = ("unix_socket", "socket", "charset")
@@ -34,7 +37,8 @@ _GROUPS = ("client", "client-server", "client-mariadb")
 
 
 class AddressError(ValueError):
-    """An address that cannot be read. Its text never repeats the address, which may hold a password."""
+    """An address that cannot be read. Its text never repeats the address, which may hold a
+    password."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,13 @@ def read(url: str) -> Address:
         raise AddressError("an address begins with mysql:// or postgresql://")
     dialect = _SCHEMES[name]
     if driver and driver not in _DRIVERS[dialect]:
-        raise AddressError("the drivers known for %s are: %s" % (dialect, ", ".join(sorted(_DRIVERS[dialect]))))
+        raise AddressError("the drivers known for %s are: %s"
+                           % (dialect, ", ".join(sorted(_DRIVERS[dialect]))))
     try:
         parts = urlsplit(url)
         port = parts.port
-        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        options = dict(parse_qsl(parts.query, keep_blank_values=True,
+                                 strict_parsing=bool(parts.query)))
     except ValueError:  # its text repeats what it could not read
         raise AddressError(_UNREADABLE % name) from None
     database = parts.path[1:]
@@ -163,7 +169,8 @@ def _unquoted(value: str) -> str:
 
 # A connection of our own to a database, by whichever driver is there.
 
-_DRIVER_MODULES = {"mysql": ("pymysql", "MySQLdb", "mysql.connector"), "postgresql": ("psycopg", "psycopg2")}
+_DRIVER_MODULES = {"mysql": ("pymysql", "MySQLdb", "mysql.connector"),
+                   "postgresql": ("psycopg", "psycopg2")}
 _INSTALL = {"mysql": "PyMySQL", "postgresql": "psycopg[binary]"}
 _PATIENCE = 10  # seconds; a server that hangs must not hang us
 _NAME = "unittest_leakfix"
@@ -201,7 +208,8 @@ def connect(address: Address) -> Any:
 def is_full(error: BaseException) -> bool:
     """Tell whether a driver's error says that the server admits no more connections."""
     try:
-        return code(error) in (1040, 1203, "53300") or any(each in str(error).lower() for each in _FULL)
+        return code(error) in (1040, 1203,
+                               "53300") or any(each in str(error).lower() for each in _FULL)
     except Exception:   # its text cannot be had
         return False
 
@@ -266,7 +274,8 @@ def _clear(address: Address, error: Exception) -> CannotConnect:
         advice = _MYSQL_FULL if address.dialect == "mysql" else _POSTGRESQL_FULL
         if code(error) == 1203 or "for role" in said or "for database" in said:
             advice = "that limit is the account's or the database's own: connect as another account"
-        return CannotConnect("%s is full (%s). %s" % (address, said.rstrip("."), advice[0].upper() + advice[1:]))
+        return CannotConnect("%s is full (%s). %s"
+                             % (address, said.rstrip("."), advice[0].upper() + advice[1:]))
     needed = code(error) == 1045 or any(each in said for each in _PASSWORD)
     kind = PasswordNeeded if needed else CannotConnect
     return kind("cannot connect to %s: %s" % (address, said))

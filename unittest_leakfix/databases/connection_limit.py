@@ -26,7 +26,8 @@ MOST = 20
 
 
 def grouped(records: Sequence[ConnectionRecord]) -> List[str]:
-    """Return lines such as "  4 x pymysql connection to ...", and below each where and for whom it was opened."""
+    """Return lines such as "  4 x pymysql connection to ...", and below each where and for whom
+    it was opened."""
     groups: Dict[Tuple[str, ...], int] = {}
     for record in records:
         key = _lines(record)
@@ -38,15 +39,19 @@ def grouped(records: Sequence[ConnectionRecord]) -> List[str]:
         lines += ["      " + line for line in rest]
     more = sum(number for _, number in ordered[MOST:])
     if more:
-        lines.append("  and %d more, of %d other lines, tests or threads" % (more, len(ordered) - MOST))
+        lines.append("  and %d more, of %d other lines, tests or threads"
+                     % (more, len(ordered) - MOST))
     return lines
 
 
 def _lines(record: ConnectionRecord) -> Tuple[str, ...]:
-    what = redaction.shown(record.place, redaction.LONGEST) + (", being opened now" if record.connecting else "")
+    what = redaction.shown(record.place,
+                           redaction.LONGEST) + (", being opened now" if record.connecting else "")
     frame = record.frames[0] if record.frames else None
-    where = redaction.cut("%s:%d in %s" % (frame.file, frame.line, frame.function), redaction.LONGEST) if frame else "opened by unknown code"
-    who = "for %s" % redaction.cut(redaction.redact_id(record.test), redaction.LONGEST) if record.test else "outside of the tests"
+    where = redaction.cut("%s:%d in %s" % (frame.file, frame.line, frame.function),
+                          redaction.LONGEST) if frame else "opened by unknown code"
+    who = "for %s" % redaction.cut(redaction.redact_id(record.test),
+                                   redaction.LONGEST) if record.test else "outside of the tests"
     if record.thread != "MainThread" or not record.running:
         who += ", in thread %s" % redaction.shown(record.thread or "?")
         who += "" if record.running else " (no longer running)"
@@ -89,7 +94,8 @@ class Budget:
 
     def __init__(self, most: int, said: str = "") -> None:
         if type(most) is not int or most < 0:
-            raise ValueError("max_connections=%r: give a number of connections, 0 or more" % (most,))
+            raise ValueError("max_connections=%r: give a number of connections, 0 or more"
+                             % (most,))
         self.most = most
         self.said = said or "max_connections=%d" % most
         self.current = ""
@@ -134,7 +140,8 @@ class Budget:
 
 
 def of_class(cls: type, most: int, test: Optional[unittest.TestCase] = None) -> Budget:
-    """Begin, and return, the budget of a class with ``leakfix_max_connections = most``; of one *test*."""
+    """Begin, and return, the budget of a class with ``leakfix_max_connections = most``; of one
+    *test*."""
     budget = Budget(most, "%s.leakfix_max_connections = %d" % (cls.__name__, most))
     budget.current = "" if test is None else name_of(test)
     budget.begin()

@@ -1,4 +1,5 @@
-"""Which process of this machine holds a session: by the client's address, or the socket's other end.
+"""Which process of this machine holds a session: by the client's address, or the socket's other
+end.
 
 Where /proc may be read (Linux), and of other people's processes only for root.
 """
@@ -36,7 +37,8 @@ class _Connection(NamedTuple):
     inode: int
 
 
-def held_here(sessions: Sequence[Session], server_port: Optional[int] = None) -> Tuple[Session, ...]:
+def held_here(sessions: Sequence[Session], server_port: Optional[int] = None) -> Tuple[Session,
+                                                                                       ...]:
     """Return `sessions` with `pids_here` and `command_here` filled in, where a holder can be seen.
 
     `server_port` (that of the server) decides where a client's port is used twice.
@@ -46,10 +48,12 @@ def held_here(sessions: Sequence[Session], server_port: Optional[int] = None) ->
     peers = _unix_peers() if any(not each.client_host for each in sessions) else {}
     connections = set(_connections())
     for _ in range(3):
-        inodes = [_inode(each, connections, server_port) if each.client_host else _unix_inode(each, peers)
+        inodes = [_inode(each, connections, server_port) if each.client_host
+                  else _unix_inode(each, peers)
                   for each in sessions]
         # The kernel writes its list piece by piece, and skips some while others come and go.
-        if all(inode or not _may_be_here(each, connections) for each, inode in zip(sessions, inodes)):
+        if all(inode or not _may_be_here(each, connections)
+               for each, inode in zip(sessions, inodes)):
             break
         connections.update(_connections())
     owners = _owners({inode for inode in inodes if inode})
@@ -71,7 +75,8 @@ def command_of(pid: int) -> str:
 
 
 def _may_be_here(session: Session, connections: Set[_Connection]) -> bool:
-    return session.client_port is not None and any(each.host == session.client_host for each in connections)
+    return session.client_port is not None and any(each.host == session.client_host
+                                                   for each in connections)
 
 
 def _inode(session: Session, connections: Set[_Connection], server_port: Optional[int]) -> int:
@@ -112,7 +117,8 @@ def _unmapped(address: object) -> object:
 
 
 def _unix_inode(session: Session, peers: Dict[int, int]) -> int:
-    """Return the inode of the client's end, if the session's id is a process that holds the other."""
+    """Return the inode of the client's end, if the session's id is a process that holds the
+    other."""
     # PostgreSQL has a process for each session, MySQL a thread: there it cannot be told.
     if not _read("/proc/%d/cmdline" % session.id).startswith("postgres:"):
         return 0

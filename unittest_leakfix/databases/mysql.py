@@ -35,7 +35,8 @@ _SERVERS = ("system user", "event_scheduler")
 _GONE, _NOT_OWNER, _DENIED = 1094, 1095, (1044, 1142, 1227)
 
 
-def sessions(connection: Any, database: Optional[str] = None, who: Optional[Who] = None) -> Sessions:
+def sessions(connection: Any, database: Optional[str] = None,
+             who: Optional[Who] = None) -> Sessions:
     """Return the sessions on `database`, or on all, but that of `connection` itself.
 
     `who(session)` may say which test opened it: text, an
@@ -117,7 +118,9 @@ class MySQL(Server):
         return bool(self._ask()[4]) and name is not None and name.lower() == database.lower()
 
     def _session(self, row: Tuple[Any, ...], transactions: Iterable[int] = (),
-                 statements: Dict[int, str] = {}, programs: Dict[int, str] = {}) -> Session:
+                 statements: Optional[Dict[int, str]] = None,
+                 programs: Optional[Dict[int, str]] = None) -> Session:
+        statements, programs = statements or {}, programs or {}
         this = number(row[0])
         host, port = _client(str(row[2] or ""))
         return Session(
@@ -130,7 +133,8 @@ class MySQL(Server):
     def _transactions(self) -> Tuple[List[int], Tuple[str, ...]]:
         """Return the ids with an open transaction; and a note when that needs a privilege."""
         try:
-            found = rows(self.connection, "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx")
+            found = rows(self.connection,
+                         "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx")
         except Exception as error:
             if code(error) not in _DENIED:
                 raise
@@ -143,7 +147,8 @@ class MySQL(Server):
         found: List[Dict[int, str]] = []
         for statement in (_LAST, _PROGRAM) if str(self._ask()[3]) in ("1", "ON") else ():
             try:
-                found.append({number(row[0]): str(row[1] or "") for row in rows(self.connection, statement)})
+                found.append(
+                    {number(row[0]): str(row[1] or "") for row in rows(self.connection, statement)})
             except Exception as error:
                 if code(error) not in _DENIED:
                     raise

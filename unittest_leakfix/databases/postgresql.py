@@ -40,14 +40,17 @@ WHERE pid <> pg_backend_pid() AND """ + _CLIENTS
 _END = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE pid = %s AND datname = %s AND """ + _STARTED + """ = %s AND pid <> pg_backend_pid()"""
-_ABOUT = ("SELECT current_setting('server_version') AS version, current_setting('max_connections') AS most, "
-          "current_user AS account, (SELECT count(*) FROM pg_stat_activity WHERE " + _CLIENTS + ") AS used")
+_ABOUT = ("SELECT current_setting('server_version') AS version, current_setting('max_connections') "
+          "AS most, "
+          "current_user AS account, (SELECT count(*) FROM pg_stat_activity WHERE " + _CLIENTS
+          + ") AS used")
 _UNSEEN = "<insufficient privilege>"
 _IDLE, _IN_TRANSACTION, _FAILED = 0, 2, 3
 _DENIED = "42501"
 
 
-def sessions(connection: Any, database: Optional[str] = None, who: Optional[Who] = None) -> Sessions:
+def sessions(connection: Any, database: Optional[str] = None,
+             who: Optional[Who] = None) -> Sessions:
     """Return the sessions on `database`, or on all, but that of `connection` itself.
 
     `who(session)` may say which test opened it: text, an
@@ -81,11 +84,13 @@ class PostgreSQL(Server):
             if database is None:
                 found = rows(self.connection, _LIST + " ORDER BY backend_start, pid")
             else:
-                found = rows(self.connection, _LIST + " AND datname = %s ORDER BY backend_start, pid",
+                found = rows(self.connection,
+                             _LIST + " AND datname = %s ORDER BY backend_start, pid",
                              (database,))
         notes: Tuple[str, ...] = ()
         if any(row[8] == _UNSEEN for row in found):
-            notes = ("%s sees little of other roles' sessions; to see all: GRANT pg_read_all_stats TO %s" % (
+            notes = ("%s sees little of other roles' sessions; to see all: GRANT pg_read_all_stats "
+                     "TO %s" % (
                 account, _identifier(account)),)
         return Sessions(tuple(map(_session, found)), "PostgreSQL " + str(version).split(" ")[0],
                         database, number(used), number(limit), notes)
@@ -116,7 +121,8 @@ class PostgreSQL(Server):
 
     def _lacking(self, session: Session) -> str:
         account = self._value("SELECT current_user")
-        if self._value("SELECT rolsuper FROM pg_roles WHERE rolname = %s", (session.user,)) == "True":
+        if self._value("SELECT rolsuper FROM pg_roles WHERE rolname = %s",
+                       (session.user,)) == "True":
             return "it is a superuser's, and only a superuser may end it: connect as one"
         return "it is another role's: GRANT pg_signal_backend TO %s" % _identifier(account)
 
@@ -161,11 +167,13 @@ def _session(row: Tuple[Any, ...]) -> Session:
     if doing == "active" and waits == "Lock":
         doing = "active: waiting for a lock"
     return Session(
-        id=number(pid), user=redaction.line(str(user or "")), client_host="?" if unseen else str(host or ""),
+        id=number(pid), user=redaction.line(str(user or "")),
+        client_host="?" if unseen else str(host or ""),
         client_port=None if unseen or port is None or number(port) < 0 else number(port),
         application=redaction.line(str(application or "")), database=str(database),
         state=doing, age=None if age is None else float(age),
-        statement="" if unseen else redaction.statement(str(query or ""), "postgresql"), started=str(started))
+        statement="" if unseen else redaction.statement(str(query or ""), "postgresql"),
+        started=str(started))
 
 
 def _identifier(name: object) -> str:

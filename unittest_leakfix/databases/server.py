@@ -81,7 +81,8 @@ class Server:
         return tuple(each for each in told if any(map(each.is_same, now)))
 
     def wait(self, database: str, told: Iterable[Session], patience: float) -> Tuple[Session, ...]:
-        """Wait until none of `told` is there, or `patience` seconds are over; return those that are."""
+        """Wait until none of `told` is there, or `patience` seconds are over; return those that
+        are."""
         left, step, end = tuple(told), 0.001, self._clock() + patience
         while left:
             left = self.remaining(database, left)
@@ -91,7 +92,8 @@ class Server:
             step = min(step * 2, 0.2)
         return left
 
-    def _lingering(self, database: str, told: List[Session], patience: float) -> Tuple[Session, ...]:
+    def _lingering(self, database: str, told: List[Session], patience: float) -> Tuple[Session,
+                                                                                       ...]:
         try:
             return self.wait(database, told, patience)
         except Exception:  # the server went away meanwhile: nothing was seen to be gone
@@ -109,7 +111,8 @@ def _opened(session: Session, who: Optional[Who]) -> Session:
 
 # Rows of a query over any DB-API connection, whatever its cursors make of a row.
 
-def rows(connection: Any, statement: str, parameters: Sequence[object] = ()) -> List[Tuple[Any, ...]]:
+def rows(connection: Any, statement: str,
+         parameters: Sequence[object] = ()) -> List[Tuple[Any, ...]]:
     """Run one statement and return its rows as tuples; bytes become text.
 
     Only `cursor()`, `execute`, `fetchall` and `close` are called. Raises what the driver raises.
@@ -132,7 +135,8 @@ def rows(connection: Any, statement: str, parameters: Sequence[object] = ()) -> 
 
 
 def code(error: BaseException) -> object:
-    """Return the server's code of a driver's error: MySQL's number, PostgreSQL's SQLSTATE; None without one."""
+    """Return the server's code of a driver's error: MySQL's number, PostgreSQL's SQLSTATE; None
+    without one."""
     for name in ("sqlstate", "pgcode", "errno"):
         found = getattr(error, name, None)
         # mysql.connector has a SQLSTATE too, which is coarser than the number.
@@ -156,4 +160,5 @@ def _values(row: Any, names: Sequence[str]) -> Sequence[Any]:
 
 
 def _plain(value: Any) -> Any:
-    return bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray, memoryview)) else value
+    return bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray,
+                                                                         memoryview)) else value

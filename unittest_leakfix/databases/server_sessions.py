@@ -13,7 +13,8 @@ from unittest_leakfix.tracing.stacks import Frame
 __unittest = True
 bind(globals())
 
-__all__ = ["Ended", "Keep", "MissingPrivilege", "Opening", "Refused", "Session", "Sessions", "Who", "kept_ids"]
+__all__ = ["Ended", "Keep", "MissingPrivilege", "Opening", "Refused", "Session", "Sessions", "Who",
+           "kept_ids"]
 
 
 class Opening(Protocol):
@@ -52,9 +53,11 @@ class Session:
     statement: str = ""
     """The last statement (of an idle session in MySQL: where performance_schema is on)."""
     started: str = ""
-    """When it began, as the server writes it: tells it from another with the same id. "" in MySQL."""
+    """When it began, as the server writes it: tells it from another with the same id. "" in
+    MySQL."""
     pids_here: Tuple[int, ...] = ()
-    """The processes of this machine that hold its other end, the oldest first (a fork holds it too)."""
+    """The processes of this machine that hold its other end, the oldest first (a fork holds it
+    too)."""
     command_here: str = ""
     """The command line of the oldest of those."""
     opened_by: Union[str, Opening] = ""
@@ -86,7 +89,8 @@ Keep = Iterable[Union[int, Session]]
 
 @dataclass(frozen=True)
 class Sessions:
-    """The sessions on one database (or on all) at one moment, without the asking one. A sequence."""
+    """The sessions on one database (or on all) at one moment, without the asking one. A
+    sequence."""
 
     sessions: Tuple[Session, ...]
     server: str = ""
@@ -169,7 +173,8 @@ _WIDEST = 40
 
 
 def table(sessions: Sessions, style: Optional[Style] = None) -> str:
-    """Return the table of `sessions`, without a newline at its end; `style` is what the stream can show."""
+    """Return the table of `sessions`, without a newline at its end; `style` is what the stream can
+    show."""
     style = style or Style()
     lines = [style.clean(heading(sessions))]
     if sessions.sessions:
@@ -180,7 +185,8 @@ def table(sessions: Sessions, style: Optional[Style] = None) -> str:
         for session, row in zip(sessions.sessions, rows[1:]):
             lines.append(_line(row, widths))
             indent = "  %s  " % (" " * widths[0])
-            lines += [_cut(indent + style.clean(more), style) for more in _more(session, style.width - len(indent))]
+            lines += [_cut(indent + style.clean(more), style)
+                      for more in _more(session, style.width - len(indent))]
     if sessions.notes:
         lines += [""] + [style.clean("Note: " + note) for note in sessions.notes]
     return "\n".join(lines)
@@ -219,7 +225,8 @@ def duration(seconds: Optional[float]) -> str:
 
 
 def opened(record: Union[str, Opening]) -> str:
-    """Return who opened it, on one line: "OrderTests.test_leak, thread 'orm-worker', tests/x.py:17 in worker"."""
+    """Return who opened it, on one line: "OrderTests.test_leak, thread 'orm-worker', tests/x.py:17
+    in worker"."""
     if isinstance(record, str):
         return redaction.line(record)
     parts = [redaction.cut(redaction.redact_id(record.test), 200)] if record.test else []
@@ -283,7 +290,8 @@ def _more(session: Session, room: int) -> List[str]:
         others = session.pids_here[1:]
         lines.append("held by pid %d%s%s" % (
             session.pids_here[0],
-            " (and its fork%s %s)" % ("s" if len(others) > 1 else "", ", ".join(map(str, others))) if others else "",
+            " (and its fork%s %s)" % ("s" if len(others) > 1 else "", ", ".join(map(str, others)))
+            if others else "",
             ": " + session.command_here if session.command_here else ""))
     if session.opened_by:
         who, comma, where = ("opened by " + opened(session.opened_by)).rpartition(", ")

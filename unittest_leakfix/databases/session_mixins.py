@@ -1,4 +1,5 @@
-"""MySQLLeakFixMixin, PostgreSQLLeakFixMixin: sessions that a class left on the server are told and ended."""
+"""MySQLLeakFixMixin, PostgreSQLLeakFixMixin: sessions that a class left on the server are told and
+ended."""
 from __future__ import annotations
 
 import gc
@@ -85,7 +86,8 @@ class _SessionsMixin:
 
     @classmethod
     def leakfix_opened_by(cls, session: Session) -> Union[str, Opening, None]:
-        """Return who opened `session`: by our records, where connections are recorded. May be overridden."""
+        """Return who opened `session`: by our records, where connections are recorded. May be
+        overridden."""
         records = sys.modules.get("unittest_leakfix.tracing.opened_connections")
         return None if records is None else records.book.who(session)
 
@@ -110,12 +112,14 @@ class _SessionsMixin:
             if left:
                 cls._leakfix_tell(watched, left, report)
         except Exception as error:
-            cls._leakfix_trouble("the sessions left on %s cannot be read" % quoted(watched.database), error, report)
+            cls._leakfix_trouble("the sessions left on %s cannot be read"
+                                 % quoted(watched.database), error, report)
         finally:
             _close(watched.connection)
 
     @classmethod
-    def _leakfix_tell(cls, watched: _Watched, left: Tuple[Session, ...], report: Callable[[Any], None]) -> None:
+    def _leakfix_tell(cls, watched: _Watched, left: Tuple[Session, ...],
+                      report: Callable[[Any], None]) -> None:
         shown = watched.server.sessions(watched.database, cls.leakfix_opened_by)
         kept = tuple(each for each in shown.sessions if any(map(each.is_same, left)))
         if not kept:
@@ -128,7 +132,8 @@ class _SessionsMixin:
             warnings.warn(text, LeakFixWarning, stacklevel=2)
 
     @classmethod
-    def _leakfix_trouble(cls, text: str, error: Exception, report: Optional[Callable[[Any], None]]) -> None:
+    def _leakfix_trouble(cls, text: str, error: Exception,
+                         report: Optional[Callable[[Any], None]]) -> None:
         """A class that shall fail on sessions must not pass unseen; any other is warned of."""
         line = "%s: %s: %s" % (cls.__name__, text, redaction.error(error))
         if not cls.leakfix_fail_on_sessions:
@@ -174,7 +179,8 @@ def _begin(dialect: str, database: Database) -> _Watched:
         server = connect.server(dialect, connection)
         name = name or server.current_database()
         if not name:
-            raise ValueError("the connection of leakfix_database is on no database: let it choose one")
+            raise ValueError(
+                "the connection of leakfix_database is on no database: let it choose one")
         return _Watched(server, connection, name, server.look(name).sessions, _getpid())
     except BaseException:
         _close(connection)
@@ -182,7 +188,8 @@ def _begin(dialect: str, database: Database) -> _Watched:
 
 
 def _opened(dialect: str, database: Database) -> Tuple[Any, str]:
-    """Return our connection, which is kept for the class (the server may be full later), and the name."""
+    """Return our connection, which is kept for the class (the server may be full later), and the
+    name."""
     if not isinstance(database, str):
         return database(), ""
     if "://" in database:
@@ -209,7 +216,8 @@ def _reopen(watched: _Watched, dialect: str, database: Optional[Database]) -> No
 
 
 def _left(watched: _Watched, grace: float, collect: Callable[[], object]) -> Tuple[Session, ...]:
-    """Return the sessions that are new, and stay when garbage was collected and `grace` seconds given."""
+    """Return the sessions that are new, and stay when garbage was collected and `grace` seconds
+    given."""
     def new() -> Tuple[Session, ...]:
         found = watched.server.look(watched.database).sessions
         return tuple(each for each in found if not any(map(each.is_same, watched.before)))
@@ -223,7 +231,8 @@ def _left(watched: _Watched, grace: float, collect: Callable[[], object]) -> Tup
 def _said(cls: type, left: Sessions, ended: Ended) -> str:
     lines = table(left).split("\n")
     number = len(left.sessions)
-    lines[0] = "%s left %s on %s, %s" % (cls.__name__, count(number), quoted(left.database or ""), left.server)
+    lines[0] = "%s left %s on %s, %s" % (cls.__name__, count(number), quoted(left.database or ""),
+                                         left.server)
     return "\n".join(lines + ["", outcome(ended)])
 
 

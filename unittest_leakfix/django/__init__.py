@@ -1,7 +1,7 @@
 """Django's test runner, with everything given back. Needs Django 4.2 or later, Python 3.8 or later.
 
-``TEST_RUNNER = "unittest_leakfix.django.LeakFixDiscoverRunner"``; ``LeakFixRunnerMixin`` is for those
-who have a runner of their own. docs/django.md tells the rest.
+``TEST_RUNNER = "unittest_leakfix.django.LeakFixDiscoverRunner"``; ``LeakFixRunnerMixin`` is for
+those who have a runner of their own. docs/django.md tells the rest.
 """
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from unittest_leakfix._core.early import bind
 try:
     from django import VERSION, get_version
 except ImportError as _error:
-    raise ImportError("unittest_leakfix.django needs Django 4.2 or later (python -m pip install Django): %s"
+    raise ImportError("unittest_leakfix.django needs Django 4.2 or later (python -m pip install "
+                      "Django): %s"
                       % _error) from None
 if VERSION < (4, 2):
     raise ImportError("unittest_leakfix.django needs Django 4.2 or later; this is Django %s. "

@@ -1,4 +1,5 @@
-"""The flush after a test that waits behind somebody's open transaction: who it is, and an end to it.
+"""The flush after a test that waits behind somebody's open transaction: who it is, and an end to
+it.
 
 ``TransactionTestCase`` empties the tables when a test is over. A thread that is still inside a
 transaction holds locks on them, and the flush waits as long as the thread does: for ever, perhaps.
@@ -36,7 +37,8 @@ PATIENCE: float = SETTINGS["patience"].default
 
 
 def seconds() -> float:
-    """Return the patience. What is no number of seconds above 0 is said by `Waiting.install`, and is none."""
+    """Return the patience. What is no number of seconds above 0 is said by `Waiting.install`, and
+    is none."""
     found = setting("patience")
     return float(found) if type(found) in (int, float) and found > 0 else PATIENCE
 
@@ -46,17 +48,20 @@ class Waiting:
 
     def __init__(self) -> None:
         self.created: Collection[str] = ()
-        """The names of the databases that this run made: there, other processes' sessions may end too."""
+        """The names of the databases that this run made: there, other processes' sessions may end
+        too."""
         self._say: List[Callable[[str], None]] = []
         self._swap = Swap()
 
     def install(self, say: Callable[[str], None]) -> None:
-        """Begin; *say* is called with text, from another thread. `remove` has to follow, as often."""
+        """Begin; *say* is called with text, from another thread. `remove` has to follow, as
+        often."""
         self._say.append(say)
         if len(self._say) > 1:
             return
         if seconds() != setting("patience"):
-            say("unittest_leakfix: LEAKFIX_PATIENCE = %r is no number of seconds above 0: it is %g" % (
+            say("unittest_leakfix: LEAKFIX_PATIENCE = %r is no number of seconds above 0: it is %g"
+                % (
                 setting("patience"), PATIENCE))
         original = TransactionTestCase._fixture_teardown
 
@@ -93,7 +98,8 @@ class Waiting:
                 try:
                     text = self._look(wrapper, test, patience)
                 except Exception as error:
-                    text = "unittest_leakfix: %s is over, and its flush waits; who it waits for cannot be asked: %s" % (
+                    text = "unittest_leakfix: %s is over, and its flush waits; " \
+                           "who it waits for cannot be asked: %s" % (
                         test, said(error, wrapper))
                 if text and text != told:
                     told = text
@@ -111,22 +117,27 @@ class Waiting:
             found = _blocking(server, wrapper.vendor, name, own, patience)
             if not len(found):
                 return ""
-            may = [each for each in found if may_terminate() and (name in self.created or _is_ours(each))]
+            may = [each for each in found if may_terminate()
+                   and (name in self.created or _is_ours(each))]
             lines = ["unittest_leakfix: %s is over, and its flush has waited %g s for %s" % (
                 test, patience, table(found)), ""]
             lines.append(outcome(server.terminate(name, only=may)) if may else
-                         "not ended: LEAKFIX_TERMINATE_SESSIONS is False" if not may_terminate() else
+                         "not ended: LEAKFIX_TERMINATE_SESSIONS is False" if not may_terminate()
+                         else
                          "not ended: another process's, on a database that this run did not make")
-            return "\n".join(lines + ["in your code: end the transaction with the test, self.addCleanup(thread.join)"])
+            return "\n".join(lines + [
+                "in your code: end the transaction with the test, self.addCleanup(thread.join)"])
 
 
 def _blocking(server: Server, vendor: str, name: str, own: int, patience: float) -> Sessions:
     """Return the sessions on the database that the session *own* waits for."""
     found = server.sessions(name, book.who)
     if vendor == "postgresql":
-        ids = {int(row[0]) for row in rows(server.connection, "SELECT unnest(pg_blocking_pids(%s))", (own,))}
+        ids = {int(row[0])
+               for row in rows(server.connection, "SELECT unnest(pg_blocking_pids(%s))", (own,))}
     else:
-        # Who waits for whom is told to few accounts; who does nothing inside a transaction, to most.
+        # Who waits for whom is told to few accounts; who does nothing inside a transaction, to
+        # most.
         long = [each for each in found if each.age is not None and each.age >= patience - 1]
         waits = any(each.id == own and each.state.startswith("active") for each in long)
         ours = _in_transaction() if waits else []

@@ -1,4 +1,5 @@
-"""Before the test databases are destroyed: our own connections are closed, then the server is asked who is left.
+"""Before the test databases are destroyed: our own connections are closed, then the server is asked
+who is left.
 
 For any runner: it takes what ``django.test.utils.setup_databases`` returned, and returns text.
 """
@@ -39,7 +40,8 @@ _clock, _sleep = time.monotonic, time.sleep
 
 
 def may_terminate() -> bool:
-    """Tell whether sessions may be ended: ``settings.LEAKFIX_TERMINATE_SESSIONS``, True where it is not set."""
+    """Tell whether sessions may be ended: ``settings.LEAKFIX_TERMINATE_SESSIONS``, True where it is
+    not set."""
     return bool(setting("terminate_sessions"))
 
 
@@ -105,10 +107,11 @@ def _names(wrapper: Any, parallel: int) -> Iterable[str]:
 # This thread's own connections to the test databases, closed before those are destroyed.
 
 def close_own(databases: Sequence[Database]) -> str:
-    """Close this thread's connections to the *databases*, and the pools; return what stood in the way.
+    """Close this thread's connections to the *databases*, and the pools; return what stood in the
+    way.
 
-    Other threads' are not touched: they may be in mid-query. That of a wrapper which made one of the
-    databases is closed and not told: Django closes it, too.
+    Other threads' are not touched: they may be in mid-query. That of a wrapper which made one of
+    the databases is closed and not told: Django closes it, too.
     """
     names = {database.name for database in databases}
     makers = [database.wrapper for database in databases]
@@ -116,13 +119,15 @@ def close_own(databases: Sequence[Database]) -> str:
     own += [held.wrapper() for held in connections.open() if held.raw[IDENT] == get_ident()]
     lines: List[str] = []
     for wrapper in own:
-        if wrapper is None or wrapper.vendor not in ASKED or str(wrapper.settings_dict["NAME"]) not in names:
+        if wrapper is None or wrapper.vendor not in ASKED or str(
+                wrapper.settings_dict["NAME"]) not in names:
             continue
         try:
             closed = _close(wrapper)
             lines += closed if not any(wrapper is each for each in makers) else []
         except Exception as error:
-            lines.append("unittest_leakfix: closing the connection %r raised %s" % (wrapper.alias, said(error, wrapper)))
+            lines.append("unittest_leakfix: closing the connection %r raised %s"
+                         % (wrapper.alias, said(error, wrapper)))
     return "\n".join(lines)
 
 
@@ -150,14 +155,15 @@ _ROUNDS = 3
 
 def before_destroy(old_config: OldConfig, parallel: int = 0, keepdb: bool = False,
                    terminate: Optional[bool] = None, style: Optional[Style] = None) -> str:
-    """Clear the way for ``teardown_databases``; return what was found, "" when nobody was in the way.
+    """Clear the way for ``teardown_databases``; return what was found, "" when nobody was in the
+    way.
 
     *old_config*, *parallel*, *keepdb*: as ``teardown_databases`` is given them. First the
-    connections of this thread and those of finished threads are closed, and the pools of Django 5.1.
-    Then each server is asked who else is on the databases that this run created; they are listed,
-    and ended unless *terminate* is False (None: as ``settings.LEAKFIX_TERMINATE_SESSIONS`` says,
-    True where it says nothing). Nothing at all is done with *keepdb*. Raises nothing: what cannot be
-    done is a line of the text, and Django's own error follows.
+    connections of this thread and those of finished threads are closed, and the pools of Django
+    5.1. Then each server is asked who else is on the databases that this run created; they are
+    listed, and ended unless *terminate* is False (None: as ``settings.LEAKFIX_TERMINATE_SESSIONS``
+    says, True where it says nothing). Nothing at all is done with *keepdb*. Raises nothing: what
+    cannot be done is a line of the text, and Django's own error follows.
     """
     databases = created(old_config, parallel, keepdb)
     if not databases:
@@ -180,7 +186,8 @@ def _clear(database: Database, terminate: bool, style: Style) -> str:
     if wrapper.vendor == "sqlite":
         return ""       # nobody else can be in the way
     if wrapper.vendor not in ASKED:
-        return "unittest_leakfix: who is on %s cannot be asked: %r is on %s, neither PostgreSQL nor MySQL" % (
+        return "unittest_leakfix: who is on %s cannot be asked: %r is on %s, " \
+               "neither PostgreSQL nor MySQL" % (
             quoted(name), wrapper.alias, wrapper.vendor)
     with asking(wrapper) as asked:
         # What was closed a moment ago stands on the list for another.
@@ -188,7 +195,8 @@ def _clear(database: Database, terminate: bool, style: Style) -> str:
         if not left:
             return ""
         found = asked.sessions(name, book.who)
-        found = replace(found, sessions=tuple(each for each in found if any(map(each.is_same, left))))
+        found = replace(found,
+                        sessions=tuple(each for each in found if any(map(each.is_same, left))))
         return _text(found, _end(asked, name) if terminate else None, style) if len(found) else ""
 
 
@@ -203,7 +211,8 @@ def _end(asked: Server, name: str) -> Ended:
             break
         again = asked.terminate(name, keep=known)
         ended = replace(ended, ended=ended.ended + again.ended, gone=ended.gone + again.gone,
-                        refused=ended.refused + again.refused, lingering=ended.lingering + again.lingering)
+                        refused=ended.refused + again.refused,
+                        lingering=ended.lingering + again.lingering)
     return ended
 
 
@@ -211,14 +220,18 @@ def _shut(asked: Server, name: str) -> None:
     """Let nobody on to a database that can be dropped now, where the server can do that."""
     if isinstance(asked, PostgreSQL):
         try:
-            rows(asked.connection, 'ALTER DATABASE "%s" ALLOW_CONNECTIONS false' % name.replace('"', '""'))
+            rows(asked.connection,
+                 'ALTER DATABASE "%s" ALLOW_CONNECTIONS false' % name.replace('"', '""'))
         except Exception:   # not its owner: then nobody can drop it either, and Django says so
             pass
 
 
 def _text(found: Sessions, ended: Optional[Ended], style: Style) -> str:
     lines = ["unittest_leakfix: before it is destroyed, " + table(found, style), ""]
-    lines.append(outcome(ended) if ended is not None else "not ended: LEAKFIX_TERMINATE_SESSIONS is False")
-    if any(isinstance(each.opened_by, ConnectionRecord) and each.opened_by.thread != "MainThread" for each in found):
-        lines.append("in your code: end the thread with the test, self.addCleanup(thread.join); " + REMEDY)
+    lines.append(outcome(ended) if ended is not None
+                 else "not ended: LEAKFIX_TERMINATE_SESSIONS is False")
+    if any(isinstance(each.opened_by, ConnectionRecord) and each.opened_by.thread != "MainThread"
+           for each in found):
+        lines.append("in your code: end the thread with the test, self.addCleanup(thread.join); "
+                     + REMEDY)
     return "\n".join(lines)

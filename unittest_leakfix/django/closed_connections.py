@@ -1,4 +1,5 @@
-"""What was closed for threads that are over: told as leaks where somebody finds them, else at the end."""
+"""What was closed for threads that are over: told as leaks where somebody finds them, else at the
+end."""
 from __future__ import annotations
 
 import os
@@ -18,7 +19,8 @@ _SHOWN = 20
 
 
 class Closed:
-    """The records of the connections that `Connections.reap` has closed, and nobody was told of yet."""
+    """The records of the connections that `Connections.reap` has closed, and nobody was told of
+    yet."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -49,10 +51,12 @@ class Closed:
         for (place, where), same in sorted(groups.items(), key=lambda item: -len(item[1]))[:_SHOWN]:
             lines += ["  %d x %s" % (len(same), redaction.shown(place, redaction.LONGEST)),
                       "      opened at %s, in thread %s" % (redaction.cut(where, redaction.LONGEST),
-                                                             redaction.shown(same[0].thread or "?"))]
+                                                             redaction.shown(same[0].thread
+                                                                             or "?"))]
             tests = list(dict.fromkeys(record.test for record in same if record.test))
             if tests:
-                lines.append("      in %s%s" % (redaction.cut(redaction.redact_id(tests[0]), redaction.LONGEST), "" if len(tests) == 1 else " and %d other%s" % (
+                lines.append("      in %s%s" % (redaction.cut(redaction.redact_id(
+                    tests[0]), redaction.LONGEST), "" if len(tests) == 1 else " and %d other%s" % (
                     len(tests) - 1, "s" if len(tests) > 2 else "")))
         if len(groups) > _SHOWN:
             lines.append("  and %d more opening lines" % (len(groups) - _SHOWN))
@@ -69,7 +73,8 @@ def _where(record: ConnectionRecord) -> str:
     if not record.frames:
         return "an unknown line"
     frame = record.frames[0]
-    return "%s:%d in %s" % (frame.file.rpartition("site-packages" + os.sep)[2], frame.line, frame.function)
+    return "%s:%d in %s" % (frame.file.rpartition("site-packages" + os.sep)[2], frame.line,
+                            frame.function)
 
 
 def _told(record: ConnectionRecord) -> bool:
@@ -82,6 +87,8 @@ def _told(record: ConnectionRecord) -> bool:
     opened = Acquisition("database connection", record.place, record.test,
                          "%s (no longer running)" % (record.thread or "?"), record.frames)
     return bool(listening.Listening.hear(Leak(
-        "connection", "%s was left open" % record.place, (record.test,) if record.test else (), acquisition=opened,
-        closed="closed for you: its thread was over", remedy=REMEDY, silence=silence("connection", record.place),
+        "connection", "%s was left open" % record.place, (record.test,) if record.test else (),
+        acquisition=opened,
+        closed="closed for you: its thread was over", remedy=REMEDY,
+        silence=silence("connection", record.place),
         cause="connection of a thread that is over, opened in %s" % place_of(opened))))

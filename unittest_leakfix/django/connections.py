@@ -1,4 +1,5 @@
-"""The connections of Django's wrappers, in every thread: who opened each, and an end to those nobody uses.
+"""The connections of Django's wrappers, in every thread: who opened each, and an end to those
+nobody uses.
 
 Django keeps one wrapper for each alias in each thread, and only that thread may use it. When the
 thread ends, the wrapper waits in a cycle for the collector, and its session on the server with it.
@@ -43,7 +44,8 @@ from unittest_leakfix.tracing.opened_connections import (
 __unittest = True
 bind(globals())
 
-# Django's wrappers of connections: who holds one, what it is called, and its end when its thread is over.
+# Django's wrappers of connections: who holds one, what it is called, and its end when its thread is
+# over.
 
 _current_frames = sys._current_frames
 
@@ -72,13 +74,15 @@ def own() -> List[Any]:
 
 
 def is_open_copy(wrapper: Any) -> Optional[bool]:
-    """Tell whether a wrapper is a copy that somebody made here (``connections["default"].copy()``) and is open.
+    """Tell whether a wrapper is a copy that somebody made here (``connections["default"].copy()``)
+    and is open.
 
     None for what Django, or another thread, looks after.
     """
     if wrapper.connection is None:
         return False
-    if wrapper._thread_ident != get_ident() or is_in_memory(wrapper) or any(wrapper is each for each in own()):
+    if wrapper._thread_ident != get_ident() or is_in_memory(wrapper) or any(wrapper is each
+                                                                            for each in own()):
         return None
     return True
 
@@ -86,11 +90,13 @@ def is_open_copy(wrapper: Any) -> Optional[bool]:
 def described(wrapper: Any) -> str:
     """Return "connection 'default' to app@db:5432/shop"."""
     connection = wrapper.connection
-    return name_of(wrapper) if connection is None else place_of(connection, driver_of(connection), name_of(wrapper))
+    return name_of(wrapper) if connection is None else place_of(connection, driver_of(connection),
+                                                                name_of(wrapper))
 
 
 def own_descriptors() -> Set[int]:
-    """Return the descriptors of the connections of `own`; not SQLite's, which has them for itself."""
+    """Return the descriptors of the connections of `own`; not SQLite's, which has them for
+    itself."""
     return set().union(*(descriptors_of(each.connection) for each in own()
                          if each.connection is not None and each.vendor != "sqlite"))
 
@@ -101,7 +107,8 @@ def is_in_memory(wrapper: Any) -> bool:
 
 
 def _close_memory(wrapper: Any) -> None:
-    """Close a connection to a database in memory, but not the last one: that would destroy the database."""
+    """Close a connection to a database in memory, but not the last one: that would destroy the
+    database."""
     mine = next((each for each in own() if each.alias == wrapper.alias), None)
     name = str(wrapper.settings_dict["NAME"])
     if mine is None or mine is wrapper or mine.connection is None or "cache=shared" not in name:
@@ -112,7 +119,8 @@ def _close_memory(wrapper: Any) -> None:
 
 
 def rests(connection: object) -> bool:
-    """Tell whether a connection belongs to one of Django's pools (psycopg_pool notes on it which one has lent it)."""
+    """Tell whether a connection belongs to one of Django's pools (psycopg_pool notes on it which
+    one has lent it)."""
     pool = getattr(connection, "_pool", None)
     return any(pool is each or any(connection is idle for idle in tuple(getattr(each, "_pool", ())))
                for each in pools().values())
@@ -127,7 +135,8 @@ def pool_threads() -> List[object]:
 def pool_ports() -> Tuple[str, ...]:
     """Return how the addresses of the pools' servers end: ":5432"."""
     found = pools()
-    return tuple(":%s" % (each.settings_dict.get("PORT") or 5432) for each in own() if each.alias in found)
+    return tuple(":%s" % (each.settings_dict.get("PORT") or 5432) for each in own()
+                 if each.alias in found)
 
 
 def pools() -> Dict[str, Any]:
@@ -165,7 +174,8 @@ def close(held: Held) -> Optional[ConnectionRecord]:
         wrapper.close()
     except Exception as error:
         warnings.warn("the connection %r of thread %s, which is over, could not be closed: %s" % (
-            wrapper.alias, redaction.shown(record.thread), redaction.error(error, str(wrapper.settings_dict.get("PASSWORD") or ""))),
+            wrapper.alias, redaction.shown(record.thread),
+            redaction.error(error, str(wrapper.settings_dict.get("PASSWORD") or ""))),
             LeakFixWarning, stacklevel=2)
         return None
     finally:
@@ -179,7 +189,8 @@ REMEDY = "connections.close_all() at the end of the thread's work"
 
 _getframe = sys._getframe
 _PATIENCE = 0.5
-"""So long a full server is asked again, once something was given back: it takes a moment to notice."""
+"""So long a full server is asked again, once something was given back: it takes a moment to
+notice."""
 
 
 class Connections:
@@ -211,7 +222,8 @@ class Connections:
         self._swap.put(BaseDatabaseWrapper, "connect", connect)
         # A backend with a connect() of its own tells by the signal.
         connection_created.connect(self._created, weak=False)
-        register_resource(BaseDatabaseWrapper, is_open=is_open_copy, describe=described, name="database connection")
+        register_resource(BaseDatabaseWrapper, is_open=is_open_copy, describe=described,
+                          name="database connection")
         frameworks.frameworks.append(self)
         self.look()
 
@@ -231,13 +243,15 @@ class Connections:
             original(wrapper)
         except Exception as error:
             # It is the first error that is raised, alone, as plainly.
-            if wrapper.connection is not None or not is_full(error) or not self._connect_again(original, wrapper):
+            if wrapper.connection is not None or not is_full(error) or not self._connect_again(
+                    original, wrapper):
                 raise
         finally:
             self._note(wrapper, _getframe(2))
 
     def _connect_again(self, original: Any, wrapper: Any) -> bool:
-        """The server is full: give back what nobody uses, ask it again, and tell whether that did it."""
+        """The server is full: give back what nobody uses, ask it again, and tell whether that did
+        it."""
         before = len(self._held)
         heap.collect_new()
         self._collect()
@@ -269,7 +283,8 @@ class Connections:
             return
 
     def _raw(self, connection: object, frame: Optional[FrameType]) -> Raw:
-        """Return the driver's record; a new one where there is none, or that of a pool's own thread."""
+        """Return the driver's record; a new one where there is none, or that of a pool's own
+        thread."""
         known = book.raw_of(connection)
         if known is not None and getattr(connection, "_pool", None) is None:
             return known
@@ -283,7 +298,8 @@ class Connections:
     def open(self) -> List[Held]:
         """Return those of this process that are open now, oldest first."""
         return [each for each in tuple(self._held.values())
-                if each.raw[PID] == book.pid and getattr(each.wrapper(), "connection", None) is not None]
+                if each.raw[PID] == book.pid
+                and getattr(each.wrapper(), "connection", None) is not None]
 
     def record_of(self, wrapper: Any) -> Optional[ConnectionRecord]:
         """Return the record of what *wrapper* has open, None where there is none."""
@@ -294,7 +310,8 @@ class Connections:
 
         A wrapper whose connection is shared among threads is left alone.
         """
-        over = [key for key, held in tuple(self._held.items()) if held.wrapper() is None or held.is_over()]
+        over = [key for key, held in tuple(self._held.items()) if held.wrapper() is None
+                or held.is_over()]
         if not over:
             return []
         reaped = []
@@ -314,7 +331,8 @@ class Connections:
         """Called with the records of what was closed. Set by who tells of them."""
 
     def look(self) -> None:
-        """Take note of the descriptors of Django's own connections, which its test cases close as they like."""
+        """Take note of the descriptors of Django's own connections, which its test cases close as
+        they like."""
         self._kept = own_descriptors()
 
     # What the records of connections ask of a framework.
@@ -344,7 +362,8 @@ class Connections:
         return None
 
     def keeps(self, connection: object) -> bool:
-        """Tell whether it is Django's own for the thread that runs the tests, rests in a pool, or leads to memory."""
+        """Tell whether it is Django's own for the thread that runs the tests, rests in a pool, or
+        leads to memory."""
         if get_ident() == self._tests and any(
                 each.connection is connection for each in own()):
             return True
@@ -356,7 +375,8 @@ class Connections:
         return any(thread == getattr(each, "ident", 0) for each in pool_threads())
 
     def owns(self, fd: int, on: Tuple[str, str], closed: bool) -> bool:
-        """Tell whether it is of one of Django's own, or of a pool's thread that is about to connect."""
+        """Tell whether it is of one of Django's own, or of a pool's thread that is about to
+        connect."""
         what, target = on
         if what == "eventpoll" and pools() or what == "socket" and target.endswith(pool_ports()):
             return True

@@ -6,7 +6,8 @@ import sys
 import unittest
 from typing import Any, Callable, Container, Dict, List, Optional, Tuple
 
-from django.db import DEFAULT_DB_ALIAS, connections as django_connections
+from django.db import DEFAULT_DB_ALIAS
+from django.db import connections as django_connections
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.connection_limit import Counting
@@ -29,12 +30,13 @@ _HERE = ("", "localhost", "127.0.0.1", "::1")
 
 
 def unmirrored(used: Optional[Container[str]] = None) -> List[str]:
-    """Return a line for each alias that is the same database as another one without ``TEST: MIRROR``.
+    """Return a line for each alias that is the same database as another one without ``TEST:
+    MIRROR``.
 
     One with the same settings to the letter, Django itself takes for a mirror. One that names the
     server in another way it makes a second time, and so destroys the first. Called before the test
-    databases are made: afterwards all have other names. *used*: the aliases that the tests use, None
-    for all.
+    databases are made: afterwards all have other names. *used*: the aliases that the tests use,
+    None for all.
     """
     found: Dict[Tuple[str, ...], str] = {}
     lines = []
@@ -44,7 +46,8 @@ def unmirrored(used: Optional[Container[str]] = None) -> List[str]:
         if first != alias:
             lines.append(
                 "unittest_leakfix: the aliases %r and %r are the same test database, %s: "
-                "DATABASES[%r][\"TEST\"] = {\"MIRROR\": %r}" % (first, alias, place[1], alias, first))
+                "DATABASES[%r][\"TEST\"] = {\"MIRROR\": %r}"
+                % (first, alias, place[1], alias, first))
     return lines
 
 
@@ -56,7 +59,8 @@ def _sorted() -> List[str]:
 
 
 def _place(alias: str) -> Tuple[str, ...]:
-    """Return what tells the test database from others; () for a mirror and where it cannot be said."""
+    """Return what tells the test database from others; () for a mirror and where it cannot be
+    said."""
     try:
         wrapper = django_connections[alias]
         settings = wrapper.settings_dict
@@ -71,7 +75,8 @@ def _place(alias: str) -> Tuple[str, ...]:
 
 
 class Reaping(Counting):
-    """A watcher that closes the connections of threads that are over, after each test and fixture."""
+    """A watcher that closes the connections of threads that are over, after each test and
+    fixture."""
 
     def class_begins(self, cls: type) -> None:
         connections.look()
@@ -95,7 +100,8 @@ class Reaping(Counting):
 
 
 def begin(say: Callable[[str], None]) -> None:
-    """Begin to watch Django's connections, live servers and flushes in this process; `end` has to follow, as often.
+    """Begin to watch Django's connections, live servers and flushes in this process; `end` has to
+    follow, as often.
 
     *say* is called with what cannot wait for the end of the run, perhaps from another thread.
     """
@@ -135,7 +141,8 @@ class DatabasesMixin:
         try:
             self._leakfix_say("\n".join(unmirrored(kwargs.get("aliases"))))
             old_config = super().setup_databases(**kwargs)  # type: ignore[misc]
-            waiting.created = {each.name for each in created(old_config or (), *self._leakfix_how())}
+            waiting.created = {each.name
+                               for each in created(old_config or (), *self._leakfix_how())}
             return old_config
         except BaseException:
             self._leakfix_end()

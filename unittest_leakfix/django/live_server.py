@@ -47,7 +47,8 @@ class LiveServers:
 
 
 def close_answered() -> None:
-    """Close the connections of this thread, whose request is answered; not one that threads share."""
+    """Close the connections of this thread, whose request is answered; not one that threads
+    share."""
     for wrapper in _of_thread.all(initialized_only=True):
         if wrapper.connection is not None and not wrapper.allow_thread_sharing:
             try:

@@ -23,10 +23,11 @@ DJANGOS = frozenset(["atomics", "async_client", "client", "cls_atomics"])
 
 
 class LettingGo(Passing):
-    """A watcher after which Django's connections no longer hold a test, nor a class the data of its run.
+    """A watcher after which Django's connections no longer hold a test, nor a class the data of its
+    run.
 
-    A connection remembers the last exception that broke a transaction, and with it, by its frames, the
-    test: for as long as no other comes.
+    A connection remembers the last exception that broke a transaction, and with it, by its frames,
+    the test: for as long as no other comes.
 
     What ``setUpTestData`` made is dropped, or rebound to what was there before, and Django's own
     clients and transactions as well: no row of theirs is in the database any more. Of that class
@@ -82,8 +83,10 @@ class LettingGo(Passing):
 _Outermost = TypeVar("_Outermost", bound=Watcher)
 
 
-def watchers(watcher: Optional[Watcher], asked: Asked, outermost: Callable[[Watcher], _Outermost]) -> _Outermost:
-    """Return what *outermost* makes of *watcher*, of finding or None, behind those for what was *asked*."""
+def watchers(watcher: Optional[Watcher], asked: Asked,
+             outermost: Callable[[Watcher], _Outermost]) -> _Outermost:
+    """Return what *outermost* makes of *watcher*, of finding or None, behind those for what was
+    *asked*."""
     inner: Passing = LettingGo(watcher, asked.release_classes)
     if asked.max_connections is not None:
         inner = Counting(inner, asked.max_connections)

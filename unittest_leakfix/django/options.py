@@ -1,4 +1,5 @@
-"""What was asked of us: options of ``manage.py test``, settings for those who cannot pass options."""
+"""What was asked of us: options of ``manage.py test``, settings for those who cannot pass
+options."""
 from __future__ import annotations
 
 from argparse import ArgumentParser
@@ -18,13 +19,15 @@ bind(globals())
 # The options that are settings too. An option that is given comes first.
 _BOTH = [option for option in given_in("setting") if option.django]
 
-_HELP = ("The settings %s say the same for every run. With --parallel, each process has a budget of its own."
+_HELP = ("The settings %s say the same for every run. With --parallel, each process has a budget "
+         "of its own."
          % ", ".join(str(option.setting) for option in _BOTH))
 
 
 class Asked(NamedTuple):
-    """finding: the options of finding, by their names on the runner; max_connections: the budget of each
-    process; release_classes: classes are put back to what they had before their ``setUpClass``."""
+    """finding: the options of finding, by their names on the runner; max_connections: the budget of
+    each process; release_classes: classes are put back to what they had before their
+    ``setUpClass``."""
 
     finding: Dict[str, Any]
     max_connections: Optional[int] = None
@@ -43,7 +46,8 @@ def take(options: Dict[str, Any]) -> Asked:
     Raises ``CommandError`` for what does not fit.
     """
     _check_settings()
-    given = {option.name: options.pop(option.name) for option in given_in("django") if option.name in options}
+    given = {option.name: options.pop(option.name) for option in given_in("django")
+             if option.name in options}
     standing = {option.name: setting(option.name) for option in _BOTH}
     try:
         found = decided(given, [standing], "django")
@@ -56,8 +60,8 @@ def take(options: Dict[str, Any]) -> Asked:
 
 
 def setting(name: str) -> Any:
-    """Return the setting for the option *name*; its default where it is not in the settings, which is
-    None for what can be given on the command line too."""
+    """Return the setting for the option *name*; its default where it is not in the settings, which
+    is None for what can be given on the command line too."""
     option = SETTINGS[name]
     return getattr(settings, str(option.setting), None if option.django else option.default)
 
@@ -66,7 +70,8 @@ def _check_settings() -> None:
     for option in _BOTH:
         value = getattr(settings, str(option.setting), option.default)
         if option.type == CHOICE and value not in (option.choices or ()):
-            raise CommandError("%s = %r: %s" % (option.setting, value, choose(option.choices or ())))
+            raise CommandError("%s = %r: %s"
+                               % (option.setting, value, choose(option.choices or ())))
         if option.type == NUMBER and value is not None and (type(value) is not int or value < 0):
             raise CommandError("%s = %r: give a number of %s, 0 or more, or None" % (
                 option.setting, value, option.unit))

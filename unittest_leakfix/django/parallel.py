@@ -41,7 +41,8 @@ _FAILED = frozenset(["addError", "addFailure", "addSubTest"])
 
 
 class WorkerFinder(Finder):
-    """`feed` it with the result of each class, which is a ``RemoteTestResult``; `take` what it found."""
+    """`feed` it with the result of each class, which is a ``RemoteTestResult``; `take` what it
+    found."""
 
     def __init__(self, options: Options, baseline: Optional[Baseline]) -> None:
         super().__init__(options, None, baseline)
@@ -59,8 +60,8 @@ class WorkerFinder(Finder):
         self._places = {}
 
     def take(self) -> Tuple[Findings, Tuple[str, ...], Tuple[Tuple[str, str], ...]]:
-        """Return what was found since the last time, the ids of the tests that ran, where there is a
-        baseline, and (fixture, message) of leaks that are failures of no test."""
+        """Return what was found since the last time, the ids of the tests that ran, where there is
+        a baseline, and (fixture, message) of leaks that are failures of no test."""
         self._over()
         found, ran, failures = self.findings(), tuple(self._ran), tuple(self._failures)
         self._news.leaks, self._news.known, self._tests = [], [], 0
@@ -70,7 +71,8 @@ class WorkerFinder(Finder):
         return found, ran, failures
 
     def finished(self, test: unittest.TestCase) -> None:
-        # A remote result has no lists: its events say who failed, and the test's place in its class.
+        # A remote result has no lists: its events say who failed, and the test's place in its
+        # class.
         self._places[self._test] = self._result.testsRun - 1
         new, self._seen = self._events[self._seen:], len(self._events)
         if any(event[0] in _FAILED for event in new):
@@ -89,7 +91,8 @@ class WorkerFinder(Finder):
         if name not in self._places:    # a fixture, or a test of an earlier class
             self._failures.append((name, message))
             return
-        self._events.append(("addFailure", self._places[name], (AssertionError, AssertionError(message), None)))
+        self._events.append(("addFailure", self._places[name],
+                             (AssertionError, AssertionError(message), None)))
         if self._result.failfast:
             self._result.stop()
 
@@ -104,16 +107,17 @@ _getpid = os.getpid
 _dumps = pickle.dumps
 
 EVENT = "leakfix_part"
-"""The event by which a worker sends its part: a method of that name is called on the parent's result."""
+"""The event by which a worker sends its part: a method of that name is called on the parent's
+result."""
 _ATOMS = tuple(PLAIN)
 
 
 class Part(NamedTuple):
     """What a worker has to say after a class, as plain values.
 
-    closed: connections of threads that were over, which finding has not told; found: `Findings` since
-    the last one, as ``leaks.json`` has them; ran: ids of tests, where there is a baseline; failures:
-    (fixture, message) of leaks that fail the run and are no test's.
+    closed: connections of threads that were over, which finding has not told; found: `Findings`
+    since the last one, as ``leaks.json`` has them; ran: ids of tests, where there is a baseline;
+    failures: (fixture, message) of leaks that fail the run and are no test's.
     """
 
     tally: Tuple[int, int, Dict[str, int]]
@@ -129,7 +133,8 @@ class RemoteRunners:
     It is pickled with each class, on its way to a worker.
     """
 
-    def __init__(self, theirs: Any, asked: Asked, baseline: Optional[suppressions.Baseline]) -> None:
+    def __init__(self, theirs: Any, asked: Asked,
+                 baseline: Optional[suppressions.Baseline]) -> None:
         self.theirs = theirs
         self.asked = asked
         self.baseline = baseline
@@ -183,7 +188,8 @@ class _Subsuite(Guided):
 
 
 class _Packing:
-    """Pickles what the events of a finished test hold, which Django does once all of the class are over.
+    """Pickles what the events of a finished test hold, which Django does once all of the class are
+    over.
 
     Until then exceptions would keep their tests, by the frames.
     """
@@ -254,7 +260,8 @@ class Worker:
         if self.finder is None:
             return Part(counts, closed)
         found, ran, failures = self.finder.take()
-        return Part(counts, closed, json_report.to_value(replace(found, worker=name())), ran, failures)
+        return Part(counts, closed, json_report.to_value(replace(found, worker=name())), ran,
+                    failures)
 
 
 def name() -> str:
@@ -310,7 +317,8 @@ class ParallelRun:
             self.finding.parts.append(json_report.from_value(part.found))
             self.finding.ran.update(part.ran)
         for name, message in part.failures:
-            self._result.addFailure(_ErrorHolder(name), (AssertionError, AssertionError(message), None))
+            self._result.addFailure(_ErrorHolder(name),
+                                    (AssertionError, AssertionError(message), None))
         self._sweep()
 
 
@@ -349,7 +357,8 @@ class _Given(List[Any]):
 
     def __getitem__(self, place: Any) -> Any:
         suite = super().__getitem__(place)
-        return _giving(suite) if isinstance(place, int) and hasattr(suite, "_removeTestAtIndex") else suite
+        return _giving(suite) if isinstance(place, int) and hasattr(suite,
+                                                                    "_removeTestAtIndex") else suite
 
 
 def _giving(suite: Any) -> Iterator[Any]:

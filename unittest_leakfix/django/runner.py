@@ -44,7 +44,8 @@ class LeakFixRunnerMixin(DatabasesMixin):
         options_of.add_arguments(parser)
 
     def leakfix_watching(self, watcher: Optional[Watcher]) -> Watcher:
-        """Return who watches the run in this process: *watcher*, of finding or None, behind others."""
+        """Return who watches the run in this process: *watcher*, of finding or None, behind
+        others."""
         return watchers(watcher, self.leakfix, super().leakfix_watching)
 
     def run_suite(self, suite: unittest.TestSuite, **kwargs: Any) -> Any:
@@ -65,7 +66,8 @@ class LeakFixDiscoverRunner(LeakFixRunnerMixin, DiscoverRunner):  # type: ignore
 
 
 class _GuidingRunner:
-    """Runs the suite with a runner of the class *theirs*, made with *options*, on behalf of *owner*."""
+    """Runs the suite with a runner of the class *theirs*, made with *options*, on behalf of
+    *owner*."""
 
     def __init__(self, theirs: Any, options: Any, owner: LeakFixRunnerMixin) -> None:
         self._runner = theirs(**options)

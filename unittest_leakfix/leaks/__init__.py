@@ -18,7 +18,8 @@ __unittest = True
 bind(globals())
 __all__ = ["Findings", "Leak", "Watch", "ignore", "watch"]
 
-_HOMES = {"Findings": "model.leak", "Leak": "model.leak", "Watch": "watch_block", "watch": "watch_block",
+_HOMES = {"Findings": "model.leak", "Leak": "model.leak", "Watch": "watch_block",
+          "watch": "watch_block",
           "ignore": "suppressions"}
 
 

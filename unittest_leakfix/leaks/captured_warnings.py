@@ -42,7 +42,8 @@ _ASYNCIO = (
 
 
 class Complaint(NamedTuple):
-    """One complaint: its kind, its text, more (a traceback, where a coroutine was written), its resource.
+    """One complaint: its kind, its text, more (a traceback, where a coroutine was written), its
+    resource.
 
     Kinds: "ResourceWarning", "unraisable exception", "coroutine was never awaited", "task was
     destroyed pending", "exception was never retrieved", "exception in thread".
@@ -92,7 +93,8 @@ class Complaints:
         self._swap.put_each(swapped)
 
     def remove(self) -> None:
-        """Close the window: everything is as it was, except what somebody has replaced meanwhile."""
+        """Close the window: everything is as it was, except what somebody has replaced
+        meanwhile."""
         self._swap.back()
         if self._acquisitions is not None:
             self._acquisitions.remember_dead(False)
@@ -107,7 +109,8 @@ class Complaints:
         caught, self._caught = self._caught, []
         return caught
 
-    def _add(self, kind: str, text: str, detail: str = "", acquisition: Optional[Acquisition] = None) -> None:
+    def _add(self, kind: str, text: str, detail: str = "",
+             acquisition: Optional[Acquisition] = None) -> None:
         if len(self._caught) < _AT_MOST:
             text, detail = redaction.redact(text), redaction.redact(detail)
             self._caught.append(Complaint(kind, text, detail, acquisition))
@@ -116,7 +119,8 @@ class Complaints:
         text = str(message.message)
         if message.category is ResourceWarning:
             self._add("ResourceWarning", text, _place(message), self._opened(message.source, text))
-        elif message.category is RuntimeWarning and text.startswith("coroutine ") and "was never awaited" in text:
+        elif message.category is RuntimeWarning and text.startswith(
+                "coroutine ") and "was never awaited" in text:
             first, _, created = text.partition("\n")
             self._add("coroutine was never awaited", first, created or _written(message.source))
         else:
@@ -132,8 +136,10 @@ class Complaints:
     def _on_unraisable(self, unraisable: Any) -> None:
         try:
             self._add(
-                "unraisable exception", _unraised(unraisable.err_msg, unraisable.object, unraisable.exc_traceback),
-                self._traceback(unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback),
+                "unraisable exception",
+                _unraised(unraisable.err_msg, unraisable.object, unraisable.exc_traceback),
+                self._traceback(unraisable.exc_type, unraisable.exc_value,
+                                unraisable.exc_traceback),
             )
             if self._unraisable is not sys.__unraisablehook__:
                 self._unraisable(unraisable)
@@ -179,7 +185,8 @@ _excepthook = threading.excepthook  # 3.8 and 3.9 keep no other copy
 
 
 class _Ear:
-    """Stands in for asyncio's logger inside the window; what is no complaint goes on to the logger."""
+    """Stands in for asyncio's logger inside the window; what is no complaint goes on to the
+    logger."""
 
     def __init__(self, logger: Any, listen: Callable[[str, Any, Any], bool]) -> None:
         self._logger = logger
@@ -196,32 +203,37 @@ class _Ear:
 
 
 def _unraised(said: Optional[str], where: object, trace: Any) -> str:
-    """Say where an exception was ignored, on every version in the same words and without an address."""
+    """Say where an exception was ignored, on every version in the same words and without an
+    address."""
     if where is not None or not said:
         return "%s: %s" % (said or "Exception ignored in", value_text.naming(where))
-    # Since 3.15 the message has it: "Exception ignored while calling deallocator <function A.__del__ at 0x7f>".
+    # Since 3.15 the message has it: "Exception ignored while calling deallocator <function
+    # A.__del__ at 0x7f>".
     code = getattr(getattr(trace, "tb_frame", None), "f_code", None)
     called = getattr(code, "co_qualname", None)
     if called and "<function %s at 0x" % called in said:
         module = trace.tb_frame.f_globals.get("__name__")
-        return "Exception ignored in: %s" % (".".join((module, called)) if type(module) is str else called)
+        return "Exception ignored in: %s" % (".".join((module, called)) if type(module) is str
+                                             else called)
     return redaction.cut(_ADDRESS.sub("", said))
 
 
 def _place(message: Any) -> str:
-    return "" if message.source is not None else "%s:%s" % (short(str(message.filename)), message.lineno)
+    return "" if message.source is not None else "%s:%s" % (short(str(message.filename)),
+                                                            message.lineno)
 
 
 def _written(coroutine: Any) -> str:
     code = getattr(coroutine, "cr_code", None)
-    return "" if code is None else "written at %s:%d" % (short(code.co_filename), code.co_firstlineno)
+    return "" if code is None else "written at %s:%d" % (short(code.co_filename),
+                                                         code.co_firstlineno)
 
 
 # What the interpreter and asyncio complain about while the test itself runs.
 #
-# A pass-through: `warnings._showwarnmsg` and asyncio's logger are listened at, everything goes on to
-# where it went before, and the filters are the test's own. What the test catches (``assertWarns``,
-# ``catch_warnings(record=True)``, ``assertLogs``) it expects, and is no news.
+# A pass-through: `warnings._showwarnmsg` and asyncio's logger are listened at, everything goes on
+# to where it went before, and the filters are the test's own. What the test catches
+# (``assertWarns``, ``catch_warnings(record=True)``, ``assertLogs``) it expects, and is no news.
 
 _getframe = sys._getframe
 
@@ -269,7 +281,7 @@ class Overheard(Complaints):
     def _on_warning(self, message: Any) -> None:
         try:
             shown = self._is_shown(message)
-        except Exception:   # the test's own code warns here: what a test has broken is not to end it
+        except Exception:   # the test's own code warns here: what it has broken is not to end it
             shown = True
         if shown:
             self._show(message)
@@ -278,7 +290,8 @@ class Overheard(Complaints):
         """Take note of the *message* if it is a complaint; tell whether it is to be shown."""
         text = str(message.message)
         unclosed = message.category is ResourceWarning
-        if not unclosed and not (message.category is RuntimeWarning and text.startswith("coroutine ")
+        if not unclosed and not (message.category is RuntimeWarning
+                                 and text.startswith("coroutine ")
                                  and "was never awaited" in text):
             return True
         if not self._expected():
@@ -290,7 +303,8 @@ class Overheard(Complaints):
         return not self._repeated(message, text)
 
     def _repeated(self, message: Any, text: str) -> bool:
-        """Tell whether the filters would have held this warning back, had we not made them forget it.
+        """Tell whether the filters would have held this warning back, had we not made them forget
+        it.
 
         By default a warning is shown once for each place; but each test is to be told of its own.
         """
@@ -331,7 +345,8 @@ def _dropped() -> str:
 # What connections that were let go of complain about as they die: they are told already.
 
 def told_already(complaint: Complaint, ids: Collection[int]) -> bool:
-    """Tell whether a complaint is of one of the connections with these *ids*, or of what is below it.
+    """Tell whether a complaint is of one of the connections with these *ids*, or of what is below
+    it.
 
     A driver for asyncio warns with the address of its connection, and asyncio of the transport; and
     aiomysql's finalizer asks the loop, which is closed, to close it.
@@ -339,6 +354,7 @@ def told_already(complaint: Complaint, ids: Collection[int]) -> bool:
     if not ids:
         return False
     if complaint.kind == "ResourceWarning":
-        return complaint.text.startswith(("unclosed transport ", "unclosed <socket.socket ")) or any(
+        return complaint.text.startswith(("unclosed transport ",
+                                          "unclosed <socket.socket ")) or any(
             "0x%x" % each in complaint.text for each in ids)
     return complaint.kind == "unraisable exception" and "Event loop is closed" in complaint.detail

@@ -9,6 +9,9 @@ from typing import Any, Container, Dict, List, NamedTuple, Optional, Set, Tuple
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import names_in, qualified
 from unittest_leakfix.leaks import survivors
+from unittest_leakfix.leaks.model import kinds
+from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.registry import kind_of
@@ -18,8 +21,6 @@ from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 
 __unittest = True
 bind(globals())
-
-from unittest_leakfix.leaks.report import describe
 
 
 class _Shared(NamedTuple):
@@ -69,7 +70,8 @@ class SharedResources:
         for each in list(self._found):
             value = objects.namespace_of(each.holder).get(each.name)
             # What is gone may have left its id to another.
-            if id(value) != each.oid or type(value) is not each.type or each.ref is not None and each.ref() is not value:
+            if id(value) != each.oid or type(
+                    value) is not each.type or each.ref is not None and each.ref() is not value:
                 self._found.remove(each)
                 continue
             kind = kind_of(value)
@@ -94,14 +96,13 @@ class SharedResources:
             except TypeError:
                 ref = None
             found.append(_Shared(holder, name, type(value), ref, id(value), fd,
-                                 describe.spoken(kind, value, opened), "%s.%s" % (owner, name), opened))
+                                 describe.spoken(kind, value, opened), "%s.%s" % (owner, name),
+                                 opened))
         return found
 
 
 # What the fixtures of the class and the module under way left on them.
 
-from unittest_leakfix.leaks.model import kinds
-from unittest_leakfix.leaks.model.leak import Leak
 
 HEAVY = 100000
 """From so many bytes on it is told what a class's attributes still hold after its last test."""
@@ -140,7 +141,8 @@ class Fixtures:
         return [describe.of_class(qualified(cls), holding, kinds.amount(total), total)]
 
     def left_open(self, holder: Any, form: str, fixtures: Container[str]) -> List[Leak]:
-        """Return a leak for each resource that one of the *fixtures* opened and that is still open on
+        """Return a leak for each resource that one of the *fixtures* opened and that is still open
+        on
         *holder*, its class or module."""
         leaks: List[Leak] = []
         for name, value in list(objects.namespace_of(holder).items()):

@@ -16,6 +16,9 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import survivors as sizes
 from unittest_leakfix.leaks.model import ids
+from unittest_leakfix.leaks.model import leak as leak_model
+from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.retention.search import Chain, chains
 from unittest_leakfix.leaks.survivors import Survivor, held, recalled
 from unittest_leakfix.resources.registry import kind_of
@@ -48,10 +51,6 @@ class Imported:
         """Tell whether *test* has imported *module*."""
         return module in self._of.get(test, ())
 
-
-from unittest_leakfix.leaks.model import leak as leak_model
-from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.report import describe
 
 GROWS = 3
 """In so many tests must instances of a class survive to be more than a cache that warms up."""
@@ -109,7 +108,8 @@ class Judge:
         heap.thaw()
         targets = [case.value for case in cases]
         found = chains(targets, others=[id(value) for value in targets],
-                       ignore=[targets, cases, like, *cases, *like, *(each.ref for each in survivors)])
+                       ignore=[targets, cases, like, *cases, *like,
+                               *(each.ref for each in survivors)])
         del targets
         parts = _covered(cases, found, covered)
         leaks = []
@@ -134,7 +134,8 @@ class Judge:
             if kind.name in ("thread", "thread timer", "mock patch"):
                 return None     # told as a change of the process
             sure = acquisition is not None and acquisition.test == survivor.test
-            if kind.is_open(value) is not True or kept(value) or not (sure or survivor.name or _weak(survivor)):
+            if kind.is_open(value) is not True or kept(value) or not (sure or survivor.name
+                                                                      or _weak(survivor)):
                 return None
             return _Case(survivor, value, acquisition)
         if survivor.what == "attribute" or _of_its_own(survivor):
@@ -183,7 +184,8 @@ class Judge:
         if survivor.what != "test" and self._warmed_up(survivor, chain):
             return None
         session = acquisition is not None and acquisition.what == "database connection"
-        if survivor.what != "test" and chain.root == "thread" and not session and self._started(chain):
+        if survivor.what != "test" and chain.root == "thread" and not session and self._started(
+                chain):
             return None     # the thread itself is told
         if self.grows == 1 and chain.root == "frame":
             return None     # a variable of the code around the block
@@ -193,7 +195,8 @@ class Judge:
         if survivor.what == "test" and sized:
             values = object.__getattribute__(value, "__dict__")
             holding = tuple(item for item in sizes.heaviest(
-                [("." + name, values[name]) for name in list(values) if not name.startswith("_")], most=len(values))
+                [("." + name, values[name]) for name in list(values) if not name.startswith("_")],
+                most=len(values))
                 if item[2] >= _WORTH or kind_of(values[item[0][1:]]) is not None)[:3]
         leak = describe.of_survivor(survivor, value, kind, chain, acquisition, size, holding)
         if survivor.what == "instance" and self.grows > 1 and not _of_its_own(survivor):
@@ -215,7 +218,8 @@ class Judge:
                 and self._imported.by(survivor.test, root[len("module "):]))
 
 
-def _covered(cases: Sequence[_Case], found: Sequence[Optional[Chain]], covered: Set[object]) -> Set[int]:
+def _covered(cases: Sequence[_Case], found: Sequence[Optional[Chain]],
+             covered: Set[object]) -> Set[int]:
     """Add to *covered* what the held resources among the *cases* hold; return the ids of those that
     are parts of others."""
     parts: Set[int] = set()
@@ -237,7 +241,8 @@ def _with_their_like(leaks: List[Leak], like: Sequence[_Case]) -> List[Leak]:
         kind = "kept test" if case.survivor.what == "test" else "object"
         same = kinds.get((kind, kind.replace(" ", "_")))
         if same is not None:
-            found.append(leak_model.Leak(same.kind, same.subject, (case.survivor.test,), 0, same.chain,
+            found.append(leak_model.Leak(same.kind, same.subject, (case.survivor.test,), 0,
+                                         same.chain,
                               silence=same.silence, cause=same.cause))
     return found
 

@@ -25,13 +25,15 @@ from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.leaks import classify
+from unittest_leakfix.leaks import classify, suppressions
 from unittest_leakfix.leaks.captured_warnings import Complaints, Overheard, told_already
 from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
 from unittest_leakfix.leaks.classify import Imported
 from unittest_leakfix.leaks.model import kinds
+from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import Ids
-from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.leak import Findings, Leak
+from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.report.describe import of_change
 from unittest_leakfix.leaks.suppressions import News
 from unittest_leakfix.leaks.survivors import Census, Survivor
@@ -48,9 +50,8 @@ from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 __unittest = True
 bind(globals())
 
-# What a finder hears through while a run goes on, and which finder of several is the one that hears.
-
-from unittest_leakfix.leaks.report import describe
+# What a finder hears through while a run goes on, and which finder of several is the one that
+# hears.
 
 
 class Listening(Watcher):
@@ -78,7 +79,8 @@ class Listening(Watcher):
 
     @staticmethod
     def hear(leak: Leak) -> bool:
-        """Take a leak that somebody else has found, for the class that runs; False where nobody finds."""
+        """Take a leak that somebody else has found, for the class that runs; False where nobody
+        finds."""
         active = Listening._active
         if not active or not active[-1].here():
             return False
@@ -158,12 +160,12 @@ class Listening(Watcher):
 
 
 if hasattr(os, "register_at_fork"):
-    # A child of a test runs on and finds nothing. Asking for the process id at each test costs more.
+    # A child of a test runs on and finds nothing. Asking for the process id at each test costs
+    # more.
     os.register_at_fork(after_in_child=Listening._active.clear)
 
 
 # The changes of the process's state that tests and fixtures left, made into leaks.
-
 
 
 class Changes:
@@ -187,7 +189,8 @@ class Changes:
         self.waited = False
 
     @originals.around
-    def leaks(self, changes: Sequence[Change], test: str, back: Sequence[Change], fixture: bool) -> List[Leak]:
+    def leaks(self, changes: Sequence[Change], test: str, back: Sequence[Change],
+              fixture: bool) -> List[Leak]:
         """Return the leaks of *test* that are told at once; the others wait in ``pending``.
 
         *back*: those that were put back. *fixture*: *test* is one, around tests whose own changes
@@ -220,7 +223,8 @@ class Changes:
             return self._acquisitions.of_path(change.path)
         if change.oid:
             live = self._acquisitions.live(change.kind)
-            return next((self._acquisitions.of(each) for each in live if id(each) == change.oid), None)
+            return next((self._acquisitions.of(each) for each in live if id(each) == change.oid),
+                        None)
         return self._acquisitions.of_descriptor(change.fd) if change.fd >= 0 else None
 
 
@@ -229,7 +233,8 @@ class Changes:
 _NAMES = {"pypy": "PyPy", "graalpy": "GraalPy"}
 #: What no run finds on this interpreter.
 UNCOUNTED: Tuple[Tuple[str, str], ...] = () if COUNTED else ((
-    "objects that outlive their tests", "%s does not count references: only the state of the process is watched"
+    "objects that outlive their tests",
+    "%s does not count references: only the state of the process is watched"
     % _NAMES.get(sys.implementation.name, "this interpreter")),)
 
 
@@ -253,11 +258,6 @@ class Unmeasured:
     def fault(self, name: str) -> None:
         """Note that what is being handled now kept *name* from being measured."""
         self.add(name, "finding failed: %s" % fault())
-
-
-from unittest_leakfix.leaks import suppressions
-from unittest_leakfix.leaks.model import leak as leak_model
-from unittest_leakfix.leaks.model.leak import Findings
 
 
 class Finder(Listening):
@@ -296,7 +296,8 @@ class Finder(Listening):
     def findings(self) -> Findings:
         """Return what was found so far, grouped by cause."""
         leaks = leak_model.group(self._news.leaks)
-        return leak_model.Findings(tuple(leaks), tuple(self._news.known), self._news.gone(leaks, self._ran),
+        return leak_model.Findings(tuple(leaks), tuple(self._news.known),
+                                   self._news.gone(leaks, self._ran),
                         self._tests, self._unmeasured.all(), self._census.more)
 
     # What the run tells. Nothing that goes wrong here may break the run.
@@ -363,7 +364,9 @@ class Finder(Listening):
         self._acquisitions.current = ""
         self._imported.note(test)
         if survivors is None:
-            self._unmeasured.add(test, "what came in it cannot be told: it has thawed the heap, or switched on gc.set_debug()")
+            self._unmeasured.add(test,
+                                 "what came in it cannot be told: it has thawed the heap, or "
+                                 "switched on gc.set_debug()")
         self._survivors += survivors or ()
         if self._overheard.any or self._complaints.any:
             self._heard(test)
@@ -372,7 +375,8 @@ class Finder(Listening):
         closed = self._shared.closed() if self._shared.any else []
         if closed:
             with originals:
-                self._fresh += [describe.of_change(change, test, opened) for change, opened in closed]
+                self._fresh += [describe.of_change(change, test, opened)
+                                for change, opened in closed]
         if changes:
             self._changed.waited |= any(change.thread or change.pid for change in changes)
             seen = {change.fd for change, _ in closed}
@@ -475,14 +479,16 @@ class Finder(Listening):
         except errors.PASSING:
             raise
         except BaseException:
-            self._unmeasured.fault(qualified(self._fixtures.cls) if self._fixtures.cls is not None else "this run")
+            self._unmeasured.fault(qualified(self._fixtures.cls) if self._fixtures.cls is not None
+                                   else "this run")
 
     def _yet(self) -> Container[str]:
         """Return the names of the fixtures that are not over."""
         return ("setUpModule (%s)" % self._module,)
 
     @originals.around
-    def _judge_all(self, survivors: List[Survivor], waiting: List[Pending], fresh: List[Leak]) -> None:
+    def _judge_all(self, survivors: List[Survivor], waiting: List[Pending],
+                   fresh: List[Leak]) -> None:
         leaks, covered = self._objects(survivors) if survivors else ([], set())
         fresh += leaks
         if waiting:
@@ -507,7 +513,8 @@ class Finder(Listening):
 
     def rest(self) -> None:
         """The run was interrupted: take what was found and did not come to be told."""
-        taken = {id(each) for each in (*self._news.leaks, *(item.leak for item in self._news.known))}
+        taken = {id(each)
+                 for each in (*self._news.leaks, *(item.leak for item in self._news.known))}
         fresh, self._fresh = self._fresh, []
         self._news.take([each for each in fresh if id(each) not in taken])
 
@@ -527,10 +534,12 @@ class Pending(NamedTuple):
     target: str
 
     def still_there(self, covered: Set[object], leaks: Sequence[Leak]) -> bool:
-        """Tell whether it is, and is no part of what is *covered*, nor told by one of the *leaks*."""
+        """Tell whether it is, and is no part of what is *covered*, nor told by one of the
+        *leaks*."""
         change = self.change
         if change.kind == "stream":
-            return not any(leak.chain is not None and leak.chain.expression == change.name for leak in leaks)
+            return not any(leak.chain is not None and leak.chain.expression == change.name
+                           for leak in leaks)
         if change.kind in ("event loop", "task"):
             return not any(leak.tests[0] == self.test and leak.kind in (change.kind, "event loop")
                            for leak in leaks)
@@ -540,7 +549,8 @@ class Pending(NamedTuple):
             return ("pid", change.pid) not in covered
         if change.path:
             return change.path not in covered and os_facts.exists(change.path)
-        paths = (self.target, self.target.partition("-journal")[0], self.target.partition("-wal")[0])
+        paths = (self.target, self.target.partition("-journal")[0],
+                 self.target.partition("-wal")[0])
         return (change.fd not in covered and not covered.intersection(paths)
                 and os_facts.target(change.fd) == self.target)
 

@@ -15,19 +15,17 @@ from unittest_leakfix._core.swap import originals
 from unittest_leakfix.finished_test import finished
 from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.detector import Finder
-from unittest_leakfix.leaks.model.leak import Findings
-from unittest_leakfix.leaks.report import json_report
+from unittest_leakfix.leaks.model import leak as leak_model
+from unittest_leakfix.leaks.model.leak import Findings, Leak
+from unittest_leakfix.leaks.report import json_report, text_report
 from unittest_leakfix.leaks.report.whole_file import Target, reason
 from unittest_leakfix.observer import Watcher
 from unittest_leakfix.options import Options
+from unittest_leakfix.process_state.descriptors import Reserve
 
 __unittest = True
 bind(globals())
 
-from unittest_leakfix.leaks.model import leak as leak_model
-from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.report import text_report
-from unittest_leakfix.process_state.descriptors import Reserve
 
 _exc_info = sys.exc_info
 
@@ -91,7 +89,8 @@ class Finding:
             return
         found = self.findings()
         try:
-            said = text_report.render(found, text_report.style_for(stream), stacks=self.options.leaks_stacks,
+            said = text_report.render(found, text_report.style_for(stream),
+                                      stacks=self.options.leaks_stacks,
                                verbose=verbose, failing=self.options.leaks == "fail")
         except Exception:
             said = "unittest_leakfix: no report: %s; the verdicts stand\n" % fault()
@@ -180,13 +179,15 @@ _GONE = "the descriptor that was kept for it is gone, a test has closed it"
 
 
 class Files:
-    """The files of one run, found at its start and written at its end, by the process that began it.
+    """The files of one run, found at its start and written at its end, by the process that began
+    it.
 
     *report* and *baseline* are written, *read* is the baseline that is read. Raises ValueError for
     one that cannot be written, and where two are the same file.
     """
 
-    def __init__(self, report: Optional[str], baseline: Optional[str], read: Optional[str] = None) -> None:
+    def __init__(self, report: Optional[str], baseline: Optional[str],
+                 read: Optional[str] = None) -> None:
         self._pid = _getpid()
         self._reserve = Reserve()
         self._written: Dict[str, bool] = {}
@@ -199,10 +200,12 @@ class Files:
                     raise ValueError("%s: %s" % (option, error)) from None
         targets = list(self._targets.values())
         if len(targets) == 2 and targets[0].is_same(targets[1]):
-            raise ValueError("--leaks-json and --leaks-write-baseline are the same file (%s): each needs its own"
+            raise ValueError("--leaks-json and --leaks-write-baseline are the same file (%s): each "
+                             "needs its own"
                              % targets[0].name)
         if report is not None and read is not None and targets[0].is_file(read):
-            raise ValueError("--leaks-json would overwrite the baseline that --leaks-baseline reads (%s): "
+            raise ValueError("--leaks-json would overwrite the baseline that --leaks-baseline "
+                             "reads (%s): "
                              "each needs its own file" % targets[0].name)
 
     def __bool__(self) -> bool:
@@ -217,8 +220,8 @@ class Files:
         """Write what was *found*; what was written already is not written again.
 
         Without *whole* the tests did not all run, and a baseline would lack what the others leave:
-        that file stays as it is. Returns a line for each that could not be written. Not in a process
-        that a test has forked.
+        that file stays as it is. Returns a line for each that could not be written. Not in a
+        process that a test has forked.
         """
         if not self._targets or self._pid != _getpid():
             return []

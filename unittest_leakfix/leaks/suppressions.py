@@ -23,6 +23,7 @@ from typing import (
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.leak import Known, Leak
 from unittest_leakfix.leaks.report import whole_file
 from unittest_leakfix.leaks.report.describe import steady
@@ -103,7 +104,8 @@ def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
     for entry in [*entries, *_ignored]:
         # The name has no numbers any more; one that was copied from a headline may.
         if (entry.kind == kind
-                and (fnmatch.fnmatchcase(name, entry.pattern) or redaction.visible(steady(entry.pattern)) == name)
+                and (fnmatch.fnmatchcase(name, entry.pattern)
+                     or redaction.visible(steady(entry.pattern)) == name)
                 and any(fnmatch.fnmatchcase(test, entry.test) for test in leak.tests)):
             return Known(leak, entry.reason, entry.where)
     return None
@@ -113,7 +115,8 @@ class Baseline:
     """The leaks that an old suite starts with: a JSON file, by kind and cause, never by counts."""
 
     def __init__(self, path: str, text: Optional[str] = None) -> None:
-        """Read the file *path*, or its *text* where that is known. Raises ValueError with what is wrong with it."""
+        """Read the file *path*, or its *text* where that is known. Raises ValueError with what is
+        wrong with it."""
         self.path = path
         try:
             if text is None:
@@ -122,14 +125,16 @@ class Baseline:
             self.text = text
             value = _loads(text)
             if value["version"] != VERSION:
-                raise ValueError("it has version %r, this release reads %d" % (value["version"], VERSION))
+                raise ValueError("it has version %r, this release reads %d"
+                                 % (value["version"], VERSION))
             self._causes: Dict[Tuple[str, str], Set[str]] = {
                 (entry["kind"], entry["cause"]): set(entry["tests"]) for entry in value["leaks"]}
         except OSError as error:
-            raise ValueError("baseline %s cannot be read: %s" % (path, error.strerror or error))
+            raise ValueError("baseline %s cannot be read: %s"
+                             % (path, error.strerror or error)) from error
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError("baseline %s is none: %s; write it with --leaks-write-baseline %s"
-                             % (path, error or "not JSON", path))
+                             % (path, error or "not JSON", path)) from error
 
     def has(self, leak: Leak) -> bool:
         """Tell whether *leak* is listed."""
@@ -139,7 +144,8 @@ class Baseline:
         """Return the listed causes that no longer occur, though a test of theirs *ran*."""
         met = {(leak.kind, leak.cause) for leak in leaks}
         ran = {redaction.redact_id(test) for test in ran}
-        return tuple(sorted(key[1] if key[1].startswith(key[0]) else "%s: %s" % key for key, tests in self._causes.items()
+        return tuple(sorted(key[1] if key[1].startswith(key[0]) else "%s: %s" % key
+                            for key, tests in self._causes.items()
                             if key not in met and tests & ran))
 
 
@@ -157,14 +163,13 @@ def write_baseline(path: str, leaks: Iterable[Leak]) -> None:
 
 
 def _escaped(line: str) -> str:
-    """Return a line of JSON with its invisible characters as JSON's escapes, which mean the same."""
+    """Return a line of JSON with its invisible characters as JSON's escapes, which mean the
+    same."""
     return line if line.isprintable() else "".join(
         char if char.isprintable() else _dumps(char)[1:-1] for char in line)
 
 
 # Which leaks are news: not those of failing tests, nor what is ignored or in the baseline.
-
-from unittest_leakfix.leaks.model import leak as leak_model
 
 
 class News:
@@ -172,7 +177,8 @@ class News:
 
     def __init__(self, baseline: Optional[Baseline], of_failed: bool,
                  result: Optional[unittest.TestResult] = None) -> None:
-        """*of_failed*: the leaks of failing tests are news too; *result* tells which have failed."""
+        """*of_failed*: the leaks of failing tests are news too; *result* tells which have
+        failed."""
         self.leaks: List[Leak] = []
         self.known: List[Known] = []
         self.failed: Set[str] = set()       # tests that failed

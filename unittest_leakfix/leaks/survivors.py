@@ -31,7 +31,8 @@ from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.resources.scan import is_atom
 from unittest_leakfix.tracing import driver_ids, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition
-from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OWN, kind_of as code_of
+from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OWN
+from unittest_leakfix.tracing.stacks import kind_of as code_of
 
 __unittest = True
 bind(globals())
@@ -43,8 +44,9 @@ _get_objects = gc.get_objects
 _BARE = len(vars(unittest.TestCase("run")))
 
 
-# Django fills caches of its own objects as the first tests come by: models' metadata, templates, resolvers,
-# signals, catalogs. What is a test's attribute, a resource or a user's own is told all the same.
+# Django fills caches of its own objects as the first tests come by: models' metadata, templates,
+# resolvers, signals, catalogs. What is a test's attribute, a resource or a user's own is told all
+# the same.
 _FRAMEWORKS = frozenset(["django", "asgiref"])
 
 
@@ -52,8 +54,8 @@ class Survivor:
     """One object that outlived its test. Told from another by identity alone: the comparison of
     two weak references compares their objects.
 
-    what: "test", "attribute", "instance" or "resource"; name: how the test had it ("self.db"), "" otherwise;
-    ref: calls for the object, None once it is gone; type: its class.
+    what: "test", "attribute", "instance" or "resource"; name: how the test had it ("self.db"), ""
+    otherwise; ref: calls for the object, None once it is gone; type: its class.
     """
 
     __slots__ = ("what", "test", "name", "type", "module", "ref", "key")
@@ -96,8 +98,8 @@ class Census:
 
         Returns whether there is nothing to note: no attribute, and no new object.
         """
-        # Looked at first: on 3.11 and later asking for the namespace makes a dict of it. On 3.12 and
-        # later the result keeps how long the test took: (str, float).
+        # Looked at first: on 3.11 and later asking for the namespace makes a dict of it. On 3.12
+        # and later the result keeps how long the test took: (str, float).
         new = heap.since(self._window)
         values = namespace(test)
         if len(values) == _BARE and new is not None and (
@@ -115,7 +117,8 @@ class Census:
         self.attributes(namespace(test))
 
     def attributes(self, values: Dict[str, Any], form: str = "self.%s") -> None:
-        """Take note of what a test holds, or is about to lose: attributes, or fixtures by their *form*."""
+        """Take note of what a test holds, or is about to lose: attributes, or fixtures by their
+        *form*."""
         for name, value in values.items():
             if type(name) is str and not name.startswith("_") and not is_atom(value):
                 self._note("attribute", value, form % name)
@@ -155,7 +158,8 @@ class Census:
         return found
 
     def _count(self, born: List[Any], held: Container[int]) -> int:
-        """Return how many of those *born* are news: by their types, since there may be a million."""
+        """Return how many of those *born* are news: by their types, since there may be a
+        million."""
         types = list(map(id, map(type, born)))
         news = {kind: _is_news(each) for kind, each in dict(zip(types, born)).items()}
         count = sum(many for kind, many in Counter(types).items() if news[kind])
@@ -248,7 +252,8 @@ def _is_news(value: object) -> bool:
 
 
 def is_users(cls: type) -> bool:
-    """Tell whether *cls* was written neither in the standard library, nor here, nor in pytest or Django."""
+    """Tell whether *cls* was written neither in the standard library, nor here, nor in pytest or
+    Django."""
     name = module_slot(cls)
     if type(name) is str and name.partition(".")[0] in _FRAMEWORKS:
         return False
@@ -272,7 +277,8 @@ _Thread = threading.Thread
 _active = threading._active  # type: ignore[attr-defined]
 
 _MOST_PARTS = 400
-_ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType,
+_ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType,
+              types.FrameType,
               types.CodeType)
 
 
@@ -286,7 +292,8 @@ def held(value: object, acquisition: Optional[Acquisition]) -> Tuple[Set[object]
     stands: Set[object] = set()
     if acquisition is not None:
         stands.add(acquisition.detail)
-        if acquisition.what == "sqlite3 connection":    # whose path may be relative, and its descriptor's is not
+        # whose path may be relative, and its descriptor's is not
+        if acquisition.what == "sqlite3 connection":
             stands.add(_realpath(acquisition.detail))
     parts: Set[int] = set()
     queue: List[Any] = [value]
@@ -336,7 +343,8 @@ def _of(value: object) -> Iterator[object]:
 
 
 def _of_multiprocessing(values: Any) -> Iterator[object]:
-    """Connections keep their descriptor as _handle, children theirs as sentinel or for a finalizer."""
+    """Connections keep their descriptor as _handle, children theirs as sentinel or for a
+    finalizer."""
     for name in ("_handle", "sentinel"):
         if type(values.get(name)) is int:
             yield values[name]

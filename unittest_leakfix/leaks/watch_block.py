@@ -28,7 +28,8 @@ class _Block(Finder):
         outer = self._active[-1] if self._active else None
         if outer is not None:
             self._acquisitions = outer._acquisitions
-            self._fixtures, self._changed = Fixtures(self._acquisitions), Changes(self._acquisitions)
+            self._fixtures, self._changed = Fixtures(self._acquisitions), Changes(
+                self._acquisitions)
             self._asker = self._acquisitions.current
         self._judge = classify.Judge(self._acquisitions, self._imported)
         self._judge.grows = 1       # one instance will do: a block runs once
@@ -93,6 +94,7 @@ def watch(name: str = "the block") -> Watch:
 
     *name* stands for the test in the leaks. Returns a context manager whose ``leaks`` is a list
     of `Leak` after the block; ``str()`` of it is a short text. Local variables of the code
-    around the block are no leaks. In a test of a run that finds, that test is measured all the same.
+    around the block are no leaks. In a test of a run that finds, that test is measured all the
+    same.
     """
     return Watch(name)

@@ -11,7 +11,8 @@ bind(globals())
 
 
 class Change(NamedTuple):
-    """What differs: facts, which ``leaks.report.describe`` words. It keeps nothing alive, and shows no secret.
+    """What differs: facts, which ``leaks.report.describe`` words. It keeps nothing alive, and shows
+    no secret.
 
     ``fd`` to ``oid`` find the acquisition.
     """
@@ -48,7 +49,8 @@ class Change(NamedTuple):
     replaced: bool = False
     """Another list is in its place."""
     on: Tuple[str, str] = ("", "")
-    """What a descriptor is open on: what that is, and its path or address: ("file", "/srv/orders.db")."""
+    """What a descriptor is open on: what that is, and its path or address: ("file",
+    "/srv/orders.db")."""
     reused_by: str = ""
     """What a closed descriptor's number is open on now."""
 
@@ -58,7 +60,8 @@ class Change(NamedTuple):
         return self.kind, self.name, self.fd, self.thread, self.pid, self.path, self.oid
 
 
-HOW = ("added", "removed", "changed", "replaced", "reordered", "started", "running", "ended", "open", "pending")
+HOW = ("added", "removed", "changed", "replaced", "reordered", "started", "running", "ended",
+       "open", "pending")
 """What ``Change.how`` may be."""
 
 Undo = Optional[Callable[[], None]]
@@ -66,8 +69,10 @@ Undo = Optional[Callable[[], None]]
 Found = Tuple[Change, Undo]
 
 
-def merged(base: List[Any], before: List[Any], after: List[Any], equal: Callable[[Any, Any], bool]) -> List[Any]:
-    """Return *base* with what was added to a list, and taken out of it, between *before* and *after*."""
+def merged(base: List[Any], before: List[Any], after: List[Any],
+           equal: Callable[[Any, Any], bool]) -> List[Any]:
+    """Return *base* with what was added to a list, and taken out of it, between *before* and
+    *after*."""
     def has(entries: List[Any], wanted: Any) -> bool:
         return any(equal(each, wanted) for each in entries)
 
@@ -108,7 +113,8 @@ class Watch:
         self.take()
 
     def absorb(self, since: Any) -> None:
-        """Take into the base what has changed since *since*, a watch of the same kind, took its own."""
+        """Take into the base what has changed since *since*, a watch of the same kind, took its
+        own."""
 
     def waits(self) -> bool:
         """Return True when something that differs may still end by itself."""

@@ -19,8 +19,8 @@ bind(globals())
 class Children(Watch):
     """Watches this process's children.
 
-    One system call tells whether there are any. Where there are, they are listed from /proc; without
-    it, only those that `subprocess` and `multiprocessing` know of.
+    One system call tells whether there are any. Where there are, they are listed from /proc;
+    without it, only those that `subprocess` and `multiprocessing` know of.
     """
 
     passing = True
@@ -83,7 +83,8 @@ class Children(Watch):
     def _change(self, pid: int) -> Change:
         words = [word for word in os_facts.contents("/proc/%d/cmdline" % pid).split("\0") if word]
         zombie = _state(pid) == "Z"
-        name = redaction.shown(redaction.command(words)) or os_facts.contents("/proc/%d/comm" % pid).strip() or "child"
+        name = redaction.shown(
+            redaction.command(words)) or os_facts.contents("/proc/%d/comm" % pid).strip() or "child"
         return Change("child process", name, "ended" if zombie else "running", pid=pid)
 
 

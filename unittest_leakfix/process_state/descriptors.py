@@ -1,4 +1,5 @@
-"""Open descriptors, and those that somebody else had opened. Kinds: "descriptor", "closed descriptor"."""
+"""Open descriptors, and those that somebody else had opened. Kinds: "descriptor", "closed
+descriptor"."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def descriptors() -> Set[int]:
 
 
 def loaded_files() -> Set[str]:
-    """Return the paths of the executable and of the libraries that the system has loaded (Linux)."""
+    """Return the paths of the executable and of the libraries that the system has loaded
+    (Linux)."""
     found: Set[str] = set()
     for line in os_facts.contents("/proc/self/maps", 1 << 24).splitlines():
         part = line.split(None, 5)
@@ -48,10 +50,12 @@ def loaded_files() -> Set[str]:
 
 
 def _arenas() -> Set[object]:
-    """Return the descriptors of what `multiprocessing.Value` and its like share: it is used again and again."""
+    """Return the descriptors of what `multiprocessing.Value` and its like share: it is used again
+    and again."""
     wrapper = getattr(sys.modules.get("multiprocessing.heap"), "BufferWrapper", None)
     arenas = os_facts.attributes(getattr(wrapper, "_heap", None)).get("_arenas")
-    return {os_facts.attributes(arena).get("fd") for arena in arenas} if type(arenas) is list else set()
+    return {os_facts.attributes(arena).get("fd")
+            for arena in arenas} if type(arenas) is list else set()
 
 
 def _values(place: int) -> Set[object]:
@@ -64,7 +68,8 @@ def _values(place: int) -> Set[object]:
 
 
 class Reserve:
-    """A descriptor that is held while the tests run, so that one is there when they have used up all.
+    """A descriptor that is held while the tests run, so that one is there when they have used up
+    all.
 
     It is known by device and inode: a test may close it, and something else get its number.
     """
@@ -107,7 +112,8 @@ class Reserve:
     @staticmethod
     def has(number: int, device: int, inode: int) -> bool:
         """Tell whether the descriptor *number*, of this *device* and *inode*, is one of these."""
-        return any(each._number == number and each._identity == (device, inode) for each in Reserve._held)
+        return any(each._number == number and each._identity == (device, inode)
+                   for each in Reserve._held)
 
 
 _S_IFDIR = stat.S_IFDIR
@@ -167,7 +173,8 @@ class Descriptors(Watch):
         """Return the numbers of the open descriptors."""
         try:
             numbers = list(map(int, self._listdir(self._folder)))
-        except OSError:     # none is left to list them with; a limit that was lowered closes nothing
+        except OSError:
+            # None is left to list them with; a limit that was lowered closes nothing.
             numbers = list(range(max(min(_limit("SC_OPEN_MAX"), _MANY), *self._base, 0) + 1))
         return [fd for fd in numbers if self._is_open(fd)]
 
@@ -199,7 +206,8 @@ class Descriptors(Watch):
         if identifies[2] != stat.S_IFSOCK:
             return os_facts.target(fd)
         known = self._base.get(fd)  # a socket takes 10 us to ask
-        return known.target if known is not None and known[:3] == identifies and known.target else _ends(fd)
+        return known.target if known is not None and known[
+            :3] == identifies and known.target else _ends(fd)
 
     def take(self) -> None:
         count = self.count()
@@ -227,7 +235,8 @@ class Descriptors(Watch):
         if count == since._count or self._acquisitions is None:
             return
         for fd, opened in self.listing().items():
-            if not _same(self._base.get(fd), opened) and self._acquisitions.opened_since(fd, since._mark):
+            if not _same(self._base.get(fd),
+                         opened) and self._acquisitions.opened_since(fd, since._mark):
                 self._count += fd not in self._base
                 self._base[fd] = opened
 
@@ -241,7 +250,8 @@ class Descriptors(Watch):
     def changes(self) -> List[Found]:
         now = self.listing()
         found: List[Found] = []
-        # Where references are not counted (PyPy) a file may be garbage for long, and be closed any time.
+        # Where references are not counted (PyPy) a file may be garbage for long, and be closed any
+        # time.
         for fd, base in self._base.items() if COUNTED else ():
             # What was reported as left behind may end at any time; that is no foreign close.
             if not _same(base, now.get(fd)) and fd not in self._reported:
@@ -279,7 +289,8 @@ def _same(one: Optional[Opened], other: Optional[Opened]) -> bool:
 
 
 def what(fd: int, opened: Opened) -> str:
-    """Say what the open descriptor `fd` is: "file shop/orders.db", "socket 127.0.0.1:80", "pipe"."""
+    """Say what the open descriptor `fd` is: "file shop/orders.db", "socket 127.0.0.1:80",
+    "pipe"."""
     return " ".join(filter(None, _on(_now(fd, opened))))
 
 

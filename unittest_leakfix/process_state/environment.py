@@ -1,4 +1,5 @@
-"""Environment, working directory, import path. Kinds: "environment", "working directory", "sys.path"."""
+"""Environment, working directory, import path. Kinds: "environment", "working directory",
+"sys.path"."""
 from __future__ import annotations
 
 import os
@@ -79,7 +80,8 @@ class Environment(Watch):
     def _changed(self, mapping: Any, key: Any, old: Any, new: Any) -> Found:
         name = _text(key)
         how = "added" if old is None else "removed" if new is None else "changed"
-        before, after = ("" if v is None else redaction.cut(redaction.redact(_text(v), name)) for v in (old, new))
+        before, after = ("" if v is None else redaction.cut(redaction.redact(_text(v), name))
+                         for v in (old, new))
 
         def undo() -> None:
             if old is None:
@@ -91,7 +93,8 @@ class Environment(Watch):
 
 
 def _data(mapping: MutableMapping[str, str]) -> Any:
-    """Return the variables as `os.environ` keeps them (bytes on POSIX); of a replaced one as they are."""
+    """Return the variables as `os.environ` keeps them (bytes on POSIX); of a replaced one as they
+    are."""
     data = getattr(mapping, "_data", None)
     return data if issubclass(type(data), dict) else mapping
 
@@ -143,14 +146,17 @@ class WorkingDirectory(Watch):
         now, base = self._now(), self._base
         if now == base:
             return []
-        undo: Undo = None if base == "(removed)" or self._which(base) != self._folder else lambda: self._chdir(base)
-        change = Change("working directory", "os.getcwd()", "removed" if now == "(removed)" else "changed",
+        undo: Undo = None if base == "(removed)" or self._which(
+            base) != self._folder else lambda: self._chdir(base)
+        change = Change("working directory", "os.getcwd()",
+                        "removed" if now == "(removed)" else "changed",
                         base, now, undo is not None, path=now)
         return [(change, undo)]
 
 
 class ImportPath(Watch):
-    """Watches `sys.path`, `sys.meta_path` and `sys.path_hooks`: their contents, order and the lists."""
+    """Watches `sys.path`, `sys.meta_path` and `sys.path_hooks`: their contents, order and the
+    lists."""
 
     _names = ("path", "meta_path", "path_hooks")
 
@@ -184,8 +190,10 @@ class ImportPath(Watch):
                 continue
             change = Change("sys.path", "sys." + name, before="%d entries" % len(kept),
                             after="%d entries" % len(now), restorable=True, replaced=now is not old,
-                            added=tuple(value_text.naming(each) for each in now if not _has(kept, each)),
-                            removed=tuple(value_text.naming(each) for each in kept if not _has(now, each)))
+                            added=tuple(value_text.naming(each) for each in now
+                                        if not _has(kept, each)),
+                            removed=tuple(value_text.naming(each) for each in kept
+                                          if not _has(now, each)))
             found.append((change, _put_back(name, old, kept)))
         return found
 

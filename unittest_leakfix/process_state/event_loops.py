@@ -53,8 +53,10 @@ class Loops(Watch):
         return known is not None and known() is value
 
     def _nothing(self) -> bool:
-        """Return True when there is neither loop nor task: the usual case, told in a few look-ups."""
-        if self._acquisitions is not None and self._acquisitions.loops_alive or _current() is not None:
+        """Return True when there is neither loop nor task: the usual case, told in a few
+        look-ups."""
+        if (self._acquisitions is not None and self._acquisitions.loops_alive
+                or _current() is not None):
             return False
         registry = getattr(os_facts.loaded("asyncio.tasks"), _REGISTRY, None)
         return registry is None or not registry.data

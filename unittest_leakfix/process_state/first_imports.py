@@ -1,10 +1,11 @@
-"""What a library sets up while it is imported for the first time: no test's change, and never undone.
+"""What a library sets up while it is imported for the first time: no test's change, and never
+undone.
 
-The interpreter imports a module that is not loaded yet by `_find_and_load` of importlib's frozen part,
-whoever asks for it. Around the outermost of these calls a state of its own is taken, and what differs
-from it afterwards goes into the base of every state that is watched. So what a test changes itself,
-before the import or after it, is still the test's. Costs nothing where nothing is imported, and 0.3 ms
-for an import.
+The interpreter imports a module that is not loaded yet by `_find_and_load` of importlib's frozen
+part, whoever asks for it. Around the outermost of these calls a state of its own is taken, and what
+differs from it afterwards goes into the base of every state that is watched. So what a test changes
+itself, before the import or after it, is still the test's. Costs nothing where nothing is imported,
+and 0.3 ms for an import.
 """
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class FirstImports:
     """Sees the first imports of this thread, between `install()` and `remove()`."""
 
     def __init__(self, state: Callable[[], monitors.ProcessState]) -> None:
-        """*state* makes what is taken before an import: of the same watches as those that are compared."""
+        """*state* makes what is taken before an import: of the same watches as those that are
+        compared."""
         self._make = state
         self._state: Optional[monitors.ProcessState] = None
         self._swap = Swap()
@@ -57,7 +59,8 @@ class FirstImports:
         original = getattr(_bootstrap, _NAME, None)
         if original is None or self._wrapper is not None:
             return      # another interpreter, which imports in another way
-        space = dict(original=original, under_way=self._under_way, thread=get_ident(), modules=_modules,
+        space = dict(original=original, under_way=self._under_way, thread=get_ident(),
+                     modules=_modules,
                      get_ident=get_ident, begins=self._begins, ends=self._ends)
         exec(compile(_SOURCE, _FILE, "exec"), space)
         self._wrapper = space[_NAME]

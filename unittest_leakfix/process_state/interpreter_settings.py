@@ -52,7 +52,8 @@ class Settings(Watch):
     comparing would run their code.
     """
 
-    def __init__(self, settings: Sequence[Setting], read_all: Callable[[], Tuple[Any, ...]], plain: bool) -> None:
+    def __init__(self, settings: Sequence[Setting], read_all: Callable[[], Tuple[Any, ...]],
+                 plain: bool) -> None:
         self._settings = settings
         self._read_all = read_all
         self._plain = plain
@@ -77,7 +78,8 @@ class Settings(Watch):
             if (old == new or old == "") if self._plain else (old is new):
                 continue    # "": its module was not loaded yet
             undo = _writing(setting.write, old)
-            change = Change(setting.kind, setting.name, "", value_text.naming(old), value_text.naming(new),
+            change = Change(setting.kind, setting.name, "", value_text.naming(old),
+                            value_text.naming(new),
                             undo is not None)
             found.append((change, undo))
         return found
@@ -100,8 +102,10 @@ def _attribute(kind: str, module: Any, name: str) -> Setting:
 
 def objects() -> Settings:
     """Return the watch of hooks and standard streams: cheap."""
-    names = ("excepthook", "unraisablehook", "displayhook", "breakpointhook", "stdin", "stdout", "stderr")
-    settings = [_attribute("stream" if name.startswith("std") else "hook", sys, name) for name in names]
+    names = ("excepthook", "unraisablehook", "displayhook", "breakpointhook", "stdin", "stdout",
+             "stderr")
+    settings = [_attribute("stream" if name.startswith("std") else "hook", sys, name)
+                for name in names]
     settings.append(_attribute("hook", threading, "excepthook"))
     settings.append(Setting("hook", "sys.settrace", _gettrace, sys.settrace))
     settings.append(Setting("hook", "sys.setprofile", _getprofile, sys.setprofile))
@@ -116,16 +120,19 @@ def objects() -> Settings:
 
 
 _WATCHED_SIGNALS = tuple(
-    getattr(_signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGUSR1")
+    getattr(_signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGUSR1")
     if hasattr(_signal, name)
 )
 
 
 def signals(numbers: Sequence[int] = _WATCHED_SIGNALS) -> Settings:
     """Return the watch of the handlers of the usual signals: cheap."""
-    getsignal = _signal.getsignal  # signal.getsignal makes an enum member each time: twenty times dearer
+    # signal.getsignal makes an enum member each time: twenty times dearer
+    getsignal = _signal.getsignal
     settings = [
-        Setting("signal handler", signal.Signals(number).name, partial(getsignal, number), partial(_set_signal, number))
+        Setting("signal handler", signal.Signals(number).name, partial(getsignal, number),
+                partial(_set_signal, number))
         for number in numbers
     ]
     return Settings(settings, lambda: tuple(map(getsignal, numbers)), plain=False)
@@ -145,9 +152,12 @@ def all_signals() -> Settings:
 def values() -> Settings:
     """Return the watch of limits, the collector's switch and the socket timeout: cheap."""
     settings = (
-        Setting("interpreter setting", "sys.getrecursionlimit()", sys.getrecursionlimit, sys.setrecursionlimit),
-        Setting("interpreter setting", "gc.isenabled()", _isenabled, lambda on: _enable() if on else _disable()),
-        Setting("socket timeout", "socket.getdefaulttimeout()", _socket_timeout, _set_socket_timeout),
+        Setting("interpreter setting", "sys.getrecursionlimit()", sys.getrecursionlimit,
+                sys.setrecursionlimit),
+        Setting("interpreter setting", "gc.isenabled()", _isenabled,
+                lambda on: _enable() if on else _disable()),
+        Setting("socket timeout", "socket.getdefaulttimeout()", _socket_timeout,
+                _set_socket_timeout),
         Setting("timer", "signal.setitimer(ITIMER_REAL)", _timer_runs, None),
     )
     limit, enabled, timeout, timer = (setting.read for setting in settings)
@@ -175,15 +185,18 @@ def _timer_runs() -> bool:
 
 
 _COLLECTORS = (
-    Setting("interpreter setting", "gc.get_threshold()", _get_threshold, lambda value: _set_threshold(*value)),
+    Setting("interpreter setting", "gc.get_threshold()", _get_threshold,
+            lambda value: _set_threshold(*value)),
     Setting("interpreter setting", "gc.get_debug()", _get_debug, _set_debug),
 ) if _get_threshold is not None else ()
 
 
 def dear_values() -> Settings:
-    """Return the watch of what is dearer to read: locale, umask, decimal context, collector, time zone."""
+    """Return the watch of what is dearer to read: locale, umask, decimal context, collector, time
+    zone."""
     settings = _COLLECTORS + (
-        Setting("interpreter setting", "sys.getswitchinterval()", sys.getswitchinterval, sys.setswitchinterval),
+        Setting("interpreter setting", "sys.getswitchinterval()", sys.getswitchinterval,
+                sys.setswitchinterval),
         Setting("interpreter setting", "time.tzname", lambda: time.tzname, None),
         Setting("locale", "locale.setlocale(LC_ALL)", _locale, _set_locale),
         Setting("umask", "os.umask()", _umask, lambda value: _set_umask(int(value, 8))),
@@ -207,8 +220,8 @@ _set_umask = os.umask
 
 
 def _umask() -> str:
-    """Return the umask in octal. Linux shows it; elsewhere it can only be read by setting it, and for
-    that moment another thread's new files would be open to all but the owner's group."""
+    """Return the umask in octal. Linux shows it; elsewhere it can only be read by setting it, and
+    for that moment another thread's new files would be open to all but the owner's group."""
     shown = re.search(r"^Umask:\s*(\w+)", os_facts.contents("/proc/self/status"), re.M)
     if shown:
         return "0o%03o" % int(shown.group(1), 8)

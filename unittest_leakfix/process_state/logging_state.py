@@ -63,7 +63,8 @@ class Logging(Watch):
                 continue
             mine = self._base.get(name, NEW)
             handlers = merged(list(mine[0]), list(before[0]), list(state[0]), is_)
-            rest = tuple(now if now != old else own for own, old, now in zip(mine[1:], before[1:], state[1:]))
+            rest = tuple(now if now != old else own
+                         for own, old, now in zip(mine[1:], before[1:], state[1:]))
             self._base[name] = (tuple(handlers), *rest)  # type: ignore[assignment]
             self._of[name] = ref(loggers[name])
         look, root = _look(module), self._base["root"]
@@ -91,7 +92,8 @@ class Logging(Watch):
         if module.root.manager.disable != self._disable:
             old = self._disable
             found.append((Change("logging level", "logging.disable()", "", str(old),
-                                 str(module.root.manager.disable), True), lambda: module.disable(old)))
+                                 str(module.root.manager.disable), True),
+                                 lambda: module.disable(old)))
         loggers = _named(module)
         for name, state in _states(loggers).items():
             known = self._of.get(name)
@@ -150,12 +152,14 @@ def _differences(module: Any, name: str, base: State, state: State) -> List[Foun
             found.append((_handler(handler, "removed", name), back))
     if state[1:] != base[1:]:
         before, after = (_level(module, each) for each in (base, state))
-        found.append((Change("logging level", "logger %s" % name, "", before, after, True), undo_level))
+        found.append((Change("logging level", "logger %s" % name, "", before, after, True),
+                      undo_level))
     return found
 
 
 def _handler(handler: Any, how: str, logger: str) -> Change:
-    return Change("logging handler", value_text.qualified(type(handler)), how, restorable=True, owner=logger)
+    return Change("logging handler", value_text.qualified(type(handler)), how, restorable=True,
+                  owner=logger)
 
 
 def _level(module: Any, state: State) -> str:

@@ -52,7 +52,8 @@ class ProcessState:
     _clock = staticmethod(time.monotonic)
     _collect = staticmethod(gc.collect)
 
-    def __init__(self, acquisitions: Optional[Acquisitions] = None, without: Tuple[type, ...] = ()) -> None:
+    def __init__(self, acquisitions: Optional[Acquisitions] = None,
+                 without: Tuple[type, ...] = ()) -> None:
         """*without*: the watches, by class, of what somebody else puts back."""
         self._threads = Threads()
         self._children = Children(acquisitions)
@@ -60,12 +61,15 @@ class ProcessState:
         self._logging = Logging()
         self._cheap: Tuple[Watch, ...] = tuple(watch for watch in (
             self._threads, self._children, self._descriptors,
-            environment.Environment(acquisitions), environment.WorkingDirectory(), environment.ImportPath(),
-            MockPatches(), self._logging, WarningFilters(), interpreter_settings.signals(), interpreter_settings.objects(),
+            environment.Environment(acquisitions), environment.WorkingDirectory(),
+            environment.ImportPath(),
+            MockPatches(), self._logging, WarningFilters(), interpreter_settings.signals(),
+            interpreter_settings.objects(),
             interpreter_settings.values(), Loops(acquisitions), TemporaryPaths(acquisitions),
         ) if not isinstance(watch, without))
         self._looks = tuple((watch.same, watch) for watch in self._cheap)
-        self._dear: Tuple[Watch, ...] = (ModuleAttributes(), interpreter_settings.all_signals(), interpreter_settings.dear_values())
+        self._dear: Tuple[Watch, ...] = (ModuleAttributes(), interpreter_settings.all_signals(),
+                                         interpreter_settings.dear_values())
         self._based = False
         self._undo: List[Found] = []
         self._outlasted: Dict[str, int] = {}
@@ -78,7 +82,8 @@ class ProcessState:
         self._based = True
 
     def absorb(self, since: "ProcessState") -> None:
-        """Take into the base what has changed since *since* took its own: it is no change of a test's."""
+        """Take into the base what has changed since *since* took its own: it is no change of a
+        test's."""
         if self._based:
             others: Dict[type, List[Watch]] = {}    # one may be without some of the other's
             for each in since._cheap + since._dear:
@@ -108,7 +113,8 @@ class ProcessState:
     def after(self, grace: float = 0.5) -> List[Change]:
         """Return what differs from the base now, and take the new state as the base.
 
-        Threads, children and descriptors that are new are given up to `grace` seconds in all to end.
+        Threads, children and descriptors that are new are given up to `grace` seconds in all to
+        end.
         """
         changed = self._differing()
         return self._report(changed, grace) if changed else []
@@ -116,8 +122,9 @@ class ProcessState:
     def full(self, grace: float = 0.5) -> List[Change]:
         """Do what `after` does, and look at all that is too dear for each test.
 
-        That is: a listing of the descriptors, every logger and signal, locale, umask, the attributes
-        of much patched modules. For once per class: some 0.2 ms. The first call only takes the base.
+        That is: a listing of the descriptors, every logger and signal, locale, umask, the
+        attributes of much patched modules. For once per class: some 0.2 ms. The first call only
+        takes the base.
         """
         if not self._based:
             self._take_all()
@@ -125,7 +132,8 @@ class ProcessState:
         return self._report(self._cheap + self._dear, grace)
 
     def restore(self, changes: Iterable[Change]) -> List[Change]:
-        """Put back those of the last report's `changes` that are of `RESTORED` kinds; return what was put back.
+        """Put back those of the last report's `changes` that are of `RESTORED` kinds; return what
+        was put back.
 
         What cannot be put back (the folder is gone) is left out of the answer, and raises nothing.
         """
@@ -150,7 +158,8 @@ class ProcessState:
             return [watch for same, watch in self._looks if not same()]
         except errors.PASSING:
             raise
-        except BaseException:  # an object whose comparison raises was put in: look at each for itself
+        except BaseException:
+            # An object whose comparison raises was put in: look at each for itself.
             return [watch for watch in self._cheap if not _same(watch)]
 
     def _take_all(self) -> None:
@@ -192,7 +201,8 @@ class ProcessState:
         end = self._clock() + grace
         step, slept = 0.0005, 0.0
         while self._waits():
-            left = min(end - self._clock(), grace - slept)  # a clock that a test has frozen stands still
+            # a clock that a test has frozen stands still
+            left = min(end - self._clock(), grace - slept)
             if left <= 0:
                 self._outlasted[cause] = min(self._outlasted.get(cause, 0) + 1, 6)
                 return

@@ -1,4 +1,5 @@
-"""Patches that were not stopped, and attributes of the standard library that were replaced. Kind: "patch"."""
+"""Patches that were not stopped, and attributes of the standard library that were replaced. Kind:
+"patch"."""
 from __future__ import annotations
 
 import sys
@@ -39,7 +40,8 @@ class MockPatches(Watch):
         return len(active) == len(base) and all(map(is_, active, base))
 
     def absorb(self, since: "MockPatches") -> None:
-        self._base += [patch for patch in _active() if not any(patch is each for each in since._base)
+        self._base += [patch for patch in _active()
+                       if not any(patch is each for each in since._base)
                        and not any(patch is each for each in self._base)]
 
     def changes(self) -> List[Found]:
@@ -80,16 +82,22 @@ def _target(patch: Any) -> str:
 
 #: Modules whose attributes tests like to replace by hand.
 _WATCHED = (
-    "builtins", "os", "os.path", "posixpath", "time", "datetime", "random", "socket", "ssl", "subprocess", "shutil",
-    "tempfile", "io", "json", "threading", "uuid", "getpass", "platform", "smtplib", "urllib.request",
+    "builtins", "os", "os.path", "posixpath", "time", "datetime", "random", "socket", "ssl",
+    "subprocess", "shutil",
+    "tempfile", "io", "json", "threading", "uuid", "getpass", "platform", "smtplib",
+    "urllib.request",
     "http.client", "logging", "locale",
 )
 # What these modules themselves change as they are used.
 _OWN_STATE = frozenset((
-    "_", "tempdir", "_once_lock", "_name_sequence", "_cleanup", "_opener", "_active", "_shutdown", "_main_thread",
-    "_uname_cache", "_platform_cache", "_sys_version_cache", "_processoroptions", "_handlerList", "_handlers",
-    "raiseExceptions", "lastResort", "environ", "environb", "_active_limbo_lock", "_dangling", "_start_new_thread",
-    "_counter", "_last_timestamp", "_node", "excepthook", "_default_decoder", "_default_encoder", "__warningregistry__",
+    "_", "tempdir", "_once_lock", "_name_sequence", "_cleanup", "_opener", "_active", "_shutdown",
+    "_main_thread",
+    "_uname_cache", "_platform_cache", "_sys_version_cache", "_processoroptions", "_handlerList",
+    "_handlers",
+    "raiseExceptions", "lastResort", "environ", "environb", "_active_limbo_lock", "_dangling",
+    "_start_new_thread",
+    "_counter", "_last_timestamp", "_node", "excepthook", "_default_decoder", "_default_encoder",
+    "__warningregistry__",
     "_shutdown_locks", "_shutdown_locks_lock", "_profile_hook", "_trace_hook", "_localecache",
     "_platform_cache", "_proxies", "tzname", "timezone", "altzone", "daylight",
 ))
@@ -103,7 +111,8 @@ class ModuleAttributes(Watch):
 
     def take(self) -> None:
         loaded = ((name, os_facts.loaded(name)) for name in _WATCHED)
-        self._base = {name: (module, dict(vars(module))) for name, module in loaded if module is not None}
+        self._base = {name: (module, dict(vars(module))) for name, module in loaded
+                      if module is not None}
 
     def absorb(self, since: "ModuleAttributes") -> None:
         for name, (module, before) in since._base.items():
@@ -123,7 +132,8 @@ class ModuleAttributes(Watch):
         found: List[Found] = []
         for name, (module, base) in self._base.items():
             # Another module in its place is not a change of this one.
-            if os_facts.loaded(name) is not module or (name == "os.path" and "posixpath" in self._base):
+            if os_facts.loaded(name) is not module or (name == "os.path"
+                                                       and "posixpath" in self._base):
                 continue
             now = vars(module)
             for attribute, old in base.items():

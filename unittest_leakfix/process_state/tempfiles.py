@@ -1,4 +1,5 @@
-"""Files and folders of `tempfile` that were not removed. Kinds: "temporary file", "temporary folder"."""
+"""Files and folders of `tempfile` that were not removed. Kinds: "temporary file", "temporary
+folder"."""
 from __future__ import annotations
 
 from typing import List, Optional, Set

@@ -61,7 +61,8 @@ class Threads(Watch):
         """Return the running threads that were not there before: (ident, thread)."""
         base = self._base
         found = []
-        alive = self._frames()  # a thread of another library's stays in the list after its end (3.11)
+        # a thread of another library's stays in the list after its end (3.11)
+        alive = self._frames()
         for ident, thread in list(self._running.items()):
             known = base.get(ident)
             if (known is None or known() is not thread) and ident in alive:
@@ -74,7 +75,8 @@ class Threads(Watch):
             held = os_facts.attributes(thread)
             runs = held.get("_target") or type(thread).run
             found.append((Change(
-                "thread", redaction.shown(str(held.get("_name", "?"))), thread=ident, at=now_at(ident),
+                "thread", redaction.shown(str(held.get("_name", "?"))), thread=ident,
+                at=now_at(ident),
                 runs=value_text.naming(runs), daemon=bool(held.get("_daemonic")),
                 timer=issubclass(type(thread), threading.Timer),
             ), None))

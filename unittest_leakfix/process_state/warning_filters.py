@@ -46,7 +46,8 @@ class WarningFilters(Watch):
 
         def undo() -> None:
             warnings.filters = old
-            # Adding one tells the C part that its memory of shown warnings is void, on every version.
+            # Adding one tells the C part that its memory of shown warnings is void, on every
+            # version.
             warnings.filterwarnings("ignore", message="unittest_leakfix restores the filters")
             old[:] = base
 
@@ -55,17 +56,21 @@ class WarningFilters(Watch):
 
         alike = _alike(now, base)
         if not alike or warnings.filters is not old:
-            found.append((Change("warning filter", "warnings.filters", before="%d filters" % len(base),
+            found.append(
+                (Change("warning filter", "warnings.filters", before="%d filters" % len(base),
                                  after="%d filters" % len(now), restorable=True, replaced=alike,
                                  added=tuple(_text(each) for each in now if not _has(base, each)),
-                                 removed=tuple(_text(each) for each in base if not _has(now, each))), undo))
+                                 removed=tuple(_text(each) for each in base
+                                               if not _has(now, each))), undo))
         if warnings.showwarning is not show:
-            found.append((Change("hook", "warnings.showwarning", "replaced", restorable=True), show_again))
+            found.append((Change("hook", "warnings.showwarning", "replaced", restorable=True),
+                          show_again))
         return found
 
 
 def _alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Tell whether two lists have the same filters: the same entries, or those that say the same."""
+    """Tell whether two lists have the same filters: the same entries, or those that say the
+    same."""
     if len(one) != len(other):
         return False
     return all(map(is_, one, other)) or all(map(_equal, one, other))
@@ -93,9 +98,11 @@ def _text(entry: Any) -> str:
     if type(entry) is not tuple or len(entry) != 5:
         return value_text.naming(entry)
     action, message, category, module, line = entry
-    parts = [str(action) if type(action) is str else value_text.naming(action), value_text.naming(category).rpartition(".")[2]]
+    parts = [str(action) if type(action) is str else value_text.naming(action),
+             value_text.naming(category).rpartition(".")[2]]
     for name, part in (("message", message), ("module", module)):
         if part is not None:
             text = part.pattern if type(part) is _PATTERN else part
-            parts.append("%s=%s" % (name, repr(text) if type(text) is str else value_text.naming(text)))
+            parts.append("%s=%s"
+                         % (name, repr(text) if type(text) is str else value_text.naming(text)))
     return " ".join(parts)

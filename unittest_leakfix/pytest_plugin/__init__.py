@@ -1,8 +1,8 @@
 """The pytest plugin: inert until ``--leakfix`` or ``leakfix`` in the ini file asks for it.
 
-Found by pytest itself, through the entry point ``pytest11`` (`installed`). Needs pytest 7.0 or later,
-Python 3.8 or later. docs/pytest.md says what it does. This module is all that is loaded until
-something is asked.
+Found by pytest itself, through the entry point ``pytest11`` (`installed`). Needs pytest 7.0 or
+later, Python 3.8 or later. docs/pytest.md says what it does. This module is all that is loaded
+until something is asked.
 """
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ bind(globals())
 
 IGNORE, MOST = "leakfix_ignore", "leakfix_max_connections"
 _MARKERS = (
-    IGNORE + '(kind="name", reason="..."): a leak that is known, as the report\'s last line names it: '
+    IGNORE
+    + '(kind="name", reason="..."): a leak that is known, as the report\'s last line names it: '
     'leakfix_ignore(thread="mailer-*", reason="lives as long as the process")',
-    MOST + "(number): so many connections to database servers may be open at the same time; the call "
+    MOST
+    + "(number): so many connections to database servers may be open at the same time; the call "
     "that would open one more fails",
 )
 
@@ -35,7 +37,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
                         help=option.pytest_help or option.help, **_how(option))
         if option.ini:
             kind: Any = "bool" if option.type == FLAG else "string"
-            parser.addini(option.ini, "the default of %s" % option.pytest, default=False if kind == "bool" else "",
+            parser.addini(option.ini, "the default of %s" % option.pytest,
+                          default=False if kind == "bool" else "",
                           type=kind)
     if getattr(pluginmanager, "_conftest_plugins", None):
         _add_short(parser)      # named by a conftest: the hook below is under way
@@ -52,7 +55,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     files = getattr(early_config.known_args_namespace, "file_or_dir", [])
     taken = _taken(parser)
     for given, value in zip(args, args[1:]):
-        if value in files and any(given == option.pytest_short and given not in taken and option.type != FLAG
+        if value in files and any(given == option.pytest_short and given not in taken
+                                  and option.type != FLAG
                                   for option in given_in("pytest_short")):
             files.remove(value)
     yield
@@ -105,7 +109,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
 def leakfix(request: pytest.FixtureRequest) -> "LeakFix":
     """Finds what one block of code leaves behind, with or without --leakfix.
 
-    ``with leakfix.watch() as found: ...`` and ``found.leaks``, or ``with leakfix.assert_no_leaks(): ...``.
+    ``with leakfix.watch() as found: ...`` and ``found.leaks``, or ``with leakfix.assert_no_leaks():
+    ...``.
     """
     from unittest_leakfix.pytest_plugin.fixtures import LeakFix
     return LeakFix(request.node.nodeid)

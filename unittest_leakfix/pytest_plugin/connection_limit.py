@@ -1,4 +1,5 @@
-"""The connection budget of a session, and of the tests with the marker ``leakfix_max_connections``."""
+"""The connection budget of a session, and of the tests with the marker
+``leakfix_max_connections``."""
 from __future__ import annotations
 
 from typing import Any, Generator, Optional

@@ -15,10 +15,14 @@ from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import captured_warnings, suppressions
 from unittest_leakfix.leaks.classify import Imported
 from unittest_leakfix.leaks.detector import Finder
-from unittest_leakfix.leaks.model import leak  # noqa: F401 (before the first test)
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import CodeScope
-from unittest_leakfix.leaks.report import describe, json_report, terminal, text_report
+from unittest_leakfix.leaks.report import (
+    describe,
+    json_report,  # noqa: F401 (loaded before the first test)
+    terminal,  # noqa: F401
+    text_report,  # noqa: F401
+)
 from unittest_leakfix.leaks.retention import objects, roots
 from unittest_leakfix.leaks.survivors import Survivor
 from unittest_leakfix.options import Options
@@ -57,7 +61,8 @@ class Wordings:
 
     @staticmethod
     def is_harness(leak: Leak) -> bool:
-        """Tell whether pytest or a plugin of it opened this, for itself: nobody else's code had a part."""
+        """Tell whether pytest or a plugin of it opened this, for itself: nobody else's code had a
+        part."""
         opened = leak.acquisition
         if opened is None or not opened.frames or opened.thread not in ("", "MainThread"):
             return False
@@ -102,12 +107,14 @@ _HOOKS = frozenset(["sys.unraisablehook", "threading.excepthook"])
 class ScopedFinder(Finder):
     """Finds in a pytest session.
 
-    *told* is called with the leaks that are news, once the class or module that they are of is over;
+    *told* is called with the leaks that are news, once the class or module that they are of is
+    over;
     *entries* returns what the markers of a test or scope make known.
     """
 
     def __init__(self, options: Options, baseline: Optional[suppressions.Baseline],
-                 entries: Callable[[str], List[suppressions.Ignored]], told: Callable[[List[Leak]], None]) -> None:
+                 entries: Callable[[str], List[suppressions.Ignored]],
+                 told: Callable[[List[Leak]], None]) -> None:
         super().__init__(options, None, baseline)
         self.wordings = Wordings()
         self._told = told
@@ -163,7 +170,8 @@ class ScopedFinder(Finder):
             self._census.attributes({name: value}, "fixture %s")
 
     def function_ends(self, hand: List[Any]) -> None:
-        """The test and its fixtures are torn down; the instance in *hand*, if any, is about to be let go."""
+        """The test and its fixtures are torn down; the instance in *hand*, if any, is about to be
+        let go."""
         if not self._alive() or not self._measuring:
             return
         try:
@@ -261,7 +269,8 @@ class ScopedFinder(Finder):
         To trace them takes a look at the whole heap, 50 ms and more: where nobody waits for errors,
         not after each class of three tests.
         """
-        return (self.options.leaks != "fail" and scope.kind != "session" and not self._changed.pending
+        return (self.options.leaks != "fail" and scope.kind != "session"
+                and not self._changed.pending
                 and not any(each.what == "resource" for each in self._survivors)
                 and self._tests - self._judged < _ENOUGH and len(self._survivors) < 10 * _ENOUGH)
 
@@ -284,7 +293,8 @@ class ScopedFinder(Finder):
         if begun is None or scope is None:
             return
         before, state, seen = begun
-        scope.kept.made.update((change.key, name) for change in state.full(0.0) if change.key not in self._made())
+        scope.kept.made.update((change.key, name) for change in state.full(0.0)
+                               if change.key not in self._made())
         self._spare.append(state)
         now = self._since()
         if seen is not None and now is not None:
@@ -292,7 +302,8 @@ class ScopedFinder(Finder):
         self._acquisitions.current = before
 
     def current(self, name: str) -> None:
-        """What is opened or closed from now on is of this fixture, or of this test, which is over ("": of none)."""
+        """What is opened or closed from now on is of this fixture, or of this test, which is over
+        ("": of none)."""
         self._acquisitions.current = name
 
     def _since(self) -> Optional[Set[int]]:
@@ -308,19 +319,22 @@ class ScopedFinder(Finder):
 
     def _changes(self, changes: List[Change], test: str, scope: int = 0) -> None:
         others = self._made()
-        super()._changes([change for change in changes if self._matters(change, others)], test, scope)
+        super()._changes([change for change in changes if self._matters(change, others)], test,
+                         scope)
 
     def _closing(self, owner: Any, found: scan.Found) -> None:
         test = self._test or self._acquisitions.current
         if test and self._alive():
             self._fresh.append(describe.of_closing(found, self._acquisitions.of(found.value), test,
-                                                   fixture=type(owner).__module__ == "_pytest.fixtures"))
+                                                   fixture=type(owner).__module__
+                                                   == "_pytest.fixtures"))
 
     def _yet(self) -> Container[str]:
         return {name for scope in self._scopes for name in scope.kept.fixtures}
 
     def rest(self) -> None:
-        self._fresh = self._worded([leak for scope in self._scopes for leak in scope.kept.waiting[2]] + self._fresh)
+        self._fresh = self._worded(
+            [leak for scope in self._scopes for leak in scope.kept.waiting[2]] + self._fresh)
         super().rest()
         self._deafen()
 
@@ -343,7 +357,8 @@ _VERSION = tuple(int(part) for part in pytest.__version__.split(".")[:2])
 class Watching(ScopedFinder):
     """The finder as the plugin follows items: knows their markers, and hands on what is news."""
 
-    def __init__(self, config: pytest.Config, asked: Asked, baseline: Optional[suppressions.Baseline]) -> None:
+    def __init__(self, config: pytest.Config, asked: Asked,
+                 baseline: Optional[suppressions.Baseline]) -> None:
         self.baseline = baseline
         super().__init__(asked.options, baseline, self._entries, self._news_of)
         self._config = config
@@ -394,13 +409,15 @@ class Watching(ScopedFinder):
 
 
 def begin(config: pytest.Config, asked: Asked) -> Watching:
-    """Return what finds in this session. Raises ``pytest.UsageError`` for a baseline that is none."""
+    """Return what finds in this session. Raises ``pytest.UsageError`` for a baseline that is
+    none."""
     baseline = None
     if asked.options.leaks_baseline is not None:
         try:
-            baseline = suppressions.Baseline(asked.options.leaks_baseline, xdist.baseline_of(config))
+            baseline = suppressions.Baseline(asked.options.leaks_baseline,
+                                             xdist.baseline_of(config))
         except ValueError as error:
-            raise pytest.UsageError(str(error))
+            raise pytest.UsageError(str(error)) from error
     watching = Watching(config, asked, baseline)
     config.pluginmanager.register(watching, "leakfix-finding")
     config.pluginmanager.register(watching.reports, "leakfix-reports")

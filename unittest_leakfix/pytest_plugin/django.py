@@ -1,7 +1,8 @@
-"""pytest-django: connections of finished threads are closed, and nobody is in the way of the databases' end.
+"""pytest-django: connections of finished threads are closed, and nobody is in the way of the
+databases' end.
 
-pytest-django's ``django_db_setup`` makes and destroys the test databases, or one of the user's own in
-its place. Whichever it is, it ends in Django's ``destroy_test_db``: so that is where we come in.
+pytest-django's ``django_db_setup`` makes and destroys the test databases, or one of the user's own
+in its place. Whichever it is, it ends in Django's ``destroy_test_db``: so that is where we come in.
 """
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ class Databases:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, None, None]:
-        """The connections that are opened from here on are of this test, or of a fixture that it is the first to use."""
+        """The connections that are opened from here on are of this test, or of a fixture that it is
+        the first to use."""
         self.current = item.nodeid
         if self._begun:
             drivers.look()
@@ -78,7 +80,8 @@ class Databases:
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_teardown(self) -> Generator[None, None, None]:
-        """The test and its fixtures are over: close what threads that ended have left, before anybody collects it."""
+        """The test and its fixtures are over: close what threads that ended have left, before
+        anybody collects it."""
         yield
         if self._begun:
             self._reap()
@@ -143,7 +146,8 @@ class Databases:
         from unittest_leakfix.django import clean_up
         wrapper = creation.connection
         if str(wrapper.settings_dict["NAME"]) in self._created and not kwargs.get("suffix"):
-            self._say(clean_up.before_destroy([(wrapper, "", True)], keepdb=bool(kwargs.get("keepdb"))))
+            self._say(clean_up.before_destroy([(wrapper, "", True)],
+                                              keepdb=bool(kwargs.get("keepdb"))))
         return original(creation, *args, **kwargs)
 
     def _say_of_test(self, text: str) -> None:

@@ -1,4 +1,5 @@
-"""pytest's reports of the tests: what each test left is added to them, or is an error of the test."""
+"""pytest's reports of the tests: what each test left is added to them, or is an error of the
+test."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -57,9 +58,11 @@ class Reports:
         """
         of_test: Dict[str, List[Leak]] = {}
         for leak in leaks:
-            of_test.setdefault(leak.tests[0] if leak.tests[0] in self._reports else self._last, []).append(leak)
+            of_test.setdefault(leak.tests[0] if leak.tests[0] in self._reports else self._last,
+                               []).append(leak)
         for name, mine in of_test.items():
-            told = Told(name, _message(name, mine), tuple((PROPERTY, text_report.one_line(leak)) for leak in mine))
+            told = Told(name, _message(name, mine),
+                        tuple((PROPERTY, text_report.one_line(leak)) for leak in mine))
             if self._worker:
                 self.told.append(told)
             else:
@@ -78,8 +81,10 @@ class Reports:
         """Report an error in the tear-down of a test, whose own report is *like* it."""
         report: Any = pytest.TestReport(
             nodeid=told.test, when="teardown", outcome="failed", longrepr=_said(told.message),
-            location=like.location if like is not None else (told.test.partition("::")[0], None, told.test),
-            keywords=like.keywords if like is not None else {}, user_properties=list(told.properties))
+            location=like.location if like is not None
+            else (told.test.partition("::")[0], None, told.test),
+            keywords=like.keywords if like is not None else {},
+            user_properties=list(told.properties))
         report.leakfix = True
         for name in ("node", "worker_id"):      # of xdist
             if hasattr(like, name):
@@ -92,10 +97,12 @@ def _message(name: str, leaks: List[Leak]) -> str:
 
     The first line has the first leak: it is all that pytest's short summary shows.
     """
-    shown = [leak if name in leak.tests else replace(leak, subject="%s (by %s)" % (leak.subject, leak.tests[0]))
+    shown = [leak if name in leak.tests
+             else replace(leak, subject="%s (by %s)" % (leak.subject, leak.tests[0]))
              for leak in leaks]
     first, *others = text_report.failure_text(shown).split("\n")[1:]
-    return "\n".join(["%s: %s" % ("leak" if len(shown) == 1 else "%d leaks" % len(shown), first.strip())] + others)
+    return "\n".join(["%s: %s" % ("leak" if len(shown) == 1 else "%d leaks" % len(shown),
+                                  first.strip())] + others)
 
 
 def _said(message: str) -> Any:
@@ -110,7 +117,8 @@ def _said(message: str) -> Any:
 
 
 def _element_of(config: pytest.Config, report: Any) -> Any:
-    """Return what makes the test's element of the JUnit file, before it is finished; None without one."""
+    """Return what makes the test's element of the JUnit file, before it is finished; None without
+    one."""
     xml = _junit(config)
     if xml is None:
         return None

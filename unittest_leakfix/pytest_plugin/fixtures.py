@@ -1,7 +1,7 @@
 """Fixtures: when each is set up and torn down, what it is called, and its value at the end.
 
-A value that nobody but its fixture refers to is about to be dropped by pytest; what of it is open is
-closed then.
+A value that nobody but its fixture refers to is about to be dropped by pytest; what of it is open
+is closed then.
 """
 
 from __future__ import annotations
@@ -59,15 +59,19 @@ def close_owned(fixturedef: Any, item: Any, closed: Callable[[scan.Found], None]
         except errors.PASSING:
             raise
         except BaseException as error:
-            errors.say("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the fixture, after "
-                          "its yield" % (found.label, found.kind.describe(found.value), class_name_of(type(error))[1],
+            errors.say("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the "
+                       "fixture, after "
+                          "its yield" % (found.label, found.kind.describe(found.value),
+                                         class_name_of(type(error))[1],
                                          redaction.text_of_error(error)))
         else:
             closed(found)
 
 
-def _take(fixturedef: Any, item: Any, held: List[Any], references: List[int], past: List[int]) -> None:
-    """Put the value into *held*, and how many references to it pytest is about to drop into *references*."""
+def _take(fixturedef: Any, item: Any, held: List[Any], references: List[int],
+          past: List[int]) -> None:
+    """Put the value into *held*, and how many references to it pytest is about to drop into
+    *references*."""
     cached = fixturedef.cached_result
     if cached is None or cached[2] is not None or cached[0] is None:
         return
@@ -86,7 +90,8 @@ class LeakFix:
         self._name = name
 
     def watch(self) -> Watch:
-        """Return a context manager whose ``leaks`` is, after the block, the list of what it left behind."""
+        """Return a context manager whose ``leaks`` is, after the block, the list of what it left
+        behind."""
         return Watch("the block in %s" % self._name)
 
     def assert_no_leaks(self, message: str = "") -> Watch:

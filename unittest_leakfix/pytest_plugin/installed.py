@@ -2,7 +2,8 @@
 
 It registers the plugin under the name that ``-p unittest_leakfix.pytest_plugin`` gives it, so that
 one may be typed beside the other: pytest refuses to register a module under two names.
-``-p no:unittest_leakfix`` switches the entry point off, ``-p no:unittest_leakfix.pytest_plugin`` both.
+``-p no:unittest_leakfix`` switches the entry point off, ``-p no:unittest_leakfix.pytest_plugin``
+both.
 """
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def asked(config: pytest.Config) -> Asked:
     try:
         found = decided(given, [standing], "pytest_short" if short else "pytest")
     except ValueError as error:
-        raise pytest.UsageError(str(error))
+        raise pytest.UsageError(str(error)) from error
     # A conftest.py that goes to another folder does not change which file is meant.
     found.update({option.name: _join(str(config.invocation_params.dir), found[option.name])
                   for option in _ROWS if option.type == FILE and found.get(option.name)})
@@ -68,7 +68,8 @@ def _number(value: Any) -> Optional[int]:
     except ValueError:
         most = -1
     if most < 0:
-        raise pytest.UsageError("max connections %s: give a number of connections, 0 or more" % value)
+        raise pytest.UsageError("max connections %s: give a number of connections, 0 or more"
+                                % value)
     return most
 
 
@@ -77,13 +78,14 @@ def _number(value: Any) -> Optional[int]:
 def known_of(node: Any) -> List[suppressions.Ignored]:
     """Return what the markers of *node*, an item or a scope, and of all around it make known.
 
-    With them, what the ``leakfix_ignore`` of its class does. Raises TypeError for a marker without a
-    reason, or of no kind.
+    With them, what the ``leakfix_ignore`` of its class does. Raises TypeError for a marker without
+    a reason, or of no kind.
     """
     found: List[suppressions.Ignored] = []
     for owner, mark in node.iter_markers_with_node(IGNORE):
         if mark.args:
-            raise TypeError("it takes names only, as in leakfix_ignore(thread=\"mailer-*\", reason=\"...\")")
+            raise TypeError(
+                "it takes names only, as in leakfix_ignore(thread=\"mailer-*\", reason=\"...\")")
         given = dict(mark.kwargs)
         reason, test = given.pop("reason", ""), given.pop("test", "*")
         found.append(suppressions._entry(given, reason, test)._replace(
@@ -100,4 +102,5 @@ def check(items: List[pytest.Item]) -> None:
         try:
             known_of(item)
         except (TypeError, ValueError) as error:
-            raise pytest.UsageError("%s: the marker %s: %s" % (item.nodeid, IGNORE, error))
+            raise pytest.UsageError("%s: the marker %s: %s"
+                                    % (item.nodeid, IGNORE, error)) from error

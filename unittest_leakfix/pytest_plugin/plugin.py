@@ -107,7 +107,8 @@ class Hand:
     def _is_owned(self) -> bool:
         """Tell whether nothing but a cycle of its own refers to the instance."""
         values = namespace(self._hand[0])
-        return id(self._hand[0]) in owned([self._hand[0], values], [1, 1], (id(self._hand), id(type(self._hand[0]))))
+        return id(self._hand[0]) in owned([self._hand[0], values], [1, 1],
+                                          (id(self._hand), id(type(self._hand[0]))))
 
 
 def forget(item: pytest.Item) -> None:
@@ -127,7 +128,8 @@ def forget(item: pytest.Item) -> None:
     for name, value in list(values.items()):
         if issubclass(type(value), pytest.ExceptionInfo):
             values[name] = None
-        elif type(value) is dict and any(issubclass(type(each), pytest.ExceptionInfo) for each in value.values()):
+        elif type(value) is dict and any(issubclass(type(each), pytest.ExceptionInfo)
+                                         for each in value.values()):
             value.clear()
 
 
@@ -139,7 +141,8 @@ _KEPT = 16      # so many tests that somebody has are tried again at most
 
 
 class Following:
-    """Lets go of each finished test. Told of what happens between, ``watcher`` finds (None: nobody does)."""
+    """Lets go of each finished test. Told of what happens between, ``watcher`` finds (None: nobody
+    does)."""
 
     def __init__(self, watcher: Any = None) -> None:
         self.tally = Tally()
@@ -149,7 +152,8 @@ class Following:
         self._hand: Optional[Hand] = None
         self._more = True                           # another item follows
         self._entered = False
-        self._kept: List[Hand] = []                 # tests of this class or module that somebody has
+        # tests of this class or module that somebody has
+        self._kept: List[Hand] = []
         self._over: List[Scope] = []                # those torn down with it
 
     # The session.
@@ -222,7 +226,8 @@ class Following:
             self._finish(self._item)
 
     def _function_over(self) -> None:
-        """The test's own fixtures are torn down. pytest drops a TestCase now, before its class's."""
+        """The test's own fixtures are torn down. pytest drops a TestCase now, before its
+        class's."""
         hand = self._hand
         if hand is None or hand.is_over:
             return
@@ -252,7 +257,8 @@ class Following:
             self._judge()
 
     def _let_go(self, hand: Hand, last: bool) -> None:
-        """Let go of a test that is over; later, if somebody has it who will not have it for long."""
+        """Let go of a test that is over; later, if somebody has it who will not have it for
+        long."""
         self._tell("current", hand.test)
         if not self._gone(hand, last):
             self._kept.append(hand)
@@ -271,7 +277,8 @@ class Following:
             return True
 
     def _tell(self, what: str, *arguments: Any) -> Any:
-        """Tell the watcher *what* happens, if there is one. Nothing that goes wrong there matters to a test."""
+        """Tell the watcher *what* happens, if there is one. Nothing that goes wrong there matters
+        to a test."""
         if self.watcher is not None:
             try:
                 return getattr(self.watcher, what)(*arguments)
@@ -282,7 +289,8 @@ class Following:
         return None
 
     def _try_again(self, last: bool) -> None:
-        """Try the tests that somebody has kept, if it is the *last* time or something has changed for them."""
+        """Try the tests that somebody has kept, if it is the *last* time or something has changed
+        for them."""
         kept, self._kept = self._kept, []
         for hand in kept:
             if last or hand.is_due():
@@ -336,7 +344,8 @@ class Following:
             self._kept.append(self._hand)       # unless it is gone, nothing is done with that
             self._hand = None
         for hand in self._kept:
-            # Before pytest 8.2 the generator that calls setUpClass holds the first test of the class.
+            # Before pytest 8.2 the generator that calls setUpClass holds the first test of the
+            # class.
             hand.hold()
 
     def _fixture_over(self, fixturedef: Any) -> None:

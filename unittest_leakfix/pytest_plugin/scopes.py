@@ -1,4 +1,5 @@
-"""The scopes around an item: session, package, module and class, and which of them are under way."""
+"""The scopes around an item: session, package, module and class, and which of them are under
+way."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ __unittest = True
 bind(globals())
 
 class Scope:
-    """One scope under way. ``kind`` is as pytest's fixtures call it; ``name`` its node id, "session" for that."""
+    """One scope under way. ``kind`` is as pytest's fixtures call it; ``name`` its node id,
+    "session" for that."""
 
     def __init__(self, node: Any, kind: str) -> None:
         self.node = node
@@ -36,7 +38,8 @@ class Scopes:
     def enter(self, item: pytest.Item, begins: Callable[[Scope], None]) -> None:
         """Take note of those around *item*; call *begins* with each new one."""
         chain = [node for node in item.listchain()[:-1] if _kind(node) is not None]
-        known = {id(scope.node) for scope in self.active}     # a node may have an equality of its own
+        # a node may have an equality of its own
+        known = {id(scope.node) for scope in self.active}
         for node in chain:
             if id(node) not in known:
                 scope = Scope(node, str(_kind(node)))

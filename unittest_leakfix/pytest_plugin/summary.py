@@ -42,7 +42,8 @@ class Summary:
     def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, Any, None]:
         """Write the files."""
         outcome = yield
-        interrupted = outcome.excinfo is not None and issubclass(outcome.excinfo[0], KeyboardInterrupt)
+        interrupted = outcome.excinfo is not None and issubclass(outcome.excinfo[0],
+                                                                 KeyboardInterrupt)
         self._whole = not interrupted and exitstatus not in _NOT_WHOLE
         try:
             self._write()
@@ -65,7 +66,8 @@ class Summary:
             self._shortly()
             raise
         except Exception:   # in our own code: the verdicts stand
-            terminalreporter.write_line("unittest_leakfix: no report: %s; the verdicts stand" % fault())
+            terminalreporter.write_line("unittest_leakfix: no report: %s; the verdicts stand"
+                                        % fault())
 
     @originals.around
     def _write(self) -> None:
@@ -78,11 +80,14 @@ class Summary:
             self._faults += self._files.write(found, self._whole)
 
     def _shortly(self) -> None:
-        """Ctrl-C: write the files, if that was not done, and a line for each leak. A second one ends this too."""
+        """Ctrl-C: write the files, if that was not done, and a line for each leak. A second one
+        ends this too."""
         from unittest_leakfix.leaks.report import text_report
         self._write()
-        found, reporter = self._findings(), self._config.pluginmanager.get_plugin("terminalreporter")
-        said = "" if found is None else text_report.shortly(found, text_report.Style(encoding="ascii"))
+        found, reporter = self._findings(), self._config.pluginmanager.get_plugin(
+            "terminalreporter")
+        said = "" if found is None else text_report.shortly(found,
+                                                            text_report.Style(encoding="ascii"))
         if reporter is not None:
             for line in said.splitlines() + self._faults:
                 reporter.write_line(line)
@@ -91,8 +96,10 @@ class Summary:
     def _section(self, terminalreporter: Any) -> None:
         verbose = terminalreporter.verbosity > 0
         # Functions have no instance to let go of.
-        to_find = "" if self._asked.finds else "--leaks=report" if self._asked.short else "--leakfix=report"
-        closed = said(self._following.tally, verbose, to_find).replace("let go of 0 finished tests, ", "")
+        short = "--leaks=report" if self._asked.short else "--leakfix=report"
+        to_find = "" if self._asked.finds else short
+        closed = said(self._following.tally, verbose,
+                      to_find).replace("let go of 0 finished tests, ", "")
         lines = [closed, self._found(terminalreporter, verbose)]
         shown = [line.rstrip("\n") for line in lines + self.controller.lost + self._faults if line]
         if shown:
@@ -101,7 +108,8 @@ class Summary:
                 terminalreporter.write_line(line)
 
     def _findings(self) -> Optional[Findings]:
-        """Return what was found; None if nobody was to find, or in a child that a test has forked."""
+        """Return what was found; None if nobody was to find, or in a child that a test has
+        forked."""
         if self._watching is None:
             return None
         found = self.controller.findings()
@@ -121,7 +129,8 @@ class Summary:
         writer = reporter._tw
         style = Style(width=min(max(writer.fullwidth, 60), 160), colour=bool(reporter.hasmarkup),
                       encoding=getattr(writer._file, "encoding", None) or "utf-8")
-        said = text_report.render(found, style, stacks=self._asked.options.leaks_stacks, verbose=verbose,
+        said = text_report.render(found, style, stacks=self._asked.options.leaks_stacks,
+                                  verbose=verbose,
                            failing=self._asked.mode == "fail", mark="@pytest.mark.leakfix_ignore")
         if not self._asked.short:
             said = said.replace("More: --leaks-stacks", "More: --leakfix-stacks").replace(
@@ -135,7 +144,8 @@ class Summary:
 
 
 def files_of(asked: Asked) -> Optional[Files]:
-    """Return the files *asked* for, None for none. Raises ``pytest.UsageError`` for what cannot be written."""
+    """Return the files *asked* for, None for none. Raises ``pytest.UsageError`` for what cannot be
+    written."""
     options = asked.options
     if options.leaks_json is None and options.leaks_write_baseline is None:
         return None
@@ -143,7 +153,7 @@ def files_of(asked: Asked) -> Optional[Files]:
     try:
         return Files(options.leaks_json, options.leaks_write_baseline, options.leaks_baseline)
     except ValueError as error:
-        raise pytest.UsageError(str(error))
+        raise pytest.UsageError(str(error)) from error
 
 
 def register(config: pytest.Config, asked: Asked, following: Any, watching: Any) -> None:

@@ -1,4 +1,5 @@
-"""pytest-xdist: each worker finds on its own and sends what it found; the controller tells all of it."""
+"""pytest-xdist: each worker finds on its own and sends what it found; the controller tells all of
+it."""
 from __future__ import annotations
 
 from json import dumps, loads
@@ -87,7 +88,8 @@ class Controller:
             from unittest_leakfix.pytest_plugin.failure_text import Told
             self.parts.append(json_report.from_value(sent["findings"]))
             for test, message, properties in sent["told"]:
-                self._watching.reports.tell(Told(test, message, tuple((name, value) for name, value in properties)))
+                self._watching.reports.tell(
+                    Told(test, message, tuple((name, value) for name, value in properties)))
 
     def findings(self) -> Optional[Findings]:
         """Return what all of them found; None when there was no worker."""

@@ -40,7 +40,7 @@ def _dict_patch_open(value):
         return False
     if on_type(class_of(value), "start") is not on_type(class_of(value), "__enter__"):
         # Python 3.9: start() enters it into a list; a "with" ends by itself.
-        patch = getattr(sys.modules[name_of(class_of(value))[0]], "_patch")
+        patch = sys.modules[name_of(class_of(value))[0]]._patch
         return any(active is value for active in tuple(patch._active_patches))
     # Older ones keep no record: is what it put there still to be seen?
     put, target = own(value, "values"), own(value, "in_dict")

@@ -15,10 +15,12 @@ import types
 import weakref
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import CONTAINERS, PLAIN, flags_slot
 from unittest_leakfix._core.introspection import (
+    CONTAINERS,
     MISSING,
+    PLAIN,
     class_of,
+    flags_slot,
     is_coroutine_function,
     mro,
     name_of,
@@ -66,7 +68,8 @@ _names_in = types.ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 
 # What most attributes are; it spares a run without resources the shipped table.
-_NEVER = PLAIN | CONTAINERS | frozenset([type, object, types.FunctionType, types.MethodType, types.ModuleType])
+_NEVER = PLAIN | CONTAINERS | frozenset([type, object, types.FunctionType, types.MethodType,
+                                         types.ModuleType])
 
 _kinds = {}  # id(class) -> Kind or None; forgotten with the class
 _refs = {}  # id(class) -> weak reference, whose callback forgets

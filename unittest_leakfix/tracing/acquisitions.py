@@ -1,7 +1,7 @@
 """Where resources were opened: which test, which thread, which lines.
 
-One audit hook (`hook.py`); where the interpreter audits nothing, thin wrappers (`wrappers.py`) until
-`remove()`. A record is handed out only for what it can be shown to belong to (`records.py`).
+One audit hook (`hook.py`); where the interpreter audits nothing, thin wrappers (`wrappers.py`)
+until `remove()`. A record is handed out only for what it can be shown to belong to (`records.py`).
 """
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ class Acquisitions(Records):
             opened = frameworks.opening_of(obj)
             return _made(raw) if opened is None else _of_connection(opened)
         if self._drivers is not None:
-            record = self._drivers.book.of(os_facts.connection_of(obj)) or frameworks.opening_of(obj)
+            record = self._drivers.book.of(os_facts.connection_of(obj)) or frameworks.opening_of(
+                obj)
             if record is not None:
                 return _of_connection(record)
         path = os_facts.temporary_path(obj)
@@ -131,12 +132,15 @@ class Acquisitions(Records):
         tie = self._ties.get(id(thread))
         return _made(tie.raw) if tie is not None and tie() is thread else None
 
-    def connections_left(self, since: int, known: Collection[int], yet: Container[str]) -> List[Tuple[Any, str]]:
-        """Return the connections to servers that tests and fixtures left open; see `Book.left_open`.
+    def connections_left(self, since: int, known: Collection[int],
+                         yet: Container[str]) -> List[Tuple[Any, str]]:
+        """Return the connections to servers that tests and fixtures left open; see
+        `Book.left_open`.
 
         None where references are not counted (PyPy): what is garbage is still open there.
         """
-        return [] if self._drivers is None or not COUNTED else list(self._drivers.book.left_open(since, known, yet))
+        return [] if self._drivers is None or not COUNTED else list(
+            self._drivers.book.left_open(since, known, yet))
 
     def connection_told(self, connection: object) -> None:
         """Leave *connection* out of `connections_left` from now on."""

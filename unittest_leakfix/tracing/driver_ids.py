@@ -28,14 +28,16 @@ _IDS: Dict[str, str] = {
     "psycopg": "info.backend_pid", "asyncpg": "get_server_pid",
 }
 
-# mysqlclient 2.3 refuses to answer while another thread runs a query. By the id of a connection: the
-# connection, its session, its descriptor and the inode of that, as they were when it was opened.
+# mysqlclient 2.3 refuses to answer while another thread runs a query. By the id of a connection:
+# the connection, its session, its descriptor and the inode of that, as they were when it was
+# opened.
 _REFUSES = "MySQLdb"
 _noted: Dict[int, Tuple[ref[Any], int, int, int]] = {}
 
 
 def note(driver: str, connection: object) -> None:
-    """Note what tells a connection that was just opened, if its driver may refuse to say so later."""
+    """Note what tells a connection that was just opened, if its driver may refuse to say so
+    later."""
     if driver != _REFUSES:
         return
     key = id(connection)
@@ -45,7 +47,8 @@ def note(driver: str, connection: object) -> None:
 
 
 def session_of(driver: str, connection: object) -> int:
-    """Return the server's number for a connection (MySQL's id, PostgreSQL's pid); 0 where unknown."""
+    """Return the server's number for a connection (MySQL's id, PostgreSQL's pid); 0 where
+    unknown."""
     found = _session_of(driver, connection)
     noted = _noted.get(id(connection)) if not found else None
     # A closed one answers too, by an error: its session is over. MySQL gives no number twice.

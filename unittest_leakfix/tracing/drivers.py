@@ -84,7 +84,8 @@ class _Telling:
 
 
 class _Opening:
-    """The block in which a driver opens *connection*, None as long as there is no object: the book hears of it."""
+    """The block in which a driver opens *connection*, None as long as there is no object: the book
+    hears of it."""
 
     __slots__ = ("_driver", "_book", "_raw", "connection")
 
@@ -129,7 +130,8 @@ def _function(driver: str, original: Any, book: Book) -> Any:
 
 
 def _generator(driver: str, original: Any, book: Book) -> Any:
-    """For a class method that is a generator and returns the connection (psycopg 3, sync and async)."""
+    """For a class method that is a generator and returns the connection (psycopg 3, sync and
+    async)."""
     make = original.__func__
 
     def connect(cls: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,5 @@
-"""Frameworks that open connections for the code under test: what they call one, and which they keep.
+"""Frameworks that open connections for the code under test: what they call one, and which they
+keep.
 
 One that is in use puts itself into `frameworks`, as `unittest_leakfix.django` does.
 """
@@ -23,7 +24,8 @@ class Framework(Protocol):
         """Return what it calls the connection: "connection 'default'"; "" for none of its own."""
 
     def opening_of(self, connection: object) -> Optional[ConnectionRecord]:
-        """Return the record of one that no driver's patch tells of (sqlite3); None for none of its own."""
+        """Return the record of one that no driver's patch tells of (sqlite3); None for none of its
+        own."""
 
     def remedy_of(self, connection: object) -> str:
         """Return the one line for the user's code that ends it; "" for none of its own."""
@@ -65,7 +67,8 @@ def opening_of(connection: object) -> Optional[ConnectionRecord]:
 
 
 def remedy_of(connection: object) -> str:
-    """Return the one line for the user's code that ends a connection of a framework's; "" for another's."""
+    """Return the one line for the user's code that ends a connection of a framework's; "" for
+    another's."""
     return next(filter(None, (each.remedy_of(connection) for each in frameworks)), "")
 
 

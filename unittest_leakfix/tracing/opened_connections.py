@@ -107,7 +107,8 @@ class Book:
         """Return the record of a connection that the code in *frame* opens now in this thread."""
         thread = self._threads.get(get_ident())
         return (driver, self._current(), str(getattr(thread, "_name", "")), get_ident(), self.pid,
-                next(self._serial)) + (stack(frame) or self._origin(thread) or entry(frame) or walk(frame))
+                next(self._serial)) + (stack(frame) or self._origin(thread) or entry(frame)
+                                       or walk(frame))
 
     def opening(self, driver: str, connection: object, frame: Optional[FrameType]) -> Raw:
         """Note that the code in *frame* is about to open a connection; returns its record.
@@ -157,7 +158,8 @@ class Book:
         return ""
 
     def _origin(self, thread: Optional[threading.Thread]) -> Tuple[object, ...]:
-        """Return the user's frames that started *thread* (a pool's own), where one of the users knows."""
+        """Return the user's frames that started *thread* (a pool's own), where one of the users
+        knows."""
         flat: Tuple[object, ...] = ()
         for user in self.users:
             started = getattr(user, "started_at", None)
@@ -180,12 +182,14 @@ class Book:
         return None if raw is None else self.made(connection, raw)
 
     def foreign(self, connection: object) -> bool:
-        """Tell whether *connection* was opened by another process, from which this one was forked."""
+        """Tell whether *connection* was opened by another process, from which this one was
+        forked."""
         raw = self.raw_of(connection)
         return raw is not None and raw[PID] != self.pid
 
     def open_connections(self) -> List[Tuple[Any, ConnectionRecord]]:
-        """Return the connections that this process has open now, oldest first, with their records."""
+        """Return the connections that this process has open now, oldest first, with their
+        records."""
         return [(each, self.made(each, raw)) for each, raw in self._open()]
 
     def open_records(self, but: object = None) -> List[ConnectionRecord]:
@@ -198,7 +202,8 @@ class Book:
         return len({raw[SERIAL] for _, raw in self._taken(but)})
 
     def _taken(self, but: object) -> List[Tuple[Any, Raw]]:
-        """List what is being opened, without its object, then what is open. Some may stand in both."""
+        """List what is being opened, without its object, then what is open. Some may stand in
+        both."""
         pid = self.pid
         # In this order: what leaves the first meanwhile is in the second already.
         opening = [(None, raw) for raw in tuple(self._opening.values()) if raw[PID] == pid]
@@ -208,8 +213,10 @@ class Book:
         """Return a mark for `left_open`."""
         return next(self._serial)
 
-    def left_open(self, since: int, known: Collection[int], yet: Container[str]) -> List[Tuple[Any, str]]:
-        """Return, each once only, the open connections that tests and fixtures left, with their names.
+    def left_open(self, since: int, known: Collection[int],
+                  yet: Container[str]) -> List[Tuple[Any, str]]:
+        """Return, each once only, the open connections that tests and fixtures left, with their
+        names.
 
         Those since that mark, without those whose ids are *known*, and without those of the
         fixtures *yet* to be over.
@@ -229,7 +236,8 @@ class Book:
         return set().union(*(descriptors_of(each) for each, raw in self._open() if raw[TEST]))
 
     def who(self, session: Any) -> Optional[ConnectionRecord]:
-        """Return the record of the connection whose server session is *session* (``sessions.Session``).
+        """Return the record of the connection whose server session is *session*
+        (``sessions.Session``).
 
         Matched by the server's number for it, which is unique on one server, and by the local port
         where both sides know it, which tells two servers apart.
@@ -267,5 +275,6 @@ def _forked() -> None:
     book.pid = _getpid()
 
 
-if hasattr(os, "register_at_fork"):     # asking for it each time would cost each connection a system call
+# asking for it each time would cost each connection a system call
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)

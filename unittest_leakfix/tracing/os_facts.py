@@ -115,7 +115,8 @@ def socket_descriptor(obj: object) -> int:
 
 
 def is_socket(fd: int) -> bool:
-    """True if the open descriptor `fd` is a socket: its object may not know that it was closed below it."""
+    """True if the open descriptor `fd` is a socket: its object may not know that it was closed
+    below it."""
     try:
         return stat.S_ISSOCK(_fstat(fd).st_mode)
     except OSError:
@@ -123,7 +124,8 @@ def is_socket(fd: int) -> bool:
 
 
 def temporary_path(obj: object) -> str:
-    """Return the path of an object of `tempfile` (TemporaryDirectory, NamedTemporaryFile); else ""."""
+    """Return the path of an object of `tempfile` (TemporaryDirectory, NamedTemporaryFile); else
+    ""."""
     module = module_slot(type(obj))
     if type(module) is not str or module != "tempfile":
         return ""

@@ -1,8 +1,8 @@
 """Records of what was opened, and what ties each to its resource.
 
-Ids and descriptors are reused, so each kind of resource has the tie that tells it from its successor:
-a weak reference where the type allows one; the newest file opened under a descriptor's number; the
-newest connection announced under an id.
+Ids and descriptors are reused, so each kind of resource has the tie that tells it from its
+successor: a weak reference where the type allows one; the newest file opened under a descriptor's
+number; the newest connection announced under an id.
 """
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ _DESCRIPTORS = "/proc/self/fd"
 _HIGH = 400
 
 
-def _copy_above(fd: int, copy: Any = getattr(fcntl, "fcntl", None), how: int = getattr(fcntl, "F_DUPFD_CLOEXEC", -1)) -> int:
-    """Return a copy of the descriptor with a high number. Raises OSError or ValueError where there is none."""
+def _copy_above(fd: int, copy: Any = getattr(fcntl, "fcntl", None),
+                how: int = getattr(fcntl, "F_DUPFD_CLOEXEC", -1)) -> int:
+    """Return a copy of the descriptor with a high number. Raises OSError or ValueError where there
+    is none."""
     if copy is None or how < 0:
         raise OSError("no fcntl")
     return int(copy(fd, how, _HIGH))
@@ -83,7 +85,8 @@ class Records:
 
     def forget_all(self) -> None:
         """Forget every record."""
-        for kept in (self._ties, self._loops, self._files, self._connections, self._connecting, self.paths):
+        for kept in (self._ties, self._loops, self._files, self._connections, self._connecting,
+                     self.paths):
             kept.clear()
         self._forks.clear()
 
@@ -194,7 +197,8 @@ class Records:
             self._files[fd] = raw
 
     def outdated(self, fd: int, since: int) -> None:
-        """Say that what is open under *fd* was opened after the mark *since*: an older record is of another file."""
+        """Say that what is open under *fd* was opened after the mark *since*: an older record is of
+        another file."""
         raw = self._files.get(fd)
         if raw is not None and raw[4] <= since:
             del self._files[fd]

@@ -1,8 +1,8 @@
 """Thin wrappers where the interpreter audits nothing.
 
-Threads before 3.12, sqlite3 connections before 3.10, event loops, tasks, multiprocessing. Each is put
-in once its module is loaded, and taken out by `remove()`; one that somebody has saved goes on as a
-plain call of the original.
+Threads before 3.12, sqlite3 connections before 3.10, event loops, tasks, multiprocessing. Each is
+put in once its module is loaded, and taken out by `remove()`; one that somebody has saved goes on
+as a plain call of the original.
 """
 
 from __future__ import annotations
@@ -172,11 +172,13 @@ if sys.version_info < (3, 10):
 
 
 class Wrappers(LateSwap):
-    """The wrappers of one `Records`. `look` is called at each import of a module that is not loaded yet."""
+    """The wrappers of one `Records`. `look` is called at each import of a module that is not loaded
+    yet."""
 
     def __init__(self, records: Records) -> None:
-        super().__init__([(module, kind, name, partial(_wrapped, make, records))
-                          for module, kind, name, make in _WANTED])
+        super().__init__([  # type: ignore[no-untyped-call]
+            (module, kind, name, partial(_wrapped, make, records))
+            for module, kind, name, make in _WANTED])
 
 
 def _wrapped(make: Make, records: Records, original: Any) -> Any:
@@ -248,7 +250,8 @@ class Events:
 
     def _on_popen(self, args: Tuple[Any, ...]) -> None:
         frame = _getframe(2)
-        raw = self._records.record("child process", redaction.shown(redaction.command(args[1])), frame)
+        raw = self._records.record("child process", redaction.shown(redaction.command(args[1])),
+                                   frame)
         # Raised by Popen's own method, whose `self` is the only way to the new process's number.
         self._records.tie(frame.f_locals["self"], raw)
 

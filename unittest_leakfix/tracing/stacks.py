@@ -21,11 +21,14 @@ _START = os.getcwd() + os.sep
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 # The standard library's own tests, and what was installed beside it, are somebody's code.
-_NOT_LIBRARY = tuple(_LIBRARY + part + os.sep for part in ("site-packages", "dist-packages", "test"))
+_NOT_LIBRARY = tuple(_LIBRARY + part + os.sep
+                     for part in ("site-packages", "dist-packages", "test"))
 _RUNNER = tuple(_LIBRARY + os.path.join("unittest", name) for name in ("case.py", "suite.py"))
-# pytest, Hypothesis and what runs tests for them: neither their frames nor their objects are a test's.
+# pytest, Hypothesis and what runs tests for them: neither their frames nor their objects are a
+# test's.
 _HARNESS = tuple(os.sep + os.path.join(*parts) for parts in (
-    ("_pytest", ""), ("pytest", "__main__.py"), ("pluggy", ""), ("pytest_asyncio", ""), ("xdist", ""), ("execnet", ""),
+    ("_pytest", ""), ("pytest", "__main__.py"), ("pluggy", ""), ("pytest_asyncio", ""),
+    ("xdist", ""), ("execnet", ""),
     ("pytest_django", ""), ("anyio", "pytest_plugin.py"), ("hypothesis", "")))
 _KINDS: Dict[str, int] = {}
 _KINDS_AT_MOST = 10000
@@ -45,7 +48,8 @@ def kind_of(filename: str) -> int:
     kind = _KINDS.get(filename)
     if kind is None:
         kind = _find_kind(filename)
-        if len(_KINDS) >= _KINDS_AT_MOST:  # generated code may have a file name of its own each time
+        # generated code may have a file name of its own each time
+        if len(_KINDS) >= _KINDS_AT_MOST:
             _KINDS.clear()
         _KINDS[filename] = kind
     return kind
@@ -59,7 +63,8 @@ def _find_kind(filename: str) -> int:
     if filename.startswith("<frozen "):
         return LIBRARY
     if filename.startswith(_LIBRARY) and not filename.startswith(_NOT_LIBRARY):
-        if os.sep + "tests" + os.sep not in filename:  # lib2to3/tests, unittest/test on 3.10 and older
+        # lib2to3/tests, unittest/test on 3.10 and older
+        if os.sep + "tests" + os.sep not in filename:
             return LIBRARY
     return HARNESS if any(part in filename for part in _HARNESS) else USER
 
@@ -105,10 +110,12 @@ def frames(flat: Tuple[object, ...]) -> Tuple[Frame, ...]:
 
 
 def short(filename: str) -> str:
-    """Return `filename` relative to the folder the run was started in, or to the standard library's."""
+    """Return `filename` relative to the folder the run was started in, or to the standard
+    library's."""
     if filename.startswith(_START):
         return filename[len(_START):]
-    return filename[len(_LIBRARY):] if kind_of(filename) == LIBRARY and filename.startswith(_LIBRARY) else filename
+    return filename[len(_LIBRARY):] if kind_of(
+        filename) == LIBRARY and filename.startswith(_LIBRARY) else filename
 
 
 def now_at(ident: int) -> Optional[Frame]:
@@ -152,7 +159,8 @@ def stack(frame: Optional[FrameType]) -> Tuple[object, ...]:
 
 
 def entry(frame: Optional[FrameType]) -> Tuple[object, ...]:
-    """Return the outermost frame of an installed package, as `stack` does: what a thread was given to do."""
+    """Return the outermost frame of an installed package, as `stack` does: what a thread was given
+    to do."""
     found: Tuple[object, ...] = ()
     while frame is not None:
         if _find_driver_kind(frame.f_code.co_filename) == _OWN_FOLDER:

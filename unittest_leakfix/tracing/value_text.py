@@ -1,4 +1,5 @@
-"""Objects in a few words, without running their code. (What is secret in a text: `_core.redaction`.)"""
+"""Objects in a few words, without running their code. (What is secret in a text:
+`_core.redaction`.)"""
 from __future__ import annotations
 
 from types import BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType
@@ -26,7 +27,8 @@ def plain(value: object) -> str:
 
 
 def naming(value: object) -> str:
-    """Name an object by what it is, without running any of its code (no `repr` of foreign objects)."""
+    """Name an object by what it is, without running any of its code (no `repr` of foreign
+    objects)."""
     kind = type(value)
     if value is None or kind is bool or kind is int or kind is float:
         return repr(value)

@@ -13,7 +13,8 @@ bind(globals())
 
 
 def spoken(test: str) -> str:
-    """Return what a test is called in a sentence: its class and method; of pytest's, the whole node id."""
+    """Return what a test is called in a sentence: its class and method; of pytest's, the whole node
+    id."""
     return test if "::" in test.partition("[")[0] else ".".join(test.rsplit(".", 2)[-2:])
 
 

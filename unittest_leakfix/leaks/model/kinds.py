@@ -1,4 +1,5 @@
-"""The kinds of leaks: one row for each, which is all there is to add for a new one, beside what watches it.
+"""The kinds of leaks: one row for each, which is all there is to add for a new one, beside what
+watches it.
 
 Then words and figures: counts, sizes, and the short names of tests.
 """
@@ -46,7 +47,8 @@ class LeakKind:
     dropped: Optional[Remedy] = None
     """How to open one so that it is not dropped without being closed."""
     changes: Tuple[str, ...] = ()
-    """The kinds of changes of the process that are reported as this kind, if others than its name."""
+    """The kinds of changes of the process that are reported as this kind, if others than its
+    name."""
     subject: str = "%s was changed"
     """The headline of such a change, with ``%s`` for its name."""
     remedy: Optional[Remedy] = None
@@ -56,9 +58,11 @@ class LeakKind:
     why_not_restored: str = ""
     """Why it does not, for one that is a change of the process."""
     waits: bool = False
-    """Such a change is reported when its class is over, unless an object that tells more was found by then."""
+    """Such a change is reported when its class is over, unless an object that tells more was found
+    by then."""
     once_per_class: bool = False
-    """It is looked at before and after each class only, so that any of its tests may have left it."""
+    """It is looked at before and after each class only, so that any of its tests may have left
+    it."""
     ranked: bool = True
     """It has its own place in the report's order; the others come last, one among the other."""
 
@@ -77,7 +81,8 @@ _RUNS_ON = "it runs on: only its own code can end it"
 _OF_OTHERS = "others may have it by now"
 _HAS_STATE = "what else hangs on it is not known"
 
-# The order is that of the report: first what keeps memory, then what costs connections, then the rest.
+# The order is that of the report: first what keeps memory, then what costs connections, then the
+# rest.
 _ROWS = (
     LeakKind("kept test"),
     LeakKind("object", verb="made"),
@@ -85,8 +90,10 @@ _ROWS = (
     LeakKind("class attribute", watched_by="leaks.class_scope"),
     LeakKind(
         "connection", verb="opened", traced=True, variable="connection",
-        resources=("sqlite3 connection", "database connection", "sqlite3 cursor", "cursor", "sqlite3 blob"),
-        dropped=Remedy(manager="contextlib.closing(connection)"), remedy=calling("connection.close")),
+        resources=("sqlite3 connection", "database connection", "sqlite3 cursor", "cursor",
+                   "sqlite3 blob"),
+        dropped=Remedy(manager="contextlib.closing(connection)"),
+        remedy=calling("connection.close")),
     LeakKind(
         "socket", verb="opened", traced=True, variable="sock",
         resources=("asyncio server", "server", "imap connection", "http response", "response",
@@ -98,11 +105,14 @@ _ROWS = (
         dropped=Remedy(manager="open(...)", target="file"), remedy=calling("file.close")),
     LeakKind(
         "descriptor", verb="opened", watched_by="process_state.descriptors",
-        resources=("process pipe", "process queue", "selector"), remedy=calling("os.close", "descriptor"),
+        resources=("process pipe", "process queue", "selector"),
+        remedy=calling("os.close", "descriptor"),
         why_not_restored=_OF_OTHERS, waits=True),
     LeakKind(
-        "foreign close", "foreign close", "foreign closes", "opened", watched_by="process_state.descriptors",
-        changes=("closed descriptor",), remedy=Remedy(advice="open it in setUp, so that each test has its own"),
+        "foreign close", "foreign close", "foreign closes", "opened",
+        watched_by="process_state.descriptors",
+        changes=("closed descriptor",),
+        remedy=Remedy(advice="open it in setUp, so that each test has its own"),
         why_not_restored="what was closed cannot be opened as it was"),
     LeakKind(
         "thread", verb="started", traced=True, watched_by="process_state.threads",
@@ -110,25 +120,30 @@ _ROWS = (
         remedy=Remedy((Call("thread.join"),), advice="tell it to end, and "),
         why_not_restored=_RUNS_ON, waits=True),
     LeakKind(
-        "timer", verb="started", traced=True, watched_by="process_state.threads", resources=("thread timer",),
+        "timer", verb="started", traced=True, watched_by="process_state.threads",
+        resources=("thread timer",),
         state="was left waiting", runs=True, variable="timer", ends=("cancel",),
         subject="%s was left running", remedy=calling("timer.cancel"), why_not_restored=_RUNS_ON),
     LeakKind(
-        "executor", verb="started", resources=("thread pool",), state="was not shut down", runs=True,
+        "executor", verb="started", resources=("thread pool",), state="was not shut down",
+        runs=True,
         variable="executor", ends=("shutdown",)),
     LeakKind(
         "child process", many="child processes", verb="started", traced=True,
-        watched_by="process_state.children", resources=("process manager",), state="was left running",
+        watched_by="process_state.children", resources=("process manager",),
+        state="was left running",
         runs=True, variable="child", ends=("wait", "kill"), dropped=Remedy(manager="child"),
         # The last one added is the first to run.
-        remedy=Remedy((Call("child.wait"), Call("child.kill"))), why_not_restored=_RUNS_ON, waits=True),
+        remedy=Remedy((Call("child.wait"), Call("child.kill"))), why_not_restored=_RUNS_ON,
+        waits=True),
     LeakKind(
         "pool", verb="started", resources=("process pool",), state="was not terminated", runs=True,
         variable="pool", ends=("terminate",)),
     LeakKind(
         "event loop", verb="opened", traced=True, watched_by="process_state.event_loops",
         resources=("asyncio runner",), variable="loop", dropped=calling("loop.close"),
-        subject="%s was left open", remedy=calling("loop.close"), why_not_restored=_OF_OTHERS, waits=True),
+        subject="%s was left open", remedy=calling("loop.close"), why_not_restored=_OF_OTHERS,
+        waits=True),
     LeakKind(
         "task", verb="started", traced=True, watched_by="process_state.event_loops",
         state="was left pending", runs=True, variable="task", ends=("cancel",),
@@ -136,32 +151,41 @@ _ROWS = (
         why_not_restored=_RUNS_ON, waits=True),
     LeakKind("coroutine", verb="made", watched_by="leaks.captured_warnings"),
     LeakKind(
-        "generator", verb="made", watched_by="leaks.captured_warnings", resources=("async generator",),
+        "generator", verb="made", watched_by="leaks.captured_warnings",
+        resources=("async generator",),
         state="was not closed", variable="generator", ends=("aclose",), end_is_awaited=True),
-    LeakKind("exception", "unretrieved exception", verb="started", watched_by="leaks.captured_warnings"),
+    LeakKind("exception", "unretrieved exception", verb="started",
+             watched_by="leaks.captured_warnings"),
     LeakKind("warning", watched_by="leaks.captured_warnings"),
     LeakKind(
         "temporary folder", verb="made", traced=True, watched_by="process_state.tempfiles",
         state="was left", variable="folder", ends=("cleanup",),
         dropped=Remedy(manager="tempfile.TemporaryDirectory()", target="folder"),
-        remedy=calling("shutil.rmtree", "path"), why_not_restored="somebody may want what is in it", waits=True),
+        remedy=calling("shutil.rmtree", "path"), why_not_restored="somebody may want what is in it",
+        waits=True),
     LeakKind(
         "temporary file", verb="made", traced=True, watched_by="process_state.tempfiles",
-        remedy=calling("os.remove", "path"), why_not_restored="somebody may want what is in it", waits=True),
+        remedy=calling("os.remove", "path"), why_not_restored="somebody may want what is in it",
+        waits=True),
     LeakKind(
-        "patch", many="patches", verb="started", watched_by="process_state.patches", resources=("mock patch",),
+        "patch", many="patches", verb="started", watched_by="process_state.patches",
+        resources=("mock patch",),
         state="was not stopped", ends=("stop",), subject="patch of %s was not stopped",
         remedy=calling("patcher.stop"), restored=True, once_per_class=True),
     LeakKind(
         "environment", "environment change", watched_by="process_state.environment",
-        remedy=Remedy(manager="mock.patch.dict(os.environ)", monkeypatch="setenv(...)"), restored=True),
+        remedy=Remedy(manager="mock.patch.dict(os.environ)", monkeypatch="setenv(...)"),
+        restored=True),
     LeakKind(
-        "cwd", "directory change", watched_by="process_state.environment", changes=("working directory",),
+        "cwd", "directory change", watched_by="process_state.environment",
+        changes=("working directory",),
         subject="the working directory was changed",
-        remedy=calling("os.chdir", "os.getcwd()")._replace(monkeypatch="chdir(...)"), restored=True),
+        remedy=calling("os.chdir", "os.getcwd()")._replace(monkeypatch="chdir(...)"),
+        restored=True),
     LeakKind(
         "sys.path", "sys.path change", watched_by="process_state.environment",
-        remedy=Remedy(manager='mock.patch.object(sys, "path", [...])', monkeypatch="syspath_prepend(...)"),
+        remedy=Remedy(manager='mock.patch.object(sys, "path", [...])',
+                      monkeypatch="syspath_prepend(...)"),
         restored=True),
     LeakKind(
         "logging handler", verb="added", watched_by="process_state.logging_state",
@@ -179,15 +203,20 @@ _ROWS = (
         remedy=calling("locale.setlocale", "locale.LC_ALL", "locale.setlocale(locale.LC_ALL)"),
         why_not_restored=_HAS_STATE, once_per_class=True),
     LeakKind(
-        "umask", "umask change", watched_by="process_state.interpreter_settings", subject="umask was changed",
-        remedy=calling("os.umask", "os.umask(...)"), why_not_restored=_HAS_STATE, once_per_class=True),
+        "umask", "umask change", watched_by="process_state.interpreter_settings",
+        subject="umask was changed",
+        remedy=calling("os.umask", "os.umask(...)"), why_not_restored=_HAS_STATE,
+        once_per_class=True),
     LeakKind(
         "socket timeout", "socket timeout change", watched_by="process_state.interpreter_settings",
         subject="default socket timeout was changed",
-        remedy=calling("socket.setdefaulttimeout", "socket.getdefaulttimeout()"), why_not_restored=_HAS_STATE),
+        remedy=calling("socket.setdefaulttimeout", "socket.getdefaulttimeout()"),
+        why_not_restored=_HAS_STATE),
     LeakKind(
-        "logging level", watched_by="process_state.logging_state", subject="level of %s was changed",
-        remedy=calling("logger.setLevel", "logger.level"), why_not_restored=_HAS_STATE, ranked=False),
+        "logging level", watched_by="process_state.logging_state",
+        subject="level of %s was changed",
+        remedy=calling("logger.setLevel", "logger.level"), why_not_restored=_HAS_STATE,
+        ranked=False),
     LeakKind(
         "hook", watched_by="process_state.interpreter_settings", subject="%s was replaced",
         why_not_restored=_HAS_STATE, ranked=False),
@@ -229,11 +258,13 @@ def restored_changes() -> Tuple[str, ...]:
     return tuple(change for change, row in _OF_CHANGES.items() if row.restored)
 
 
-FIXTURES = frozenset(["setUp", "asyncSetUp", "tearDown", "asyncTearDown", "setUpClass", "tearDownClass",
+FIXTURES = frozenset(["setUp", "asyncSetUp", "tearDown", "asyncTearDown", "setUpClass",
+                      "tearDownClass",
                       "setUpModule", "tearDownModule", "setUpTestData", "class", "module",
                       # pytest's
                       "setup_method", "teardown_method", "setup_function", "teardown_function",
-                      "setup_class", "teardown_class", "setup_module", "teardown_module", "package", "session"])
+                      "setup_class", "teardown_class", "setup_module", "teardown_module", "package",
+                      "session"])
 
 
 def kind_of(leak: Leak) -> LeakKind:
@@ -243,7 +274,8 @@ def kind_of(leak: Leak) -> LeakKind:
 
 def rank(leak: Leak) -> Tuple[int, int, int, str, str]:
     """Return the sort key of the report: by kind, then most tests, then heaviest, then name."""
-    return (_RANKS.get(leak.kind, len(_RANKS)), -len(leak.tests), -leak.size, leak.cause, leak.subject)
+    return (_RANKS.get(leak.kind, len(_RANKS)), -len(leak.tests), -leak.size, leak.cause,
+            leak.subject)
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -265,7 +297,8 @@ def amount(size: int) -> str:
 
 
 def listed(names: List[str], limit: int) -> List[str]:
-    """Return at most ``limit`` names, the last one telling how many more there are. Never "and 1 more"."""
+    """Return at most ``limit`` names, the last one telling how many more there are. Never "and 1
+    more"."""
     if len(names) <= limit + 1:
         return names
     shown = names[:limit]
@@ -273,7 +306,8 @@ def listed(names: List[str], limit: int) -> List[str]:
 
 
 def is_fixture(test: str) -> bool:
-    """True for what unittest calls "setUpClass (tests.test_orders.OrderTests)": the scope of a class or module.
+    """True for what unittest calls "setUpClass (tests.test_orders.OrderTests)": the scope of a
+    class or module.
 
     So it is for pytest's: "fixture db (tests/test_orders.py)", "fixture db (session)".
     """
@@ -295,8 +329,10 @@ def is_node_id(test: str) -> bool:
 
 
 def _is_node_fixture(test: str) -> bool:
-    """True for pytest's "fixture db (tests/test_orders.py)", whose scope is a node id or the session."""
-    return is_fixture(test) and ("::" in test or "/" in test or test.endswith((".py)", " (session)"))
+    """True for pytest's "fixture db (tests/test_orders.py)", whose scope is a node id or the
+    session."""
+    return is_fixture(test) and ("::" in test or "/" in test
+                                 or test.endswith((".py)", " (session)"))
                                  or test.startswith("fixture "))
 
 
@@ -317,7 +353,8 @@ def _parts(test: str) -> List[str]:
 
 
 class Names:
-    """Short names of tests: class and method, with as much in front as it takes to tell two apart."""
+    """Short names of tests: class and method, with as much in front as it takes to tell two
+    apart."""
 
     def __init__(self, tests: Iterable[str]) -> None:
         """``tests`` are the ids of all tests of one report."""
@@ -337,7 +374,8 @@ class Names:
     def owner(self, test: str) -> str:
         """Return the short name of the test's class."""
         if is_node_id(test) or _is_node_fixture(test):
-            return _bare(test.partition(" (")[2][:-1]) if is_fixture(test) else _bare(test).rpartition("::")[0]
+            return _bare(test.partition(" (")[2][:-1]) if is_fixture(
+                test) else _bare(test).rpartition("::")[0]
         return self.short(test).split(" ", 1)[0].split("[", 1)[0].rpartition(".")[0]
 
     @staticmethod

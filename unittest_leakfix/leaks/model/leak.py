@@ -21,7 +21,8 @@ WORKER = "in worker"
 
 @dataclass(frozen=True)
 class Leak:
-    """A survivor or an open resource that tests left behind. All text: it holds nothing it speaks of."""
+    """A survivor or an open resource that tests left behind. All text: it holds nothing it speaks
+    of."""
 
     kind: str
     """What it is: "kept test", "connection", "thread", ... (kinds.KINDS lists them)."""
@@ -38,7 +39,8 @@ class Leak:
     acquisition: Optional[Acquisition] = None
     """Where it was opened, started or made."""
     notes: Tuple[Tuple[str, str], ...] = ()
-    """Further labelled lines: ("now at", "shop/mail.py:61 in _loop"), ("was", "..."), ("is", "...")."""
+    """Further labelled lines: ("now at", "shop/mail.py:61 in _loop"), ("was", "..."), ("is",
+    "...")."""
     closed: str = ""
     """What was done about it: "closed for you: nothing else referred to it"."""
     remedy: str = ""
@@ -48,12 +50,14 @@ class Leak:
     growth: int = 0
     """For what grows test after test: by how many, over all its tests."""
     cause: str = ""
-    """The key for grouping and baselines: names only, never counts, ids, addresses or temporary paths."""
+    """The key for grouping and baselines: names only, never counts, ids, addresses or temporary
+    paths."""
     ends: Optional[Remedy] = field(default=None, compare=False, repr=False)
     """What ``remedy`` is the text of; None where that is all there is."""
 
     def __post_init__(self) -> None:
-        name = self.subject.partition('"')[2].partition('"')[0] if self.kind == "environment" else ""
+        name = self.subject.partition(
+            '"')[2].partition('"')[0] if self.kind == "environment" else ""
         notes = tuple((label, redaction.redact(text, name if label in ("was", "is") else ""))
                       for label, text in self.notes)
         # Frozen: object.__setattr__ is the documented way for __post_init__ to set a field.
@@ -63,13 +67,15 @@ class Leak:
             object.__setattr__(self, name, redaction.redact(getattr(self, name)))
         object.__setattr__(self, "holding", tuple((redaction.redact(name), kind, size)
                                                   for name, kind, size in self.holding))
-        # Keys, which baselines and suppressions compare: redacted at once and everywhere alike, and whole.
+        # Keys, which baselines and suppressions compare: redacted at once and everywhere alike, and
+        # whole.
         object.__setattr__(self, "cause", redaction.visible(redaction.redact(self.cause)))
         object.__setattr__(self, "silence", redaction.visible(redaction.redact(self.silence)))
 
 
 class Known(NamedTuple):
-    """A leak that is no news: ignored for a reason, or (reason "") listed in the baseline file ``where``."""
+    """A leak that is no news: ignored for a reason, or (reason "") listed in the baseline file
+    ``where``."""
 
     leak: Leak
     reason: str
@@ -95,7 +101,8 @@ class Findings:
 
 
 def group(leaks: Iterable[Leak]) -> List[Leak]:
-    """Merge leaks of one cause: the first is kept, with everyone's tests, sizes and growths. Order stays."""
+    """Merge leaks of one cause: the first is kept, with everyone's tests, sizes and growths. Order
+    stays."""
     causes: Dict[Tuple[str, str], List[Leak]] = {}
     for leak in leaks:
         causes.setdefault((leak.kind, leak.cause or leak.subject), []).append(leak)
@@ -144,10 +151,12 @@ def merge(parts: Iterable[Findings]) -> Findings:
     for part in ordered:
         for item in part.known:
             leak, reason, where = item
-            known.setdefault((leak.kind, leak.cause or leak.subject, reason, where), []).append(Known(*item))
+            known.setdefault((leak.kind, leak.cause or leak.subject, reason, where),
+                             []).append(Known(*item))
     return Findings(
         leaks=tuple(group(leak for part in ordered for leak in part.leaks)),
-        known=tuple(same[0]._replace(leak=_joined([item.leak for item in same])) for same in known.values()),
+        known=tuple(same[0]._replace(leak=_joined([item.leak for item in same]))
+                    for same in known.values()),
         gone=_in_all([part.gone for part in ordered]),
         tests=sum(part.tests for part in ordered),
         unmeasured=tuple(dict.fromkeys(item for part in ordered for item in part.unmeasured)),
@@ -160,7 +169,8 @@ def _of_worker(leak: Leak, worker: str) -> Leak:
 
 
 def _natural(name: str) -> List[Tuple[int, str]]:
-    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)]
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece)
+            for piece in re.split(r"(\d+)", name)]
 
 
 def _in_all(lists: Sequence[Tuple[str, ...]]) -> Tuple[str, ...]:

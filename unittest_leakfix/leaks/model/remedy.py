@@ -32,7 +32,8 @@ class Call(NamedTuple):
 
 
 class Remedy(NamedTuple):
-    """What ends a leak. One of: clean-ups to call, a ``with`` statement, something to await; or advice alone."""
+    """What ends a leak. One of: clean-ups to call, a ``with`` statement, something to await; or
+    advice alone."""
 
     calls: Tuple[Call, ...] = ()
     """In the order of registering them: the last one is the first to run."""
@@ -45,7 +46,8 @@ class Remedy(NamedTuple):
     advice: str = ""
     """What to do besides, in words, before the calls."""
     monkeypatch: str = ""
-    """What pytest's fixture of that name does in place of all this in a test function: "setenv(...)"."""
+    """What pytest's fixture of that name does in place of all this in a test function:
+    "setenv(...)"."""
     scope: CodeScope = CodeScope.TEST
 
     def at(self, scope: CodeScope) -> "Remedy":

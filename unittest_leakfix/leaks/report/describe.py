@@ -1,4 +1,5 @@
-"""The words that all leaks share: nouns, verbs, what `ignore` takes, and names without what varies."""
+"""The words that all leaks share: nouns, verbs, what `ignore` takes, and names without what
+varies."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.ids import spoken as spoken_test
 from unittest_leakfix.leaks.model.kinds import LeakKind, is_fixture
 from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.model.remedy import Call, Remedy, CodeScope, calling
+from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
 from unittest_leakfix.leaks.report import remedy_text
 from unittest_leakfix.leaks.retention.search import Chain
 from unittest_leakfix.leaks.survivors import Survivor
@@ -37,7 +38,8 @@ _TEMPORARY = re.compile(r"(?:/private)?(?:/var/folders/\S+?/T|/tmp|/var/tmp)/[^\
 
 
 def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = None) -> Leak:
-    """Return *leak* with a *remedy*, as it is written in *scope*: by default where its first test stands."""
+    """Return *leak* with a *remedy*, as it is written in *scope*: by default where its first test
+    stands."""
     if remedy is None:
         return leak
     remedy = remedy.at(scope_of(leak.tests[0]) if scope is None else scope)
@@ -45,12 +47,15 @@ def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = N
 
 
 def scope_of(test: str) -> CodeScope:
-    """Return where the code of a test or fixture stands. (Of test functions only pytest can tell.)"""
+    """Return where the code of a test or fixture stands. (Of test functions only pytest can
+    tell.)"""
     name, blank, _ = test.partition(" ")
-    return _SCOPES.get(name, CodeScope.XUNIT if name.startswith("setup_") else CodeScope.TEST) if blank else CodeScope.TEST
+    return _SCOPES.get(name, CodeScope.XUNIT if name.startswith("setup_")
+                       else CodeScope.TEST) if blank else CodeScope.TEST
 
 
-_SCOPES = {"setUpClass": CodeScope.CLASS, "setUpModule": CodeScope.MODULE, "fixture": CodeScope.FIXTURE}
+_SCOPES = {"setUpClass": CodeScope.CLASS, "setUpModule": CodeScope.MODULE,
+           "fixture": CodeScope.FIXTURE}
 
 
 def silence(kind: str, name: str) -> str:
@@ -60,7 +65,8 @@ def silence(kind: str, name: str) -> str:
 
 def steady(text: str) -> str:
     """Return `text` without what differs from run to run: keys, numbers, ports, temporary paths."""
-    text = _TEMPORARY.sub("*", redaction.redact(text))    # first: of a secret without its numbers little is seen
+    # first: of a secret without its numbers little is seen
+    text = _TEMPORARY.sub("*", redaction.redact(text))
     folder = getattr(os_facts.loaded("tempfile"), "tempdir", None)
     if type(folder) is str and folder in text:
         text = re.sub(re.escape(folder) + r"/[^\s'\"]+", "*", text)
@@ -81,7 +87,8 @@ def place_of(acquisition: Optional[Acquisition]) -> str:
 
 
 def spoken(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
-    """Return what an open resource is called: "file 'shop/orders.csv'", "socket listening on ..."."""
+    """Return what an open resource is called: "file 'shop/orders.csv'", "socket listening on
+    ..."."""
     word = kinds.of_resource(kind.name).name
     if kind.name == "file" and acquisition is not None and acquisition.detail:
         return "file '%s'" % short(acquisition.detail)
@@ -91,8 +98,8 @@ def spoken(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
         return "child process '%s'" % command(acquisition.detail)
     if word == "temporary folder" and acquisition is not None and acquisition.detail:
         return "temporary folder '%s'" % acquisition.detail
-    if acquisition is not None and acquisition.what == "database connection" and word == "connection" and not (
-            kind.name == "cursor"):
+    if (acquisition is not None and acquisition.what == "database connection"
+            and word == "connection" and not kind.name == "cursor"):
         return acquisition.detail   # as the framework that opened it calls it
     if word == "executor" and kind.name != "thread pool":
         prefix = os_facts.attributes(value).get("_thread_name_prefix", "")
@@ -122,18 +129,21 @@ def socket(value: Any) -> str:
     return ("socket listening on %s" if listens else "socket %s") % ends
 
 
-# Facts in words: a `Leak` for each complaint, closing and survivor. (`wording_process`: for changes.)
+# Facts in words: a `Leak` for each complaint, closing and survivor. (`wording_process`: for
+# changes.)
 
 _COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",
                "exception was never retrieved": "exception"}
-_AWAITED = "let go for you: nothing else referred to it, and there was no loop left to await its close()"
+_AWAITED = ("let go for you: nothing else referred to it, and there was no loop left to await "
+            "its close()")
 _QUOTED = re.compile(r"'([^']*)'")
 _DEFINED = re.compile(r"(running|defined|created) at (\S+?:\d+)")
 _LABELLED = re.compile(r"(written at|made at|dropped at) (.*)")
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 
 
-def of_closing(found: Found, acquisition: Optional[Acquisition], test: str, fixture: bool = False) -> Leak:
+def of_closing(found: Found, acquisition: Optional[Acquisition], test: str,
+               fixture: bool = False) -> Leak:
     """An open resource that a test left, and that was closed for it.
 
     *fixture*: it was the value of one of pytest's, rather than an attribute.
@@ -144,7 +154,8 @@ def of_closing(found: Found, acquisition: Optional[Acquisition], test: str, fixt
     owner = "" if fixture else "cls." if is_fixture(test) else "self."
     return written(Leak(
         row.name, "%s %s" % (what, row.state), (test,), acquisition=acquisition,
-        closed=_AWAITED if found.kind.awaits(found.value) else "closed for you: nothing else referred to it",
+        closed=_AWAITED if found.kind.awaits(found.value)
+        else "closed for you: nothing else referred to it",
         silence=silence(row.name, what),
         cause="%s %s%s opened in %s" % (found.kind.name, "fixture " if fixture else "self.", name,
                                         place_of(acquisition))),
@@ -158,8 +169,10 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
     by = steady(chain.expression) if chain is not None else "?"
     test = spoken_test(survivor.test)
     if survivor.what == "test":
-        return written(Leak("kept test", "%s was kept after it finished" % test, (survivor.test,), size,
-                            chain, holding, silence=silence("kept test", test), cause="kept test by %s" % by),
+        return written(Leak("kept test", "%s was kept after it finished" % test, (survivor.test,),
+                            size,
+                            chain, holding, silence=silence("kept test", test),
+                            cause="kept test by %s" % by),
                        remedy_text.let_go(chain, "self"))
     if kind is not None:
         row = kinds.of_resource(kind.name)
@@ -167,19 +180,24 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
         advice = frameworks.remedy_of(value)
         # How a framework keeps its own is nothing that a user could change.
         return written(Leak(row.name, "%s %s" % (what, row.state), (survivor.test,), 0,
-                            None if advice else chain, acquisition=acquisition, silence=silence(row.name, what),
-                            cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by)),
+                            None if advice else chain, acquisition=acquisition,
+                            silence=silence(row.name, what),
+                            cause="%s opened in %s, held by %s"
+                            % (kind.name, place_of(acquisition), by)),
                        Remedy(advice=advice) if advice
                        else remedy_text.held(row.name, chain, closing_is_awaited(value)))
     where = " (its %s)" % survivor.name if survivor.name else ""
     name = survivor.name or "..."
     return written(Leak("object", "%s was kept after %s%s" % (survivor.type, test, where),
-                        (survivor.test,), size, chain, holding, silence=silence("object", survivor.type),
+                        (survivor.test,), size, chain, holding,
+                        silence=silence("object", survivor.type),
                         cause="%s.%s by %s" % (survivor.module, survivor.type, by)),
-                   remedy_text.let_go(chain, name[len("fixture "):] if name.startswith("fixture ") else name))
+                   remedy_text.let_go(chain, name[len("fixture "):] if name.startswith("fixture ")
+                                      else name))
 
 
-def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisition], test: str) -> Leak:
+def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisition],
+             test: str) -> Leak:
     """An open resource that hangs on a class ("cls.db") or module ("db") after its tear-down."""
     row = kinds.of_resource(kind.name)
     what = spoken(kind, value, acquisition)
@@ -203,7 +221,8 @@ def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], total: str, s
 
 def growth(leak: Leak, survivor: Survivor) -> Leak:
     """The same as growth: one more instance of an application's class, test after test."""
-    return written(Leak("growth", "%s objects grow test after test" % survivor.type, leak.tests, leak.size,
+    return written(Leak("growth", "%s objects grow test after test" % survivor.type, leak.tests,
+                        leak.size,
                         leak.chain, silence=silence("growth", survivor.type), growth=1,
                         cause="growth of " + leak.cause),
                    remedy_text.empty(leak.chain))
@@ -232,7 +251,8 @@ def of_complaint(complaint: Complaint, test: str) -> Leak:
         remedy = Remedy(awaits="the task")
     return written(Leak(kind, subject, (test,), acquisition=opened, notes=tuple(_places(complaint)),
                         silence=silence(kind, name[:60]),
-                        cause="%s %s in %s" % (complaint.kind, steady(name)[:100], place_of(opened))), remedy)
+                        cause="%s %s in %s"
+                        % (complaint.kind, steady(name)[:100], place_of(opened))), remedy)
 
 
 def _unclosed(complaint: Complaint, test: str) -> Leak:
@@ -249,8 +269,10 @@ def _unclosed(complaint: Complaint, test: str) -> Leak:
     what = opened.what
     if kind not in ("event loop", "socket") or kind == "socket" and opened.detail:
         detail = short(opened.detail)
-        what += " '%s'" % detail if kind in ("file", "temporary folder", "child process") else " " + detail
-    return written(Leak(kind, "%s was dropped without being closed" % what, (test,), acquisition=opened,
+        what += " '%s'" % detail if kind in ("file", "temporary folder",
+                                             "child process") else " " + detail
+    return written(Leak(kind, "%s was dropped without being closed" % what, (test,),
+                        acquisition=opened,
                         notes=places, silence=silence(kind, what),
                         cause="%s dropped, opened in %s" % (opened.what, place_of(opened))),
                    kinds.named(kind).dropped)
@@ -261,7 +283,8 @@ def _places(complaint: Complaint) -> List[Tuple[str, str]]:
     lines = complaint.detail.splitlines()
     found = [match.groups() for match in map(_LABELLED.match, lines) if match]
     if complaint.kind == "task was destroyed pending":
-        found += [("%s at" % how, short(place)) for how, place in _DEFINED.findall(complaint.detail)[:1]
+        found += [("%s at" % how, short(place))
+                  for how, place in _DEFINED.findall(complaint.detail)[:1]
                   if how != "created"]
     frames = _FRAME.findall(complaint.detail)
     if complaint.kind == "coroutine was never awaited" and frames:
@@ -295,8 +318,10 @@ def of_change(change: Change, test: str, acquisition: Optional[Acquisition], bac
     leak, remedy = _CHANGES.get(change.kind, _other)(change, row, test, acquisition)
     if fixture and row.once_per_class and change.how != "started":
         scope = "class" if test.startswith("setUpClass") else "module"
-        leak = replace(leak, tests=(scope + test[test.index(" "):],), notes=leak.notes + (("by", _BY % scope),))
-    return written(replace(leak, closed="put back for you, as --restore asks" if back else ""), remedy)
+        leak = replace(leak, tests=(scope + test[test.index(" "):],),
+                       notes=leak.notes + (("by", _BY % scope),))
+    return written(replace(leak, closed="put back for you, as --restore asks" if back else ""),
+                   remedy)
 
 
 def _thread(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
@@ -304,16 +329,19 @@ def _thread(change: Change, row: LeakKind, test: str, acquisition: Optional[Acqu
     now = () if change.timer else _now_at(change)
     serves = change.at is not None and change.at.function == "handle_one_request"
     return Leak(kind, '%s "%s" was still %s after its test' % (kind, change.name, how), (test,),
-                acquisition=acquisition, notes=now + (("waited", WAITED),), silence=silence(kind, change.name),
+                acquisition=acquisition, notes=now + (("waited", WAITED),),
+                silence=silence(kind, change.name),
                 cause="%s %s started in %s" % (kind, steady(change.name), place_of(acquisition))
                 ), _SERVES if serves else kinds.named(kind).remedy
 
 
 def _child(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
-    name = command(acquisition.detail if acquisition is not None and acquisition.detail else change.name)
+    name = command(acquisition.detail if acquisition is not None and acquisition.detail
+                   else change.name)
     ended = change.how == "ended"
     subject = "child process '%s' %s" % (
-        name, "has ended, and nobody waited for it" if ended else "was still running after its test")
+        name,
+        "has ended, and nobody waited for it" if ended else "was still running after its test")
     return Leak("child process", subject, (test,), acquisition=acquisition,
                 notes=(("pid", str(change.pid)),) + (() if ended else (("waited", WAITED),)),
                 silence=silence("child process", name),
@@ -321,10 +349,12 @@ def _child(change: Change, row: LeakKind, test: str, acquisition: Optional[Acqui
                 ), calling("child.wait") if ended else row.remedy
 
 
-def _descriptor(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
+def _descriptor(change: Change, row: LeakKind, test: str,
+                acquisition: Optional[Acquisition]) -> Worded:
     kind = kinds.of_resource(acquisition.what).name if acquisition is not None else "descriptor"
     name = _on(change)
-    if acquisition is None or kind in ("descriptor", "file"):     # no file object has it, or that would be told
+    # no file object has it, or that would be told
+    if acquisition is None or kind in ("descriptor", "file"):
         kind, subject = "descriptor", "descriptor %d (%s)" % (change.fd, name)
     elif kind == "connection":
         subject = "%s to %s" % (acquisition.what, short(acquisition.detail))
@@ -333,16 +363,19 @@ def _descriptor(change: Change, row: LeakKind, test: str, acquisition: Optional[
     row = kinds.named(kind)
     return Leak(kind, "%s %s" % (subject, row.state), (test,), acquisition=acquisition,
                 silence=silence(kind, subject if kind == "connection" else name),
-                cause="%s %s opened in %s" % (kind, steady(name), place_of(acquisition))), row.remedy
+                cause="%s %s opened in %s"
+                % (kind, steady(name), place_of(acquisition))), row.remedy
 
 
 def _on(change: Change) -> str:
     """Return what a descriptor is open on: "file 'shop/orders.csv'", "pipe"."""
     kind, target = change.on
-    return "%s '%s'" % (kind, short(target)) if target.startswith("/") and "'" not in target else change.name
+    return "%s '%s'" % (
+        kind, short(target)) if target.startswith("/") and "'" not in target else change.name
 
 
-def _foreign(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
+def _foreign(change: Change, row: LeakKind, test: str,
+             acquisition: Optional[Acquisition]) -> Worded:
     if change.owner:
         name = shown = "%s (%s)" % (change.name, change.owner)
     else:
@@ -352,10 +385,12 @@ def _foreign(change: Change, row: LeakKind, test: str, acquisition: Optional[Acq
     reused = "closed, and %d reused by %s" % (change.fd, change.reused_by)
     return Leak("foreign close", subject, (test,), acquisition=acquisition,
                 notes=(("it is", reused),) if change.reused_by else (),
-                silence=silence("foreign close", name), cause="foreign close of %s" % steady(name)), row.remedy
+                silence=silence("foreign close", name),
+                cause="foreign close of %s" % steady(name)), row.remedy
 
 
-def _environment(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
+def _environment(change: Change, row: LeakKind, test: str,
+                 acquisition: Optional[Acquisition]) -> Worded:
     how = "changed" if change.how == "replaced" else change.how
     subject = 'environment variable "%s" was %s' % (change.name, how)
     if change.how == "replaced":
@@ -365,29 +400,37 @@ def _environment(change: Change, row: LeakKind, test: str, acquisition: Optional
                 cause="environment %s %s" % (change.name, how)), row.remedy
 
 
-def _temporary(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
+def _temporary(change: Change, row: LeakKind, test: str,
+               acquisition: Optional[Acquisition]) -> Worded:
     return Leak(change.kind, "%s '%s' was left" % (change.kind, change.name), (test,),
                 acquisition=acquisition, silence=silence(change.kind, change.name),
                 cause="%s made in %s" % (change.kind, place_of(acquisition))), row.remedy
 
 
-def _handler(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
+def _handler(change: Change, row: LeakKind, test: str,
+             acquisition: Optional[Acquisition]) -> Worded:
     name, logger = change.name.rpartition(".")[2], change.owner
     left = change.how == "added"
-    to, of = 'logger "%s"' % logger, "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else "")
-    return Leak("logging handler", "%s was %s %s" % (name, "left on" if left else "removed from", to), (test,),
+    to, of = 'logger "%s"' % logger, "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root"
+                                                                else "")
+    return Leak("logging handler",
+                "%s was %s %s" % (name, "left on" if left else "removed from", to), (test,),
                 silence=silence("logging handler", name), cause="logging handler %s %s %s" % (
                     name, change.how, logger)
                 ), calling("%s.%sHandler" % (of, "remove" if left else "add"), "handler")
 
 
-def _listing(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
+def _listing(change: Change, row: LeakKind, test: str,
+             acquisition: Optional[Acquisition]) -> Worded:
     """sys.path, warnings filters: what was added, what was removed."""
     kind = row.name
-    notes: Notes = (*(("added", each) for each in change.added), *(("removed", each) for each in change.removed))
-    parts = ["%s %s" % note for note in notes] + ["the list was replaced"] * change.replaced or ["reordered"]
+    notes: Notes = (*(("added", each) for each in change.added),
+                    *(("removed", each) for each in change.removed))
+    parts = ["%s %s" % note
+             for note in notes] + ["the list was replaced"] * change.replaced or ["reordered"]
     notes += tuple(("it was", part) for part in parts[len(notes):])
-    subject = "%s was changed" % change.name if kind == "sys.path" else "the warnings filters were changed"
+    subject = ("%s was changed" % change.name if kind == "sys.path"
+               else "the warnings filters were changed")
     return Leak(kind, subject, (test,), notes=notes, silence=silence(kind, change.name),
                 cause="%s %s %s" % (kind, change.name, steady("; ".join(parts)))), row.remedy
 
@@ -399,8 +442,10 @@ def _other(change: Change, row: LeakKind, test: str, acquisition: Optional[Acqui
         form = "%s was replaced and not put back"
     name = "event loop" if kind == "event loop" else change.name
     return Leak(kind, form % name if "%s" in form else form, (test,), acquisition=acquisition,
-                notes=_signals(change) if kind == "signal handler" else _was_is(change) if kind not in ("event loop", "task") else _now_at(change),
-                silence=silence(kind, name), cause="%s %s" % (kind, steady(name))), _remedy(row, change, by_hand)
+                notes=_signals(change) if kind == "signal handler" else _was_is(change)
+                if kind not in ("event loop", "task") else _now_at(change),
+                silence=silence(kind, name),
+                cause="%s %s" % (kind, steady(name))), _remedy(row, change, by_hand)
 
 
 def _remedy(row: LeakKind, change: Change, by_hand: bool) -> Optional[Remedy]:

@@ -1,4 +1,5 @@
-"""Findings as JSON, for machines and for putting parallel workers together. docs/json-schema.md tells the schema."""
+"""Findings as JSON, for machines and for putting parallel workers together. docs/json-schema.md
+tells the schema."""
 from __future__ import annotations
 
 import io
@@ -17,9 +18,11 @@ _dumps = json.dumps
 _load = json.load
 
 VERSION = 1
-"""The version of the schema: raised when a field goes or changes its meaning, not when one is added."""
+"""The version of the schema: raised when a field goes or changes its meaning, not when one is
+added."""
 
-# What a report read back has in place of the values of holders and acquisitions, with the same fields.
+# What a report read back has in place of the values of holders and acquisitions, with the same
+# fields.
 _Step = namedtuple("_Step", "access label place suspect")
 _Chain = namedtuple("_Chain", "expression evaluates steps root warm_up")
 _Frame = namedtuple("_Frame", "file line function")
@@ -36,7 +39,8 @@ def to_value(findings: Findings) -> Dict[str, Any]:
         "known": [{"leak": _leak(leak), "reason": _text(reason), "where": _text(where)}
                   for leak, reason, where in findings.known],
         "gone": [_text(cause) for cause in findings.gone],
-        "unmeasured": [{"test": redaction.redact_id(test), "why": _text(why)} for test, why in findings.unmeasured],
+        "unmeasured": [{"test": redaction.redact_id(test), "why": _text(why)}
+                       for test, why in findings.unmeasured],
         "more": findings.more,
     }
 
@@ -52,7 +56,8 @@ def from_value(value: Any) -> Findings:
     try:
         return Findings(
             leaks=tuple(map(_leak_from, value["leaks"])),
-            known=tuple(Known(_leak_from(item["leak"]), item["reason"], item["where"]) for item in value["known"]),
+            known=tuple(Known(_leak_from(item["leak"]), item["reason"], item["where"])
+                        for item in value["known"]),
             gone=tuple(value["gone"]), tests=value["tests"],
             unmeasured=tuple((item["test"], item["why"]) for item in value["unmeasured"]),
             more=value["more"], worker=value["worker"])
@@ -71,7 +76,8 @@ def dump(findings: Findings, path: str) -> None:
 
 
 def load(path: str, _open: Callable[..., Any] = io.open) -> Findings:
-    """Read what ``dump`` wrote. Raises OSError, and ValueError for what is no report of this version."""
+    """Read what ``dump`` wrote. Raises OSError, and ValueError for what is no report of this
+    version."""
     with _open(path, encoding="utf-8") as file:
         return from_value(_load(file))
 
@@ -87,12 +93,15 @@ def _short(text: Any) -> str:
 
 def _leak(leak: Leak) -> Dict[str, Any]:
     return {
-        "kind": leak.kind, "subject": leak.subject, "tests": list(map(redaction.redact_id, leak.tests)), "size": leak.size,
+        "kind": leak.kind, "subject": leak.subject,
+        "tests": list(map(redaction.redact_id, leak.tests)), "size": leak.size,
         "growth": leak.growth, "chain": _chain(leak.chain),
-        "holding": [{"name": _short(name), "type": _short(kind), "size": size} for name, kind, size in leak.holding],
+        "holding": [{"name": _short(name), "type": _short(kind), "size": size}
+                    for name, kind, size in leak.holding],
         "acquisition": _acquisition(leak.acquisition),
         "notes": [{"label": label, "text": text} for label, text in leak.notes],
-        "closed": _short(leak.closed), "remedy": _short(leak.remedy), "silence": _text(leak.silence),
+        "closed": _short(leak.closed), "remedy": _short(leak.remedy),
+        "silence": _text(leak.silence),
         "cause": _text(leak.cause),
     }
 
@@ -102,10 +111,12 @@ def _chain(chain: Any) -> Optional[Dict[str, Any]]:
         return None
     expression = _text(chain.expression)
     return {
-        "expression": expression, "evaluates": bool(chain.evaluates) and expression == chain.expression,
+        "expression": expression,
+        "evaluates": bool(chain.evaluates) and expression == chain.expression,
         "steps": [{"access": _text(step.access), "label": _short(step.label), "place": step.place,
                    "suspect": bool(step.suspect)} for step in chain.steps],
-        "root": _text(chain.root), "warm_up": None if chain.warm_up is None else _text(chain.warm_up),
+        "root": _text(chain.root),
+        "warm_up": None if chain.warm_up is None else _text(chain.warm_up),
     }
 
 
@@ -113,7 +124,8 @@ def _acquisition(acquisition: Any) -> Optional[Dict[str, Any]]:
     if acquisition is None:
         return None
     return {
-        "what": _text(acquisition.what), "detail": _text(acquisition.detail), "test": redaction.redact_id(acquisition.test),
+        "what": _text(acquisition.what), "detail": _text(acquisition.detail),
+        "test": redaction.redact_id(acquisition.test),
         "thread": _text(acquisition.thread),
         "frames": [{"file": frame.file, "line": frame.line, "function": frame.function}
                    for frame in acquisition.frames],
@@ -124,7 +136,8 @@ def _leak_from(value: Dict[str, Any]) -> Leak:
     fields = dict(value)
     chain, acquisition = fields["chain"], fields["acquisition"]
     if chain:
-        chain = _made(_Chain, dict(chain, steps=tuple(_made(_Step, step) for step in chain["steps"])))
+        chain = _made(_Chain,
+                      dict(chain, steps=tuple(_made(_Step, step) for step in chain["steps"])))
     if acquisition:
         frames = tuple(_made(_Frame, frame) for frame in acquisition["frames"])
         acquisition = _made(_Acquisition, dict(acquisition, frames=frames))

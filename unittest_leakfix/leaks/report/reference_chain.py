@@ -1,4 +1,5 @@
-"""Drawings: the chain of references that keeps a survivor, and the source lines of an acquisition."""
+"""Drawings: the chain of references that keeps a survivor, and the source lines of an
+acquisition."""
 from __future__ import annotations
 
 import io
@@ -18,7 +19,8 @@ bind(globals())
 _basename = os.path.basename
 
 PLACE = 50
-"""The column where places ("tests/test_orders.py:20") begin, if the text before them leaves it free."""
+"""The column where places ("tests/test_orders.py:20") begin, if the text before them leaves it
+free."""
 _MANY_STEPS = 16
 _LONGEST_STEP = 120
 _LONGEST_EXPRESSION = 1000
@@ -32,7 +34,8 @@ def draw_chain(chain: Chain, style: Style, whole: bool = False) -> List[str]:
     """
     lines = _expression(chain, style)
     steps = chain.steps
-    left_out = range(0) if whole or len(steps) <= _MANY_STEPS else range(_MANY_STEPS // 2, len(steps) - 6)
+    left_out = range(0) if whole or len(steps) <= _MANY_STEPS else range(_MANY_STEPS // 2,
+                                                                         len(steps) - 6)
     for index, step in enumerate(steps):
         if index == left_out.start and left_out:
             gap = (style.glyph("│"), style.glyph("…"), format(len(left_out), ","))
@@ -49,7 +52,8 @@ def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
     branch = style.glyph("╰→") if last else style.glyph("├─") if index else style.glyph("┬")
     beside = index == 1 and access.startswith(".")  # what the root's own name leads to
     text = "%s %s%s" % (branch, label, "  " + access if beside else "")
-    painted = "%s %s%s" % (style.paint(branch, "dim"), style.paint(label, "bold") if last else label,
+    painted = "%s %s%s" % (style.paint(branch, "dim"),
+                           style.paint(label, "bold") if last else label,
                            "  " + access if beside else "")
     lines = []
     if index and not beside:
@@ -78,7 +82,8 @@ def _expression(chain: Chain, style: Style) -> List[str]:
     if not text:
         return []
     if not chain.evaluates:
-        return [_INDENT + style.paint(style.shorten("for reading only: " + text, style.width - len(_INDENT)), "dim")]
+        return [_INDENT + style.paint(style.shorten("for reading only: " + text,
+                                                    style.width - len(_INDENT)), "dim")]
     if cells(_INDENT + text) <= style.width or text != chain.expression:
         return [_INDENT + style.paint(text, "bold")]
     pieces = _pieces(text, chain.steps)
@@ -109,30 +114,35 @@ class _Files:
 
 
 def draw_code(file: str, line: int, style: Style) -> List[str]:
-    """Return the source line ``line`` of ``file`` as drawn lines, with the one before and what continues it.
+    """Return the source line ``line`` of ``file`` as drawn lines, with the one before and what
+    continues it.
 
-    A relative ``file`` is meant from the style's root. Empty when the file cannot be read or has no such line. Not from linecache, which tests patch.
+    A relative ``file`` is meant from the style's root. Empty when the file cannot be read or has no
+    such line. Not from linecache, which tests patch.
     """
     found = _numbered(_Files.join(style.root, file), line)
     width = len(str(found[-1][0])) if found else 0
     lines = []
     for number, text in found:
         mark = "> " if number == line else "  "
-        code = style.shorten(style.clean(text.expandtabs(8)[:_LONGEST_EXPRESSION]), style.width - width - 7)
+        code = style.shorten(style.clean(text.expandtabs(8)[:_LONGEST_EXPRESSION]),
+                             style.width - width - 7)
         drawn = "%s%*d %s" % (mark, width, number, code)
         lines.append(_INDENT + (style.paint(drawn, "bold") if number == line else drawn).rstrip())
     return lines
 
 
 _BEFORE = 6
-"""How many lines above are read beside: a secret may begin there (``password=(`` and the string below it)."""
+"""How many lines above are read beside: a secret may begin there (``password=(`` and the string
+below it)."""
 
 
 def _numbered(file: str, line: int) -> List[Tuple[int, str]]:
     """Return the numbers and texts of the lines to show, without secrets."""
     try:
         first, texts = _read(file, max(line, 1), 2)
-    except (OSError, ValueError, SyntaxError, LookupError):  # no file, no such path, no such encoding
+    # no file, no such path, no such encoding
+    except (OSError, ValueError, SyntaxError, LookupError):
         return []
     at = line - first
     if line < 1 or at >= len(texts) or not texts[at].strip():

@@ -1,4 +1,5 @@
-"""What ends a leak, where that can be said with confidence, as a `Remedy`; and how each `CodeScope` writes it."""
+"""What ends a leak, where that can be said with confidence, as a `Remedy`; and how each `CodeScope`
+writes it."""
 from __future__ import annotations
 
 import re
@@ -6,7 +7,7 @@ from typing import List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.kinds import named
-from unittest_leakfix.leaks.model.remedy import Call, Remedy, CodeScope, calling
+from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
 from unittest_leakfix.leaks.retention.search import Chain, Step
 
 __unittest = True
@@ -42,7 +43,8 @@ def _registered(call: Call, scope: CodeScope) -> str:
     if scope is CodeScope.FUNCTION:
         if call.awaited:    # a finalizer cannot
             return _call(call)
-        return "request.addfinalizer(%s)" % ("lambda: " + _call(call) if call.arguments else call.function)
+        return "request.addfinalizer(%s)" % ("lambda: " + _call(call) if call.arguments
+                                             else call.function)
     # There is no addAsyncClassCleanup.
     registers = "self.addAsyncCleanup" if call.awaited else _REGISTERS[scope]
     return "%s(%s)" % (registers, ", ".join((call.function,) + call.arguments))
@@ -55,7 +57,8 @@ def _call(call: Call) -> str:
 # What ends a resource, and what lets go of an object.
 
 def end(kind: str, name: str = "", awaited: bool = False) -> Optional[Remedy]:
-    """Return the clean-up for a resource of this kind that is reached by *name*; *awaited*: its close is."""
+    """Return the clean-up for a resource of this kind that is reached by *name*; *awaited*: its
+    close is."""
     row = named(kind)
     name = name or row.variable
     if not name:
@@ -74,7 +77,8 @@ def held(kind: str, chain: Optional[Chain], awaited: bool = False) -> Optional[R
     return end(kind, chain.expression if chain is not None and dotted else "", awaited)
 
 
-STREAMS = {"sys.stdout": "contextlib.redirect_stdout(...)", "sys.stderr": "contextlib.redirect_stderr(...)"}
+STREAMS = {"sys.stdout": "contextlib.redirect_stdout(...)",
+           "sys.stderr": "contextlib.redirect_stderr(...)"}
 """What replaces a standard stream for a while."""
 
 
@@ -130,7 +134,8 @@ def _special(step: Step, place: str, below: Tuple[Step, ...]) -> Optional[Remedy
     label = step.label
     if label.startswith("lru_cache"):
         return calling(place + ".cache_clear")
-    if label in ("Mock", "MagicMock", "AsyncMock") and below and below[0].access.startswith("._mock"):
+    if label in ("Mock", "MagicMock",
+                 "AsyncMock") and below and below[0].access.startswith("._mock"):
         return calling(place + ".reset_mock")
     if label == "ContextVar":
         return calling(place + ".reset", place + ".set(...)")
@@ -145,7 +150,8 @@ def _special(step: Step, place: str, below: Tuple[Step, ...]) -> Optional[Remedy
     return None
 
 
-def _take_out(index: int, places: List[Tuple[Step, str]], steps: Tuple[Step, ...], name: str) -> Optional[Remedy]:
+def _take_out(index: int, places: List[Tuple[Step, str]], steps: Tuple[Step, ...],
+              name: str) -> Optional[Remedy]:
     step, place = places[index]
     below = steps[index + 1] if index + 1 < len(steps) else None
     if below is not None and below.access.startswith("["):
@@ -156,6 +162,7 @@ def _take_out(index: int, places: List[Tuple[Step, str]], steps: Tuple[Step, ...
             what = "%s.%s" % (name, method.group(1)) if method else name
             last = index + 2 == len(steps)
             return calling(place + ".remove", what) if last or method else None
-    elif step.access.startswith(".") and _DOTTED.match(step.access[1:]) and "." not in step.access[1:]:
+    elif step.access.startswith(".") and _DOTTED.match(step.access[1:]) and "." not in step.access[
+            1:]:
         return calling("setattr", places[index - 1][1], '"%s"' % step.access[1:], "None")
     return None

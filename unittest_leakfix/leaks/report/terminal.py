@@ -40,11 +40,13 @@ class Style:
         return box if self._takes(_BOX) else _ASCII[box]
 
     def plain(self, text: str) -> str:
-        """Return ``text`` on one line, harmless, without secrets, not too long, and in what the encoding can take."""
+        """Return ``text`` on one line, harmless, without secrets, not too long, and in what the
+        encoding can take."""
         return self.clean(redaction.shown(text, redaction.LONGEST))
 
     def test(self, test: str) -> str:
-        """Return the id or short name of a test: as it is, but for secrets among its parameters, and cut."""
+        """Return the id or short name of a test: as it is, but for secrets among its parameters,
+        and cut."""
         return self.clean(redaction.cut(redaction.redact_id(test), redaction.LONGEST))
 
     def name(self, name: str) -> str:
@@ -52,7 +54,8 @@ class Style:
         return self.clean(redaction.cut(name, redaction.LONGEST))
 
     def clean(self, text: str) -> str:
-        """Return ``text`` on one line, harmless and in what the encoding can take, but whole and as it is."""
+        """Return ``text`` on one line, harmless and in what the encoding can take, but whole and as
+        it is."""
         text = redaction.visible(text)
         if not text.isascii():
             return "".join(char if self._takes(char) else _escaped(char) for char in text)
@@ -86,7 +89,8 @@ class Style:
 
 
 def style_for(stream: Any, environ: Optional[Mapping[str, str]] = None) -> Style:
-    """Return the style of an output stream: colour only on a terminal (and never with NO_COLOR or TERM=dumb)."""
+    """Return the style of an output stream: colour only on a terminal (and never with NO_COLOR or
+    TERM=dumb)."""
     environ = os.environ if environ is None else environ
     terminal = _is_terminal(stream)
     encoding = getattr(stream, "encoding", None)
@@ -94,7 +98,8 @@ def style_for(stream: Any, environ: Optional[Mapping[str, str]] = None) -> Style
         encoding = "utf-8"
     colour = (terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
               and (os.name != "nt" or "WT_SESSION" in environ or "ANSICON" in environ))
-    return Style(width=_columns(stream) if terminal else _DEFAULT_WIDTH, encoding=encoding, colour=colour)
+    return Style(width=_columns(stream) if terminal else _DEFAULT_WIDTH, encoding=encoding,
+                 colour=colour)
 
 
 def _is_terminal(stream: Any) -> bool:
@@ -117,10 +122,12 @@ def _escaped(char: str) -> str:
 
 
 def cells(text: str) -> int:
-    """Return how many columns ``text`` takes on a terminal: two for a wide character, none for an accent."""
+    """Return how many columns ``text`` takes on a terminal: two for a wide character, none for an
+    accent."""
     if text.isascii():
         return len(text)
-    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1
+               for char in text)
 
 
 def _head(text: str, limit: int) -> str:
@@ -138,7 +145,8 @@ def pad(text: str, column: int, least: int = 3) -> str:
 
 
 def wrap(first: str, items: Sequence[str], between: str, width: int, indent: int) -> List[str]:
-    """Return lines of at most ``width`` columns, where they can be: ``first``, then items ``between`` each other."""
+    """Return lines of at most ``width`` columns, where they can be: ``first``, then items
+    ``between`` each other."""
     lines: List[Tuple[str, bool]] = [(first, True)]
     for index, item in enumerate(items):
         item += between.rstrip() if index + 1 < len(items) and between.strip() == "," else ""

@@ -63,7 +63,8 @@ def who(acquisition: Acquisition, names: Names) -> str:
 
 def _figures(leak: Leak) -> str:
     """Return "3 tests, 41.2 MB"."""
-    return ", ".join(filter(None, [scopes(leak.tests), amount(leak.size) if leak.size >= WORTH else "",
+    return ", ".join(filter(None,
+                            [scopes(leak.tests), amount(leak.size) if leak.size >= WORTH else "",
                                    "grew by %s" % format(leak.growth, ",") if leak.growth else ""]))
 
 
@@ -77,7 +78,8 @@ class _Opening(NamedTuple):
 
 
 class Blocks:
-    """Makes the blocks of one report. They share the names of tests, and which files were already named."""
+    """Makes the blocks of one report. They share the names of tests, and which files were already
+    named."""
 
     def __init__(self, style: Style, stacks: bool, leaks: Iterable[Leak]) -> None:
         """``stacks``: whole stacks, chains and test lists, and how to silence each leak."""
@@ -90,7 +92,8 @@ class Blocks:
         self._column = max(min(COUNTS, style.width - widest), 0)
 
     def block(self, number: int, leak: Leak) -> List[str]:
-        """Return the lines of one cause: what, where, who holds it, which tests, and what ends it."""
+        """Return the lines of one cause: what, where, who holds it, which tests, and what ends
+        it."""
         style = self.style
         lines = self._heading(number, leak)
         opening = self._opening(leak)
@@ -99,16 +102,19 @@ class Blocks:
         if leak.closed:
             lines.append(_BLOCK_INDENT + style.paint(style.plain(leak.closed), "green"))
         if leak.remedy:
-            lines.append(_BLOCK_INDENT + "in your code: " + style.paint(style.plain(leak.remedy), "bold"))
+            lines.append(_BLOCK_INDENT + "in your code: "
+                         + style.paint(style.plain(leak.remedy), "bold"))
         if self.stacks and leak.silence:
-            lines.append(_BLOCK_INDENT + 'to silence it: ignore(%s, reason="...")' % style.clean(redaction.shortened(leak.silence)))
+            lines.append(_BLOCK_INDENT + 'to silence it: ignore(%s, reason="...")'
+                         % style.clean(redaction.shortened(leak.silence)))
         return lines
 
     def _heading(self, number: int, leak: Leak) -> List[str]:
         subject = self.style.plain(leak.subject)
         head = "[%d] %s" % (number, subject)
         right = _figures(leak)
-        painted = self.style.paint("[%d]" % number, "yellow") + " " + self.style.paint(subject, "bold")
+        painted = self.style.paint("[%d]" % number, "yellow") + " " + self.style.paint(subject,
+                                                                                       "bold")
         if not right:
             return [painted]
         if cells(head) + 2 + len(right) > self.style.width:
@@ -117,7 +123,8 @@ class Blocks:
 
     def _left_by(self, leak: Leak, opening: _Opening) -> List[str]:
         """The full id of the first test, where nothing else in the block names it."""
-        named = bool(opening.who) and leak.acquisition is not None and leak.acquisition.test in leak.tests
+        named = bool(
+            opening.who) and leak.acquisition is not None and leak.acquisition.test in leak.tests
         if not leak.tests or named or self.names.short(leak.tests[0]) in leak.subject:
             return []
         return [_BLOCK_INDENT + "left by " + self.style.test(leak.tests[0])]
@@ -125,11 +132,15 @@ class Blocks:
     def _holder(self, leak: Leak) -> List[str]:
         lines = draw_chain(leak.chain, self.style, self.stacks) if leak.chain else []
         if leak.chain:
-            self._files.update(self.style.path(step.place).rpartition(":")[0] for step in leak.chain.steps)
+            self._files.update(self.style.path(step.place).rpartition(":")[0]
+                               for step in leak.chain.steps)
         elif leak.kind in ("kept test", "object"):
-            lines = [_BLOCK_INDENT + "who holds it is not known: no chain from a module, class or thread leads to it"]
+            lines = [_BLOCK_INDENT
+                     + "who holds it is not known: no chain from a module, class or thread leads "
+                       "to it"]
         if leak.holding:
-            items = [self.style.plain("%s (%s%s)" % (name, kind, ", " + amount(size) if size else ""))
+            items = [self.style.plain(
+                "%s (%s%s)" % (name, kind, ", " + amount(size) if size else ""))
                      for name, kind, size in leak.holding]
             indent = 9 if leak.chain else 4
             lines += wrap(" " * indent + "holding ", listed(items, 99 if self.stacks else 5), ", ",
@@ -140,7 +151,8 @@ class Blocks:
         acquisition, kind, style = leak.acquisition, kind_of(leak), self.style
         if acquisition is None:
             unknown = kind.traced and not leak.chain
-            return _Opening([_BLOCK_INDENT + "where it was %s is not known" % kind.verb] if unknown else [])
+            return _Opening([_BLOCK_INDENT + "where it was %s is not known" % kind.verb] if unknown
+                            else [])
         name = who(acquisition, self.names)
         first = _BLOCK_INDENT + kind.verb + (" by " + style.test(name) if name else "")
         column = cells(first) + 3
@@ -176,7 +188,8 @@ class Blocks:
                 head += pad(head, column, 1)
             else:
                 head += "  " if pair and label == "is" else " "
-            lines.append(head + self.style.shorten(self.style.plain(self.style.path(text)), max(2 * self.style.width - len(head), 40)))
+            lines.append(head + self.style.shorten(self.style.plain(self.style.path(text)),
+                                                   max(2 * self.style.width - len(head), 40)))
         return lines
 
     def _others(self, leak: Leak, opening: _Opening) -> List[str]:
@@ -186,11 +199,13 @@ class Blocks:
         owner, _, name = opening.who.rpartition(".")
         if name in FIXTURES and leak.acquisition and leak.acquisition.test in leak.tests:
             # The fixture tells the class; which of its tests is of interest when they are few.
-            whole = len(leak.tests) > _SHOWN and all(self.names.owner(test) == owner for test in leak.tests)
+            whole = len(leak.tests) > _SHOWN and all(self.names.owner(test) == owner
+                                                     for test in leak.tests)
             tests, word = () if whole and not self.stacks else leak.tests, "in: "
         shown = listed([self.style.test(self.names.short(test)) for test in tests],
                        len(tests) if self.stacks else _SHOWN)
-        return wrap(_BLOCK_INDENT + word, shown, ", ", self.style.width, 4 + len(word)) if shown else []
+        return wrap(_BLOCK_INDENT + word, shown, ", ", self.style.width,
+                    4 + len(word)) if shown else []
 
 
 __all__ = ["render", "one_line", "failure_text", "Style", "style_for"]
@@ -226,17 +241,21 @@ def render(findings: Findings, style: Style = Style(), stacks: bool = False, ver
 
 
 def shortly(findings: Findings, style: Style = Style()) -> str:
-    """Return a report with one line for each leak, at most ten: somebody wants the run to end. "" for none."""
+    """Return a report with one line for each leak, at most ten: somebody wants the run to end. ""
+    for none."""
     leaks = sorted(findings.leaks, key=rank)
     if not leaks:
         return ""
-    lines = ["LEAKS  %s found before the run was interrupted" % count(len(leaks), "cause was", "causes were")]
+    lines = ["LEAKS  %s found before the run was interrupted"
+             % count(len(leaks), "cause was", "causes were")]
     lines += [_INDENT + one_line(leak, style) for leak in leaks[:10]]
-    return "\n".join(lines + (["    and %s more" % format(len(leaks) - 10, ",")] if len(leaks) > 10 else [])) + "\n"
+    return "\n".join(lines + (["    and %s more" % format(len(leaks) - 10, ",")] if len(leaks) > 10
+                              else [])) + "\n"
 
 
 def one_line(leak: Leak, style: Style = Style()) -> str:
-    """Return a leak as one line, for failure messages and JUnit: what, and who holds it or where it was opened."""
+    """Return a leak as one line, for failure messages and JUnit: what, and who holds it or where it
+    was opened."""
     names = Names(leak.tests)
     line = style.plain(leak.subject)
     if leak.chain and leak.chain.expression:
@@ -263,14 +282,17 @@ def _header(findings: Findings, leaks: Sequence[Leak], blocks: Blocks) -> str:
     tests = set(test for leak in leaks for test in leak.tests)
     fixtures = set(filter(is_fixture, tests))
     total = count(findings.tests, "test")
-    where = ["%s of %s" % (format(len(tests) - len(fixtures), ","), total)] if tests - fixtures else []
+    where = ["%s of %s"
+             % (format(len(tests) - len(fixtures), ","), total)] if tests - fixtures else []
     where += [count(len(fixtures), "fixture")] if fixtures else []
     kinds: Dict[str, int] = {}
     for leak in leaks:
         kinds[leak.kind] = kinds.get(leak.kind, 0) + 1
     words = {leak.kind: kind_of(leak) for leak in leaks}
-    counts = [count(number, words[kind].singular, words[kind].plural) for kind, number in kinds.items()]
-    head = "LEAKS%s  %s in %s: " % (" of worker " + blocks.style.plain(findings.worker) if findings.worker else "",
+    counts = [count(number, words[kind].singular, words[kind].plural)
+              for kind, number in kinds.items()]
+    head = "LEAKS%s  %s in %s: " % (" of worker " + blocks.style.plain(findings.worker)
+                                    if findings.worker else "",
                                     count(len(leaks), "cause"), " and ".join(where) or total)
     lines = wrap(head, [blocks.style.plain(words) for words in counts], ", ", blocks.style.width, 7)
     return "\n".join(blocks.style.paint(line, "bold", "red") for line in lines)
@@ -283,20 +305,23 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
         lines += _known(findings, style, verbose or blocks.stacks)
     if findings.gone:
         lines += ["Gone: %s (--leaks-write-baseline takes %s out)" % (
-            count(len(findings.gone), "baseline entry no longer occurs", "baseline entries no longer occur"),
+            count(len(findings.gone), "baseline entry no longer occurs",
+                  "baseline entries no longer occur"),
             "it" if len(findings.gone) == 1 else "them")]
         lines += [_INDENT + style.plain(cause) for cause in listed(list(findings.gone), 10)]
     reasons: Dict[str, List[str]] = {}
     for test, why in findings.unmeasured:
         reasons.setdefault(why, []).append(style.test(blocks.names.short(test)))
     for why, tests in reasons.items():
-        lines += wrap("Not measured: ", listed(tests, 99 if blocks.stacks else 3), ", ", style.width, 14)
+        lines += wrap("Not measured: ", listed(tests, 99 if blocks.stacks else 3), ", ",
+                      style.width, 14)
         lines[-1] += " (%s)" % style.plain(why)
     if leaks:
         more = [] if blocks.stacks else ["More: --leaks-stacks"]
         more += [] if failing else ["As failures: --leaks=fail"]
         silences = [leak.silence for leak in leaks if leak.silence]
-        more += ['Silence one: %s(%s, reason="...")' % (mark, style.clean(redaction.shortened(silences[-1])))] if silences else []
+        more += ['Silence one: %s(%s, reason="...")'
+                 % (mark, style.clean(redaction.shortened(silences[-1])))] if silences else []
         if more:
             lines += [style.paint(line.rstrip(), "dim")
                       for line in wrap("", more, "  %s  " % style.glyph("·"), style.width, 0)]
@@ -314,9 +339,11 @@ def _known(findings: Findings, style: Style, each: bool) -> List[str]:
     parts += [("listed", baseline)] if baseline else []
     texts = [told(text, wheres) for text, wheres in parts]
     if len(parts) > 1:
-        texts = ["%s %s" % (format(len(wheres), ","), text) for text, (_, wheres) in zip(texts, parts)]
+        texts = ["%s %s" % (format(len(wheres), ","), text)
+                 for text, (_, wheres) in zip(texts, parts)]
     lines = ["Known: %s (%s)" % (format(len(findings.known), ","), ", ".join(texts))]
     if each:
-        lines += [_INDENT + style.plain(leak.subject) + (": " + style.plain(reason) if reason else "")
+        lines += [_INDENT + style.plain(leak.subject)
+                  + (": " + style.plain(reason) if reason else "")
                   for leak, reason, _ in findings.known]
     return lines

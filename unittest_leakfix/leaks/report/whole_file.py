@@ -1,7 +1,8 @@
 """Files that are written whole or not at all.
 
 Everything here works when a test has replaced functions of `os`, has moved to another folder or has
-used up all descriptors: what is called later is bound, and where a file is was found out, at the start.
+used up all descriptors: what is called later is bound, and where a file is was found out, at the
+start.
 """
 from __future__ import annotations
 
@@ -53,8 +54,8 @@ _serial = count()
 class Target:
     """A file that will be written: where it is, is found out when this is made.
 
-    A regular file is replaced by a new one of the same mode, behind a symbolic link if there is one;
-    a device, a pipe, or a descriptor of this process (``/dev/stdout``) is written to. Raises
+    A regular file is replaced by a new one of the same mode, behind a symbolic link if there is
+    one; a device, a pipe, or a descriptor of this process (``/dev/stdout``) is written to. Raises
     ValueError, whose text says why, for what cannot be written.
     """
 
@@ -83,7 +84,7 @@ class Target:
         except FileNotFoundError:
             folder = _dirname(self._path)
             if not _isdir(folder):
-                raise ValueError("there is no folder %s" % shown(folder))
+                raise ValueError("there is no folder %s" % shown(folder)) from None
         else:
             if stat.S_ISDIR(self._status.st_mode):
                 raise ValueError("it is a folder")
@@ -114,7 +115,8 @@ class Target:
         data = text.encode("utf-8", "backslashreplace")
         if self._descriptor >= 0:
             if not _is(self._descriptor, self._status):
-                raise OSError(errno.EBADF, "descriptor %d is not the same file any more" % self._descriptor)
+                raise OSError(errno.EBADF,
+                              "descriptor %d is not the same file any more" % self._descriptor)
             _flush()
             _all(self._descriptor, data)
         elif self._special:
@@ -143,7 +145,8 @@ def reason(error: Exception) -> str:
 
 
 def _descriptor(path: str) -> int:
-    """Return the descriptor of this process that *path* stands for (``/dev/stdout``), -1 for none."""
+    """Return the descriptor of this process that *path* stands for (``/dev/stdout``), -1 for
+    none."""
     for _ in range(40):
         path = _join(_realpath(_dirname(path)), _basename(path))
         found = _OF_A_PROCESS.match(path)
@@ -190,7 +193,8 @@ def _whole(path: str, data: bytes) -> None:
     """Put a new file in the place of *path*, or leave that as it is."""
     folder = _dirname(path)
     temporary, descriptor = "", -1
-    # Without another "try" at this level: since 3.11 a signal on the line of one passes this one by.
+    # Without another "try" at this level: since 3.11 a signal on the line of one passes this one
+    # by.
     try:
         while descriptor < 0:
             # One that is there is another run's, or was left when a run was killed.

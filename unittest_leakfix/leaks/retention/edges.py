@@ -42,7 +42,8 @@ _gettrace = sys.gettrace
 
 
 class Edge(NamedTuple):
-    """How one object refers to another: text to show, and the expression around the holder's own."""
+    """How one object refers to another: text to show, and the expression around the holder's
+    own."""
 
     access: str
     before: str
@@ -54,7 +55,8 @@ _Edges = Callable[[object, Collection[int]], Iterator[Tuple[int, Edge]]]
 # C types whose attributes are read by getset descriptors known to run nobody's code.
 _KNOWN: Tuple[Tuple[type, Tuple[str, ...]], ...] = (
     (types.MethodType, ("__self__", "__func__")),
-    (types.FunctionType, ("__closure__", "__defaults__", "__kwdefaults__", "__globals__", "__code__")),
+    (types.FunctionType,
+     ("__closure__", "__defaults__", "__kwdefaults__", "__globals__", "__code__")),
     (types.BuiltinFunctionType, ("__self__",)),
     (functools.partial, ("func", "args", "keywords")),
     (property, ("fget", "fset", "fdel")),
@@ -68,7 +70,8 @@ _KNOWN: Tuple[Tuple[type, Tuple[str, ...]], ...] = (
     (type, ("__mro__", "__bases__")),
 )
 _FRAMES = (
-    (types.GeneratorType, "gi_frame"), (types.CoroutineType, "cr_frame"), (types.AsyncGeneratorType, "ag_frame"))
+    (types.GeneratorType, "gi_frame"), (types.CoroutineType, "cr_frame"),
+    (types.AsyncGeneratorType, "ag_frame"))
 _SEQUENCES = (list, tuple, collections.deque)
 _CONTAINERS: Tuple[Any, ...] = _SEQUENCES + (dict, set, frozenset)
 _PLAIN_LOOKUP = (object.__getattribute__, type.__getattribute__, types.ModuleType.__getattribute__)
@@ -105,12 +108,14 @@ _SNAPSHOT_COUNT = _snapshot_count()
 
 
 def is_part(obj: object) -> bool:
-    """Tells whether an object may be but a part of its holder: a ``__dict__``, a generator's frame."""
+    """Tells whether an object may be but a part of its holder: a ``__dict__``, a generator's
+    frame."""
     return type(obj) is dict or type(obj) is types.FrameType or name_slot(type(obj)) in _HAMT
 
 
 def owns(owner: object, part: object) -> bool:
-    """Tells whether `part` is the ``__dict__`` (or generator frame, or context table) of `owner`."""
+    """Tells whether `part` is the ``__dict__`` (or generator frame, or context table) of
+    `owner`."""
     if type(part) is types.FrameType:
         return any(type(owner) is kind and getattr(owner, name) is part for kind, name in _FRAMES)
     if type(part) is not dict:
@@ -192,7 +197,8 @@ def _in_c(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge]]
     cached = type(holder) is objects.LRU_CACHE
     for index, value in enumerate(referents(holder)):
         if id(value) in wanted:
-            shown = (" cached call" if type(value) is tuple else " cached value") if cached else " reference in C"
+            shown = (" cached call" if type(value) is tuple
+                     else " cached value") if cached else " reference in C"
             yield id(value), Edge(shown, "gc.get_referents(", ")[%d]" % index)
 
 
@@ -211,7 +217,8 @@ def _by_attribute(holder: object, child: object) -> Optional[Edge]:
 
 
 def _class_edge(name: str, value: object) -> Edge:
-    bound = objects.type_attribute(type(value), "__get__") is not None and type(value) is not types.FunctionType
+    bound = objects.type_attribute(type(value),
+                                   "__get__") is not None and type(value) is not types.FunctionType
     if bound or not attribute(name):
         return Edge(".__dict__[%r]" % name, "", ".__dict__[%r]" % name)
     return Edge("." + name, "", "." + name)
@@ -221,7 +228,8 @@ def _instance_edge(holder: object, name: str) -> Edge:
     if not attribute(name):
         return Edge(".__dict__[%r]" % name, "", ".__dict__[%r]" % name)
     kind = type(holder)
-    if not any(objects.type_attribute(kind, "__getattribute__") is plain for plain in _PLAIN_LOOKUP):
+    if not any(objects.type_attribute(kind, "__getattribute__") is plain
+               for plain in _PLAIN_LOOKUP):
         if type(objects.type_attribute(kind, "__getattribute__")) is types.FunctionType:
             return Edge("." + name, "object.__getattribute__(", ", %r)" % name)
     shadow = objects.type_attribute(kind, name)
@@ -302,7 +310,8 @@ def _by_key(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge
                 shown = repr(key) if type(key) is tuple else objects.short_key(key)
                 yield id(value), _subscript(holder, dict, shown, repr(key))
             else:
-                yield id(value), Edge("[%s]" % objects.short_key(key), "list(dict.values(", "))[%d]" % index)
+                yield id(value), Edge("[%s]" % objects.short_key(key), "list(dict.values(",
+                                      "))[%d]" % index)
         if id(key) in wanted:
             yield id(key), Edge(" key", "list(dict.keys(", "))[%d]" % index)
 
@@ -330,5 +339,6 @@ def _by_context(holder: object, child: object) -> Optional[Edge]:
     if type(holder) is contextvars.Context:
         for index, (var, value) in enumerate(holder.items()):
             if value is child:
-                return Edge("[<ContextVar %s>]" % objects.short_key(var.name), "list(", ".values())[%d]" % index)
+                return Edge("[<ContextVar %s>]" % objects.short_key(var.name), "list(",
+                            ".values())[%d]" % index)
     return None

@@ -1,4 +1,5 @@
-"""Looking at foreign objects without running a line of their code, and naming them in a few words."""
+"""Looking at foreign objects without running a line of their code, and naming them in a few
+words."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ _SIMPLE = (str, int, bool, bytes, type(None))
 
 def mro(cls: type) -> Tuple[type, ...]:
     """The method resolution order of a class, past any metaclass."""
-    return mro_slot(cls) or (cls,)  # None for a type that C code has not readied yet (3.8: async_generator_asend)
+    # None for a type that C code has not readied yet (3.8: async_generator_asend)
+    return mro_slot(cls) or (cls,)
 
 
 def qualified_name(cls: type) -> str:
@@ -61,7 +63,8 @@ def type_attribute(cls: type, name: str) -> Any:
 
 
 def own_dict(obj: object) -> Optional[Dict[Any, Any]]:
-    """The ``__dict__`` of a module or an instance by its C descriptor, or None. Classes have none here."""
+    """The ``__dict__`` of a module or an instance by its C descriptor, or None. Classes have none
+    here."""
     if inherits(obj, types.ModuleType):
         names: Dict[Any, Any] = _MODULE_DICT(obj)
         return names
@@ -125,7 +128,8 @@ def _code_place(code: types.CodeType, line: Optional[int] = None) -> str:
 
 
 def place(obj: object) -> str:
-    """``file:line`` of a function, method, class (3.13+), test or running frame, else an empty text."""
+    """``file:line`` of a function, method, class (3.13+), test or running frame, else an empty
+    text."""
     if type(obj) is types.MethodType:
         obj = obj.__func__
     if type(obj) is types.FunctionType:
@@ -135,14 +139,16 @@ def place(obj: object) -> str:
     for prefix, kind in _FRAMED:
         if type(obj) is kind:
             frame = getattr(obj, prefix + "_frame")
-            return place(frame) if frame is not None else _code_place(getattr(obj, prefix + "_code"))
+            return place(frame) if frame is not None else _code_place(getattr(obj,
+                                                                              prefix + "_code"))
     if inherits(obj, type):
         return _class_place(obj)  # type: ignore[arg-type]
     method = _test_method(obj)
     return place(type_attribute(type(obj), method)) if method else ""
 
 
-_FRAMED = (("gi", types.GeneratorType), ("cr", types.CoroutineType), ("ag", types.AsyncGeneratorType))
+_FRAMED = (("gi", types.GeneratorType), ("cr", types.CoroutineType),
+           ("ag", types.AsyncGeneratorType))
 
 
 def _class_place(cls: type) -> str:
@@ -195,7 +201,8 @@ def _label(obj: object) -> str:
         return "class %s" % class_name(obj)  # type: ignore[arg-type]
     if type(obj) is types.MethodType:
         owner: Any = obj.__self__ if inherits(obj.__self__, type) else type(obj.__self__)
-        return "bound method %s.%s" % (class_name(owner), _callable_name(obj.__func__).rpartition(".")[2])
+        return "bound method %s.%s" % (class_name(owner),
+                                       _callable_name(obj.__func__).rpartition(".")[2])
     if type(obj) is types.FunctionType:
         return "function %s" % _callable_name(obj)
     if type(obj) is types.FrameType:

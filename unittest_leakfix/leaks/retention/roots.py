@@ -1,4 +1,5 @@
-"""What keeps an object for good: modules, classes, running threads, the interpreter's own tables."""
+"""What keeps an object for good: modules, classes, running threads, the interpreter's own
+tables."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ class Hop(NamedTuple):
 
 
 class Root(NamedTuple):
-    """Where a chain begins: ``entry`` names the edge to the object found, None if that is the root itself."""
+    """Where a chain begins: ``entry`` names the edge to the object found, None if that is the root
+    itself."""
 
     rank: int
     kind: str
@@ -116,16 +118,19 @@ class Roots:
             # popped, as this very frame is among them: a local that holds it would be a cycle
             self._note_frames(frames.pop(ident), own, expression, names.get(ident, "?"), ignored)
 
-    def _note_frames(self, top: Any, own: bool, expression: str, name: str, ignored: Set[int]) -> None:
+    def _note_frames(self, top: Any, own: bool, expression: str, name: str,
+                     ignored: Set[int]) -> None:
         frame = top
         while frame is not None:
             module = frame.f_globals.get("__name__")
-            machinery = own and running is not None or id(frame) in ignored or (type(module) is str and module.partition(".")[0] == _PACKAGE)
+            machinery = own and running is not None or id(frame) in ignored or (
+                type(module) is str and module.partition(".")[0] == _PACKAGE)
             plain = frame.f_code.co_flags & 1 == 0 and frame.f_locals is frame.f_globals
             if not plain and module not in _OUR_FRAMES:
                 root = _frame_root(frame, own, expression, name)
                 for variable, value in edges.frame_locals(frame):
-                    self.counts[id(value)] = self.counts.get(id(value), 0) + _held(frame.f_code, variable)
+                    self.counts[id(value)] = self.counts.get(id(value), 0) + _held(frame.f_code,
+                                                                                   variable)
                     if not machinery:
                         access = ".f_locals[%r]" % variable
                         entry = edges.Edge(access, "", access, not own)
@@ -144,7 +149,8 @@ class Roots:
                 continue
             if handler is not None and type(handler) is not int:
                 access = ".getsignal(%d)" % number
-                root = Root(INTERPRETER, "interpreter", "signal", True, hop, edges.Edge(access, "", access))
+                root = Root(INTERPRETER, "interpreter", "signal", True, hop,
+                            edges.Edge(access, "", access))
                 self.values.setdefault(id(handler), []).append(root)
 
     def find(self, obj: object) -> List[Root]:
@@ -170,7 +176,8 @@ class Roots:
             return []
         access = "[%r]" % self.modules[id(obj)]
         hop = Hop("sys.modules", "sys.modules", "", lasting=True)
-        return [Root(INTERPRETER, "interpreter", "sys.modules", True, hop, edges.Edge(access, "", access))]
+        return [Root(INTERPRETER, "interpreter", "sys.modules", True, hop,
+                     edges.Edge(access, "", access))]
 
     def module(self, module: Any) -> Root:
         """The root that a module of ``sys.modules`` is."""
@@ -179,8 +186,10 @@ class Roots:
         rank, kind = LIBRARY if _library(name) else MODULE, "module"
         if name in _OWN_KIND:
             rank, kind = _OWN_KIND[name]
-        label = objects.label(module) if id(objects.own_dict(module)) in self.namespaces else "sys.modules[%r]" % name
-        return Root(rank, kind, expression, True, Hop(expression, label, "", id(module), lasting=True))
+        label = objects.label(
+            module) if id(objects.own_dict(module)) in self.namespaces else "sys.modules[%r]" % name
+        return Root(rank, kind, expression, True,
+                    Hop(expression, label, "", id(module), lasting=True))
 
 
 _OWN_KIND = {"builtins": (BUILTINS, "builtins"), "atexit": (ATEXIT, "atexit")}
@@ -190,7 +199,8 @@ _THREADS = "{t.name: t for t in threading.enumerate()}"
 
 
 def resolve(module_name: str, path: str) -> object:
-    """What a dotted name leads to, by namespaces only: ``resolve("a.b", "")`` or ``resolve("a.b", "C.D")``."""
+    """What a dotted name leads to, by namespaces only: ``resolve("a.b", "")`` or ``resolve("a.b",
+    "C.D")``."""
     found: object = sys.modules.get(module_name.partition(".")[0] if not path else module_name)
     for name in (path or module_name.partition(".")[2]).split("."):
         if not name:
@@ -224,7 +234,8 @@ def _frame_root(frame: types.FrameType, own: bool, expression: str, name: str) -
     where = objects.place(frame)
     if own:
         shown = "<frame of %s()>" % frame.f_code.co_name
-        return Root(FRAME, "frame", shown, False, Hop(shown, objects.label(frame), where, lasting=True))
+        return Root(FRAME, "frame", shown, False,
+                    Hop(shown, objects.label(frame), where, lasting=True))
     # short file name, as the line is to be read: the place has the path
     line = where.replace("\\", "/").rpartition("/")[2]
     label = 'thread "%s", running %s() at %s' % (name, frame.f_code.co_name, line)

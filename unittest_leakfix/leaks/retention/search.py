@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 _getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda value: 0)    # not on PyPy
 
 EXACT = "t" not in getattr(sys, "abiflags", "")
-"""Whether every reference counts: a free-threaded build leaves out some, and adds others of its own."""
+"""Whether every reference counts: a free-threaded build leaves out some, and adds others of its
+own."""
 _SILENT = (".__closure__", ".__defaults__", ".__kwdefaults__", ".args", ".keywords")
 _ON_PATHS = 400
 _SIBLINGS = 4
@@ -102,7 +103,8 @@ class _Finder:
             return children
         obj, wanted = self.walk.nodes[holder], set(children)
         found = [id(part) for part in self.walk.get_referents(obj) if id(part) in wanted]
-        if objects.inherits(obj, list) or objects.inherits(obj, tuple):  # these are visited from the end
+        # these are visited from the end
+        if objects.inherits(obj, list) or objects.inherits(obj, tuple):
             found.reverse()
         return found[:_SIBLINGS]
 
@@ -118,7 +120,8 @@ class _Finder:
             if above is not None:
                 options.append(extend(above, self.walk.nodes[holder], obj, self.walk.large))
         for module in self._modules(oid):
-            options.append(extend(_from_root(self.walk.roots.module(module), module), module, obj, self.walk.large))
+            options.append(extend(_from_root(self.walk.roots.module(module), module), module, obj,
+                                  self.walk.large))
         self.known[oid] = min(options, key=Path.key) if options else None
         return self.known[oid]
 
@@ -168,7 +171,8 @@ def _along(above: Path, edge: edges.Edge, child: Any) -> Path:
     hop = roots.Hop(access, objects.label(child), objects.place(child), id(child), _lasting(child),
                     _container(child), silent)
     expression = edge.before + above.expression + edge.after
-    path = above._replace(expression=expression, hops=hops + (hop,), evaluates=above.evaluates and edge.evaluates)
+    path = above._replace(expression=expression, hops=hops + (hop,),
+                          evaluates=above.evaluates and edge.evaluates)
     names = "".join(step.access for step in path.hops)
     return path._replace(warm_up=known_caches.warm_up(names, path.library, path.cached, child))
 
@@ -196,10 +200,12 @@ def suspects_of(hops: Tuple[roots.Hop, ...], born: Optional[Collection[int]]) ->
     if born is not None:
         first = next((index for index, hop in enumerate(hops) if index and hop.oid in born), last)
         found = [first]
-        while hops[found[0]].access.startswith(("[", " ")) and found[0] > 1 and hops[found[0] - 1].container:
+        while hops[found[0]].access.startswith(("[", " ")) and found[0] > 1 and hops[found[0]
+                                                                                     - 1].container:
             found.insert(0, found[0] - 1)
     else:
-        first = last - 1 if last > 1 and hops[last].access in (".__self__", ".cell_contents") else last
+        first = last - 1 if last > 1 and hops[last].access in (".__self__",
+                                                               ".cell_contents") else last
         start = max((index for index, hop in enumerate(hops[:-1]) if hop.lasting), default=0) + 1
         if start < first and not hops[start].container:
             start += 1
@@ -209,11 +215,14 @@ def suspects_of(hops: Tuple[roots.Hop, ...], born: Optional[Collection[int]]) ->
 
 
 def last_resort(search: Search, walk: Walk) -> Optional[Path]:
-    """For an object that no root was met for: another leak, a walk given up, or holders out of sight."""
+    """For an object that no root was met for: another leak, a walk given up, or holders out of
+    sight."""
     for leaf in search.leaves:
-        above = Path(roots.LEAK, "leak", "<another leak>", False, (_plain("<another leak>", walk.nodes[leaf]),))
+        above = Path(roots.LEAK, "leak", "<another leak>", False,
+                     (_plain("<another leak>", walk.nodes[leaf]),))
         search.levels[leaf] = walk.limit
-        search.roots[leaf] = [roots.Root(roots.LEAK, "leak", "<another leak>", False, above.hops[0])]
+        search.roots[leaf] = [roots.Root(roots.LEAK, "leak", "<another leak>", False,
+                                         above.hops[0])]
     if search.leaves:
         return best(search, walk)
     if search.gave_up:
@@ -227,7 +236,8 @@ def last_resort(search: Search, walk: Walk) -> Optional[Path]:
     for oid in hidden:
         if search.levels[oid] == top:
             count = surplus(oid, search, walk)
-            label = "C code (%d reference%s out of the collector's sight)" % (count, "" if count == 1 else "s")
+            label = "C code (%d reference%s out of the collector's sight)" % (count, "" if count
+                                                                              == 1 else "s")
             hop = roots.Hop("<C code>", label, "", lasting=True)
             entry = edges.Edge("", "", "", False)
             search.roots[oid] = [roots.Root(roots.LEAK, "unknown", "<C code>", False, hop, entry)]
@@ -239,7 +249,8 @@ def _plain(access: str, obj: Any) -> roots.Hop:
 
 
 def surplus(oid: int, search: Search, walk: Walk) -> int:
-    """How many references to an object neither the collector, nor the frames, nor we ourselves explain."""
+    """How many references to an object neither the collector, nor the frames, nor we ourselves
+    explain."""
     obj = walk.nodes[oid]
     explained = walk.unseen.get(oid, 0) + walk.roots.counts.get(oid, 0)
     for holder in walk.holders.get(oid, ()):
@@ -273,13 +284,15 @@ class Search:
 
 
 class Walk:
-    """Breadth first upwards from all targets at once; every object is asked for its holders once."""
+    """Breadth first upwards from all targets at once; every object is asked for its holders
+    once."""
 
     get_referrers = staticmethod(gc.get_referrers)
     get_objects = staticmethod(gc.get_objects)
     get_referents = staticmethod(referents)
 
-    def __init__(self, targets: Sequence[object], others: Set[int], ignored: Set[int], limit: int) -> None:
+    def __init__(self, targets: Sequence[object], others: Set[int], ignored: Set[int],
+                 limit: int) -> None:
         self.targets = {id(target) for target in targets}
         self.nodes: Dict[int, Any] = {id(target): target for target in targets}
         self.large = edges.Large(self.nodes)
@@ -300,7 +313,8 @@ class Walk:
         self.roots.variables.clear()
 
     def run(self) -> None:
-        """Goes up level by level until each search has a root that lasts, or nothing more to look at."""
+        """Goes up level by level until each search has a root that lasts, or nothing more to look
+        at."""
         for search in self.searches:
             self._meet(search, search.target, 0)
             search.done = search.target in self.roots.modules
@@ -335,7 +349,8 @@ class Walk:
         new: List[int] = []
         for oid in search.frontier:
             for holder in self.holders.get(oid, ()):
-                if holder not in search.levels and self._meet(search, holder, level) and len(new) < WIDTH:
+                if holder not in search.levels and self._meet(search, holder,
+                                                              level) and len(new) < WIDTH:
                     new.append(holder)
         return new
 
@@ -371,7 +386,8 @@ class Walk:
         for oid in wanted:
             self.holders[oid] = []
         found = self._referrers(batch, wanted)
-        if not self.scans:  # the __dict__ of an instance is untracked while it holds but untracked objects
+        # the __dict__ of an instance is untracked while it holds but untracked objects
+        if not self.scans:
             found += self._untracked({id(obj) for obj in batch if not _is_tracked(obj)})
         self.scans += 1
         hidden = self.hidden | {id(batch), id(found)}
@@ -389,7 +405,8 @@ class Walk:
         referents = self.get_referents(holder)
         for oid in wanted.intersection(map(id, referents)):
             if id(holder) in self.ignored:
-                self.unseen[oid] = self.unseen.get(oid, 0) + sum(id(obj) == oid for obj in referents)
+                self.unseen[oid] = self.unseen.get(oid,
+                                                   0) + sum(id(obj) == oid for obj in referents)
             else:
                 self.holders[oid].append(id(holder))
                 self.nodes.setdefault(id(holder), holder)
@@ -424,11 +441,14 @@ class Step(NamedTuple):
     """One object of a chain."""
 
     access: str
-    """How one gets here from the step before: ".receivers", "[0]", ".__self__"; for the first step the root."""
+    """How one gets here from the step before: ".receivers", "[0]", ".__self__"; for the first step
+    the root."""
     label: str
-    """What it is: "module shop.signals", "Signal", "list (3 items)", "bound method OrderTests.on_save"."""
+    """What it is: "module shop.signals", "Signal", "list (3 items)", "bound method
+    OrderTests.on_save"."""
     place: str
-    """"tests/test_orders.py:20" for functions, methods, tests, running frames (classes: 3.13+), else ""."""
+    """"tests/test_orders.py:20" for functions, methods, tests, running frames (classes: 3.13+),
+    else ""."""
     suspect: bool
     """Tells whether here something short-lived hangs on something that lives long."""
 
@@ -439,10 +459,12 @@ class Chain(NamedTuple):
     expression: str
     """Python, from a module: ``shop.signals.post_save.receivers[0].__self__``."""
     evaluates: bool
-    """Tells whether ``eval(expression)`` gives the object, where the module, gc, sys and the like are imported."""
+    """Tells whether ``eval(expression)`` gives the object, where the module, gc, sys and the like
+    are imported."""
     steps: Tuple[Step, ...]
     root: str
-    """"module", "class", "thread", "frame", "builtins", "atexit", "interpreter", "leak" or "unknown"."""
+    """"module", "class", "thread", "frame", "builtins", "atexit", "interpreter", "leak" or
+    "unknown"."""
     warm_up: Optional[str]
     """The known cache the chain hangs on, or None."""
 
@@ -455,7 +477,8 @@ def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Ite
     holders; born: ids of what is known to be young, for the suspects; limit: the longest chain.
     None where nothing holds an object but the caller. Runs no code of any object, keeps none.
     """
-    walk = Walk(targets, set(others), {id(obj) for obj in ignore} | {id(ignore), id(targets)}, limit)
+    walk = Walk(targets, set(others), {id(obj) for obj in ignore} | {id(ignore), id(targets)},
+                limit)
     enabled = _isenabled()
     _disable()  # a collection in the middle would cost more than the walk
     try:
