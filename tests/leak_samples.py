@@ -13,6 +13,7 @@ import textwrap
 import unittest
 from collections import namedtuple
 
+from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.report.terminal import Style
 from unittest_leakfix.leaks.report.text_report import render
@@ -20,9 +21,7 @@ from unittest_leakfix.leaks.report.text_report import render
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
 WRITE = bool(os.environ.get("LEAKFIX_WRITE_GOLDEN"))
 
-# The same fields as the values of holders and acquisitions, which this floor does not import.
-Step = namedtuple("Step", "access label place suspect")
-Chain = namedtuple("Chain", "expression evaluates steps root warm_up")
+# The same fields as the values of acquisitions, which this floor does not import.
 Frame = namedtuple("Frame", "file line function")
 Acquisition = namedtuple("Acquisition", "what detail test thread frames")
 
@@ -65,8 +64,14 @@ SOURCES = {
 }
 
 
+def step_of(access, text, place, suspect):
+    """Return a step as one of a report read back."""
+    category = "thread" if text.startswith("thread ") else "object"
+    return Step(access, Thing(category, text=text), place, suspect)
+
+
 def chain(expression, *steps, evaluates=True):
-    return Chain(expression, evaluates, tuple(Step(*step) for step in steps),
+    return Chain(expression, evaluates, tuple(step_of(*each) for each in steps),
                  "module" if evaluates else "unknown", None)
 
 

@@ -28,7 +28,6 @@ LOADER = "_optional"
 
 # (file, what it imports): why.
 UPWARD: Dict[Tuple[str, str], str] = {
-    ("leaks.model.leak", "leaks.retention.search"): "for the type of a chain only",
     ("leaks.report.describe", "leaks.captured_warnings"): "for the type of a warning only",
     ("leaks.report.describe", "leaks.survivors"): "for the type of a survivor only",
 }

@@ -22,6 +22,8 @@ from unittest import mock
 if sys.version_info < (3, 8):
     raise unittest.SkipTest("finding needs Python 3.8")
 
+from unittest_leakfix.leaks.model.chain import Thing
+from unittest_leakfix.leaks.report.reference_chain import wording
 from unittest_leakfix.leaks.retention import edges as naming
 from unittest_leakfix.leaks.retention import objects, search
 from unittest_leakfix.tracing import stacks
@@ -87,12 +89,12 @@ class PreferenceTest(unittest.TestCase):
         expression = "shop.signals.post_save.receivers[0].__self__"
         place = os.path.join("shop", "tests.py")
         self.assertEqual(found, search.Chain(expression, True, (
-            search.Step("shop.signals", "module shop.signals", "", False),
-            search.Step(".post_save", "Signal", "", False),
-            search.Step(".receivers", "list (3 items)", "", True),
-            search.Step("[0]", "bound method OrderTests.on_save", place + ":3", False),
-            search.Step(".__self__", "OrderTests.test_checkout", place + ":4", False)), "module",
-            None))
+            search.Step("shop.signals", Thing("module", "shop.signals"), "", False),
+            search.Step(".post_save", Thing("object", "Signal"), "", False),
+            search.Step(".receivers", Thing("container", "list", length=3), "", True),
+            search.Step("[0]", Thing("bound method", "OrderTests", "on_save"), place + ":3", False),
+            search.Step(".__self__", Thing("test", "OrderTests", "test_checkout"), place + ":4",
+                        False)), "module", None))
         self.assertIs(eval(expression), test)
         bound = shop.signals.post_save.receivers[0]
         born = search.chains([test], ignore=[sys._getframe()], born={id(bound), id(test)})[0]
@@ -194,9 +196,8 @@ class EndTest(unittest.TestCase):
         finally:
             ctypes.pythonapi.Py_DecRef(ctypes.py_object(held))
         self.assertEqual(found.root, "unknown")
-        self.assertEqual([step.label for step in found.steps],
-                         ["C code (1 reference out of the collector's sight)", "list (1 item)",
-                          "T"])
+        self.assertEqual([wording(step.what) for step in found.steps],
+                         ["C code (1 reference out of the collector's sight)", "list (1 item)", "T"])
         self.assertFalse(found.evaluates)
 
     def test_too_far_away(self):
@@ -206,7 +207,8 @@ class EndTest(unittest.TestCase):
         module(self, x=link)
         del link
         found = search.chains([target], ignore=[sys._getframe()], limit=5)[0]
-        self.assertEqual((found.root, found.steps[0].label), ("unknown", "gave up after 5 levels"))
+        self.assertEqual((found.root, wording(found.steps[0].what)),
+                         ("unknown", "gave up after 5 levels"))
         self.assertEqual(search.chains([target])[0].expression, "zoo.x" + "[0]" * 20)
 
     def test_a_heap_of_a_million(self):

@@ -5,7 +5,6 @@ Objects are judged when their class is over: what the tests of a class share end
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 from collections import defaultdict
@@ -20,6 +19,8 @@ from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.retention.search import Chain, chains
+from unittest_leakfix.leaks.model.chain import Chain
+from unittest_leakfix.leaks.retention.search import chains
 from unittest_leakfix.leaks.survivors import Survivor, held, recalled
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import os_facts
@@ -205,17 +206,16 @@ class Judge:
 
     def _started(self, chain: Chain) -> bool:
         """Tell whether the thread that the chain begins in was started by a test."""
-        name = re.match(r'thread "(.*)", running', chain.steps[0].label)
+        root = chain.steps[0].what
         for thread in list(threading._active.values()):     # type: ignore[attr-defined]
-            if name is not None and os_facts.attributes(thread).get("_name") == name.group(1):
+            if root.method and os_facts.attributes(thread).get("_name") == root.name:
                 started = self._acquisitions.of_thread(thread)
                 return started is not None and bool(started.test)
         return False
 
     def _warmed_up(self, survivor: Survivor, chain: Chain) -> bool:
-        root = chain.steps[0].label
-        return (root.startswith("module ")
-                and self._imported.by(survivor.test, root[len("module "):]))
+        root = chain.steps[0].what
+        return root.category == "module" and self._imported.by(survivor.test, root.name)
 
 
 def _covered(cases: Sequence[_Case], found: Sequence[Optional[Chain]],

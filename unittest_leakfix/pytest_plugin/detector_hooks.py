@@ -97,7 +97,7 @@ def is_held_rightly(leak: Leak) -> bool:
     """Tell whether what holds an object may: a wider fixture, which lets go of it when its scope is
     over, or a plugin of pytest that keeps its results until it reports them."""
     return (leak.chain is not None and leak.chain.root == "harness"
-            and leak.chain.steps[0].label != _SESSION)
+            and leak.chain.steps[0].what.name != _SESSION)
 
 
 _ENOUGH = 100

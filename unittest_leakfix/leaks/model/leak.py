@@ -9,8 +9,8 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 
 if TYPE_CHECKING:
+    from unittest_leakfix.leaks.model.chain import Chain
     from unittest_leakfix.leaks.model.remedy import Remedy
-    from unittest_leakfix.leaks.retention.search import Chain
     from unittest_leakfix.tracing.acquisitions import Acquisition
 
 __unittest = True

@@ -12,12 +12,12 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.captured_warnings import Complaint
 from unittest_leakfix.leaks.model import kinds
+from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.ids import spoken as spoken_test
 from unittest_leakfix.leaks.model.kinds import LeakKind, is_fixture
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
 from unittest_leakfix.leaks.report import remedy_text
-from unittest_leakfix.leaks.retention.search import Chain
 from unittest_leakfix.leaks.survivors import Survivor
 from unittest_leakfix.process_state import descriptors
 from unittest_leakfix.process_state.base import Change

@@ -9,8 +9,10 @@ from typing import Any, Callable, Dict, Optional
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.report import whole_file
+from unittest_leakfix.leaks.report.reference_chain import wording
 
 __unittest = True
 bind(globals())
@@ -21,10 +23,7 @@ VERSION = 1
 """The version of the schema: raised when a field goes or changes its meaning, not when one is
 added."""
 
-# What a report read back has in place of the values of holders and acquisitions, with the same
-# fields.
-_Step = namedtuple("_Step", "access label place suspect")
-_Chain = namedtuple("_Chain", "expression evaluates steps root warm_up")
+# What a report read back has in place of the values of acquisitions, with the same fields.
 _Frame = namedtuple("_Frame", "file line function")
 _Acquisition = namedtuple("_Acquisition", "what detail test thread frames")
 
@@ -111,9 +110,9 @@ def _chain(chain: Any) -> Optional[Dict[str, Any]]:
         return None
     expression = _text(chain.expression)
     return {
-        "expression": expression,
-        "evaluates": bool(chain.evaluates) and expression == chain.expression,
-        "steps": [{"access": _text(step.access), "label": _short(step.label), "place": step.place,
+        "expression": expression, "evaluates": bool(chain.evaluates) and expression == chain.expression,
+        "steps": [{"access": _text(step.access), "label": _short(wording(step.what)),
+                   "category": step.what.category, "place": step.place,
                    "suspect": bool(step.suspect)} for step in chain.steps],
         "root": _text(chain.root),
         "warm_up": None if chain.warm_up is None else _text(chain.warm_up),
@@ -136,8 +135,7 @@ def _leak_from(value: Dict[str, Any]) -> Leak:
     fields = dict(value)
     chain, acquisition = fields["chain"], fields["acquisition"]
     if chain:
-        chain = _made(_Chain,
-                      dict(chain, steps=tuple(_made(_Step, step) for step in chain["steps"])))
+        chain = _made(Chain, dict(chain, steps=tuple(map(_step_from, chain["steps"]))))
     if acquisition:
         frames = tuple(_made(_Frame, frame) for frame in acquisition["frames"])
         acquisition = _made(_Acquisition, dict(acquisition, frames=frames))
@@ -146,6 +144,12 @@ def _leak_from(value: Dict[str, Any]) -> Leak:
         holding=tuple((item["name"], item["type"], item["size"]) for item in fields["holding"]),
         notes=tuple((item["label"], item["text"]) for item in fields["notes"]))
     return Leak(**{name: fields[name] for name in Leak.__dataclass_fields__ if name != "ends"})
+
+
+def _step_from(value: Dict[str, Any]) -> Step:
+    # The category came later than the label.
+    what = Thing(value.get("category", "object"), text=value["label"])
+    return Step(value["access"], what, value["place"], value["suspect"])
 
 
 def _made(kind: Any, value: Dict[str, Any]) -> Any:

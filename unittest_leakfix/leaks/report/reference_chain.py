@@ -12,11 +12,10 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.report.terminal import Style, cells, pad, wrap
 
 if TYPE_CHECKING:
-    from unittest_leakfix.leaks.retention.search import Chain, Step
+    from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
 
 __unittest = True
 bind(globals())
-_basename = os.path.basename
 
 PLACE = 50
 """The column where places ("tests/test_orders.py:20") begin, if the text before them leaves it
@@ -48,7 +47,7 @@ def draw_chain(chain: Chain, style: Style, whole: bool = False) -> List[str]:
 def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
     bar = style.glyph("│")
     access = style.clean(_short(step.access.strip() or "reference in C"))
-    label = style.clean(_short(step.label))
+    label = style.clean(_short(wording(step.what)))
     branch = style.glyph("╰→") if last else style.glyph("├─") if index else style.glyph("┬")
     beside = index == 1 and access.startswith(".")  # what the root's own name leads to
     text = "%s %s%s" % (branch, label, "  " + access if beside else "")
@@ -60,12 +59,36 @@ def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
         lines.append(_INDENT + style.paint("%s    %s " % (bar, style.glyph("↓")), "dim") + access)
         if step.suspect:
             lines.append(_tildes(6, access, style))
-    if step.place and not label.endswith(" at " + _basename(step.place)):     # a thread tells it
+    if step.place and step.what.category != "thread":     # whose label has it
         painted += pad(_INDENT + text, PLACE) + style.paint(style.path(step.place), "cyan")
     lines.append(_INDENT + painted)
     if beside and step.suspect:
         lines.append(_tildes(cells(label) + 4, access, style, " " if last else bar))
     return lines
+
+
+def wording(what: Thing) -> str:
+    """Return what an object is, in a few words: "module shop", "list (3 items)", "Order"."""
+    if what.text:
+        return what.text
+    form = _FORMS.get(what.category)
+    if form is not None:
+        return form % what._asdict()
+    if what.category == "container":
+        return "%s (%d item%s)" % (what.name, what.length, "" if what.length == 1 else "s")
+    if what.category == "C code":
+        return "C code (%d reference%s out of the collector's sight)" % (what.length, "" if what.length == 1 else "s")
+    if what.category == "entry":
+        return "sys.modules[%r]" % what.name
+    if what.category == "thread":
+        return 'thread "%s"' % what.name + (", running %s() at %s" % (what.method, what.at) if what.method else "")
+    return "%s %s" % (what.category, what.name)
+
+
+_FORMS = {"object": "%(name)s", "named": "%(name)s", "test": "%(name)s.%(method)s",
+          "bound method": "bound method %(name)s.%(method)s", "frame": "frame of %(name)s()",
+          "lru_cache": "lru_cache of %(name)s", "weak reference": "weak reference",
+          "end": "gave up after %(length)d levels"}
 
 
 def _short(text: str) -> str:

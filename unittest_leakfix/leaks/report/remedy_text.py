@@ -6,9 +6,11 @@ import re
 from typing import List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
 from unittest_leakfix.leaks.model.kinds import named
 from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
 from unittest_leakfix.leaks.retention.search import Chain, Step
+from unittest_leakfix.leaks.model.remedy import Call, Remedy, CodeScope, calling
 
 __unittest = True
 bind(globals())
@@ -87,9 +89,10 @@ def empty(chain: Optional[Chain]) -> Optional[Remedy]:
     if chain is None or not chain.evaluates:
         return None
     for step, place in _places(chain):
-        if step.label.startswith(("list ", "dict ", "set ", "deque ", "Weak")):
+        what = step.what
+        if what.category == "container" and what.name in _CLEARED or _is(what, _WEAK):
             return calling(place + ".clear")
-        if step.label.startswith("lru_cache"):
+        if what.category == "lru_cache":
             return calling(place + ".cache_clear")
     return None
 
@@ -131,35 +134,46 @@ def _places(chain: Chain) -> List[Tuple[Step, str]]:
 
 def _special(step: Step, place: str, below: Tuple[Step, ...]) -> Optional[Remedy]:
     """Return the clean-up for what has one of its own."""
-    label = step.label
-    if label.startswith("lru_cache"):
+    what = step.what
+    if what.category == "lru_cache":
         return calling(place + ".cache_clear")
-    if label in ("Mock", "MagicMock",
-                 "AsyncMock") and below and below[0].access.startswith("._mock"):
+    if _is(what, ("Mock", "MagicMock", "AsyncMock")) and below and below[0].access.startswith("._mock"):
         return calling(place + ".reset_mock")
-    if label == "ContextVar":
+    if _is(what, ("ContextVar",)):
         return calling(place + ".reset", place + ".set(...)")
-    if label in ("WeakValueDictionary", "WeakKeyDictionary", "WeakSet"):
+    if _is(what, _WEAK):
         return calling(place + ".clear")
-    if label.startswith("generator "):
+    if what.category == "generator":
         return calling(place + ".close")
     if below and below[0].access.startswith(".__traceback__"):
         return calling(place + ".with_traceback", "None")
-    if label == "_local" and len(below) == 3 and re.match(r"\['\w+'\]", below[2].access):
+    if _is(what, ("_local",)) and len(below) == 3 and re.match(r"\['\w+'\]", below[2].access):
         return calling("delattr", place, '"%s"' % below[2].access[2:-2])
     return None
 
 
-def _take_out(index: int, places: List[Tuple[Step, str]], steps: Tuple[Step, ...],
-              name: str) -> Optional[Remedy]:
+_CLEARED = ("list", "dict", "set", "deque")
+_WEAK = ("WeakValueDictionary", "WeakKeyDictionary", "WeakSet")
+
+
+def _is(what: Thing, classes: Tuple[str, ...]) -> bool:
+    return what.category == "object" and what.name in classes
+
+
+def _is_container(what: Thing, name: str) -> bool:
+    return what.category == "container" and what.name == name
+
+
+def _take_out(index: int, places: List[Tuple[Step, str]], steps: Tuple[Step, ...], name: str) -> Optional[Remedy]:
     step, place = places[index]
     below = steps[index + 1] if index + 1 < len(steps) else None
     if below is not None and below.access.startswith("["):
-        if step.label.startswith("dict ") and re.match(r"\[(?:\d+|'[^']*')\]\Z", below.access):
+        if _is_container(step.what, "dict") and re.match(r"\[(?:\d+|'[^']*')\]\Z", below.access):
             return calling(place + ".pop", below.access[1:-1])
-        if step.label.startswith("list "):
-            method = re.match(r"bound method \w+\.(\w+)\Z", below.label)
-            what = "%s.%s" % (name, method.group(1)) if method else name
+        if _is_container(step.what, "list"):
+            # Of a class inside another one no more is known than its name.
+            method = below.what.category == "bound method" and "." not in below.what.name
+            what = "%s.%s" % (name, below.what.method) if method else name
             last = index + 2 == len(steps)
             return calling(place + ".remove", what) if last or method else None
     elif step.access.startswith(".") and _DOTTED.match(step.access[1:]) and "." not in step.access[

@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot, mro_slot, name_slot, qualname_slot
+from unittest_leakfix.leaks.model.chain import Thing
 from unittest_leakfix.tracing.stacks import short
 
 __unittest = True
@@ -173,50 +174,44 @@ def _test_method(obj: object) -> str:
     return name if type(name) is str else ""
 
 
-def _count(obj: object, base: type) -> str:
-    size = base.__len__(obj)  # type: ignore[attr-defined]
-    return "%s (%d item%s)" % (name_slot(type(obj)), size, "" if size == 1 else "s")
-
-
 def _callable_name(obj: Any) -> str:
     name = obj.__qualname__ if type(obj) is types.FunctionType else name_slot(type(obj))
     return str(name).rpartition("<locals>.")[2]
 
 
-def label(obj: object) -> str:
-    """What an object is, in a few words: ``module m``, ``class C``, ``list (3 items)``, ``C``."""
+def thing(obj: object) -> Thing:
+    """What an object is: a module, a class, a container with so many items, an object of a class."""
     try:
-        return _label(obj)
+        return _thing(obj)
     except errors.PASSING:
         raise
     except BaseException:  # some C type that is half made
-        return str(name_slot(type(obj)))
+        return Thing("object", str(name_slot(type(obj))))
 
 
-def _label(obj: object) -> str:
+def _thing(obj: object) -> Thing:
     if inherits(obj, types.ModuleType):
         name = _MODULE_DICT(obj).get("__name__")
-        return "module %s" % (name if type(name) is str else "?")
+        return Thing("module", name if type(name) is str else "?")
     if inherits(obj, type):
-        return "class %s" % class_name(obj)  # type: ignore[arg-type]
+        return Thing("class", class_name(obj))  # type: ignore[arg-type]
     if type(obj) is types.MethodType:
         owner: Any = obj.__self__ if inherits(obj.__self__, type) else type(obj.__self__)
-        return "bound method %s.%s" % (class_name(owner),
-                                       _callable_name(obj.__func__).rpartition(".")[2])
+        return Thing("bound method", class_name(owner), _callable_name(obj.__func__).rpartition(".")[2])
     if type(obj) is types.FunctionType:
-        return "function %s" % _callable_name(obj)
+        return Thing("function", _callable_name(obj))
     if type(obj) is types.FrameType:
-        return "frame of %s()" % obj.f_code.co_name
+        return Thing("frame", obj.f_code.co_name)
     for prefix, kind in _FRAMED:
         if type(obj) is kind:
-            return "%s %s" % (name_slot(kind), getattr(obj, prefix + "_code").co_name)
+            return Thing(str(name_slot(kind)), getattr(obj, prefix + "_code").co_name)
     if type(obj) is LRU_CACHE:
-        wrapped = (own_dict(obj) or {}).get("__wrapped__")
-        return "lru_cache of " + _callable_name(wrapped)
+        return Thing("lru_cache", _callable_name((own_dict(obj) or {}).get("__wrapped__")))
+    base: Any
     for base in CONTAINERS:
         if inherits(obj, base):
-            return _count(obj, base)
+            return Thing("container", str(name_slot(type(obj))), length=base.__len__(obj))
     if type(obj) is weakref.ref:
-        return "weak reference"
+        return Thing("weak reference")
     method = _test_method(obj)
-    return class_name(type(obj)) + ("." + method if method else "")
+    return Thing("test" if method else "object", class_name(type(obj)), method)

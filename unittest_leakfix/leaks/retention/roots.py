@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import qualname_slot
+from unittest_leakfix.leaks.model.chain import Thing
 from unittest_leakfix.leaks.retention import edges, objects
 
 __unittest = True
@@ -51,7 +52,7 @@ class Hop(NamedTuple):
     """One object of a chain in the making; ``silent`` ones lend their access to the next."""
 
     access: str
-    label: str
+    what: Thing
     place: str
     oid: int = 0
     lasting: bool = False
@@ -84,7 +85,7 @@ class Roots:
         self.named: Dict[int, Root] = {}
         if running is not None:
             for value, name, place in running.named():
-                hop = Hop(name, name, place, id(value), lasting=True)
+                hop = Hop(name, Thing("named", name), place, id(value), lasting=True)
                 self.named[id(value)] = Root(CLASS, "harness", name, False, hop)
         self._note_modules()
         self._note_threads(ignored)
@@ -141,7 +142,7 @@ class Roots:
         signals = sys.modules.get("_signal")
         if signals is None:
             return
-        hop = Hop("signal", "module signal", "", lasting=True)
+        hop = Hop("signal", Thing("module", "signal"), "", lasting=True)
         for number in range(1, getattr(signals, "NSIG", 65)):
             try:
                 handler = signals.getsignal(number)
@@ -164,7 +165,7 @@ class Roots:
             name = self.threads[id(obj)]
             alone = list(self.threads.values()).count(name) == 1
             expression = _THREADS + "[%r]" % name
-            hop = Hop(expression, 'thread "%s"' % name, "", id(obj), lasting=True)
+            hop = Hop(expression, Thing("thread", name), "", id(obj), lasting=True)
             found.append(Root(THREAD, "thread", expression, alone, hop))
         elif objects.inherits(obj, type):
             found.extend(_class_root(obj))  # type: ignore[arg-type]
@@ -175,9 +176,8 @@ class Roots:
         if id(obj) not in self.modules:
             return []
         access = "[%r]" % self.modules[id(obj)]
-        hop = Hop("sys.modules", "sys.modules", "", lasting=True)
-        return [Root(INTERPRETER, "interpreter", "sys.modules", True, hop,
-                     edges.Edge(access, "", access))]
+        hop = Hop("sys.modules", Thing("named", "sys.modules"), "", lasting=True)
+        return [Root(INTERPRETER, "interpreter", "sys.modules", True, hop, edges.Edge(access, "", access))]
 
     def module(self, module: Any) -> Root:
         """The root that a module of ``sys.modules`` is."""
@@ -186,10 +186,9 @@ class Roots:
         rank, kind = LIBRARY if _library(name) else MODULE, "module"
         if name in _OWN_KIND:
             rank, kind = _OWN_KIND[name]
-        label = objects.label(
-            module) if id(objects.own_dict(module)) in self.namespaces else "sys.modules[%r]" % name
-        return Root(rank, kind, expression, True,
-                    Hop(expression, label, "", id(module), lasting=True))
+        known = id(objects.own_dict(module)) in self.namespaces
+        what = objects.thing(module) if known else Thing("entry", name)
+        return Root(rank, kind, expression, True, Hop(expression, what, "", id(module), lasting=True))
 
 
 _OWN_KIND = {"builtins": (BUILTINS, "builtins"), "atexit": (ATEXIT, "atexit")}
@@ -226,7 +225,7 @@ def _class_root(cls: type) -> List[Root]:
     dotted = module if resolve(module, "") is known else "sys.modules[%r]" % module
     expression = dotted + "." + path
     rank = LIBRARY if _library(module) else CLASS
-    hop = Hop(expression, objects.label(cls), objects.place(cls), id(cls), lasting=True)
+    hop = Hop(expression, objects.thing(cls), objects.place(cls), id(cls), lasting=True)
     return [Root(rank, "class", expression, True, hop)]
 
 
@@ -234,12 +233,11 @@ def _frame_root(frame: types.FrameType, own: bool, expression: str, name: str) -
     where = objects.place(frame)
     if own:
         shown = "<frame of %s()>" % frame.f_code.co_name
-        return Root(FRAME, "frame", shown, False,
-                    Hop(shown, objects.label(frame), where, lasting=True))
+        return Root(FRAME, "frame", shown, False, Hop(shown, objects.thing(frame), where, lasting=True))
     # short file name, as the line is to be read: the place has the path
     line = where.replace("\\", "/").rpartition("/")[2]
-    label = 'thread "%s", running %s() at %s' % (name, frame.f_code.co_name, line)
-    return Root(THREAD, "thread", expression, True, Hop(expression, label, where, lasting=True))
+    what = Thing("thread", name, frame.f_code.co_name, at=line)
+    return Root(THREAD, "thread", expression, True, Hop(expression, what, where, lasting=True))
 
 
 def _held(code: types.CodeType, variable: str) -> int:

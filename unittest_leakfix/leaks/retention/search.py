@@ -21,6 +21,7 @@ from typing import (
 )
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
 from unittest_leakfix.leaks.retention import edges, known_caches, objects, roots
 from unittest_leakfix.leaks.retention.edges import referents
 
@@ -168,7 +169,7 @@ def _along(above: Path, edge: edges.Edge, child: Any) -> Path:
     if last.silent:
         hops, access = hops[:-1], last.access + access
     silent = edge.access in _SILENT or _is_cell_or_traceback(child)
-    hop = roots.Hop(access, objects.label(child), objects.place(child), id(child), _lasting(child),
+    hop = roots.Hop(access, objects.thing(child), objects.place(child), id(child), _lasting(child),
                     _container(child), silent)
     expression = edge.before + above.expression + edge.after
     path = above._replace(expression=expression, hops=hops + (hop,),
@@ -226,7 +227,7 @@ def last_resort(search: Search, walk: Walk) -> Optional[Path]:
     if search.leaves:
         return best(search, walk)
     if search.gave_up:
-        hop = roots.Hop("<unknown>", "gave up after %d levels" % search.gave_up, "")
+        hop = roots.Hop("<unknown>", Thing("end", length=search.gave_up), "")
         end = _plain(" ...", walk.nodes[search.target])
         return Path(roots.LEAK, "unknown", "<unknown>", False, (hop, end))
     hidden = [oid for oid in search.levels if surplus(oid, search, walk) > 0] if EXACT else []
@@ -236,16 +237,14 @@ def last_resort(search: Search, walk: Walk) -> Optional[Path]:
     for oid in hidden:
         if search.levels[oid] == top:
             count = surplus(oid, search, walk)
-            label = "C code (%d reference%s out of the collector's sight)" % (count, "" if count
-                                                                              == 1 else "s")
-            hop = roots.Hop("<C code>", label, "", lasting=True)
+            hop = roots.Hop("<C code>", Thing("C code", length=count), "", lasting=True)
             entry = edges.Edge("", "", "", False)
             search.roots[oid] = [roots.Root(roots.LEAK, "unknown", "<C code>", False, hop, entry)]
     return best(search, walk)
 
 
 def _plain(access: str, obj: Any) -> roots.Hop:
-    return roots.Hop(access, objects.label(obj), objects.place(obj), id(obj))
+    return roots.Hop(access, objects.thing(obj), objects.place(obj), id(obj))
 
 
 def surplus(oid: int, search: Search, walk: Walk) -> int:
@@ -437,36 +436,6 @@ LEVELS = 100
 """How many references a chain may be long."""
 
 
-class Step(NamedTuple):
-    """One object of a chain."""
-
-    access: str
-    """How one gets here from the step before: ".receivers", "[0]", ".__self__"; for the first step
-    the root."""
-    label: str
-    """What it is: "module shop.signals", "Signal", "list (3 items)", "bound method
-    OrderTests.on_save"."""
-    place: str
-    """"tests/test_orders.py:20" for functions, methods, tests, running frames (classes: 3.13+),
-    else ""."""
-    suspect: bool
-    """Tells whether here something short-lived hangs on something that lives long."""
-
-
-class Chain(NamedTuple):
-    """The references from a root to an object. Text only: it keeps nothing alive."""
-
-    expression: str
-    """Python, from a module: ``shop.signals.post_save.receivers[0].__self__``."""
-    evaluates: bool
-    """Tells whether ``eval(expression)`` gives the object, where the module, gc, sys and the like
-    are imported."""
-    steps: Tuple[Step, ...]
-    root: str
-    """"module", "class", "thread", "frame", "builtins", "atexit", "interpreter", "leak" or
-    "unknown"."""
-    warm_up: Optional[str]
-    """The known cache the chain hangs on, or None."""
 
 
 def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Iterable[object] = (),
@@ -495,6 +464,6 @@ def _text(search: Search, walk: Walk, born: Optional[Collection[int]]) -> Option
     if found is None:
         return None
     suspects = suspects_of(found.hops, born)
-    steps = tuple(Step(hop.access, hop.label, hop.place, index in suspects)
+    steps = tuple(Step(hop.access, hop.what, hop.place, index in suspects)
                   for index, hop in enumerate(found.hops))
     return Chain(found.expression, found.evaluates, steps, found.kind, found.warm_up)
