@@ -27,10 +27,7 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
 LOADER = "_optional"
 
 # (file, what it imports): why.
-UPWARD: Dict[Tuple[str, str], str] = {
-    ("leaks.report.describe", "leaks.captured_warnings"): "for the type of a warning only",
-    ("leaks.report.describe", "leaks.survivors"): "for the type of a survivor only",
-}
+UPWARD: Dict[Tuple[str, str], str] = {}
 
 # Files that import each other when they run: why.
 CIRCLES: Dict[Tuple[str, ...], str] = {

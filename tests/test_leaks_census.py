@@ -5,13 +5,13 @@ from __future__ import annotations
 import unittest
 
 from unittest_leakfix.leaks import survivors
-from unittest_leakfix.leaks.survivors import Survivor, recalled
+from unittest_leakfix.leaks.survivors import recalled, survivor
 
 
 class RecalledTest(unittest.TestCase):
     def test_two_of_one_id_are_found_in_one_pass(self):
         value = [object()]      # a list cannot be weakly referenced
-        first, second = (Survivor("instance", test, "", value) for test in ("one", "two"))
+        first, second = (survivor("instance", test, "", value) for test in ("one", "two"))
         passes = []
         get_objects = survivors._get_objects
 

@@ -109,8 +109,7 @@ class KindsTest(ComplaintsCase):
         # 3.15 says it in other words, with an address in them.
         self.assertEqual(complaint.text,
                          "Exception ignored in: %s.%s.__del__" % (__name__, Order.__qualname__))
-        self.assertTrue(complaint.detail.endswith("ValueError: no db, password=***"),
-                        complaint.detail)
+        self.assertEqual(complaint.error, "ValueError: no db, password=***")
 
     def test_callback_of_a_weak_reference(self):
         class Order:
@@ -151,8 +150,8 @@ class KindsTest(ComplaintsCase):
     def test_coroutine(self):
         in_a_cycle(never())
         complaint = self.one("coroutine was never awaited", "coroutine 'never' was never awaited")
-        self.assertEqual(complaint.detail,
-                         "written at %s:%d" % (HERE, never.__code__.co_firstlineno))
+        self.assertEqual(complaint.called, "never")
+        self.assertEqual(complaint.spots, (("written", (HERE, never.__code__.co_firstlineno, "")),))
 
     def test_task_destroyed_pending(self):
         loop = asyncio.new_event_loop()
@@ -181,7 +180,8 @@ class KindsTest(ComplaintsCase):
         del task
         complaint = self.one("exception was never retrieved", "Task exception was never retrieved")
         self.assertOpenedHere(complaint, "task")
-        self.assertTrue(complaint.detail.endswith("KeyError: 'order'"), complaint.detail)
+        self.assertEqual(complaint.error, "KeyError: 'order'")
+        self.assertEqual([(how, frame.function) for how, frame in complaint.spots], [("raised", "fail")])
 
     def test_exception_in_thread(self):
         def fail():
@@ -194,7 +194,8 @@ class KindsTest(ComplaintsCase):
         self.complaints.remove()
         complaint, = self.complaints.take()
         self.assertEqual((complaint.kind, complaint.text), ("exception in thread", "mailer-1"))
-        self.assertTrue(complaint.detail.endswith("KeyError: 'order'"), complaint.detail)
+        self.assertEqual(complaint.error, "KeyError: 'order'")
+        self.assertEqual([(how, frame.function) for how, frame in complaint.spots], [("raised", "fail")])
 
     def test_warning_turned_into_an_error(self):
         with warnings.catch_warnings():

@@ -82,13 +82,11 @@ def _told(record: ConnectionRecord) -> bool:
     if listening is None or not listening.Listening._active:
         return False
     from unittest_leakfix.leaks.model.leak import Leak
-    from unittest_leakfix.leaks.report.describe import place_of, silence
+    from unittest_leakfix.leaks.report.describe import matched, place_of
     from unittest_leakfix.tracing.acquisitions import Acquisition
     opened = Acquisition("database connection", record.place, record.test,
                          "%s (no longer running)" % (record.thread or "?"), record.frames)
     return bool(listening.Listening.hear(Leak(
-        "connection", "%s was left open" % record.place, (record.test,) if record.test else (),
-        acquisition=opened,
-        closed="closed for you: its thread was over", remedy=REMEDY,
-        silence=silence("connection", record.place),
+        "connection", "%s was left open" % record.place, (record.test,) if record.test else (), acquisition=opened,
+        closed="closed for you: its thread was over", remedy=REMEDY, name=matched(record.place),
         cause="connection of a thread that is over, opened in %s" % place_of(opened))))

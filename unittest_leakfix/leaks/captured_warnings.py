@@ -13,15 +13,16 @@ import threading
 import traceback
 import warnings
 from types import FrameType
-from typing import Any, Callable, Collection, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Collection, List, Optional, Set, Tuple
 
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.swap import Swap
+from unittest_leakfix.leaks.model.complaint import Complaint, Spot
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
-from unittest_leakfix.tracing.stacks import HARNESS, RUNNER, USER, kind_of, short
+from unittest_leakfix.tracing.stacks import HARNESS, RUNNER, USER, Frame, kind_of, short
 
 __unittest = True
 bind(globals())
@@ -39,20 +40,6 @@ _ASYNCIO = (
     ("exception was never retrieved", "exception was never retrieved"),
     ("Unhandled exception in event loop", "exception was never retrieved"),
 )
-
-
-class Complaint(NamedTuple):
-    """One complaint: its kind, its text, more (a traceback, where a coroutine was written), its
-    resource.
-
-    Kinds: "ResourceWarning", "unraisable exception", "coroutine was never awaited", "task was
-    destroyed pending", "exception was never retrieved", "exception in thread".
-    """
-
-    kind: str
-    text: str
-    detail: str = ""
-    acquisition: Optional[Acquisition] = None
 
 
 class Complaints:
@@ -109,20 +96,20 @@ class Complaints:
         caught, self._caught = self._caught, []
         return caught
 
-    def _add(self, kind: str, text: str, detail: str = "",
-             acquisition: Optional[Acquisition] = None) -> None:
+    def _add(self, kind: str, text: str, said: str = "", acquisition: Optional[Acquisition] = None,
+             spot: Optional[Spot] = None) -> None:
+        """Keep a complaint: its first line, what was *said* after that, and the *spot* that we know of."""
         if len(self._caught) < _AT_MOST:
-            text, detail = redaction.redact(text), redaction.redact(detail)
-            self._caught.append(Complaint(kind, text, detail, acquisition))
+            self._caught.append(_read(kind, redaction.redact(text), redaction.redact(said), acquisition, spot))
 
     def _on_warning(self, message: Any) -> None:
         text = str(message.message)
         if message.category is ResourceWarning:
-            self._add("ResourceWarning", text, _place(message), self._opened(message.source, text))
-        elif message.category is RuntimeWarning and text.startswith(
-                "coroutine ") and "was never awaited" in text:
+            self._add("ResourceWarning", text, "", self._opened(message.source, text))
+        elif message.category is RuntimeWarning and text.startswith("coroutine ") and "was never awaited" in text:
             first, _, created = text.partition("\n")
-            self._add("coroutine was never awaited", first, created or _written(message.source))
+            self._add("coroutine was never awaited", first, created,
+                      spot=None if created else _written(message.source))
         else:
             self._show(message)
 
@@ -218,15 +205,34 @@ def _unraised(said: Optional[str], where: object, trace: Any) -> str:
     return redaction.cut(_ADDRESS.sub("", said))
 
 
-def _place(message: Any) -> str:
-    return "" if message.source is not None else "%s:%s" % (short(str(message.filename)),
-                                                            message.lineno)
-
-
-def _written(coroutine: Any) -> str:
+def _written(coroutine: Any) -> Optional[Spot]:
     code = getattr(coroutine, "cr_code", None)
-    return "" if code is None else "written at %s:%d" % (short(code.co_filename),
-                                                         code.co_firstlineno)
+    return None if code is None else Spot("written", Frame(short(code.co_filename), code.co_firstlineno, ""))
+
+
+# The words of CPython and asyncio, read here and nowhere else.
+_QUOTED = re.compile(r"'([^']*)'")
+_DEFINED = re.compile(r"(running|defined|created) at (\S+?):(\d+)")
+_FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
+
+
+def _read(kind: str, text: str, said: str, acquisition: Optional[Acquisition], spot: Optional[Spot]) -> Complaint:
+    spots = [] if spot is None else [spot]
+    frames = _FRAME.findall(said)
+    called = ""
+    if kind == "task was destroyed pending":
+        for how, file, line in _DEFINED.findall(said)[:1]:
+            if how != "created":
+                spots.append(Spot(how, Frame(short(file), int(line), "")))
+    elif frames:
+        file, line, function = frames[-1]
+        how = "made" if kind == "coroutine was never awaited" else "raised"
+        spots.append(Spot(how, Frame(short(file), int(line), function)))
+    if kind == "coroutine was never awaited":
+        quoted = _QUOTED.search(text)
+        called = quoted.group(1) if quoted else ""
+    return Complaint(kind, text, acquisition, tuple(spots), (said.splitlines() or [""])[-1].strip(), called,
+                     "Event loop is closed" in said)
 
 
 # What the interpreter and asyncio complain about while the test itself runs.
@@ -295,11 +301,11 @@ class Overheard(Complaints):
                                  and "was never awaited" in text):
             return True
         if not self._expected():
-            place = _dropped()
+            spot = _dropped()
             if unclosed:
-                self._add("ResourceWarning", text, place, self._opened(message.source, text))
+                self._add("ResourceWarning", text, "", self._opened(message.source, text), spot)
             else:
-                self._add("coroutine was never awaited", text.partition("\n")[0], place)
+                self._add("coroutine was never awaited", text.partition("\n")[0], spot=spot)
         return not self._repeated(message, text)
 
     def _repeated(self, message: Any, text: str) -> bool:
@@ -332,14 +338,14 @@ class Overheard(Complaints):
         return False
 
 
-def _dropped() -> str:
-    """Say where the user's code is that dropped something just now; "" if the test has returned."""
+def _dropped() -> Optional[Spot]:
+    """Return where the user's code is that dropped something just now; None if the test has returned."""
     frame: Optional[FrameType] = _getframe(2)
     while frame is not None and kind_of(frame.f_code.co_filename) not in (USER, RUNNER, HARNESS):
         frame = frame.f_back
     if frame is None or kind_of(frame.f_code.co_filename) != USER:
-        return ""
-    return "dropped at %s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
+        return None
+    return Spot("dropped", Frame(short(frame.f_code.co_filename), frame.f_lineno, ""))
 
 
 # What connections that were let go of complain about as they die: they are told already.
@@ -357,4 +363,4 @@ def told_already(complaint: Complaint, ids: Collection[int]) -> bool:
         return complaint.text.startswith(("unclosed transport ",
                                           "unclosed <socket.socket ")) or any(
             "0x%x" % each in complaint.text for each in ids)
-    return complaint.kind == "unraisable exception" and "Event loop is closed" in complaint.detail
+    return complaint.kind == "unraisable exception" and complaint.loop_closed

@@ -20,8 +20,9 @@ from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.retention.search import Chain, chains
 from unittest_leakfix.leaks.model.chain import Chain
+from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.retention.search import chains
-from unittest_leakfix.leaks.survivors import Survivor, held, recalled
+from unittest_leakfix.leaks.survivors import held, recalled
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
@@ -235,15 +236,13 @@ def _covered(cases: Sequence[_Case], found: Sequence[Optional[Chain]],
 
 def _with_their_like(leaks: List[Leak], like: Sequence[_Case]) -> List[Leak]:
     """Return a leak for each of those not traced: the last traced one's of the same class."""
-    kinds = {(leak.kind, leak.silence.partition("=")[0]): leak for leak in leaks}
+    kinds = {leak.kind: leak for leak in leaks}
     found = []
     for case in like:
-        kind = "kept test" if case.survivor.what == "test" else "object"
-        same = kinds.get((kind, kind.replace(" ", "_")))
+        same = kinds.get("kept test" if case.survivor.what == "test" else "object")
         if same is not None:
-            found.append(leak_model.Leak(same.kind, same.subject, (case.survivor.test,), 0,
-                                         same.chain,
-                              silence=same.silence, cause=same.cause))
+            found.append(leak_model.Leak(same.kind, same.subject, (case.survivor.test,), 0, same.chain,
+                              name=same.name, cause=same.cause))
     return found
 
 

@@ -34,9 +34,11 @@ from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import Ids
 from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.report import describe
+from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.report.describe import of_change
 from unittest_leakfix.leaks.suppressions import News
-from unittest_leakfix.leaks.survivors import Census, Survivor
+from unittest_leakfix.leaks.survivors import Census, survivor
 from unittest_leakfix.leaks.uncounted import NoCensus, NoComplaints
 from unittest_leakfix.observer import Watcher
 from unittest_leakfix.options import Options
@@ -468,7 +470,7 @@ class Finder(Listening):
         fresh, self._fresh = self._fresh, []
         try:
             # Those that fixtures opened, and those of tests that could not be measured.
-            survivors += [Survivor("resource", test, "", each) for each, test in
+            survivors += [survivor("resource", test, "", each) for each, test in
                           self._acquisitions.connections_left(
                               self._connections, {each.key for each in survivors}, self._yet())]
             if survivors or waiting or fresh:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import io
 import json
-import re
 import sys
 import unittest
 from typing import (
@@ -97,10 +96,9 @@ def of_class(cls: type) -> List[Ignored]:
 
 def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
     """Return *leak* as known if one of *entries*, or of the calls of `ignore`, means it."""
-    said = re.match(r'(\w+)="(.*)"\Z', leak.silence)
-    if said is None:
+    kind, name = leak.ignored_as, leak.name
+    if name is None:
         return None
-    kind, name = said.groups()
     for entry in [*entries, *_ignored]:
         # The name has no numbers any more; one that was copied from a headline may.
         if (entry.kind == kind

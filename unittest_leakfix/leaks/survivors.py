@@ -25,6 +25,7 @@ from unittest_leakfix._core.attributes import namespace
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import flags_slot, module_slot, name_slot, on_type
+from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.edges import referents
 from unittest_leakfix.resources.registry import kind_of
@@ -50,23 +51,12 @@ _BARE = len(vars(unittest.TestCase("run")))
 _FRAMEWORKS = frozenset(["django", "asgiref"])
 
 
-class Survivor:
-    """One object that outlived its test. Told from another by identity alone: the comparison of
-    two weak references compares their objects.
-
-    what: "test", "attribute", "instance" or "resource"; name: how the test had it ("self.db"), ""
-    otherwise; ref: calls for the object, None once it is gone; type: its class.
-    """
-
-    __slots__ = ("what", "test", "name", "type", "module", "ref", "key")
-
-    def __init__(self, what: str, test: str, name: str, value: object) -> None:
-        self.what, self.test, self.name = what, test, name
-        self.type: str = name_slot(type(value))
-        module = module_slot(type(value))
-        self.module = module if type(module) is str else ""
-        self.ref: Callable[[], Any] = _reference(value)
-        self.key = id(value)
+def survivor(what: str, test: str, name: str, value: object, fixture: bool = False) -> Survivor:
+    """Return *value* as a survivor of *test*."""
+    cls = type(value)
+    module = module_slot(cls)
+    return Survivor(what, test, name, fixture, str(name_slot(cls)), module if type(module) is str else "",
+                    _reference(value), id(value))
 
 
 class Census:
@@ -116,12 +106,11 @@ class Census:
         self._note("test", test, "")
         self.attributes(namespace(test))
 
-    def attributes(self, values: Dict[str, Any], form: str = "self.%s") -> None:
-        """Take note of what a test holds, or is about to lose: attributes, or fixtures by their
-        *form*."""
+    def attributes(self, values: Dict[str, Any], fixture: bool = False) -> None:
+        """Take note of what a test holds, or is about to lose: attributes, or the value of a *fixture*."""
         for name, value in values.items():
             if type(name) is str and not name.startswith("_") and not is_atom(value):
-                self._note("attribute", value, form % name)
+                self._note("attribute", value, name if fixture else "self." + name, fixture)
 
     def exclude(self, ids: Set[int]) -> None:
         """Say that the objects with these *ids*, which came since `begin`, are no test's."""
@@ -151,7 +140,7 @@ class Census:
             if not news[kind] or id(each) in held or id(each) in self._others:
                 continue
             what = "instance" if kind_of(each) is None else "resource"
-            found.append(Survivor(what, self._test, "", each))
+            found.append(survivor(what, self._test, "", each))
         if born:
             self.more += self._count(born, held)
         self._held = []
@@ -168,12 +157,12 @@ class Census:
                          if each in held or each in self._others)
         return count
 
-    def _note(self, what: str, value: object, name: str) -> None:
+    def _note(self, what: str, value: object, name: str, fixture: bool = False) -> None:
         try:
             weakref.ref(value)
         except TypeError:
             return
-        self._held.append(Survivor(what, self._test, name, value))
+        self._held.append(survivor(what, self._test, name, value, fixture))
 
 
 def _is_plain(value: object) -> bool:

@@ -11,7 +11,8 @@ from typing import Any, Dict, List, Optional, Set
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.captured_warnings import Overheard
-from unittest_leakfix.leaks.survivors import Census, Survivor
+from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.leaks.survivors import Census
 
 __unittest = True
 bind(globals())
@@ -30,7 +31,7 @@ class NoCensus(Census):
     def held(self, test: object) -> None:
         """Do nothing."""
 
-    def attributes(self, values: Dict[str, Any], form: str = "self.%s") -> None:
+    def attributes(self, values: Dict[str, Any], fixture: bool = False) -> None:
         """Do nothing."""
 
     def exclude(self, ids: Set[int]) -> None:

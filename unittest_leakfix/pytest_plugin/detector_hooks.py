@@ -23,8 +23,8 @@ from unittest_leakfix.leaks.report import (
     terminal,  # noqa: F401
     text_report,  # noqa: F401
 )
+from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.retention import objects, roots
-from unittest_leakfix.leaks.survivors import Survivor
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.process_state.monitors import ProcessState
@@ -167,7 +167,7 @@ class ScopedFinder(Finder):
     def fixture_value(self, name: str, value: object) -> None:
         """A fixture of the test has this *value*."""
         if self._measuring:
-            self._census.attributes({name: value}, "fixture %s")
+            self._census.attributes({name: value}, fixture=True)
 
     def function_ends(self, hand: List[Any]) -> None:
         """The test and its fixtures are torn down; the instance in *hand*, if any, is about to be

@@ -50,10 +50,16 @@ class Leak:
     growth: int = 0
     """For what grows test after test: by how many, over all its tests."""
     cause: str = ""
-    """The key for grouping and baselines: names only, never counts, ids, addresses or temporary
-    paths."""
+    """The key for grouping and baselines: names only, never counts, ids, addresses or temporary paths."""
+    name: Optional[str] = field(default=None, compare=False, repr=False)
+    """What the patterns of ``ignore`` are compared with: "mailer-1". ``silence`` is made of it."""
     ends: Optional[Remedy] = field(default=None, compare=False, repr=False)
     """What ``remedy`` is the text of; None where that is all there is."""
+
+    @property
+    def ignored_as(self) -> str:
+        """By which keyword ``ignore`` takes the name of one: the kind, with ``_`` for a space."""
+        return re.sub(r"\W+", "_", self.kind)
 
     def __post_init__(self) -> None:
         name = self.subject.partition(
@@ -67,8 +73,10 @@ class Leak:
             object.__setattr__(self, name, redaction.redact(getattr(self, name)))
         object.__setattr__(self, "holding", tuple((redaction.redact(name), kind, size)
                                                   for name, kind, size in self.holding))
-        # Keys, which baselines and suppressions compare: redacted at once and everywhere alike, and
-        # whole.
+        if self.name is not None:
+            object.__setattr__(self, "name", redaction.visible(redaction.redact(self.name)))
+            object.__setattr__(self, "silence", self.silence or '%s="%s"' % (self.ignored_as, self.name))
+        # Keys, which baselines and suppressions compare: redacted at once and everywhere alike, and whole.
         object.__setattr__(self, "cause", redaction.visible(redaction.redact(self.cause)))
         object.__setattr__(self, "silence", redaction.visible(redaction.redact(self.silence)))
 

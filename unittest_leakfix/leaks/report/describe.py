@@ -10,15 +10,16 @@ from typing import Any, Callable, Dict, List, Match, Optional, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.captured_warnings import Complaint
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.chain import Chain
+from unittest_leakfix.leaks.model.complaint import Complaint
 from unittest_leakfix.leaks.model.ids import spoken as spoken_test
 from unittest_leakfix.leaks.model.kinds import LeakKind, is_fixture
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
+from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.leaks.model.remedy import Call, Remedy, CodeScope, calling
 from unittest_leakfix.leaks.report import remedy_text
-from unittest_leakfix.leaks.survivors import Survivor
 from unittest_leakfix.process_state import descriptors
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.db_connections import closing_is_awaited
@@ -26,7 +27,7 @@ from unittest_leakfix.resources.kind import Kind
 from unittest_leakfix.resources.scan import Found
 from unittest_leakfix.tracing import frameworks, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition
-from unittest_leakfix.tracing.stacks import short
+from unittest_leakfix.tracing.stacks import Frame, short
 
 __unittest = True
 bind(globals())
@@ -58,9 +59,9 @@ _SCOPES = {"setUpClass": CodeScope.CLASS, "setUpModule": CodeScope.MODULE,
            "fixture": CodeScope.FIXTURE}
 
 
-def silence(kind: str, name: str) -> str:
-    """Return what ``ignore`` takes for a leak: 'thread="mailer-1"'."""
-    return '%s="%s"' % (re.sub(r"\W+", "_", kind), steady(name).replace('"', "'"))
+def matched(name: str) -> str:
+    """Return that by which ``ignore`` knows a leak of this name: "mailer-*"."""
+    return steady(name).replace('"', "'")
 
 
 def steady(text: str) -> str:
@@ -134,12 +135,7 @@ def socket(value: Any) -> str:
 
 _COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",
                "exception was never retrieved": "exception"}
-_AWAITED = ("let go for you: nothing else referred to it, and there was no loop left to await "
-            "its close()")
-_QUOTED = re.compile(r"'([^']*)'")
-_DEFINED = re.compile(r"(running|defined|created) at (\S+?:\d+)")
-_LABELLED = re.compile(r"(written at|made at|dropped at) (.*)")
-_FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
+_AWAITED = "let go for you: nothing else referred to it, and there was no loop left to await its close()"
 
 
 def of_closing(found: Found, acquisition: Optional[Acquisition], test: str,
@@ -154,9 +150,8 @@ def of_closing(found: Found, acquisition: Optional[Acquisition], test: str,
     owner = "" if fixture else "cls." if is_fixture(test) else "self."
     return written(Leak(
         row.name, "%s %s" % (what, row.state), (test,), acquisition=acquisition,
-        closed=_AWAITED if found.kind.awaits(found.value)
-        else "closed for you: nothing else referred to it",
-        silence=silence(row.name, what),
+        closed=_AWAITED if found.kind.awaits(found.value) else "closed for you: nothing else referred to it",
+        name=matched(what),
         cause="%s %s%s opened in %s" % (found.kind.name, "fixture " if fixture else "self.", name,
                                         place_of(acquisition))),
         remedy_text.end(row.name, owner + found.label, closing_is_awaited(found.value)))
@@ -169,10 +164,8 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
     by = steady(chain.expression) if chain is not None else "?"
     test = spoken_test(survivor.test)
     if survivor.what == "test":
-        return written(Leak("kept test", "%s was kept after it finished" % test, (survivor.test,),
-                            size,
-                            chain, holding, silence=silence("kept test", test),
-                            cause="kept test by %s" % by),
+        return written(Leak("kept test", "%s was kept after it finished" % test, (survivor.test,), size,
+                            chain, holding, name=matched(test), cause="kept test by %s" % by),
                        remedy_text.let_go(chain, "self"))
     if kind is not None:
         row = kinds.of_resource(kind.name)
@@ -180,20 +173,15 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
         advice = frameworks.remedy_of(value)
         # How a framework keeps its own is nothing that a user could change.
         return written(Leak(row.name, "%s %s" % (what, row.state), (survivor.test,), 0,
-                            None if advice else chain, acquisition=acquisition,
-                            silence=silence(row.name, what),
-                            cause="%s opened in %s, held by %s"
-                            % (kind.name, place_of(acquisition), by)),
+                            None if advice else chain, acquisition=acquisition, name=matched(what),
+                            cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by)),
                        Remedy(advice=advice) if advice
                        else remedy_text.held(row.name, chain, closing_is_awaited(value)))
-    where = " (its %s)" % survivor.name if survivor.name else ""
-    name = survivor.name or "..."
+    where = " (its %s%s)" % ("fixture " if survivor.fixture else "", survivor.name) if survivor.name else ""
     return written(Leak("object", "%s was kept after %s%s" % (survivor.type, test, where),
-                        (survivor.test,), size, chain, holding,
-                        silence=silence("object", survivor.type),
+                        (survivor.test,), size, chain, holding, name=matched(survivor.type),
                         cause="%s.%s by %s" % (survivor.module, survivor.type, by)),
-                   remedy_text.let_go(chain, name[len("fixture "):] if name.startswith("fixture ")
-                                      else name))
+                   remedy_text.let_go(chain, survivor.name or "..."))
 
 
 def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisition],
@@ -202,7 +190,7 @@ def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisitio
     row = kinds.of_resource(kind.name)
     what = spoken(kind, value, acquisition)
     return written(Leak(row.name, "%s %s" % (what, row.state), (test,), acquisition=acquisition,
-                        silence=silence(row.name, what),
+                        name=matched(what),
                         cause="%s %s opened in %s" % (kind.name, name, place_of(acquisition))),
                    remedy_text.end(row.name, name))
 
@@ -213,7 +201,7 @@ def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], total: str, s
     attribute = holding[0][0].lstrip(".")
     return written(Leak("class attribute", "%s still holds %s after its last test" % (cls, total),
                         ("setUpClass (%s)" % name,), size, None, holding,
-                        silence=silence("class attribute", cls),
+                        name=matched(cls),
                         cause="class attribute %s.%s" % (name, attribute)),
                    Remedy((Call("delattr", ("cls", '"%s"' % attribute)),),
                           advice="class %s(ClassLeakFixMixin, ...), or " % cls))
@@ -221,9 +209,8 @@ def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], total: str, s
 
 def growth(leak: Leak, survivor: Survivor) -> Leak:
     """The same as growth: one more instance of an application's class, test after test."""
-    return written(Leak("growth", "%s objects grow test after test" % survivor.type, leak.tests,
-                        leak.size,
-                        leak.chain, silence=silence("growth", survivor.type), growth=1,
+    return written(Leak("growth", "%s objects grow test after test" % survivor.type, leak.tests, leak.size,
+                        leak.chain, name=matched(survivor.type), growth=1,
                         cause="growth of " + leak.cause),
                    remedy_text.empty(leak.chain))
 
@@ -238,21 +225,19 @@ def of_complaint(complaint: Complaint, test: str) -> Leak:
     subject, name, remedy = "%s: %s" % (complaint.kind, text), text, None
     if kind == "coroutine":
         subject = text
-        called = _QUOTED.search(text)
-        remedy = Remedy(awaits="%s(...)" % called.group(1)) if called else None
+        remedy = Remedy(awaits="%s(...)" % complaint.called) if complaint.called else None
     elif kind == "task":
         name = opened.detail if opened is not None else ""
         subject = "task%s was destroyed but it is pending" % (" '%s'" % name if name else "")
         remedy = Remedy(advice="cancel it and await it before the loop is closed")
     elif kind == "exception":
         of = " of task '%s'" % opened.detail if opened is not None and opened.detail else ""
-        name = (complaint.detail.splitlines() or [text])[-1].strip()
+        name = complaint.error or text
         subject = "%s%s was never retrieved: %s" % ("exception", of, name)
         remedy = Remedy(awaits="the task")
     return written(Leak(kind, subject, (test,), acquisition=opened, notes=tuple(_places(complaint)),
-                        silence=silence(kind, name[:60]),
-                        cause="%s %s in %s"
-                        % (complaint.kind, steady(name)[:100], place_of(opened))), remedy)
+                        name=matched(name[:60]),
+                        cause="%s %s in %s" % (complaint.kind, steady(name)[:100], place_of(opened))), remedy)
 
 
 def _unclosed(complaint: Complaint, test: str) -> Leak:
@@ -263,37 +248,30 @@ def _unclosed(complaint: Complaint, test: str) -> Leak:
         places = tuple(each for each in places if each != ("dropped at", here))
     if opened is None:
         return Leak("warning", "ResourceWarning: %s" % text, (test,), notes=places,
-                    silence=silence("warning", text[:60]),
+                    name=matched(text[:60]),
                     cause="ResourceWarning %s" % steady(text)[:100])
     kind = kinds.of_resource(opened.what).name
     what = opened.what
     if kind not in ("event loop", "socket") or kind == "socket" and opened.detail:
         detail = short(opened.detail)
-        what += " '%s'" % detail if kind in ("file", "temporary folder",
-                                             "child process") else " " + detail
-    return written(Leak(kind, "%s was dropped without being closed" % what, (test,),
-                        acquisition=opened,
-                        notes=places, silence=silence(kind, what),
+        what += " '%s'" % detail if kind in ("file", "temporary folder", "child process") else " " + detail
+    return written(Leak(kind, "%s was dropped without being closed" % what, (test,), acquisition=opened,
+                        notes=places, name=matched(what),
                         cause="%s dropped, opened in %s" % (opened.what, place_of(opened))),
                    kinds.named(kind).dropped)
 
 
 def _places(complaint: Complaint) -> List[Tuple[str, str]]:
-    """Return labelled places from the detail: where it was dropped, written, made or raised."""
-    lines = complaint.detail.splitlines()
-    found = [match.groups() for match in map(_LABELLED.match, lines) if match]
-    if complaint.kind == "task was destroyed pending":
-        found += [("%s at" % how, short(place))
-                  for how, place in _DEFINED.findall(complaint.detail)[:1]
-                  if how != "created"]
-    frames = _FRAME.findall(complaint.detail)
-    if complaint.kind == "coroutine was never awaited" and frames:
-        found.append(("made at", "%s:%s in %s" % (short(frames[-1][0]), *frames[-1][1:])))
-    elif frames and complaint.kind != "task was destroyed pending":
-        found.append(("raised at", "%s:%s in %s" % (short(frames[-1][0]), *frames[-1][1:])))
-        if complaint.kind == "unraisable exception":
-            found.append(("it was", lines[-1].strip()))
-    return [(str(label), str(place)) for label, place in found]
+    """Return labelled places: where it was dropped, written, made or raised."""
+    found = [("%s at" % how, _spoken_place(frame)) for how, frame in complaint.spots]
+    if complaint.kind == "unraisable exception" and complaint.spots:
+        found.append(("it was", complaint.error))
+    return found
+
+
+def _spoken_place(frame: Frame) -> str:
+    """Return "shop/mail.py:61 in _loop"."""
+    return "%s:%d%s" % (frame.file, frame.line, " in " + frame.function if frame.function else "")
 
 
 # Changes of the process in words: a `Leak` for each.
@@ -329,8 +307,7 @@ def _thread(change: Change, row: LeakKind, test: str, acquisition: Optional[Acqu
     now = () if change.timer else _now_at(change)
     serves = change.at is not None and change.at.function == "handle_one_request"
     return Leak(kind, '%s "%s" was still %s after its test' % (kind, change.name, how), (test,),
-                acquisition=acquisition, notes=now + (("waited", WAITED),),
-                silence=silence(kind, change.name),
+                acquisition=acquisition, notes=now + (("waited", WAITED),), name=matched(change.name),
                 cause="%s %s started in %s" % (kind, steady(change.name), place_of(acquisition))
                 ), _SERVES if serves else kinds.named(kind).remedy
 
@@ -344,7 +321,7 @@ def _child(change: Change, row: LeakKind, test: str, acquisition: Optional[Acqui
         "has ended, and nobody waited for it" if ended else "was still running after its test")
     return Leak("child process", subject, (test,), acquisition=acquisition,
                 notes=(("pid", str(change.pid)),) + (() if ended else (("waited", WAITED),)),
-                silence=silence("child process", name),
+                name=matched(name),
                 cause="child process %s started in %s" % (steady(name), place_of(acquisition))
                 ), calling("child.wait") if ended else row.remedy
 
@@ -362,9 +339,8 @@ def _descriptor(change: Change, row: LeakKind, test: str,
         subject = name.rstrip()
     row = kinds.named(kind)
     return Leak(kind, "%s %s" % (subject, row.state), (test,), acquisition=acquisition,
-                silence=silence(kind, subject if kind == "connection" else name),
-                cause="%s %s opened in %s"
-                % (kind, steady(name), place_of(acquisition))), row.remedy
+                name=matched(subject if kind == "connection" else name),
+                cause="%s %s opened in %s" % (kind, steady(name), place_of(acquisition))), row.remedy
 
 
 def _on(change: Change) -> str:
@@ -385,8 +361,7 @@ def _foreign(change: Change, row: LeakKind, test: str,
     reused = "closed, and %d reused by %s" % (change.fd, change.reused_by)
     return Leak("foreign close", subject, (test,), acquisition=acquisition,
                 notes=(("it is", reused),) if change.reused_by else (),
-                silence=silence("foreign close", name),
-                cause="foreign close of %s" % steady(name)), row.remedy
+                name=matched(name), cause="foreign close of %s" % steady(name)), row.remedy
 
 
 def _environment(change: Change, row: LeakKind, test: str,
@@ -396,14 +371,14 @@ def _environment(change: Change, row: LeakKind, test: str,
     if change.how == "replaced":
         subject = "os.environ was replaced"
     return Leak("environment", subject, (test,), notes=_was_is(change),
-                silence=silence("environment", change.name),
+                name=matched(change.name),
                 cause="environment %s %s" % (change.name, how)), row.remedy
 
 
 def _temporary(change: Change, row: LeakKind, test: str,
                acquisition: Optional[Acquisition]) -> Worded:
     return Leak(change.kind, "%s '%s' was left" % (change.kind, change.name), (test,),
-                acquisition=acquisition, silence=silence(change.kind, change.name),
+                acquisition=acquisition, name=matched(change.name),
                 cause="%s made in %s" % (change.kind, place_of(acquisition))), row.remedy
 
 
@@ -411,11 +386,9 @@ def _handler(change: Change, row: LeakKind, test: str,
              acquisition: Optional[Acquisition]) -> Worded:
     name, logger = change.name.rpartition(".")[2], change.owner
     left = change.how == "added"
-    to, of = 'logger "%s"' % logger, "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root"
-                                                                else "")
-    return Leak("logging handler",
-                "%s was %s %s" % (name, "left on" if left else "removed from", to), (test,),
-                silence=silence("logging handler", name), cause="logging handler %s %s %s" % (
+    to, of = 'logger "%s"' % logger, "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else "")
+    return Leak("logging handler", "%s was %s %s" % (name, "left on" if left else "removed from", to), (test,),
+                name=matched(name), cause="logging handler %s %s %s" % (
                     name, change.how, logger)
                 ), calling("%s.%sHandler" % (of, "remove" if left else "add"), "handler")
 
@@ -429,9 +402,8 @@ def _listing(change: Change, row: LeakKind, test: str,
     parts = ["%s %s" % note
              for note in notes] + ["the list was replaced"] * change.replaced or ["reordered"]
     notes += tuple(("it was", part) for part in parts[len(notes):])
-    subject = ("%s was changed" % change.name if kind == "sys.path"
-               else "the warnings filters were changed")
-    return Leak(kind, subject, (test,), notes=notes, silence=silence(kind, change.name),
+    subject = "%s was changed" % change.name if kind == "sys.path" else "the warnings filters were changed"
+    return Leak(kind, subject, (test,), notes=notes, name=matched(change.name),
                 cause="%s %s %s" % (kind, change.name, steady("; ".join(parts)))), row.remedy
 
 
@@ -442,10 +414,8 @@ def _other(change: Change, row: LeakKind, test: str, acquisition: Optional[Acqui
         form = "%s was replaced and not put back"
     name = "event loop" if kind == "event loop" else change.name
     return Leak(kind, form % name if "%s" in form else form, (test,), acquisition=acquisition,
-                notes=_signals(change) if kind == "signal handler" else _was_is(change)
-                if kind not in ("event loop", "task") else _now_at(change),
-                silence=silence(kind, name),
-                cause="%s %s" % (kind, steady(name))), _remedy(row, change, by_hand)
+                notes=_signals(change) if kind == "signal handler" else _was_is(change) if kind not in ("event loop", "task") else _now_at(change),
+                name=matched(name), cause="%s %s" % (kind, steady(name))), _remedy(row, change, by_hand)
 
 
 def _remedy(row: LeakKind, change: Change, by_hand: bool) -> Optional[Remedy]:
@@ -471,10 +441,7 @@ def _signals(change: Change) -> Notes:
 
 
 def _now_at(change: Change) -> Notes:
-    if change.at is None:
-        return ()
-    file, line, function = change.at
-    return (("now at", "%s:%d%s" % (file, line, " in " + function if function else "")),)
+    return () if change.at is None else (("now at", _spoken_place(change.at)),)
 
 
 # Those with more to say than their row's headline and the values before and after.

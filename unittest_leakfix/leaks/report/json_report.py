@@ -143,7 +143,7 @@ def _leak_from(value: Dict[str, Any]) -> Leak:
         chain=chain, acquisition=acquisition, tests=tuple(fields["tests"]),
         holding=tuple((item["name"], item["type"], item["size"]) for item in fields["holding"]),
         notes=tuple((item["label"], item["text"]) for item in fields["notes"]))
-    return Leak(**{name: fields[name] for name in Leak.__dataclass_fields__ if name != "ends"})
+    return Leak(**{name: fields[name] for name in Leak.__dataclass_fields__ if name not in ("name", "ends")})
 
 
 def _step_from(value: Dict[str, Any]) -> Step:
