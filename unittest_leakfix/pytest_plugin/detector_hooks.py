@@ -24,6 +24,7 @@ from unittest_leakfix.leaks.report import (
     text_report,  # noqa: F401
 )
 from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.retention import objects, roots
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change

@@ -18,7 +18,6 @@ from unittest_leakfix.leaks.model.kinds import LeakKind, is_fixture
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
 from unittest_leakfix.leaks.model.survivor import Survivor
-from unittest_leakfix.leaks.model.remedy import Call, Remedy, CodeScope, calling
 from unittest_leakfix.leaks.report import remedy_text
 from unittest_leakfix.process_state import descriptors
 from unittest_leakfix.process_state.base import Change

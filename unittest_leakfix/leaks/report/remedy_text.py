@@ -9,8 +9,6 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
 from unittest_leakfix.leaks.model.kinds import named
 from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
-from unittest_leakfix.leaks.retention.search import Chain, Step
-from unittest_leakfix.leaks.model.remedy import Call, Remedy, CodeScope, calling
 
 __unittest = True
 bind(globals())
