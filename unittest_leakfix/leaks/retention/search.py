@@ -436,8 +436,6 @@ LEVELS = 100
 """How many references a chain may be long."""
 
 
-
-
 def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Iterable[object] = (),
            born: Optional[Collection[int]] = None, limit: int = LEVELS) -> List[Optional[Chain]]:
     """Finds, for each object, the nearest chain from a root; the heap must be thawed.
