@@ -16,11 +16,10 @@ from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import survivors as sizes
 from unittest_leakfix.leaks.model import ids
 from unittest_leakfix.leaks.model import leak as leak_model
-from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.report import describe
-from unittest_leakfix.leaks.retention.search import Chain, chains
 from unittest_leakfix.leaks.model.chain import Chain
+from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.retention.search import chains
 from unittest_leakfix.leaks.survivors import held, recalled
 from unittest_leakfix.resources.registry import kind_of

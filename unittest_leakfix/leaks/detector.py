@@ -33,9 +33,8 @@ from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import Ids
 from unittest_leakfix.leaks.model.leak import Findings, Leak
-from unittest_leakfix.leaks.report import describe
-from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.report.describe import of_change
 from unittest_leakfix.leaks.suppressions import News
 from unittest_leakfix.leaks.survivors import Census, survivor

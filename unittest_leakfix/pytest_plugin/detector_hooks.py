@@ -17,14 +17,13 @@ from unittest_leakfix.leaks.classify import Imported
 from unittest_leakfix.leaks.detector import Finder
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import CodeScope
+from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.report import (
     describe,
     json_report,  # noqa: F401 (loaded before the first test)
     terminal,  # noqa: F401
     text_report,  # noqa: F401
 )
-from unittest_leakfix.leaks.model.survivor import Survivor
-from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.retention import objects, roots
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
