@@ -51,36 +51,69 @@ def _table(head, rows):
 
 
 def _command():
-    return _table(["option", "what it does"], [
-        [_typed(option.command, option, option.choices), _text(option.help)]
-        for option in given_in("command")])
+    return _table(
+        ["option", "what it does"],
+        [
+            [_typed(option.command, option, option.choices), _text(option.help)]
+            for option in given_in("command")
+        ],
+    )
 
 
 def _everywhere():
     return _table(
-        ["option", "of the runner", "Django's setting", "of pytest", "pytest.ini"],
-        [[_code(option.command), _code(option.keyword), _code(option.setting), _code(option.pytest),
-          _code(option.ini)] for option in given_in("keyword")])
+        ["option", "of the runner", "Django's setting", "of pytest", "pytest.ini", "environment"],
+        [
+            [
+                _code(option.command),
+                _code(option.keyword),
+                _code(option.setting),
+                _code(option.pytest),
+                _code(option.ini),
+                _code(option.environment),
+            ]
+            for option in given_in("keyword")
+        ],
+    )
 
 
 def _django():
-    return _table(["option", "what it does"], [
-        [_typed(option.django, option, option.choices), _text(option.help)]
-        for option in given_in("django")])
+    return _table(
+        ["option", "what it does"],
+        [
+            [_typed(option.django, option, option.choices), _text(option.help)]
+            for option in given_in("django")
+        ],
+    )
 
 
 def _settings():
-    return _table(["setting", "default", "what it does"], [
-        [_code(option.setting), _code(repr(option.default).replace("'", '"')),
-         "as `%s`" % option.django if option.django else _text(option.help)]
-         for option in given_in("setting")])
+    return _table(
+        ["setting", "default", "what it does"],
+        [
+            [
+                _code(option.setting),
+                _code(repr(option.default).replace("'", '"')),
+                "as `%s`" % option.django if option.django else _text(option.help),
+            ]
+            for option in given_in("setting")
+        ],
+    )
 
 
 def _pytest():
-    return _table(["option", "short", "in the ini file", "what it does"], [
-        [_typed(option.pytest, option, option.pytest_choices), _code(option.pytest_short),
-         _code(option.ini),
-         _text(option.pytest_help or option.help)] for option in given_in("pytest")])
+    return _table(
+        ["option", "short", "in the ini file", "what it does"],
+        [
+            [
+                _typed(option.pytest, option, option.pytest_choices),
+                _code(option.pytest_short),
+                _code(option.ini),
+                _text(option.pytest_help or option.help),
+            ]
+            for option in given_in("pytest")
+        ],
+    )
 
 
 def _type(option):
@@ -90,22 +123,41 @@ def _type(option):
 
 
 def _keywords():
-    return "".join("            %s: %s = %r,\n" % (option.keyword, _type(option), option.default)
-                   for option in given_in("keyword")).replace("'", '"')
+    return "".join(
+        "            %s: %s = %r,\n" % (option.keyword, _type(option), option.default)
+        for option in given_in("keyword")
+    ).replace("'", '"')
 
 
 def _attributes():
-    return "".join("    %s: %s\n" % (option.name, _type(option)) for option in OPTIONS
-                   if option.part == FINDING)
+    return "".join(
+        "    %s: %s\n" % (option.name, _type(option))
+        for option in OPTIONS
+        if option.part == FINDING
+    )
 
 
-TABLES = {"command": _command, "everywhere": _everywhere, "django": _django, "settings": _settings,
-          "pytest": _pytest, "keywords": _keywords, "attributes": _attributes}
-FILES = ("README.md", "docs/report.md", "docs/django.md", "docs/pytest.md",
-         "unittest_leakfix/runner.pyi",
-         "unittest_leakfix/options.pyi")
-_MARKED = re.compile(r"(?ms)^( *(?:<!--|#) options: (\w+), written by docs/options\.py(?: -->)?\n)"
-                     r".*?^( *(?:<!--|#) end of options(?: -->)?)$")
+TABLES = {
+    "command": _command,
+    "everywhere": _everywhere,
+    "django": _django,
+    "settings": _settings,
+    "pytest": _pytest,
+    "keywords": _keywords,
+    "attributes": _attributes,
+}
+FILES = (
+    "README.md",
+    "docs/report.md",
+    "docs/django.md",
+    "docs/pytest.md",
+    "unittest_leakfix/runner.pyi",
+    "unittest_leakfix/options.pyi",
+)
+_MARKED = re.compile(
+    r"(?ms)^( *(?:<!--|#) options: (\w+), written by docs/options\.py(?: -->)?\n)"
+    r".*?^( *(?:<!--|#) end of options(?: -->)?)$"
+)
 
 
 def path(name):
@@ -115,17 +167,18 @@ def path(name):
 
 def written(text):
     """Return *text* with the tables between its markers as they should be."""
+
     def table(match):
         made = TABLES[match.group(2)]()
         # Markdown needs a line between a comment and a table.
         apart = "\n" if match.group(1).startswith("<!--") else ""
         return match.group(1) + apart + made + apart + match.group(3)
+
     return _MARKED.sub(table, text)
 
 
 def stale():
-    """Return the names of the files whose tables are not as they should be, with what they should
-    have."""
+    """Return the names of the files whose tables are stale, with the text that each should have."""
     found = {}
     for name in FILES:
         with io.open(path(name), encoding="utf-8", newline="") as file:

@@ -120,6 +120,33 @@ class FilesTest(ProjectCase):
                                                  "FOLDER").replace(self.folder, "FOLDER")))
 
 
+class EnvironmentTest(ProjectCase):
+    """Environment variables come after the command line, and before the settings."""
+
+    def run_with(self, *options, setting="off", **variables):
+        self.write("settings.py", SETTINGS + "TEST_RUNNER = %r\nLEAKFIX_LEAKS = %r\n" % (
+            OURS, setting))
+        self.write("shop/tests.py", SAMPLE)
+        return self.python("-m", "django", "test", *options, environment={
+            "DJANGO_SETTINGS_MODULE": "settings",
+            **{"UNITTEST_LEAKFIX_" + name: value for name, value in variables.items()}})
+
+    def test_before_the_setting(self):
+        self.assertIn("LEAKS  ", self.run_with(LEAKS="report"))
+        self.assertIn("LEAKS  ", self.run_with(LEAKS_STACKS="1"))
+        self.assertNotIn("LEAKS  ", self.run_with(LEAKS="off", setting="report"))
+
+    def test_after_the_option(self):
+        self.assertNotIn("LEAKS  ", self.run_with("--leaks=off", LEAKS="fail"))
+        text = self.run_with("--leaks=report", LEAKS="fail")
+        self.assertIn("LEAKS  ", text)
+        self.assertIn("\nOK\n", text)
+
+    def test_what_makes_no_sense(self):
+        self.assertIn("CommandError: UNITTEST_LEAKFIX_LEAKS=yes: choose from off, report, fail\n",
+                      self.run_with(LEAKS="yes"))
+
+
 class ProcessTest(ProjectCase):
     """Runs in a process of their own."""
 

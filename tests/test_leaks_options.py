@@ -40,13 +40,15 @@ USES_ALL = """
 
 
 class RunCase(FolderCase):
-    def run_sample(self, *options, source=SAMPLE, module="unittest_leakfix", names=("sample",)):
+    def run_sample(self, *options, source=SAMPLE, module="unittest_leakfix", names=("sample",),
+                   **variables):
         """Run the sample; return its status and output. ``plain`` runs it under unittest."""
         with open(self.path("sample.py"), "w", encoding="utf-8") as file:
             file.write(textwrap.dedent(source))
         done = subprocess.run(
             [sys.executable, "-m", module, *options, *names], cwd=self.folder, timeout=60,
-            env=dict(os.environ, PYTHONPATH=ROOT, PYTHONDONTWRITEBYTECODE="1"),
+            env=dict(os.environ, PYTHONPATH=ROOT, PYTHONDONTWRITEBYTECODE="1",
+                     **{"UNITTEST_LEAKFIX_" + name: value for name, value in variables.items()}),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return done.returncode, done.stdout.decode("utf-8", "replace")
 
@@ -133,6 +135,54 @@ class AloneTests(RunCase):
                           "error: --leaks works with LeakFixTestRunner, and this program has a "
                           "runner of its own: "
                           "pass leaks='report' to that one\n"), (status, output))
+
+
+class EnvironmentTests(RunCase):
+    """The same in environment variables, which the command line comes before."""
+
+    def test_alone(self):
+        for variables in ({"LEAKS": "report", "LEAKS_JSON": "a.json"}, {"LEAKS_JSON": "a.json"}):
+            status, output = self.run_sample(**variables)
+            self.assertEqual((1, 3), (status, self.json("a.json")["tests"]), output)
+            self.assertIn("LEAKS  ", output)
+            os.unlink(self.path("a.json"))
+
+    def test_the_command_line_comes_first(self):
+        variables = {"LEAKS": "fail", "LEAKS_JSON": "variable.json"}
+        self.assertIn("FAILED (failures=2)", self.run_sample(**variables)[1])
+        output = self.run_sample("--leaks=report", "--leaks-json=option.json", **variables)[1]
+        self.assertIn("FAILED (failures=1)", output)
+        self.assertEqual(["option.json", "sample.py", "variable.json"],
+                         sorted(os.listdir(self.folder)))
+        self.assertNotIn("LEAKS", self.run_sample("--leaks=off", **variables)[1])
+
+    def test_a_module_that_sets_one_or_goes_elsewhere(self):
+        source = ("import os, tempfile\nos.environ['UNITTEST_LEAKFIX_LEAKS'] = 'fail'\n"
+                  "os.chdir(tempfile.gettempdir())\n" + SAMPLE)
+        output = self.run_sample(source=source, LEAKS_JSON="a.json")[1]
+        self.assertIn("FAILED (failures=1)", output)
+        self.assertEqual(3, self.json("a.json")["tests"])
+
+    def test_what_makes_no_sense(self):
+        self.assertEqual(
+            (2, "error: UNITTEST_LEAKFIX_LEAKS=yes: choose from off, report, fail\n"),
+            self.run_sample(LEAKS="yes"))
+
+    def test_a_runner_of_one_s_own(self):
+        source = """
+            import unittest, unittest_leakfix
+            class Tests(unittest.TestCase):
+                def test(self): pass
+            if __name__ == "__main__":
+                unittest_leakfix.main(testRunner=unittest.TextTestRunner)
+        """
+        for variables, option, keyword in (
+                ({"MAX_CONNECTIONS": "3"}, "MAX_CONNECTIONS", "max_connections=3"),
+                ({"RESTORE": "1"}, "LEAKS", "leaks='report'")):
+            self.assertEqual(
+                (2, "error: UNITTEST_LEAKFIX_%s works with LeakFixTestRunner, and this program has "
+                 "a runner of its own: pass %s to that one\n" % (option, keyword)),
+                self.run_sample(source=source, module="sample", names=(), **variables))
 
 
 class RunnerTests(FolderCase):

@@ -210,7 +210,8 @@ class OptionTests(PytestCase):
             def test_modules():
                 mine = {name for name in sys.modules if name.startswith("unittest_leakfix")}
                 assert mine == {"unittest_leakfix", "unittest_leakfix.pytest_plugin",
-                                "unittest_leakfix._core", "unittest_leakfix._core.early"}
+                                "unittest_leakfix._core", "unittest_leakfix._core.early",
+                                "unittest_leakfix.options"}
         ''')
         text, status = self.pytest()
         self.assertEqual(0, status, text)

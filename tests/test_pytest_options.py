@@ -24,7 +24,39 @@ OTHER = '''
         print("other:", config.getvalue("other"))
 '''
 OURS = PLUGIN[1]
+LEFT_OPEN = "file 'test_sample.py' was left open"
 INSTALLED = "unittest_leakfix-0.1.0.dist-info"
+
+
+class EnvironmentTests(PytestCase):
+    """Environment variables come after the command line, and before the ini file."""
+
+    def setUp(self):
+        super().setUp()
+        self.write(test_sample=LEAKY)
+
+    def test_alone(self):
+        text, status = self.pytest(UNITTEST_LEAKFIX_LEAKS="fail")
+        self.assertEqual(([LEFT_OPEN], 1), (self.causes(text), status), text)
+        text, status = self.pytest(UNITTEST_LEAKFIX_LEAKS_JSON="a.json")
+        self.assertEqual(([LEFT_OPEN], 0), (self.causes(text), status), text)
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "a.json")))
+
+    def test_precedence(self):
+        with open(os.path.join(self.folder, "pytest.ini"), "w", encoding="utf-8") as file:
+            file.write("[pytest]\nleakfix = report\n")
+        for arguments, variable, expected in (
+                (("--leaks=off",), "fail", (0, 0)), (("--leaks=report",), "fail", (1, 0)),
+                ((), "fail", (1, 1)), ((), "off", (0, 0)), ((), "", (1, 0))):
+            with self.subTest(arguments=arguments, variable=variable):
+                text, status = self.pytest(*arguments, UNITTEST_LEAKFIX_LEAKS=variable)
+                self.assertEqual(expected, (len(self.causes(text)), status), text)
+
+    def test_what_makes_no_sense(self):
+        text, status = self.pytest(UNITTEST_LEAKFIX_MAX_CONNECTIONS="some")
+        self.assertEqual(4, status, text)
+        self.assertIn("ERROR: UNITTEST_LEAKFIX_MAX_CONNECTIONS=some: give a number of connections, "
+                      "0 or more\n", text)
 
 
 class ClashTests(PytestCase):

@@ -2,6 +2,7 @@
 
 from __future__ import absolute_import, print_function
 
+import os
 import sys
 import unittest
 
@@ -23,21 +24,22 @@ class LeakFixProgram(unittest.TestProgram):
     """
 
     _leakfix_asked = False
+    _leakfix_environment = {}
     max_connections = None
 
     def runTests(self):
         """Run them, with our runner unless another was asked for."""
         if self.testRunner is None:
             self.testRunner = _like(LeakFixTestRunner, "_to_find", "--leaks=report")
-        if self._leakfix_asked or type(self) is not LeakFixProgram:
-            asked = _given(self)
+        if self._leakfix_asked or self._leakfix_environment or type(self) is not LeakFixProgram:
+            asked, option = _asked(self)
             most = asked.pop("max_connections", None)
             if asked and asked != {"leaks": "off"}:
-                self.testRunner = _with(self.testRunner, "finding", asked, finding, "--leaks",
+                self.testRunner = _with(self.testRunner, "finding", asked, finding, option("leaks"),
                                         "leaks=%r" % asked.get("leaks", "report"))
             if most is not None:
                 self.testRunner = _with(self.testRunner, "max_connections", most, counting,
-                                        "--max-connections", "max_connections=%d" % most)
+                                        option("max_connections"), "max_connections=%d" % most)
         super(LeakFixProgram, self).runTests()
 
     def parseArgs(self, argv):
@@ -45,6 +47,8 @@ class LeakFixProgram(unittest.TestProgram):
         # Unless one is asked for, unittest knows nothing of them: its abbreviations
         # ("--ver") and the usage that it shows with an error stay as they are.
         self._leakfix_asked = any(map(_asks, argv[1:]))
+        # Before a test module goes to another folder, or sets a variable.
+        self._leakfix_environment = _environment()
         if self._leakfix_asked:
             if sys.version_info < (3,):
                 _old_options(argv[1:])
@@ -117,26 +121,58 @@ def _discover_first(argv):
     return argv
 
 
-def _given(program):
-    """Return the options of ours that *program* was given, by their names."""
-    from unittest_leakfix.options import given_in
+def _asked(program):
+    """Return the options of ours that hold for *program*, by their names, and a function.
+
+    That returns what one of them is called where it was given: on the command line or in the
+    environment.
+    """
+    from unittest_leakfix.options import decided, given_in
     given = [(option.name, getattr(program, option.name, None)) for option in given_in("keyword")]
-    return dict((name, value) for name, value in given if value is not None and value is not False)
+    given = dict((name, value) for name, value in given if value is not None and value is not False)
+    try:
+        environment = program._leakfix_environment
+        asked = decided(given, [environment]) if environment else given
+    except ValueError as error:
+        _refuse(error)
+
+    def called(name):
+        rows = dict((option.name, option) for option in given_in("keyword"))
+        typed = any(rows[each].part == rows[name].part for each in given)
+        return rows[name].command if typed else rows[name].environment
+    return asked, called
+
 
 
 def _with(runner, attribute, value, check, option, keyword):
-    """Return a class like *runner* whose *attribute* is *value*, if *check* takes that; or say why
-    not, and exit. *option* asked for it; a runner of somebody else's would take *keyword*."""
+    """Return a class like *runner* whose *attribute* is *value*, if *check* takes that.
+
+    If not, say why, and exit. *option* asked for it; a runner of somebody else's would take
+    *keyword*.
+    """
     try:
         if not (isinstance(runner, type) and issubclass(runner, LeakFixTestRunner)):
             raise ValueError("%s works with LeakFixTestRunner, and this program has a runner of "
-                             "its "
-                             "own: pass %s to that one" % (option, keyword))
+                             "its own: pass %s to that one" % (option, keyword))
         check(value)
     except ValueError as error:
-        sys.stderr.write("error: %s\n" % error)
-        sys.exit(2)
+        _refuse(error)
     return _like(runner, attribute, value)
+
+
+def _environment():
+    if not any(name.startswith("UNITTEST_LEAKFIX_") for name in os.environ):
+        return {}       # and the table is not loaded
+    from unittest_leakfix.options import from_environment
+    try:
+        return from_environment()
+    except ValueError as error:
+        _refuse(error)
+
+
+def _refuse(error):
+    sys.stderr.write("error: %s\n" % error)
+    sys.exit(2)
 
 
 def _like(runner, name, value):

@@ -1,16 +1,18 @@
 """The table of our options, one row for each, and what is made of it.
 
 From `OPTIONS` come the arguments and the help of unittest's, Django's and pytest's command lines,
-the keywords of `LeakFixTestRunner`, Django's settings, pytest's ini values, and the tables in the
-docs. To add an option, add a row, read ``Options.<name>`` where it matters, and type
-``python docs/options.py``, which writes the docs and the stubs anew.
+the keywords of `LeakFixTestRunner`, Django's settings, pytest's ini values, environment variables,
+and the tables in the docs. To add an option, add a row, read ``Options.<name>`` where it matters,
+and type ``python docs/options.py``, which writes the docs and the stubs anew.
 
-This module is loaded only by a run that is given one of our options.
+A run of unittest's that is given none of our options does not load this module; pytest, which asks
+for the options of each plugin, does.
 """
 
 from __future__ import absolute_import
 
 import os
+import re
 import sys
 
 from unittest_leakfix._core.early import bind
@@ -52,7 +54,7 @@ class Option(object):
     :param pytest_choices: what may be given there, where that differs from *choices*.
     :param pytest_help: the text of the help there, where that differs from *help*.
     :param ini: the value of pytest's ini file.
-    :param environment: the environment variable.
+    :param environment: the environment variable, for a run by any of the three command lines.
     :param key: the key of a configuration file. Nothing reads one yet.
     """
 
@@ -94,68 +96,69 @@ OPTIONS = (
     Option(
         "leaks", CHOICE,
         "Find what each test left behind: say so at the end (report), or make the test fail as "
-        "well "
-        "(fail). Each --leaks-* option, and --restore, implies report",
-        choices=("off", "report", "fail"), default="off", metavar="MODE", part=FINDING,
-        python=(3, 8),
+        "well (fail). Each --leaks-* option, and --restore, implies report",
+        choices=("off", "report", "fail"), default="off", metavar="MODE",
+        part=FINDING, python=(3, 8),
         command="--leaks", keyword="leaks", django="--leaks", setting="LEAKFIX_LEAKS",
         pytest="--leakfix", pytest_short="--leaks", ini="leakfix", key="leaks",
         pytest_choices=("off", "release", "report", "fail"),
         pytest_help="Let go of finished tests, and close what they alone own (release); say as "
-                    "well "
-        "what each test left behind (report), or make it an error of the test (fail). Each other "
-        "--leaks-* option implies report"),
+        "well what each test left behind (report), or make it an error of the test (fail). Each "
+        "other --leaks-* option implies report",
+        environment="UNITTEST_LEAKFIX_LEAKS"),
     Option(
         "leaks_failed", FLAG, "Report the leaks of failing tests too",
         default=False, part=FINDING, implies=True, python=(3, 8),
         command="--leaks-failed", keyword="leaks_failed", django="--leaks-failed",
         pytest="--leakfix-failed", pytest_short="--leaks-failed", ini="leakfix_failed",
-        key="leaks_failed"),
+        key="leaks_failed", environment="UNITTEST_LEAKFIX_LEAKS_FAILED"),
     Option(
         "leaks_baseline", FILE, "The leaks listed in FILE are known: only new ones are reported",
         metavar="FILE", part=FINDING, implies=True, python=(3, 8),
         command="--leaks-baseline", keyword="leaks_baseline", django="--leaks-baseline",
         setting="LEAKFIX_LEAKS_BASELINE",
         pytest="--leakfix-baseline", pytest_short="--leaks-baseline", ini="leakfix_baseline",
-        key="leaks_baseline"),
+        key="leaks_baseline", environment="UNITTEST_LEAKFIX_LEAKS_BASELINE"),
     Option(
         "leaks_write_baseline", FILE, "List the leaks of this run in FILE",
         metavar="FILE", part=FINDING, implies=True, python=(3, 8),
         command="--leaks-write-baseline", keyword="leaks_write_baseline",
         django="--leaks-write-baseline",
-        pytest="--leakfix-write-baseline", pytest_short="--leaks-write-baseline"),
+        pytest="--leakfix-write-baseline", pytest_short="--leaks-write-baseline",
+        environment="UNITTEST_LEAKFIX_LEAKS_WRITE_BASELINE"),
     Option(
         "leaks_json", FILE, "Write the report to FILE as JSON",
         metavar="FILE", part=FINDING, implies=True, python=(3, 8),
         command="--leaks-json", keyword="leaks_json", django="--leaks-json",
-        pytest="--leakfix-json", pytest_short="--leaks-json", key="leaks_json"),
+        pytest="--leakfix-json", pytest_short="--leaks-json", key="leaks_json",
+        environment="UNITTEST_LEAKFIX_LEAKS_JSON"),
     Option(
         "leaks_stacks", FLAG, "Show whole stacks, chains and lists of tests",
         default=False, part=FINDING, implies=True, python=(3, 8),
         command="--leaks-stacks", keyword="leaks_stacks", django="--leaks-stacks",
-        pytest="--leakfix-stacks", pytest_short="--leaks-stacks", key="leaks_stacks"),
+        pytest="--leakfix-stacks", pytest_short="--leaks-stacks", key="leaks_stacks",
+        environment="UNITTEST_LEAKFIX_LEAKS_STACKS"),
     Option(
         "restore", FLAG,
         "Put back what a test changed and left so: environment, working directory, sys.path, "
-        "patches, "
-        "warnings filters",
+        "patches, warnings filters",
         default=False, part=FINDING, implies=True, python=(3, 8),
         command="--restore", keyword="restore", django="--restore",
         pytest="--leakfix-restore", pytest_short="--leaks-restore", ini="leakfix_restore",
         # pytest puts the filters back itself.
         pytest_help="Put back what a test changed and left so: environment, working directory, "
         "sys.path, patches",
-        key="restore"),
+        key="restore", environment="UNITTEST_LEAKFIX_RESTORE"),
     Option(
         "max_connections", NUMBER,
         "Fail the call that would open more than N connections to database servers at the same "
-        "time, "
-        "with a list of those that are open",
+        "time, with a list of those that are open",
         metavar="N", unit="connections", part=COUNTING, python=(3, 8),
         command="--max-connections", keyword="max_connections", django="--max-connections",
         setting="LEAKFIX_MAX_CONNECTIONS",
         pytest="--leakfix-max-connections", pytest_short="--max-connections",
-        ini="leakfix_max_connections", key="max_connections"),
+        ini="leakfix_max_connections", key="max_connections",
+        environment="UNITTEST_LEAKFIX_MAX_CONNECTIONS"),
     # What is only a setting of Django's.
     Option(
         "release_classes", FLAG, "Put classes back to what they had before their setUpClass",
@@ -204,16 +207,16 @@ def choose(choices):
 
 def decided(given, standing=(), place="command"):
     """Return the options that hold, "leaks" among them: those *given* with the run, then those of
-    each of *standing*, of settings or an ini file.
+    each of *standing*, of the environment and of settings or an ini file.
 
-    None and False are options that are not there. Where "leaks" is not given, an option of finding
-    implies "report", or the mode that stands after it if that finds. Raises ``ValueError`` when a
-    mode that finds nothing is given together with such an option, which is called what the column
-    *place* says; a standing mode that finds nothing simply holds. Where nothing is found, the
-    options of finding are not returned.
+    None is an option that is not there, and so is False among those *given*. Where "leaks" is not
+    given, an option of finding implies "report", or the mode that stands after it if that finds.
+    Raises ``ValueError`` when a mode that finds nothing is given together with such an option,
+    which is called what the column *place* says; a standing mode that finds nothing simply holds.
+    Where nothing is found, the options of finding are not returned.
     """
-    layers = [dict(each for each in layer.items() if each[1] is not None and each[1] is not False)
-              for layer in [given] + list(standing)]
+    layers = [dict(each for each in layer.items() if each[1] is not None)
+              for layer in [_there(given)] + list(standing)]
     needing = [getattr(option, place) for option in OPTIONS
                if option.implies and option.name in layers[0]]
     if needing and layers[0].get("leaks") in FINDS_NOT:
@@ -232,19 +235,60 @@ def decided(given, standing=(), place="command"):
 
 
 def _mode(layers):
-    """Return what "leaks" is in the first of *layers* that says so, or implies it; None if none
-    does."""
+    """Return what the first of *layers* that says or implies "leaks" has for it; None if none."""
     if not layers:
         return None
     if layers[0].get("leaks") is not None:
         return layers[0]["leaks"]
     after = _mode(layers[1:])
-    implied = any(option.implies and option.name in layers[0] for option in OPTIONS)
+    implied = any(option.implies and option.name in _there(layers[0]) for option in OPTIONS)
     return "report" if implied and after not in FINDS else after
+
+
+def _there(layer):
+    return dict(each for each in layer.items() if each[1] is not None and each[1] is not False)
 
 
 def _called(name, place):
     return [getattr(option, place) for option in OPTIONS if option.name == name][0]
+
+
+# The environment.
+
+def from_environment(pytest=False):
+    """Return what environment variables say, by the names of the options.
+
+    An empty variable says nothing. *pytest*: with the choices that pytest has. Raises
+    ``ValueError`` for what makes no sense.
+    """
+    found = {}
+    for option in given_in("environment"):
+        text = os.environ.get(option.environment)
+        if text:
+            try:
+                found[option.name] = _read(
+                    option, text, pytest and option.pytest_choices or option.choices)
+            except ValueError as error:
+                raise ValueError("%s=%s: %s" % (option.environment, text, error))
+    return found
+
+
+_FLAGS = {"1": True, "true": True, "yes": True, "on": True,
+          "0": False, "false": False, "no": False, "off": False}
+
+
+def _read(option, text, choices):
+    if option.type == FLAG:
+        if text.lower() not in _FLAGS:
+            raise ValueError("choose from 1 and 0, true and false, yes and no, on and off")
+        return _FLAGS[text.lower()]
+    if option.type == NUMBER:
+        if not re.match("[0-9]+$", text):
+            raise ValueError("give a number of %s, 0 or more" % option.unit)
+        return int(text)
+    if option.type == CHOICE and text not in choices:
+        raise ValueError("choose from %s" % ", ".join(choices))
+    return path(text) if option.type == FILE else text
 
 
 # For argparse, which is unittest's and Django's, and pytest's own form of it.
@@ -264,8 +308,10 @@ def add_arguments(group, place):
 
 
 def how(option, choices, file=None):
-    """Return the keywords with which argparse takes the value of *option*; *file* makes the value
-    of what it was given for a file."""
+    """Return the keywords with which argparse takes the value of *option*.
+
+    *file* makes the value of what is given for a file.
+    """
     if option.type == FLAG:
         return {"action": "store_true"}
     if option.type == CHOICE:

@@ -1,5 +1,4 @@
-"""What was asked of us: options of ``manage.py test``, settings for those who cannot pass
-options."""
+"""What was asked of us: options of ``manage.py test``, environment variables, settings."""
 from __future__ import annotations
 
 from argparse import ArgumentParser
@@ -8,10 +7,10 @@ from typing import Any, Dict, NamedTuple, Optional
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from unittest_leakfix import options as table
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._optional import counting, finding
-from unittest_leakfix.options import CHOICE, NUMBER, SETTINGS, choose, decided, given_in
-from unittest_leakfix.options import add_arguments as add_options
+from unittest_leakfix.options import CHOICE, NUMBER, SETTINGS, decided, from_environment, given_in
 
 __unittest = True
 bind(globals())
@@ -20,14 +19,12 @@ bind(globals())
 _BOTH = [option for option in given_in("setting") if option.django]
 
 _HELP = ("The settings %s say the same for every run. With --parallel, each process has a budget "
-         "of its own."
-         % ", ".join(str(option.setting) for option in _BOTH))
+         "of its own." % ", ".join(str(option.setting) for option in _BOTH))
 
 
 class Asked(NamedTuple):
     """finding: the options of finding, by their names on the runner; max_connections: the budget of
-    each process; release_classes: classes are put back to what they had before their
-    ``setUpClass``."""
+    each process; release_classes: classes are put back to what they had before ``setUpClass``."""
 
     finding: Dict[str, Any]
     max_connections: Optional[int] = None
@@ -37,7 +34,7 @@ class Asked(NamedTuple):
 def add_arguments(parser: ArgumentParser) -> None:
     """Add our options to those of ``manage.py test``. `take` looks at the settings: what is raised
     here, Django shows with a traceback."""
-    add_options(parser.add_argument_group("options of unittest_leakfix", _HELP), "django")
+    table.add_arguments(parser.add_argument_group("options of unittest_leakfix", _HELP), "django")
 
 
 def take(options: Dict[str, Any]) -> Asked:
@@ -50,7 +47,7 @@ def take(options: Dict[str, Any]) -> Asked:
              if option.name in options}
     standing = {option.name: setting(option.name) for option in _BOTH}
     try:
-        found = decided(given, [standing], "django")
+        found = decided(given, [from_environment(), standing], "django")
         most = found.pop("max_connections", None)
         finding(found)
         counting(most)
@@ -60,8 +57,10 @@ def take(options: Dict[str, Any]) -> Asked:
 
 
 def setting(name: str) -> Any:
-    """Return the setting for the option *name*; its default where it is not in the settings, which
-    is None for what can be given on the command line too."""
+    """Return the setting for the option *name*; its default where it is not in the settings.
+
+    That is None for what can be given on the command line too.
+    """
     option = SETTINGS[name]
     return getattr(settings, str(option.setting), None if option.django else option.default)
 
@@ -70,8 +69,8 @@ def _check_settings() -> None:
     for option in _BOTH:
         value = getattr(settings, str(option.setting), option.default)
         if option.type == CHOICE and value not in (option.choices or ()):
-            raise CommandError("%s = %r: %s"
-                               % (option.setting, value, choose(option.choices or ())))
+            raise CommandError("%s = %r: %s" % (
+                option.setting, value, table.choose(option.choices or ())))
         if option.type == NUMBER and value is not None and (type(value) is not int or value < 0):
             raise CommandError("%s = %r: give a number of %s, 0 or more, or None" % (
                 option.setting, value, option.unit))

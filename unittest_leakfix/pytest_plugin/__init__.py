@@ -6,6 +6,7 @@ until something is asked.
 """
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Generator, List
 
 import pytest
@@ -37,9 +38,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
                         help=option.pytest_help or option.help, **_how(option))
         if option.ini:
             kind: Any = "bool" if option.type == FLAG else "string"
-            parser.addini(option.ini, "the default of %s" % option.pytest,
-                          default=False if kind == "bool" else "",
-                          type=kind)
+            parser.addini(option.ini, "the default of %s" % option.pytest, type=kind,
+                          default=False if kind == "bool" else "")
     if getattr(pluginmanager, "_conftest_plugins", None):
         _add_short(parser)      # named by a conftest: the hook below is under way
 
@@ -55,9 +55,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     files = getattr(early_config.known_args_namespace, "file_or_dir", [])
     taken = _taken(parser)
     for given, value in zip(args, args[1:]):
-        if value in files and any(given == option.pytest_short and given not in taken
-                                  and option.type != FLAG
-                                  for option in given_in("pytest_short")):
+        if value in files and given not in taken and any(
+                given == option.pytest_short and option.type != FLAG
+                for option in given_in("pytest_short")):
             files.remove(value)
     yield
     _add_short(parser)
@@ -122,4 +122,7 @@ def _asked(config: pytest.Config) -> bool:
              if values.get(option.dest) is not None}
     standing = {option.name: config.getini(str(option.ini)) for option in given_in("ini")}
     standing = {name: value for name, value in standing.items() if value}
-    return (asked or standing) not in ({}, {"leaks": "off"})
+    variables = {option.name: os.environ.get(str(option.environment))
+                 for option in given_in("environment")}
+    variables = {name: value for name, value in variables.items() if value}
+    return (asked or variables or standing) not in ({}, {"leaks": "off"})

@@ -1,4 +1,4 @@
-"""What was asked of the plugin, on the command line or in the ini file."""
+"""What was asked of the plugin, on the command line, in the environment or in the ini file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import suppressions
-from unittest_leakfix.options import FILE, FINDS, Options, decided, given_in
+from unittest_leakfix.options import FILE, FINDS, Options, decided, from_environment, given_in
 from unittest_leakfix.pytest_plugin import IGNORE, has_short
 
 __unittest = True
@@ -49,7 +49,8 @@ def asked(config: pytest.Config) -> Asked:
                 option.ini, standing[option.name], ", ".join(choices)))
     short = has_short(config)
     try:
-        found = decided(given, [standing], "pytest_short" if short else "pytest")
+        found = decided(given, [from_environment(pytest=True), standing],
+                        "pytest_short" if short else "pytest")
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
     # A conftest.py that goes to another folder does not change which file is meant.
@@ -68,8 +69,8 @@ def _number(value: Any) -> Optional[int]:
     except ValueError:
         most = -1
     if most < 0:
-        raise pytest.UsageError("max connections %s: give a number of connections, 0 or more"
-                                % value)
+        raise pytest.UsageError(
+            "max connections %s: give a number of connections, 0 or more" % value)
     return most
 
 
