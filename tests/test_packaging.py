@@ -22,6 +22,9 @@ SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md", 
 BUILD_SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
 # Built into the interpreter or, like __future__, nothing but names: importing them costs nothing.
 FREE = {"__future__", "errno", "gc"}
+if sys.version_info < (3,):
+    # What 2.7 would load to write a text or to copy an array when no descriptor may be left.
+    FREE |= {"array", "encodings.ascii", "encodings.unicode_escape"}
 IMPORTED = """
 import json, sys, unittest
 before = set(sys.modules)
