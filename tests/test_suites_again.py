@@ -231,5 +231,59 @@ class Again(unittest.TestCase):
         self.assertEqual(suite.countTestCases(), 2)
 
 
+@unittest.skipIf(sys.version_info < (3, 8), "finding leaks needs Python 3.8")
+class NotALeak(unittest.TestCase):
+    """A test that the suite has once more is held by the suite, and left nothing behind."""
+
+    def report(self, build):
+        stream = StringIO()
+        runner = LeakFixTestRunner(stream=stream, leaks="report")
+        world = World()
+        for module in world.modules:
+            sys.modules[module.__name__] = module
+        try:
+            runner.run(build(world))
+        finally:
+            for module in world.modules:
+                del sys.modules[module.__name__]
+        return stream.getvalue()
+
+    def test_same_test_in_two_suites(self):
+        def build(world):
+            test = world.A("test_a")
+            return unittest.TestSuite([unittest.TestSuite([test]), loaded(world.C),
+                                       unittest.TestSuite([test])])
+        self.assertNotIn("LEAKS", self.report(build))
+
+    def test_same_test_three_times_with_what_it_has(self):
+        class Thing(object):
+            pass
+
+        def build(world):
+            class Has(unittest.TestCase):
+                def test_has(self):
+                    self.thing = Thing()
+                    self.thing.others = [Thing() for _ in range(5)]
+            Has.__module__ = world.A.__module__
+            test = Has("test_has")
+            return unittest.TestSuite([test, loaded(world.C), test, loaded(world.B), test])
+        self.assertNotIn("LEAKS", self.report(build))
+
+    def test_what_its_last_run_keeps_is_reported(self):
+        kept = []
+        self.addCleanup(kept.clear)
+
+        def build(world):
+            class Keeps(unittest.TestCase):
+                def test_keeps(self):
+                    kept.append(self)
+            Keeps.__module__ = world.A.__module__
+            test = Keeps("test_keeps")
+            return unittest.TestSuite([test, loaded(world.C), test])
+        written = self.report(build)
+        self.assertIn("test_keeps was kept after it finished", written)
+        self.assertNotIn("_given_by_list", written)
+
+
 if __name__ == "__main__":
     unittest.main()

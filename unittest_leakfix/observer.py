@@ -17,6 +17,9 @@ class Watcher(object):
     def finished(self, test):
         """Called when *test* is finished, before what it owns is closed."""
 
+    def runs_again(self):
+        """Called after ``finished`` when the suite has that test once more, and so still holds it."""
+
     def end(self):
         """Called when that test was let go, or could not be."""
 
@@ -60,6 +63,9 @@ class Passing(Watcher):
 
     def finished(self, test):
         self.inner.finished(test)
+
+    def runs_again(self):
+        self.inner.runs_again()
 
     def end(self):
         self.inner.end()

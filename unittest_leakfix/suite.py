@@ -130,6 +130,33 @@ def met_twice(suite):
     return twice
 
 
+def met_again(suite):
+    """Return {id: how often} of the tests that stand in *suite* once more after they ran.
+
+    A suite that is there twice is not meant: it is empty the second time (`met_twice`).
+    """
+    places, seen, todo = [], set(), [suite]
+    while todo:
+        each = todo.pop()
+        tests = getattr(each, "_tests", None)
+        if id(each) in seen or not (type(tests) is list or type(tests) is tuple):
+            continue
+        seen.add(id(each))
+        for test in tests:
+            if issubclass(type(test), unittest.TestSuite):
+                todo.append(test)
+            else:
+                places.append(id(test))
+    again = {}
+    if len(set(places)) < len(places):
+        met = set()
+        for key in places:
+            if key in met:
+                again[key] = again.get(key, 0) + 1
+            met.add(key)
+    return again
+
+
 def _take_out(suite, place):
     if hasattr(suite, "_removeTestAtIndex"):
         suite._removeTestAtIndex(place)
@@ -196,6 +223,7 @@ class Run(object):
         self._failed = False    # whether they, or the module's, failed
         self._mixed = None      # the class that the suite must restore
         self._twice = ()        # ids of suites that will be met again
+        self._again = {}        # {id: how often} of tests that run once more after this time
         self._counting = None   # the watcher that keeps the connection budgets of classes
         self._releases = True   # until that fails
 
@@ -208,6 +236,8 @@ class Run(object):
             if _is_plain(test):
                 if sys.version_info < (3,):
                     self._twice = met_twice(test)
+                if self._watcher is not None:
+                    self._again = met_again(test)
                 self.suite(test, debug)
             else:
                 test(self.result)
@@ -286,6 +316,11 @@ class Run(object):
                 self._sweep(hand[0])
             if self._watcher is not None:
                 self._tell("finished", hand[0])
+                if self._again and self._again.get(id(hand[0]), 0) > 0:
+                    # Its other place in the suite holds it and what it has: that is no leak.
+                    self._again[id(hand[0])] -= 1
+                    kept = True
+                    self._tell("runs_again")
             count = get_count()     # while the test is alive: its end takes from the same count
             born = heap.asked or count >= SOME or count[1]
             if not kept and self._releases:

@@ -285,6 +285,7 @@ class Finder(Listening):
         self._unmeasured = Unmeasured()
         self._ran: Set[str] = set()     # for the baseline's sake
         self._tests = 0
+        self._lasts = False         # the finished test stands in the suite once more
         self._measuring = False
         self._moved = True              # fixtures came between
         self._ids = Ids()
@@ -341,6 +342,9 @@ class Finder(Listening):
         except BaseException:
             self._unmeasured.fault(self._test)
 
+    def runs_again(self) -> None:
+        self._lasts = True
+
     def end(self) -> None:
         if not self._alive():
             return
@@ -353,7 +357,7 @@ class Finder(Listening):
         except BaseException:
             self._unmeasured.fault(test)
         finally:
-            self._measuring = False
+            self._measuring = self._lasts = False
             self._acquisitions.current = ""
             self._complaints.remove()
 
@@ -368,7 +372,9 @@ class Finder(Listening):
             self._unmeasured.add(test,
                                  "what came in it cannot be told: it has thawed the heap, or "
                                  "switched on gc.set_debug()")
-        self._survivors += survivors or ()
+        # What a test has that runs once more is looked at after its last time.
+        if not self._lasts:
+            self._survivors += survivors or ()
         if self._overheard.any or self._complaints.any:
             self._heard(test)
         self._let_go.clear()
