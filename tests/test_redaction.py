@@ -35,6 +35,9 @@ TEXTS = [
     ("u:p@hunter2@db", "u:***@db"),
     ("https://h/x?api_key=hunter2&y=1", "https://h/x?api_key=***&y=1"),
     ("https://h/x?sig=hunter2&y=1", "https://h/x?sig=***&y=1"),
+    ("https://hooks.slack.com/services/T0/B0/hunter2", "https://hooks.slack.com/services/***"),
+    ("https://discord.com/api/webhooks/12/hunter2 x", "https://discord.com/api/webhooks/*** x"),
+    ("https://api.telegram.org/bot12:hunter2/getMe", "https://api.telegram.org/bot***"),
     ("https://h/x?token%3Dhunter2", "https://h/x?token%3D***"),
     # a name and its value
     ("worker token=hunter2", "worker token=***"),
@@ -210,6 +213,10 @@ class Texts(unittest.TestCase):
             self.assertEqual(redaction.redact_id(test), test)
         self.assertEqual(redaction.redact_id("t.py::test_x[password=hunter2]"),
                          "t.py::test_x[password=***]")
+        for value in ("-u user:hunter2", "mysql -phunter2", "token=hunter2", "Bearer hunter2a"):
+            shown = redaction.redact_id("t.py::test_x[%s]" % value)
+            self.assertTrue(shown.startswith("t.py::test_x[") and shown.endswith("]"), shown)
+        self.assertTrue(redaction.redact_id("test_x (a.B) (login='-u user:hunter2')").endswith(")"))
         self.assertEqual(redaction.redact_id("t.py::test_x[my://u:hunter2@h-3]"),
                          "t.py::test_x[my://u:***@h-3]")
 

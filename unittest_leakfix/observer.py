@@ -18,7 +18,7 @@ class Watcher(object):
         """Called when *test* is finished, before what it owns is closed."""
 
     def runs_again(self):
-        """Called after ``finished`` when the suite has that test once more, and so still holds it."""
+        """Called after ``finished`` when the suite has that test once more, and so holds it."""
 
     def end(self):
         """Called when that test was let go, or could not be."""

@@ -115,6 +115,12 @@ PATTERNS = {
                r"((?=[\w.~+/=%-]{0,100}\d)[\w.~+/=%-]{6,})|([Bb]asic)[ "
                r"\t]{1,9}([A-Za-z0-9+/]{6,}={0,2}))", 0),
     "signed": (r"([?&;](?:sig|signature|x-amz-signature|x-amz-security-token)=)[^\s&;'\"]+", re.I),
+    # Addresses that are a secret themselves: who knows the path may post there.
+    "webhook": (r"((?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)"
+                r"|discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks"
+                r"|webhook\.office\.com/webhookb2|hooks\.zapier\.com/hooks/catch"
+                r"|chat\.googleapis\.com/v1/spaces/[\w-]{1,80}/messages"
+                r"|api\.telegram\.org/bot)/?)(?!/?\*\*\*)[^\s'\"<>]{4,}", re.I),
     "identified": (r"(\bidentified\s{1,9}(?:with\s{1,9}\S{1,80}\s{1,9})?(?:by|as)\s{1,9}"
                    r"(?:password\s{1,9})?)(?:%s)" % _LITERAL, re.I | re.S),
     "call": (r"[A-Za-z_][\w.]{0,80}\((?:\Z|\*\*\*)", 0),
@@ -258,8 +264,9 @@ def redact_id(test):
         starts = [at for at in (test.find("["), test.find(" (")) if at >= 0]
         if not starts:
             return test
-        at = min(starts)
-        return test[:at] + redact(test[at:])
+        at = min(starts) + (1 if test[min(starts)] == "[" else 2)
+        end = len(test) - test.endswith(("]", ")"))      # no part of a value that ends there
+        return test[:at] + redact(test[at:end]) + test[end:]
     except Exception:
         return HIDDEN
 
@@ -281,6 +288,8 @@ def without_forms(text, lower):
         text = _logins(_urls(text) if "://" in text else text)
     if "sig" in lower or "x-amz" in lower:
         text = pattern("signed").sub(r"\1" + HIDDEN, text)
+    if "hook" in lower or "api.telegram" in lower or "chat.googleapis" in lower:
+        text = pattern("webhook").sub(r"\1" + HIDDEN, text)
     if "identified" in lower:
         text = pattern("identified").sub(r"\1" + HIDDEN, text)
     text = pattern("form").sub(HIDDEN, text)
