@@ -21,10 +21,33 @@ from unittest_leakfix.resources.scan import may_hold
 __unittest = True
 bind(globals())
 
-# A finished test whose own ``id()`` or ``__str__`` reads what was dropped can still be told.
-
 _TEXTS = ("id", "__str__", "__repr__", "shortDescription")
 _SMALL = PLAIN | frozenset([type])
+#: The attribute of a test that has the names of what was dropped, afterwards.
+DROPPED = "_leakfix_dropped"
+# The loop, runner and task of IsolatedAsyncioTestCase (3.8), which it ends itself: the
+# task is the one that awaits the cleanups.
+_UNITTESTS = frozenset(["_asyncioTestLoop", "_asyncioCallsQueue",
+                        "_asyncioCallsTask", "_asyncioRunner"])
+# What unittest itself puts on a test is never gained, closed or put back. One of them leads
+# to the result, and by that to everything that the run has.
+_OWN = list(vars(unittest.TestCase("run")))
+_OWNS = frozenset(_OWN)
+_BARE = len(_OWN)
+# But for what 2.7 does not take back: it holds the result.
+_LEFT = _OWNS.difference(["_resultForDoCleanups"])
+_ORDERED = sys.version_info >= (3, 6)    # a __dict__ remembers who came first
+_getpid = os.getpid
+_attribute = object.__getattribute__
+_slotless = attributes.slotless
+#: {id of a test that runs: its `Life`}. Not on the test: it may be pickled, copied or
+#: cleared while it runs (Django pickles it to see whether a subtest can be).
+lives = {}
+_RUN = unittest.TestCase.__dict__["run"].__code__
+_getframe = sys._getframe
+
+
+# A finished test whose own ``id()`` or ``__str__`` reads what was dropped can still be told.
 
 
 def _function(kind, name):
@@ -81,28 +104,6 @@ def _says(test, names):
 #
 # A test whose attributes are plain is by far the most frequent one, so each step first looks
 # whether there is anything to do at all. What the looks cost stands in benchmarks/README.md.
-
-#: The attribute of a test that has the names of what was dropped, afterwards.
-DROPPED = "_leakfix_dropped"
-# The loop, runner and task of IsolatedAsyncioTestCase (3.8), which it ends itself: the
-# task is the one that awaits the cleanups.
-_UNITTESTS = frozenset(["_asyncioTestLoop", "_asyncioCallsQueue",
-                        "_asyncioCallsTask", "_asyncioRunner"])
-# What unittest itself puts on a test is never gained, closed or put back. One of them leads
-# to the result, and by that to everything that the run has.
-_OWN = list(vars(unittest.TestCase("run")))
-_OWNS = frozenset(_OWN)
-_BARE = len(_OWN)
-# But for what 2.7 does not take back: it holds the result.
-_LEFT = _OWNS.difference(["_resultForDoCleanups"])
-_ORDERED = sys.version_info >= (3, 6)    # a __dict__ remembers who came first
-_getpid = os.getpid
-_attribute = object.__getattribute__
-_slotless = attributes.slotless
-
-#: {id of a test that runs: its `Life`}. Not on the test: it may be pickled, copied or
-#: cleared while it runs (Django pickles it to see whether a subtest can be).
-lives = {}
 
 
 class Life(object):
@@ -335,11 +336,6 @@ def _wait_for():
     # A coroutine function that awaits what it is given: 3.11+ awaits no other
     # kind of cleanup, and 2.7 cannot compile one of ours.
     return sys.modules["asyncio"].wait_for
-
-
-_RUN = unittest.TestCase.__dict__["run"].__code__
-_attribute = object.__getattribute__
-_getframe = sys._getframe
 
 
 class LeakFixMixin(Limited):

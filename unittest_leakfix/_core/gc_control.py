@@ -34,8 +34,6 @@ from unittest_leakfix._core.swap import Swap
 __unittest = True
 bind(globals())
 
-# What a test asks the collector: told from the collector's own ideas, and answered honestly.
-
 _get_threshold = getattr(gc, "get_threshold", None)    # not on PyPy
 _isenabled = gc.isenabled
 
@@ -43,6 +41,38 @@ _isenabled = gc.isenabled
 NAMES = ("get_objects", "get_referrers", "freeze", "unfreeze")
 #: How many containers have come, net, since the last collection. None count on PyPy.
 get_count = getattr(gc, "get_count", None) or (lambda: (0, 0, 0))
+_collect = gc.collect
+_freeze = getattr(gc, "freeze", None)
+_unfreeze = getattr(gc, "unfreeze", None)
+_get_debug = getattr(gc, "get_debug", lambda: 0)
+_get_objects = gc.get_objects
+_callbacks = getattr(gc, "callbacks", [])   # not on 2.7
+_get_freeze_count = getattr(gc, "get_freeze_count", None)
+#: Whether this interpreter can freeze its heap. Not on PyPy, before 3.7, nor on a
+#: free-threaded build, whose collector has no generations to spare.
+FREEZES = (_freeze is not None and hasattr(sys, "getrefcount")
+           and "t" not in getattr(sys, "abiflags", ""))
+# Whether one may ask for the objects of a generation (3.8), of three: not with the incremental
+# collector of the first releases of 3.14, which has two, nor on PyPy.
+GENERATIONS = hasattr(sys, "getrefcount") and sys.version_info >= (3, 8) and (
+    sys.version_info < (3, 14) or gc.get_threshold()[2] > 0)
+# Nothing dies before the collector comes where references are not counted (PyPy has no
+# generations to choose from).
+_NEWEST = 1 if hasattr(sys, "getrefcount") else 2
+# So many net new containers are looked through at most before a freeze hides them.
+_FEW = 50
+#: With fewer net new containers than these (`get_count`) a test can have left nothing in
+#: a cycle, unless the collector came meanwhile: then the second figure is not nought.
+SOME = (3, 0, 0)
+# Nor have fixtures, and ourselves, between two tests.
+_FIXTURE = (30, 0, 0)
+# So few survivors are no reason for a full collection, however small the heap was.
+_MANY = 10000
+# So many doubtful tests wait for a full collection at most.
+_DOUBTS = 16
+
+
+# What a test asks the collector: told from the collector's own ideas, and answered honestly.
 
 
 def is_automatic():
@@ -74,40 +104,6 @@ def honest(name, thaw):
     ask.__name__ = name
     ask.__doc__ = asks.__doc__
     return ask
-
-
-_collect = gc.collect
-_freeze = getattr(gc, "freeze", None)
-_unfreeze = getattr(gc, "unfreeze", None)
-_get_debug = getattr(gc, "get_debug", lambda: 0)
-_get_objects = gc.get_objects
-_callbacks = getattr(gc, "callbacks", [])   # not on 2.7
-_get_freeze_count = getattr(gc, "get_freeze_count", None)
-
-#: Whether this interpreter can freeze its heap. Not on PyPy, before 3.7, nor on a
-#: free-threaded build, whose collector has no generations to spare.
-FREEZES = (_freeze is not None and hasattr(sys, "getrefcount")
-           and "t" not in getattr(sys, "abiflags", ""))
-
-# Whether one may ask for the objects of a generation (3.8), of three: not with the incremental
-# collector of the first releases of 3.14, which has two, nor on PyPy.
-GENERATIONS = hasattr(sys, "getrefcount") and sys.version_info >= (3, 8) and (
-    sys.version_info < (3, 14) or gc.get_threshold()[2] > 0)
-# Nothing dies before the collector comes where references are not counted (PyPy has no
-# generations to choose from).
-_NEWEST = 1 if hasattr(sys, "getrefcount") else 2
-
-# So many net new containers are looked through at most before a freeze hides them.
-_FEW = 50
-#: With fewer net new containers than these (`get_count`) a test can have left nothing in
-#: a cycle, unless the collector came meanwhile: then the second figure is not nought.
-SOME = (3, 0, 0)
-# Nor have fixtures, and ourselves, between two tests.
-_FIXTURE = (30, 0, 0)
-# So few survivors are no reason for a full collection, however small the heap was.
-_MANY = 10000
-# So many doubtful tests wait for a full collection at most.
-_DOUBTS = 16
 
 
 class Heap(object):

@@ -34,6 +34,18 @@ _UNREADABLE = ("the address cannot be read. Write %s://user@host:port/database; 
 # What the command's own connection needs; libpq knows the others of its own.
 _MYSQL_OPTIONS = ("unix_socket", "socket", "charset")
 _GROUPS = ("client", "client-server", "client-mariadb")
+_DRIVER_MODULES = {"mysql": ("pymysql", "MySQLdb", "mysql.connector"),
+                   "postgresql": ("psycopg", "psycopg2")}
+_INSTALL = {"mysql": "PyMySQL", "postgresql": "psycopg[binary]"}
+_PATIENCE = 10  # seconds; a server that hangs must not hang us
+_NAME = "unittest_leakfix"
+_MYSQL_FULL = (
+    "one more is admitted for an account with CONNECTION ADMIN (SUPER before MariaDB 10.5 and "
+    "MySQL 8), and on extra_port (MariaDB) or admin_port (MySQL 8): connect as such an account")
+_POSTGRESQL_FULL = ("the last superuser_reserved_connections (3 by default) are for superusers: "
+                    "connect as one (postgresql://postgres@...)")
+_FULL = ("too many clients", "too many connections", "connection slots are reserved")
+_PASSWORD = ("no password supplied", "password authentication failed")
 
 
 class AddressError(ValueError):
@@ -168,20 +180,6 @@ def _unquoted(value: str) -> str:
 
 
 # A connection of our own to a database, by whichever driver is there.
-
-_DRIVER_MODULES = {"mysql": ("pymysql", "MySQLdb", "mysql.connector"),
-                   "postgresql": ("psycopg", "psycopg2")}
-_INSTALL = {"mysql": "PyMySQL", "postgresql": "psycopg[binary]"}
-_PATIENCE = 10  # seconds; a server that hangs must not hang us
-_NAME = "unittest_leakfix"
-
-_MYSQL_FULL = (
-    "one more is admitted for an account with CONNECTION ADMIN (SUPER before MariaDB 10.5 and "
-    "MySQL 8), and on extra_port (MariaDB) or admin_port (MySQL 8): connect as such an account")
-_POSTGRESQL_FULL = ("the last superuser_reserved_connections (3 by default) are for superusers: "
-                    "connect as one (postgresql://postgres@...)")
-_FULL = ("too many clients", "too many connections", "connection slots are reserved")
-_PASSWORD = ("no password supplied", "password authentication failed")
 
 
 class CannotConnect(Exception):

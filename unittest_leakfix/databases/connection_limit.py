@@ -19,10 +19,12 @@ from unittest_leakfix.tracing.opened_connections import PID, ConnectionRecord, R
 __unittest = True
 bind(globals())
 
-# Records of connections as lines of text, grouped by opening line, test and thread.
-
 MOST = 20
 """So many groups are listed; the others are counted."""
+_collect = gc.collect
+
+
+# Records of connections as lines of text, grouped by opening line, test and thread.
 
 
 def grouped(records: Sequence[ConnectionRecord]) -> List[str]:
@@ -56,9 +58,6 @@ def _lines(record: ConnectionRecord) -> Tuple[str, ...]:
         who += ", in thread %s" % redaction.shown(record.thread or "?")
         who += "" if record.running else " (no longer running)"
     return what, where, who
-
-
-_collect = gc.collect
 
 
 class ConnectionBudgetError(AssertionError):

@@ -1,4 +1,4 @@
-"""The values: a session on a database server, a list of them, and what became of those ended."""
+"""Sessions on a database server: one, a list of them, what became of those ended; and as text."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ bind(globals())
 
 __all__ = ["Ended", "Keep", "MissingPrivilege", "Opening", "Refused", "Session", "Sessions", "Who",
            "kept_ids"]
+_COLUMNS = ("id", "user", "client", "application", "database", "state", "for")
+_WIDEST = 40
 
 
 class Opening(Protocol):
@@ -167,9 +169,6 @@ def kept_ids(keep: Keep) -> Tuple[int, ...]:
 
 
 # Sessions as text: the table, and what became of those that were ended.
-
-_COLUMNS = ("id", "user", "client", "application", "database", "state", "for")
-_WIDEST = 40
 
 
 def table(sessions: Sessions, style: Optional[Style] = None) -> str:

@@ -30,13 +30,19 @@ from unittest_leakfix.tracing.opened_connections import IDENT, ConnectionRecord,
 __unittest = True
 bind(globals())
 
-# Asking the server of one of Django's wrappers who is on its databases.
-
 #: The vendors that can be asked, as Django calls them.
 ASKED = ("postgresql", "mysql")
 _PATIENCE = 2.0
 """So long a full server is asked for a place: our own connections may have been closed just now."""
 _clock, _sleep = time.monotonic, time.sleep
+#: What ``setup_databases`` returns: the wrapper, the name from before, whether to destroy.
+OldConfig = Sequence[Tuple[Any, str, bool]]
+_GRACE = 0.5
+_ROUNDS = 3
+"""So often those who come back are ended again."""
+
+
+# Asking the server of one of Django's wrappers who is on its databases.
 
 
 def may_terminate() -> bool:
@@ -73,9 +79,6 @@ def said(error: Exception, wrapper: Any) -> str:
 
 
 # The test databases that this run has made, and will destroy.
-
-#: What ``setup_databases`` returns: the wrapper, the name from before, whether to destroy.
-OldConfig = Sequence[Tuple[Any, str, bool]]
 
 
 class Database(NamedTuple):
@@ -146,11 +149,6 @@ def _close(wrapper: Any) -> List[str]:
         lines.append("unittest_leakfix: closed the pool of %r on %s" % (
             wrapper.alias, quoted(str(wrapper.settings_dict["NAME"]))))
     return lines
-
-
-_GRACE = 0.5
-_ROUNDS = 3
-"""So often those who come back are ended again."""
 
 
 def before_destroy(old_config: OldConfig, parallel: int = 0, keepdb: bool = False,

@@ -1,4 +1,4 @@
-"""A parallel run, from its parent's side: its workers' parts come in, and are told as one."""
+"""A parallel run: workers run classes as ours and send their parts, the parent reports them."""
 
 from __future__ import annotations
 
@@ -35,9 +35,17 @@ from unittest_leakfix.tracing.opened_connections import ConnectionRecord
 __unittest = True
 bind(globals())
 
-# The finder of a worker, which finds through many results and tells nobody but the parent.
-
 _FAILED = frozenset(["addError", "addFailure", "addSubTest"])
+# Bound here, since tests patch them.
+_getpid = os.getpid
+_dumps = pickle.dumps
+EVENT = "leakfix_part"
+"""The event by which a worker sends its part: a method of that name is called on the parent's
+result."""
+_ATOMS = tuple(PLAIN)
+
+
+# The finder of a worker, which finds through many results and tells nobody but the parent.
 
 
 class WorkerFinder(Finder):
@@ -101,15 +109,6 @@ class WorkerFinder(Finder):
 #
 # A worker finds from its first class to its last, since some leaks show only after several. What it
 # found goes to the parent with the events of each class.
-
-# Bound here, since tests patch them.
-_getpid = os.getpid
-_dumps = pickle.dumps
-
-EVENT = "leakfix_part"
-"""The event by which a worker sends its part: a method of that name is called on the parent's
-result."""
-_ATOMS = tuple(PLAIN)
 
 
 class Part(NamedTuple):

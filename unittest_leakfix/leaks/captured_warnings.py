@@ -40,6 +40,7 @@ _ASYNCIO = (
     ("exception was never retrieved", "exception was never retrieved"),
     ("Unhandled exception in event loop", "exception was never retrieved"),
 )
+_excepthook = threading.excepthook  # 3.8 and 3.9 keep no other copy
 
 
 class Complaints:
@@ -168,9 +169,6 @@ class Complaints:
             return getattr(kind, "__name__", "?")
 
 
-_excepthook = threading.excepthook  # 3.8 and 3.9 keep no other copy
-
-
 class _Ear:
     """Stands in for asyncio's logger inside the window; what is no complaint goes on to the
     logger."""
@@ -240,8 +238,6 @@ def _read(kind: str, text: str, said: str, acquisition: Optional[Acquisition], s
 # A pass-through: `warnings._showwarnmsg` and asyncio's logger are listened at, everything goes on
 # to where it went before, and the filters are the test's own. What the test catches
 # (``assertWarns``, ``catch_warnings(record=True)``, ``assertLogs``) it expects, and is no news.
-
-_getframe = sys._getframe
 
 
 def _catchers() -> Tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The open resources of a class and its module, which no single test may close."""
+"""What belongs to a class or module: resources no test may close, and what fixtures left."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 
 __unittest = True
 bind(globals())
+
+HEAVY = 100000
+"""From so many bytes on it is told what a class's attributes still hold after its last test."""
 
 
 class _Shared(NamedTuple):
@@ -102,10 +105,6 @@ class SharedResources:
 
 
 # What the fixtures of the class and the module under way left on them.
-
-
-HEAVY = 100000
-"""From so many bytes on it is told what a class's attributes still hold after its last test."""
 
 
 class Fixtures:

@@ -50,6 +50,12 @@ from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 
 __unittest = True
 bind(globals())
+_NAMES = {"pypy": "PyPy", "graalpy": "GraalPy"}
+#: What no run finds on this interpreter.
+UNCOUNTED: Tuple[Tuple[str, str], ...] = () if COUNTED else ((
+    "objects that outlive their tests",
+    "%s does not count references: only the state of the process is watched"
+    % _NAMES.get(sys.implementation.name, "this interpreter")),)
 
 # What a finder hears through while a run goes on, and which finder of several is the one that
 # hears.
@@ -230,13 +236,6 @@ class Changes:
 
 
 # What could not be measured, and why.
-
-_NAMES = {"pypy": "PyPy", "graalpy": "GraalPy"}
-#: What no run finds on this interpreter.
-UNCOUNTED: Tuple[Tuple[str, str], ...] = () if COUNTED else ((
-    "objects that outlive their tests",
-    "%s does not count references: only the state of the process is watched"
-    % _NAMES.get(sys.implementation.name, "this interpreter")),)
 
 
 class Unmeasured:

@@ -31,6 +31,8 @@ _exc_info = sys.exc_info
 
 
 _OUTER = ("this run", "it is part of a test of a run that finds already")
+_getpid = os.getpid
+_GONE = "the descriptor that was kept for it is gone, a test has closed it"
 
 
 class Finding:
@@ -173,9 +175,6 @@ def _twin(test: unittest.TestCase) -> Any:
 
 
 # The files that were asked for: the report as JSON, and a baseline.
-
-_getpid = os.getpid
-_GONE = "the descriptor that was kept for it is gone, a test has closed it"
 
 
 class Files:

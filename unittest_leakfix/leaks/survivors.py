@@ -1,4 +1,4 @@
-"""Which objects were born in a test and outlived it: facts, and no reference kept.
+"""Which objects were born in a test and outlived it, and how much memory hangs on each.
 
 `begin()` hides the whole heap (`heap.py`), `end()` looks at what has come since. A survivor is
 remembered by a weak reference, or by its id where its type allows none, until its class is over:
@@ -49,6 +49,23 @@ _BARE = len(vars(unittest.TestCase("run")))
 # resolvers, signals, catalogs. What is a test's attribute, a resource or a user's own is told all
 # the same.
 _FRAMEWORKS = frozenset(["django", "asgiref"])
+_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
+_realpath = os.path.realpath
+_Thread = threading.Thread
+_active = threading._active  # type: ignore[attr-defined]
+_MOST_PARTS = 400
+_ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType,
+              types.FrameType,
+              types.CodeType)
+_get_referents = gc.get_referents
+_MOST_SIZED = 20000
+_getsizeof = sys.getsizeof
+_sizeof = getattr(object, "__sizeof__", None)     # PyPy has no sizes, and no counts
+_getrefcount: Callable[[object], int] = getattr(sys, "getrefcount", lambda value: 0)
+# Not walked by the collector, and often the heaviest: counted where one holder has them.
+_BULK = (str, bytes, bytearray, memoryview)
+# Their buffers are no data of the test's: 8 kB, 128 kB since 3.14, whatever was read.
+_BUFFERED = (io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair)
 
 
 def survivor(what: str, test: str, name: str, value: object, fixture: bool = False) -> Survivor:
@@ -260,16 +277,6 @@ def is_users(cls: type) -> bool:
 
 # What an open resource holds outside Python's memory: so that its parts are not told again.
 
-_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
-_realpath = os.path.realpath
-_Thread = threading.Thread
-_active = threading._active  # type: ignore[attr-defined]
-
-_MOST_PARTS = 400
-_ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType,
-              types.FrameType,
-              types.CodeType)
-
 
 def held(value: object, acquisition: Optional[Acquisition]) -> Tuple[Set[object], Set[int]]:
     """Return what stands for the parts of the resource *value*, and their ids.
@@ -347,18 +354,6 @@ def _of_multiprocessing(values: Any) -> Iterator[object]:
 
 
 # How much memory hangs on an object and on nothing else.
-
-_get_referents = gc.get_referents
-
-_MOST_SIZED = 20000
-_getsizeof = sys.getsizeof
-_sizeof = getattr(object, "__sizeof__", None)     # PyPy has no sizes, and no counts
-_HEAP_TYPE = 1 << 9
-_getrefcount: Callable[[object], int] = getattr(sys, "getrefcount", lambda value: 0)
-# Not walked by the collector, and often the heaviest: counted where one holder has them.
-_BULK = (str, bytes, bytearray, memoryview)
-# Their buffers are no data of the test's: 8 kB, 128 kB since 3.14, whatever was read.
-_BUFFERED = (io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair)
 
 
 def only_held_by(target: object, limit: int = _MOST_SIZED) -> int:

@@ -26,6 +26,10 @@ _HELPERS = (
     ("multiprocessing.resource_tracker", "_resource_tracker", "_pid", "_fd"),
     ("multiprocessing.forkserver", "_forkserver", "_forkserver_pid", "_forkserver_alive_fd"),
 )
+_S_IFDIR = stat.S_IFDIR
+_limit = getattr(os, "sysconf", lambda _: 256)
+_MANY = 1 << 16
+_dup = os.dup
 
 
 def processes() -> Set[object]:
@@ -116,10 +120,7 @@ class Reserve:
                    for each in Reserve._held)
 
 
-_S_IFDIR = stat.S_IFDIR
 _is_reserved = Reserve.has
-_limit = getattr(os, "sysconf", lambda _: 256)
-_MANY = 1 << 16
 
 
 class Opened(NamedTuple):
@@ -313,9 +314,6 @@ def _on(opened: Opened) -> Tuple[str, str]:
         return target[len("anon_inode:"):].strip("[]"), ""
     kind = {stat.S_IFDIR: "folder", stat.S_IFCHR: "device"}.get(opened.kind, "file")
     return kind, redaction.shown(target, 200) if target else ""
-
-
-_dup = os.dup
 
 
 def _ends(fd: int) -> str:

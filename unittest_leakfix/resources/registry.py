@@ -40,8 +40,6 @@ from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
 __unittest = True
 bind(globals())
 
-# The shipped kinds of resource, all together.
-
 #: (module, class name): Kind, or None for what is no resource after all.
 TABLE = {}
 for _part in (files, network, processes, threads,
@@ -49,6 +47,17 @@ for _part in (files, network, processes, threads,
     TABLE.update(_part.KINDS)
 #: The same, for what has no better name and no shape.
 LAST = threads.LAST
+__all__ = ["Kind", "kind_of", "register_resource"]
+_Classic = getattr(types, "ClassType", None)  # Python 2.7
+_Instance = getattr(types, "InstanceType", None)
+_names_in = types.ModuleType.__dict__["__dict__"].__get__
+_HEAP_TYPE = 1 << 9
+# What most attributes are; it spares a run without resources the shipped table.
+_NEVER = PLAIN | CONTAINERS | frozenset([type, object, types.FunctionType, types.MethodType,
+                                         types.ModuleType])
+_kinds = {}  # id(class) -> Kind or None; forgotten with the class
+_refs = {}  # id(class) -> weak reference, whose callback forgets
+_registered = {}  # id(class) -> (class, Kind)
 
 
 def by_shape(cls):
@@ -58,22 +67,6 @@ def by_shape(cls):
     if context_managers.has_all(cls, db_connections.CURSOR_SHAPE):
         return db_connections.CURSOR
     return context_managers.context_kind(cls)
-
-
-__all__ = ["Kind", "kind_of", "register_resource"]
-
-_Classic = getattr(types, "ClassType", None)  # Python 2.7
-_Instance = getattr(types, "InstanceType", None)
-_names_in = types.ModuleType.__dict__["__dict__"].__get__
-_HEAP_TYPE = 1 << 9
-
-# What most attributes are; it spares a run without resources the shipped table.
-_NEVER = PLAIN | CONTAINERS | frozenset([type, object, types.FunctionType, types.MethodType,
-                                         types.ModuleType])
-
-_kinds = {}  # id(class) -> Kind or None; forgotten with the class
-_refs = {}  # id(class) -> weak reference, whose callback forgets
-_registered = {}  # id(class) -> (class, Kind)
 
 
 def kind_of(value, _kinds=_kinds, id=id, type=type):

@@ -25,12 +25,15 @@ from unittest_leakfix.tracing.stacks import Frame, entry, frames_of, is_installe
 __unittest = True
 bind(globals())
 
-# Where one connection was opened: as it is kept, and as it is told.
-
 #: driver, test, name and number of the thread, process, serial number; then code and place in it of
 #: each frame. Flat and plain, so that the collector leaves it alone (see `frames.walk`).
 Raw = Tuple[Any, ...]
 DRIVER, TEST, THREAD, IDENT, PID, SERIAL, PLAIN = range(7)
+_getpid = os.getpid
+_SWEPT = 64
+
+
+# Where one connection was opened: as it is kept, and as it is told.
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,6 @@ class ConnectionRecord:
     session: int
     connecting: bool
     frames: Tuple[Frame, ...]
-
-
-_getpid = os.getpid
-
-_SWEPT = 64
 
 
 class User(Protocol):

@@ -1,4 +1,4 @@
-"""Thin wrappers where the interpreter audits nothing.
+"""What tells of something opened: an audit hook, and wrappers for what is not audited.
 
 Threads before 3.12, sqlite3 connections before 3.10, event loops, tasks, multiprocessing. Each is
 put in once its module is loaded, and taken out by `remove()`; one that somebody has saved goes on
@@ -12,7 +12,7 @@ import sys
 import threading
 from functools import partial, update_wrapper
 from types import FrameType, MethodType
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
@@ -24,8 +24,6 @@ from unittest_leakfix.tracing.stacks import OWN, kind_of
 __unittest = True
 bind(globals())
 
-# The audit hook: one for the process, added when first wanted, inert while nobody listens.
-
 _addaudithook = sys.addaudithook
 
 Listener = Callable[[Tuple[Any, ...]], None]
@@ -34,6 +32,14 @@ Listener = Callable[[Tuple[Any, ...]], None]
 COMPLETE = sys.implementation.name == "cpython"
 _listeners: Dict[str, Tuple[Listener, ...]] = {}
 _listening_pid: List[int] = []  # the one that listens: a forked child does not
+_getpid = os.getpid
+_getframe = sys._getframe
+Make = Callable[["Records", Callable[..., Any]], Callable[..., Any]]
+_basename = os.path.basename
+_Thread = threading.Thread
+
+
+# The audit hook: one for the process, added when first wanted, inert while nobody listens.
 
 
 def _hook(
@@ -78,17 +84,6 @@ def remove(listens: Dict[str, Listener]) -> None:
 def in_this_process() -> bool:
     """True in the process that listens, False in its forked children."""
     return bool(_listening_pid) and _listening_pid[0] == _getpid()
-
-
-_getpid = os.getpid
-
-
-if TYPE_CHECKING:
-    from unittest_leakfix.tracing.records import Records
-
-_getframe = sys._getframe
-
-Make = Callable[["Records", Callable[..., Any]], Callable[..., Any]]
 
 
 def _thread(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -186,10 +181,6 @@ def _wrapped(make: Make, records: Records, original: Any) -> Any:
 
 
 # The audit events that tell of something opened, and the record that each leads to.
-
-_basename = os.path.basename
-_getframe = sys._getframe
-_Thread = threading.Thread
 
 
 class Events:

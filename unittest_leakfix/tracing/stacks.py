@@ -1,4 +1,7 @@
-"""Short stacks: the few frames of a call stack that the reader of a report wrote."""
+"""Short stacks: the few frames of a call stack that the reader of a report wrote.
+
+Those of what opened a connection are without the lines of drivers and pools.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,10 @@ _HARNESS = tuple(os.sep + os.path.join(*parts) for parts in (
     ("pytest_django", ""), ("anyio", "pytest_plugin.py"), ("hypothesis", "")))
 _KINDS: Dict[str, int] = {}
 _KINDS_AT_MOST = 10000
+_DRIVER_KINDS: Dict[str, int] = {}
+_OWN_FOLDER = -1    # a kind of code beside those of `frames`: of an installed package
+_FRAMES = 10
+_PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
 class Frame(NamedTuple):
@@ -125,11 +132,6 @@ def now_at(ident: int) -> Optional[Frame]:
 
 
 # Short stacks of what opened a connection: the user's lines, without those of drivers and pools.
-
-_DRIVER_KINDS: Dict[str, int] = {}
-_OWN_FOLDER = -1    # a kind of code beside those of `frames`: of an installed package
-_FRAMES = 10
-_PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
 def stack(frame: Optional[FrameType]) -> Tuple[object, ...]:

@@ -50,7 +50,6 @@ _OF_A_PROCESS = re.compile(r"(?:/dev|/proc/(\d+))/fd/(\d+)\Z")
 _serial = count()
 
 
-
 class Target:
     """A file that will be written: where it is, is found out when this is made.
 

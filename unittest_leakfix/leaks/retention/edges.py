@@ -1,4 +1,4 @@
-"""Naming an edge: by which attribute, index or key one object refers to another."""
+"""Edges: what an object refers to, and by which attribute, index or key."""
 
 from __future__ import annotations
 
@@ -21,37 +21,10 @@ from unittest_leakfix.leaks.retention import objects
 __unittest = True
 bind(globals())
 
-# What an object refers to, as the collector sees it, but for what must not be touched.
-
-_get_referents = gc.get_referents
-
-
-def referents(obj: Any) -> List[Any]:
-    """Return the objects that `obj` refers to; of a module its names, not the state of its C code.
-
-    3.12's ``_asyncio`` shows the collector its free list: objects that are dead. Whoever takes hold
-    of one and lets it go frees it a second time, and the next collection never ends.
-    """
-    return [vars(obj)] if issubclass(type(obj), ModuleType) else _get_referents(obj)
-
-
 _get_referents = gc.get_referents
 _getframe = sys._getframe
 _getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda value: 0)    # not on PyPy
 _gettrace = sys.gettrace
-
-
-class Edge(NamedTuple):
-    """How one object refers to another: text to show, and the expression around the holder's
-    own."""
-
-    access: str
-    before: str
-    after: str
-    evaluates: bool = True
-
-
-_Edges = Callable[[object, Collection[int]], Iterator[Tuple[int, Edge]]]
 # C types whose attributes are read by getset descriptors known to run nobody's code.
 _KNOWN: Tuple[Tuple[type, Tuple[str, ...]], ...] = (
     (types.MethodType, ("__self__", "__func__")),
@@ -78,6 +51,33 @@ _PLAIN_LOOKUP = (object.__getattribute__, type.__getattribute__, types.ModuleTyp
 _HAMT = ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node")
 # Before 3.13 a frame keeps the dict that f_locals made, with every local in it.
 _SNAPSHOTS = sys.version_info < (3, 13)
+MANY = 1000
+"""Containers with more items than this are gone through once for all their items of interest."""
+
+
+# What an object refers to, as the collector sees it, but for what must not be touched.
+
+
+def referents(obj: Any) -> List[Any]:
+    """Return the objects that `obj` refers to; of a module its names, not the state of its C code.
+
+    3.12's ``_asyncio`` shows the collector its free list: objects that are dead. Whoever takes hold
+    of one and lets it go frees it a second time, and the next collection never ends.
+    """
+    return [vars(obj)] if issubclass(type(obj), ModuleType) else _get_referents(obj)
+
+
+class Edge(NamedTuple):
+    """How one object refers to another: text to show, and the expression around the holder's
+    own."""
+
+    access: str
+    before: str
+    after: str
+    evaluates: bool = True
+
+
+_Edges = Callable[[object, Collection[int]], Iterator[Tuple[int, Edge]]]
 
 
 def frame_locals(frame: types.FrameType) -> List[Tuple[str, Any]]:
@@ -149,10 +149,6 @@ def edge(holder: object, child: object, large: Optional[Large] = None) -> Edge:
     else:
         found = large.edge(holder, child, _in_c)
     return found or Edge(" (C code)", "", "", False)
-
-
-MANY = 1000
-"""Containers with more items than this are gone through once for all their items of interest."""
 
 
 class Large:

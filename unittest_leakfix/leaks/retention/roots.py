@@ -16,8 +16,18 @@ from unittest_leakfix.leaks.retention import edges, objects
 
 __unittest = True
 bind(globals())
+running: Optional[Harness] = None
+# The order in which roots are preferred; from WARM on they do not end a search.
+MODULE, CLASS, THREAD, LIBRARY, BUILTINS, ATEXIT, INTERPRETER, WARM, FRAME, LEAK = range(10)
+_current_frames = sys._current_frames
+_get_ident = threading.get_ident
+_PACKAGE = __name__.partition(".")[0]
+_OWN_KIND = {"builtins": (BUILTINS, "builtins"), "atexit": (ATEXIT, "atexit")}
+_IDENTS = "{t.name: t.ident for t in threading.enumerate()}"
+_THREADS = "{t.name: t for t in threading.enumerate()}"
 
 # What runs the tests, where that keeps objects of its own while they run: pytest, by its plugin.
+
 
 class Named(NamedTuple):
     """An object by which a harness keeps others, and what it is called: "fixture registry"."""
@@ -36,16 +46,6 @@ class Harness:
     def named(self) -> Iterable[Named]:
         """Return what of it keeps objects for good."""
         return ()
-
-
-running: Optional[Harness] = None
-
-
-# The order in which roots are preferred; from WARM on they do not end a search.
-MODULE, CLASS, THREAD, LIBRARY, BUILTINS, ATEXIT, INTERPRETER, WARM, FRAME, LEAK = range(10)
-_current_frames = sys._current_frames
-_get_ident = threading.get_ident
-_PACKAGE = __name__.partition(".")[0]
 
 
 class Hop(NamedTuple):
@@ -191,10 +191,7 @@ class Roots:
         return Root(rank, kind, expression, True, Hop(expression, what, "", id(module), lasting=True))
 
 
-_OWN_KIND = {"builtins": (BUILTINS, "builtins"), "atexit": (ATEXIT, "atexit")}
 _OUR_FRAMES = tuple(__name__.rpartition(".")[0] + "." + name for name in ("search", "roots"))
-_IDENTS = "{t.name: t.ident for t in threading.enumerate()}"
-_THREADS = "{t.name: t for t in threading.enumerate()}"
 
 
 def resolve(module_name: str, path: str) -> object:

@@ -28,8 +28,6 @@ from unittest_leakfix.leaks.retention.edges import referents
 __unittest = True
 bind(globals())
 
-# From the objects that a walk has met, the one path to print.
-
 if TYPE_CHECKING:
     pass
 
@@ -43,6 +41,22 @@ _ON_PATHS = 400
 _SIBLINGS = 4
 # nodes' own reference, the loop variable's and getrefcount's argument
 _OURS = 3
+_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
+NODES = 20000
+"""How many objects are looked at for the sake of one."""
+WIDTH = 1000
+"""From how many objects of one level the search goes on; roots are looked for among all of them."""
+# One get_referrers call compares every reference of the heap with each object asked for: 0.45 ms an
+# object on a heap of a million (3.8 to 3.13). From here on one pass with a set (300 ms) is cheaper.
+_BATCH = 512
+_disable = gc.disable
+_enable = gc.enable
+_isenabled = gc.isenabled
+LEVELS = 100
+"""How many references a chain may be long."""
+
+
+# From the objects that a walk has met, the one path to print.
 
 
 class Path(NamedTuple):
@@ -257,17 +271,6 @@ def surplus(oid: int, search: Search, walk: Walk) -> int:
     return _getrefcount(obj) - _OURS - explained
 
 
-_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
-
-NODES = 20000
-"""How many objects are looked at for the sake of one."""
-WIDTH = 1000
-"""From how many objects of one level the search goes on; roots are looked for among all of them."""
-# One get_referrers call compares every reference of the heap with each object asked for: 0.45 ms an
-# object on a heap of a million (3.8 to 3.13). From here on one pass with a set (300 ms) is cheaper.
-_BATCH = 512
-
-
 class Search:
     """What is known of one target's holders: the level at which each was met, and the roots."""
 
@@ -427,13 +430,6 @@ class Walk:
 
 
 # The one chain of references that keeps an object alive, as text.
-
-_disable = gc.disable
-_enable = gc.enable
-_isenabled = gc.isenabled
-
-LEVELS = 100
-"""How many references a chain may be long."""
 
 
 def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Iterable[object] = (),
