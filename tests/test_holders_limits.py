@@ -196,8 +196,10 @@ class EndTest(unittest.TestCase):
         finally:
             ctypes.pythonapi.Py_DecRef(ctypes.py_object(held))
         self.assertEqual(found.root, "unknown")
-        self.assertEqual([wording(step.what) for step in found.steps],
-                         ["C code (1 reference out of the collector's sight)", "list (1 item)", "T"])
+        self.assertEqual(
+            [wording(step.what) for step in found.steps],
+            ["C code (1 reference out of the collector's sight)", "list (1 item)", "T"],
+        )
         self.assertFalse(found.evaluates)
 
     def test_too_far_away(self):

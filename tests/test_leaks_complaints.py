@@ -181,7 +181,9 @@ class KindsTest(ComplaintsCase):
         complaint = self.one("exception was never retrieved", "Task exception was never retrieved")
         self.assertOpenedHere(complaint, "task")
         self.assertEqual(complaint.error, "KeyError: 'order'")
-        self.assertEqual([(how, frame.function) for how, frame in complaint.spots], [("raised", "fail")])
+        self.assertEqual(
+            [(how, frame.function) for how, frame in complaint.spots], [("raised", "fail")]
+        )
 
     def test_exception_in_thread(self):
         def fail():
@@ -195,7 +197,9 @@ class KindsTest(ComplaintsCase):
         complaint, = self.complaints.take()
         self.assertEqual((complaint.kind, complaint.text), ("exception in thread", "mailer-1"))
         self.assertEqual(complaint.error, "KeyError: 'order'")
-        self.assertEqual([(how, frame.function) for how, frame in complaint.spots], [("raised", "fail")])
+        self.assertEqual(
+            [(how, frame.function) for how, frame in complaint.spots], [("raised", "fail")]
+        )
 
     def test_warning_turned_into_an_error(self):
         with warnings.catch_warnings():

@@ -86,7 +86,17 @@ def _told(record: ConnectionRecord) -> bool:
     from unittest_leakfix.tracing.acquisitions import Acquisition
     opened = Acquisition("database connection", record.place, record.test,
                          "%s (no longer running)" % (record.thread or "?"), record.frames)
-    return bool(listening.Listening.hear(Leak(
-        "connection", "%s was left open" % record.place, (record.test,) if record.test else (), acquisition=opened,
-        closed="closed for you: its thread was over", remedy=REMEDY, name=matched(record.place),
-        cause="connection of a thread that is over, opened in %s" % place_of(opened))))
+    return bool(
+        listening.Listening.hear(
+            Leak(
+                "connection",
+                "%s was left open" % record.place,
+                (record.test,) if record.test else (),
+                acquisition=opened,
+                closed="closed for you: its thread was over",
+                remedy=REMEDY,
+                name=matched(record.place),
+                cause="connection of a thread that is over, opened in %s" % place_of(opened),
+            )
+        )
+    )

@@ -99,15 +99,22 @@ class Complaints:
 
     def _add(self, kind: str, text: str, said: str = "", acquisition: Optional[Acquisition] = None,
              spot: Optional[Spot] = None) -> None:
-        """Keep a complaint: its first line, what was *said* after that, and the *spot* that we know of."""
+        """Keep a complaint: its first line, what was *said* after that, and the *spot* that we
+        know of."""
         if len(self._caught) < _AT_MOST:
-            self._caught.append(_read(kind, redaction.redact(text), redaction.redact(said), acquisition, spot))
+            self._caught.append(
+                _read(kind, redaction.redact(text), redaction.redact(said), acquisition, spot)
+            )
 
     def _on_warning(self, message: Any) -> None:
         text = str(message.message)
         if message.category is ResourceWarning:
             self._add("ResourceWarning", text, "", self._opened(message.source, text))
-        elif message.category is RuntimeWarning and text.startswith("coroutine ") and "was never awaited" in text:
+        elif (
+            message.category is RuntimeWarning
+            and text.startswith("coroutine ")
+            and "was never awaited" in text
+        ):
             first, _, created = text.partition("\n")
             self._add("coroutine was never awaited", first, created,
                       spot=None if created else _written(message.source))
@@ -205,7 +212,11 @@ def _unraised(said: Optional[str], where: object, trace: Any) -> str:
 
 def _written(coroutine: Any) -> Optional[Spot]:
     code = getattr(coroutine, "cr_code", None)
-    return None if code is None else Spot("written", Frame(short(code.co_filename), code.co_firstlineno, ""))
+    return (
+        None
+        if code is None
+        else Spot("written", Frame(short(code.co_filename), code.co_firstlineno, ""))
+    )
 
 
 # The words of CPython and asyncio, read here and nowhere else.
@@ -214,7 +225,9 @@ _DEFINED = re.compile(r"(running|defined|created) at (\S+?):(\d+)")
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 
 
-def _read(kind: str, text: str, said: str, acquisition: Optional[Acquisition], spot: Optional[Spot]) -> Complaint:
+def _read(
+    kind: str, text: str, said: str, acquisition: Optional[Acquisition], spot: Optional[Spot]
+) -> Complaint:
     spots = [] if spot is None else [spot]
     frames = _FRAME.findall(said)
     called = ""
@@ -229,8 +242,15 @@ def _read(kind: str, text: str, said: str, acquisition: Optional[Acquisition], s
     if kind == "coroutine was never awaited":
         quoted = _QUOTED.search(text)
         called = quoted.group(1) if quoted else ""
-    return Complaint(kind, text, acquisition, tuple(spots), (said.splitlines() or [""])[-1].strip(), called,
-                     "Event loop is closed" in said)
+    return Complaint(
+        kind,
+        text,
+        acquisition,
+        tuple(spots),
+        (said.splitlines() or [""])[-1].strip(),
+        called,
+        "Event loop is closed" in said,
+    )
 
 
 # What the interpreter and asyncio complain about while the test itself runs.
@@ -335,7 +355,8 @@ class Overheard(Complaints):
 
 
 def _dropped() -> Optional[Spot]:
-    """Return where the user's code is that dropped something just now; None if the test has returned."""
+    """Return where the user's code is that dropped something just now; None if the test has
+    returned."""
     frame: Optional[FrameType] = _getframe(2)
     while frame is not None and kind_of(frame.f_code.co_filename) not in (USER, RUNNER, HARNESS):
         frame = frame.f_back

@@ -240,8 +240,17 @@ def _with_their_like(leaks: List[Leak], like: Sequence[_Case]) -> List[Leak]:
     for case in like:
         same = kinds.get("kept test" if case.survivor.what == "test" else "object")
         if same is not None:
-            found.append(leak_model.Leak(same.kind, same.subject, (case.survivor.test,), 0, same.chain,
-                              name=same.name, cause=same.cause))
+            found.append(
+                leak_model.Leak(
+                    same.kind,
+                    same.subject,
+                    (case.survivor.test,),
+                    0,
+                    same.chain,
+                    name=same.name,
+                    cause=same.cause,
+                )
+            )
     return found
 
 

@@ -72,8 +72,16 @@ def survivor(what: str, test: str, name: str, value: object, fixture: bool = Fal
     """Return *value* as a survivor of *test*."""
     cls = type(value)
     module = module_slot(cls)
-    return Survivor(what, test, name, fixture, str(name_slot(cls)), module if type(module) is str else "",
-                    _reference(value), id(value))
+    return Survivor(
+        what,
+        test,
+        name,
+        fixture,
+        str(name_slot(cls)),
+        module if type(module) is str else "",
+        _reference(value),
+        id(value),
+    )
 
 
 class Census:
@@ -124,7 +132,8 @@ class Census:
         self.attributes(namespace(test))
 
     def attributes(self, values: Dict[str, Any], fixture: bool = False) -> None:
-        """Take note of what a test holds, or is about to lose: attributes, or the value of a *fixture*."""
+        """Take note of what a test holds, or is about to lose: attributes, or the value of a
+        *fixture*."""
         for name, value in values.items():
             if type(name) is str and not name.startswith("_") and not is_atom(value):
                 self._note("attribute", value, name if fixture else "self." + name, fixture)

@@ -13,16 +13,19 @@ class Thing(NamedTuple):
     """What an object on a chain is. Text and numbers only: it keeps nothing alive."""
 
     category: str
-    """"module", "class", "function", "bound method", "frame", "generator", "coroutine", "async_generator",
+    """"module", "class", "function", "bound method", "frame", "generator", "coroutine",
+    "async_generator",
     "lru_cache", "container", "weak reference", "test", "thread", "object"; and what is no object of
-    Python's: "entry" (of ``sys.modules``), "C code", "end" (of a search that gave up), "named" by a harness.
+    Python's: "entry" (of ``sys.modules``), "C code", "end" (of a search that gave up), "named" by
+    a harness.
     """
     name: str = ""
     """What it is called; of an object its class, without the functions around that."""
     method: str = ""
     """Of a test or bound method its method; of a thread the function that it runs."""
     length: int = -1
-    """How many items a container has, how many references C code has, how many levels were searched."""
+    """How many items a container has, how many references C code has, how many levels were
+    searched."""
     at: str = ""
     """Where a thread is now: "mail.py:61"."""
     text: str = ""
@@ -33,11 +36,13 @@ class Step(NamedTuple):
     """One object of a chain."""
 
     access: str
-    """How one gets here from the step before: ".receivers", "[0]", ".__self__"; for the first step the root."""
+    """How one gets here from the step before: ".receivers", "[0]", ".__self__"; for the first
+    step the root."""
     what: Thing
     """What it is."""
     place: str
-    """"tests/test_orders.py:20" for functions, methods, tests, running frames (classes: 3.13+), else ""."""
+    """"tests/test_orders.py:20" for functions, methods, tests, running frames (classes: 3.13+),
+    else ""."""
     suspect: bool
     """Tells whether here something short-lived hangs on something that lives long."""
 
@@ -48,9 +53,11 @@ class Chain(NamedTuple):
     expression: str
     """Python, from a module: ``shop.signals.post_save.receivers[0].__self__``."""
     evaluates: bool
-    """Tells whether ``eval(expression)`` gives the object, where the module, gc, sys and the like are imported."""
+    """Tells whether ``eval(expression)`` gives the object, where the module, gc, sys and the like
+    are imported."""
     steps: Tuple[Step, ...]
     root: str
-    """"module", "class", "thread", "frame", "builtins", "atexit", "interpreter", "leak" or "unknown"."""
+    """"module", "class", "thread", "frame", "builtins", "atexit", "interpreter", "leak" or
+    "unknown"."""
     warm_up: Optional[str]
     """The known cache the chain hangs on, or None."""

@@ -15,7 +15,8 @@ class Spot(NamedTuple):
     """A line of code that has to do with it."""
 
     how: str
-    """What happened there: "dropped", "written", "made", "raised"; where a task is: "running", "defined"."""
+    """What happened there: "dropped", "written", "made", "raised"; where a task is: "running",
+    "defined"."""
     frame: Frame
     """Its ``function`` is "" where that is not known."""
 

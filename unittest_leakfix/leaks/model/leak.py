@@ -50,7 +50,8 @@ class Leak:
     growth: int = 0
     """For what grows test after test: by how many, over all its tests."""
     cause: str = ""
-    """The key for grouping and baselines: names only, never counts, ids, addresses or temporary paths."""
+    """The key for grouping and baselines: names only, never counts, ids, addresses or temporary
+    paths."""
     name: Optional[str] = field(default=None, compare=False, repr=False)
     """What the patterns of ``ignore`` are compared with: "mailer-1". ``silence`` is made of it."""
     ends: Optional[Remedy] = field(default=None, compare=False, repr=False)
@@ -75,8 +76,11 @@ class Leak:
                                                   for name, kind, size in self.holding))
         if self.name is not None:
             object.__setattr__(self, "name", redaction.visible(redaction.redact(self.name)))
-            object.__setattr__(self, "silence", self.silence or '%s="%s"' % (self.ignored_as, self.name))
-        # Keys, which baselines and suppressions compare: redacted at once and everywhere alike, and whole.
+            object.__setattr__(
+                self, "silence", self.silence or '%s="%s"' % (self.ignored_as, self.name)
+            )
+        # Keys, which baselines and suppressions compare: redacted at once and everywhere alike,
+        # and whole.
         object.__setattr__(self, "cause", redaction.visible(redaction.redact(self.cause)))
         object.__setattr__(self, "silence", redaction.visible(redaction.redact(self.silence)))
 

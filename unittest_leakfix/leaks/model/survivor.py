@@ -13,7 +13,8 @@ class Survivor:
     """One object that outlived its test. Told from another by identity alone: the comparison of
     two weak references compares their objects.
 
-    what: "test", "attribute", "instance" or "resource"; name: how the test had it ("self.db", or the
+    what: "test", "attribute", "instance" or "resource"; name: how the test had it ("self.db", or
+    the
     name of a *fixture* of pytest's), "" otherwise; ref: calls for the object, None once it is gone;
     type, module: of its class; key: its id.
     """

@@ -134,7 +134,9 @@ def socket(value: Any) -> str:
 
 _COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",
                "exception was never retrieved": "exception"}
-_AWAITED = "let go for you: nothing else referred to it, and there was no loop left to await its close()"
+_AWAITED = (
+    "let go for you: nothing else referred to it, and there was no loop left to await its close()"
+)
 
 
 def of_closing(found: Found, acquisition: Optional[Acquisition], test: str,
@@ -147,13 +149,21 @@ def of_closing(found: Found, acquisition: Optional[Acquisition], test: str,
     name = re.split(r"\W", found.label, maxsplit=1)[0]
     what = spoken(found.kind, found.value, acquisition)
     owner = "" if fixture else "cls." if is_fixture(test) else "self."
-    return written(Leak(
-        row.name, "%s %s" % (what, row.state), (test,), acquisition=acquisition,
-        closed=_AWAITED if found.kind.awaits(found.value) else "closed for you: nothing else referred to it",
-        name=matched(what),
-        cause="%s %s%s opened in %s" % (found.kind.name, "fixture " if fixture else "self.", name,
-                                        place_of(acquisition))),
-        remedy_text.end(row.name, owner + found.label, closing_is_awaited(found.value)))
+    return written(
+        Leak(
+            row.name,
+            "%s %s" % (what, row.state),
+            (test,),
+            acquisition=acquisition,
+            closed=_AWAITED
+            if found.kind.awaits(found.value)
+            else "closed for you: nothing else referred to it",
+            name=matched(what),
+            cause="%s %s%s opened in %s"
+            % (found.kind.name, "fixture " if fixture else "self.", name, place_of(acquisition)),
+        ),
+        remedy_text.end(row.name, owner + found.label, closing_is_awaited(found.value)),
+    )
 
 
 def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Optional[Chain],
@@ -163,20 +173,44 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
     by = steady(chain.expression) if chain is not None else "?"
     test = spoken_test(survivor.test)
     if survivor.what == "test":
-        return written(Leak("kept test", "%s was kept after it finished" % test, (survivor.test,), size,
-                            chain, holding, name=matched(test), cause="kept test by %s" % by),
-                       remedy_text.let_go(chain, "self"))
+        return written(
+            Leak(
+                "kept test",
+                "%s was kept after it finished" % test,
+                (survivor.test,),
+                size,
+                chain,
+                holding,
+                name=matched(test),
+                cause="kept test by %s" % by,
+            ),
+            remedy_text.let_go(chain, "self"),
+        )
     if kind is not None:
         row = kinds.of_resource(kind.name)
         what = spoken(kind, value, acquisition)
         advice = frameworks.remedy_of(value)
         # How a framework keeps its own is nothing that a user could change.
-        return written(Leak(row.name, "%s %s" % (what, row.state), (survivor.test,), 0,
-                            None if advice else chain, acquisition=acquisition, name=matched(what),
-                            cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by)),
-                       Remedy(advice=advice) if advice
-                       else remedy_text.held(row.name, chain, closing_is_awaited(value)))
-    where = " (its %s%s)" % ("fixture " if survivor.fixture else "", survivor.name) if survivor.name else ""
+        return written(
+            Leak(
+                row.name,
+                "%s %s" % (what, row.state),
+                (survivor.test,),
+                0,
+                None if advice else chain,
+                acquisition=acquisition,
+                name=matched(what),
+                cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by),
+            ),
+            Remedy(advice=advice)
+            if advice
+            else remedy_text.held(row.name, chain, closing_is_awaited(value)),
+        )
+    where = (
+        " (its %s%s)" % ("fixture " if survivor.fixture else "", survivor.name)
+        if survivor.name
+        else ""
+    )
     return written(Leak("object", "%s was kept after %s%s" % (survivor.type, test, where),
                         (survivor.test,), size, chain, holding, name=matched(survivor.type),
                         cause="%s.%s by %s" % (survivor.module, survivor.type, by)),
@@ -208,10 +242,19 @@ def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], total: str, s
 
 def growth(leak: Leak, survivor: Survivor) -> Leak:
     """The same as growth: one more instance of an application's class, test after test."""
-    return written(Leak("growth", "%s objects grow test after test" % survivor.type, leak.tests, leak.size,
-                        leak.chain, name=matched(survivor.type), growth=1,
-                        cause="growth of " + leak.cause),
-                   remedy_text.empty(leak.chain))
+    return written(
+        Leak(
+            "growth",
+            "%s objects grow test after test" % survivor.type,
+            leak.tests,
+            leak.size,
+            leak.chain,
+            name=matched(survivor.type),
+            growth=1,
+            cause="growth of " + leak.cause,
+        ),
+        remedy_text.empty(leak.chain),
+    )
 
 
 def of_complaint(complaint: Complaint, test: str) -> Leak:
@@ -234,9 +277,18 @@ def of_complaint(complaint: Complaint, test: str) -> Leak:
         name = complaint.error or text
         subject = "%s%s was never retrieved: %s" % ("exception", of, name)
         remedy = Remedy(awaits="the task")
-    return written(Leak(kind, subject, (test,), acquisition=opened, notes=tuple(_places(complaint)),
-                        name=matched(name[:60]),
-                        cause="%s %s in %s" % (complaint.kind, steady(name)[:100], place_of(opened))), remedy)
+    return written(
+        Leak(
+            kind,
+            subject,
+            (test,),
+            acquisition=opened,
+            notes=tuple(_places(complaint)),
+            name=matched(name[:60]),
+            cause="%s %s in %s" % (complaint.kind, steady(name)[:100], place_of(opened)),
+        ),
+        remedy,
+    )
 
 
 def _unclosed(complaint: Complaint, test: str) -> Leak:
@@ -253,11 +305,23 @@ def _unclosed(complaint: Complaint, test: str) -> Leak:
     what = opened.what
     if kind not in ("event loop", "socket") or kind == "socket" and opened.detail:
         detail = short(opened.detail)
-        what += " '%s'" % detail if kind in ("file", "temporary folder", "child process") else " " + detail
-    return written(Leak(kind, "%s was dropped without being closed" % what, (test,), acquisition=opened,
-                        notes=places, name=matched(what),
-                        cause="%s dropped, opened in %s" % (opened.what, place_of(opened))),
-                   kinds.named(kind).dropped)
+        what += (
+            " '%s'" % detail
+            if kind in ("file", "temporary folder", "child process")
+            else " " + detail
+        )
+    return written(
+        Leak(
+            kind,
+            "%s was dropped without being closed" % what,
+            (test,),
+            acquisition=opened,
+            notes=places,
+            name=matched(what),
+            cause="%s dropped, opened in %s" % (opened.what, place_of(opened)),
+        ),
+        kinds.named(kind).dropped,
+    )
 
 
 def _places(complaint: Complaint) -> List[Tuple[str, str]]:
@@ -305,10 +369,15 @@ def _thread(change: Change, row: LeakKind, test: str, acquisition: Optional[Acqu
     kind, how = ("timer", "waiting") if change.timer else ("thread", "running")
     now = () if change.timer else _now_at(change)
     serves = change.at is not None and change.at.function == "handle_one_request"
-    return Leak(kind, '%s "%s" was still %s after its test' % (kind, change.name, how), (test,),
-                acquisition=acquisition, notes=now + (("waited", WAITED),), name=matched(change.name),
-                cause="%s %s started in %s" % (kind, steady(change.name), place_of(acquisition))
-                ), _SERVES if serves else kinds.named(kind).remedy
+    return Leak(
+        kind,
+        '%s "%s" was still %s after its test' % (kind, change.name, how),
+        (test,),
+        acquisition=acquisition,
+        notes=now + (("waited", WAITED),),
+        name=matched(change.name),
+        cause="%s %s started in %s" % (kind, steady(change.name), place_of(acquisition)),
+    ), _SERVES if serves else kinds.named(kind).remedy
 
 
 def _child(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
@@ -337,9 +406,14 @@ def _descriptor(change: Change, row: LeakKind, test: str,
     else:
         subject = name.rstrip()
     row = kinds.named(kind)
-    return Leak(kind, "%s %s" % (subject, row.state), (test,), acquisition=acquisition,
-                name=matched(subject if kind == "connection" else name),
-                cause="%s %s opened in %s" % (kind, steady(name), place_of(acquisition))), row.remedy
+    return Leak(
+        kind,
+        "%s %s" % (subject, row.state),
+        (test,),
+        acquisition=acquisition,
+        name=matched(subject if kind == "connection" else name),
+        cause="%s %s opened in %s" % (kind, steady(name), place_of(acquisition)),
+    ), row.remedy
 
 
 def _on(change: Change) -> str:
@@ -385,11 +459,17 @@ def _handler(change: Change, row: LeakKind, test: str,
              acquisition: Optional[Acquisition]) -> Worded:
     name, logger = change.name.rpartition(".")[2], change.owner
     left = change.how == "added"
-    to, of = 'logger "%s"' % logger, "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else "")
-    return Leak("logging handler", "%s was %s %s" % (name, "left on" if left else "removed from", to), (test,),
-                name=matched(name), cause="logging handler %s %s %s" % (
-                    name, change.how, logger)
-                ), calling("%s.%sHandler" % (of, "remove" if left else "add"), "handler")
+    to, of = (
+        'logger "%s"' % logger,
+        "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else ""),
+    )
+    return Leak(
+        "logging handler",
+        "%s was %s %s" % (name, "left on" if left else "removed from", to),
+        (test,),
+        name=matched(name),
+        cause="logging handler %s %s %s" % (name, change.how, logger),
+    ), calling("%s.%sHandler" % (of, "remove" if left else "add"), "handler")
 
 
 def _listing(change: Change, row: LeakKind, test: str,
@@ -401,7 +481,11 @@ def _listing(change: Change, row: LeakKind, test: str,
     parts = ["%s %s" % note
              for note in notes] + ["the list was replaced"] * change.replaced or ["reordered"]
     notes += tuple(("it was", part) for part in parts[len(notes):])
-    subject = "%s was changed" % change.name if kind == "sys.path" else "the warnings filters were changed"
+    subject = (
+        "%s was changed" % change.name
+        if kind == "sys.path"
+        else "the warnings filters were changed"
+    )
     return Leak(kind, subject, (test,), notes=notes, name=matched(change.name),
                 cause="%s %s %s" % (kind, change.name, steady("; ".join(parts)))), row.remedy
 
@@ -412,9 +496,19 @@ def _other(change: Change, row: LeakKind, test: str, acquisition: Optional[Acqui
     if by_hand:
         form = "%s was replaced and not put back"
     name = "event loop" if kind == "event loop" else change.name
-    return Leak(kind, form % name if "%s" in form else form, (test,), acquisition=acquisition,
-                notes=_signals(change) if kind == "signal handler" else _was_is(change) if kind not in ("event loop", "task") else _now_at(change),
-                name=matched(name), cause="%s %s" % (kind, steady(name))), _remedy(row, change, by_hand)
+    return Leak(
+        kind,
+        form % name if "%s" in form else form,
+        (test,),
+        acquisition=acquisition,
+        notes=_signals(change)
+        if kind == "signal handler"
+        else _was_is(change)
+        if kind not in ("event loop", "task")
+        else _now_at(change),
+        name=matched(name),
+        cause="%s %s" % (kind, steady(name)),
+    ), _remedy(row, change, by_hand)
 
 
 def _remedy(row: LeakKind, change: Change, by_hand: bool) -> Optional[Remedy]:

@@ -110,10 +110,18 @@ def _chain(chain: Any) -> Optional[Dict[str, Any]]:
         return None
     expression = _text(chain.expression)
     return {
-        "expression": expression, "evaluates": bool(chain.evaluates) and expression == chain.expression,
-        "steps": [{"access": _text(step.access), "label": _short(wording(step.what)),
-                   "category": step.what.category, "place": step.place,
-                   "suspect": bool(step.suspect)} for step in chain.steps],
+        "expression": expression,
+        "evaluates": bool(chain.evaluates) and expression == chain.expression,
+        "steps": [
+            {
+                "access": _text(step.access),
+                "label": _short(wording(step.what)),
+                "category": step.what.category,
+                "place": step.place,
+                "suspect": bool(step.suspect),
+            }
+            for step in chain.steps
+        ],
         "root": _text(chain.root),
         "warm_up": None if chain.warm_up is None else _text(chain.warm_up),
     }
@@ -143,7 +151,9 @@ def _leak_from(value: Dict[str, Any]) -> Leak:
         chain=chain, acquisition=acquisition, tests=tuple(fields["tests"]),
         holding=tuple((item["name"], item["type"], item["size"]) for item in fields["holding"]),
         notes=tuple((item["label"], item["text"]) for item in fields["notes"]))
-    return Leak(**{name: fields[name] for name in Leak.__dataclass_fields__ if name not in ("name", "ends")})
+    return Leak(
+        **{name: fields[name] for name in Leak.__dataclass_fields__ if name not in ("name", "ends")}
+    )
 
 
 def _step_from(value: Dict[str, Any]) -> Step:

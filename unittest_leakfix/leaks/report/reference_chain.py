@@ -77,11 +77,16 @@ def wording(what: Thing) -> str:
     if what.category == "container":
         return "%s (%d item%s)" % (what.name, what.length, "" if what.length == 1 else "s")
     if what.category == "C code":
-        return "C code (%d reference%s out of the collector's sight)" % (what.length, "" if what.length == 1 else "s")
+        return "C code (%d reference%s out of the collector's sight)" % (
+            what.length,
+            "" if what.length == 1 else "s",
+        )
     if what.category == "entry":
         return "sys.modules[%r]" % what.name
     if what.category == "thread":
-        return 'thread "%s"' % what.name + (", running %s() at %s" % (what.method, what.at) if what.method else "")
+        return 'thread "%s"' % what.name + (
+            ", running %s() at %s" % (what.method, what.at) if what.method else ""
+        )
     return "%s %s" % (what.category, what.name)
 
 

@@ -135,7 +135,11 @@ def _special(step: Step, place: str, below: Tuple[Step, ...]) -> Optional[Remedy
     what = step.what
     if what.category == "lru_cache":
         return calling(place + ".cache_clear")
-    if _is(what, ("Mock", "MagicMock", "AsyncMock")) and below and below[0].access.startswith("._mock"):
+    if (
+        _is(what, ("Mock", "MagicMock", "AsyncMock"))
+        and below
+        and below[0].access.startswith("._mock")
+    ):
         return calling(place + ".reset_mock")
     if _is(what, ("ContextVar",)):
         return calling(place + ".reset", place + ".set(...)")
@@ -162,7 +166,9 @@ def _is_container(what: Thing, name: str) -> bool:
     return what.category == "container" and what.name == name
 
 
-def _take_out(index: int, places: List[Tuple[Step, str]], steps: Tuple[Step, ...], name: str) -> Optional[Remedy]:
+def _take_out(
+    index: int, places: List[Tuple[Step, str]], steps: Tuple[Step, ...], name: str
+) -> Optional[Remedy]:
     step, place = places[index]
     below = steps[index + 1] if index + 1 < len(steps) else None
     if below is not None and below.access.startswith("["):

@@ -180,7 +180,8 @@ def _callable_name(obj: Any) -> str:
 
 
 def thing(obj: object) -> Thing:
-    """What an object is: a module, a class, a container with so many items, an object of a class."""
+    """What an object is: a module, a class, a container with so many items, an object of a
+    class."""
     try:
         return _thing(obj)
     except errors.PASSING:
@@ -197,7 +198,9 @@ def _thing(obj: object) -> Thing:
         return Thing("class", class_name(obj))  # type: ignore[arg-type]
     if type(obj) is types.MethodType:
         owner: Any = obj.__self__ if inherits(obj.__self__, type) else type(obj.__self__)
-        return Thing("bound method", class_name(owner), _callable_name(obj.__func__).rpartition(".")[2])
+        return Thing(
+            "bound method", class_name(owner), _callable_name(obj.__func__).rpartition(".")[2]
+        )
     if type(obj) is types.FunctionType:
         return Thing("function", _callable_name(obj))
     if type(obj) is types.FrameType:

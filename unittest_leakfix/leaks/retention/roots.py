@@ -177,7 +177,11 @@ class Roots:
             return []
         access = "[%r]" % self.modules[id(obj)]
         hop = Hop("sys.modules", Thing("named", "sys.modules"), "", lasting=True)
-        return [Root(INTERPRETER, "interpreter", "sys.modules", True, hop, edges.Edge(access, "", access))]
+        return [
+            Root(
+                INTERPRETER, "interpreter", "sys.modules", True, hop, edges.Edge(access, "", access)
+            )
+        ]
 
     def module(self, module: Any) -> Root:
         """The root that a module of ``sys.modules`` is."""
@@ -188,7 +192,9 @@ class Roots:
             rank, kind = _OWN_KIND[name]
         known = id(objects.own_dict(module)) in self.namespaces
         what = objects.thing(module) if known else Thing("entry", name)
-        return Root(rank, kind, expression, True, Hop(expression, what, "", id(module), lasting=True))
+        return Root(
+            rank, kind, expression, True, Hop(expression, what, "", id(module), lasting=True)
+        )
 
 
 _OUR_FRAMES = tuple(__name__.rpartition(".")[0] + "." + name for name in ("search", "roots"))
@@ -230,7 +236,9 @@ def _frame_root(frame: types.FrameType, own: bool, expression: str, name: str) -
     where = objects.place(frame)
     if own:
         shown = "<frame of %s()>" % frame.f_code.co_name
-        return Root(FRAME, "frame", shown, False, Hop(shown, objects.thing(frame), where, lasting=True))
+        return Root(
+            FRAME, "frame", shown, False, Hop(shown, objects.thing(frame), where, lasting=True)
+        )
     # short file name, as the line is to be read: the place has the path
     line = where.replace("\\", "/").rpartition("/")[2]
     what = Thing("thread", name, frame.f_code.co_name, at=line)
