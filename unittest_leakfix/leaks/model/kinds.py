@@ -18,7 +18,7 @@ bind(globals())
 
 @dataclass(frozen=True)
 class LeakKind:
-    """All that is known of one kind of leak. How to add one: docs/how-it-works.md."""
+    """All that is known of one kind of leak. How to add one: docs/architecture.md."""
 
     name: str
     """What JSON, baselines and (with ``_`` for a space) ``ignore`` call it."""
