@@ -48,6 +48,39 @@ class AnswersTest(unittest.TestCase):
                           stand_in.shortDescription()],
                          ["order-7", "the order 7", "<order 7>", "about the order 7"])
 
+    def test_texts_that_the_instance_has_itself(self):
+        for name in ("id", "shortDescription"):
+            case = samples.Orders("test_checkout")
+            setattr(case, name, lambda: "its own")
+            stand_in = finished(ran(case))
+            self.assertEqual(getattr(stand_in, name)(), "its own")
+
+    def test_texts_of_a_class_that_is_patched_while_it_runs(self):
+        class Patched(unittest.TestCase):
+            def test(self):
+                pass
+        first = finished(ran(Patched("test")))
+        Patched.__repr__ = lambda self: "patched"
+        Patched.id = lambda self: "patched id"
+        second = finished(ran(Patched("test")))
+        del Patched.__repr__, Patched.id
+        self.assertEqual([repr(second), second.id()], ["patched", "patched id"])
+        self.assertEqual([repr(first), first.id()], [repr(Patched("test")), Patched("test").id()])
+
+    def test_no_metaclass_is_asked_for_the_texts(self):
+        class Meta(type):
+            def __getattribute__(cls, name):
+                if asked is not None and name in ("id", "shortDescription", "countTestCases"):
+                    asked.append(name)
+                return type.__getattribute__(cls, name)
+        asked = None
+        kind = Meta("Asked", (unittest.TestCase,), {"test": lambda self: None})
+        case = ran(kind("test"))
+        asked = []
+        stand_in = finished(case)
+        self.assertEqual(asked, [])
+        self.assertSameAnswers(stand_in, case)
+
     def test_function_test_case(self):
         case = unittest.FunctionTestCase(function, description="By function.")
         self.assertSameAnswers(finished(case), case)

@@ -125,6 +125,66 @@ class HonestTests(unittest.TestCase):
         self.run_one(lambda test: None)
         self.assertEqual((gc.get_objects, gc.get_referrers, list(gc.callbacks)), before)
 
+    def test_our_own_collections_leave_the_callbacks_as_they_were(self):
+        def note(phase, info):
+            pass
+        seen, hand = [], [Before()]
+        gone = weakref.ref(hand[0])
+
+        class Tests(unittest.TestCase):
+            def test_1(self):
+                self.fail("on purpose")     # held by a cycle on 3.12
+
+            def test_2(self):
+                seen.append(list(gc.callbacks))
+                gc.callbacks.append(note)
+                self.fail("on purpose")
+
+            def test_3(self):
+                seen.append(list(gc.callbacks))
+                gc.callbacks.remove(note)
+                self.rows = [Before() for _ in range(10)]
+                seen.append([weakref.ref(each) for each in self.rows])
+
+            def test_4(self):
+                seen.append([each() for each in seen.pop()])
+                seen.append(list(gc.callbacks))
+                del hand[:]
+                gc.collect()        # the whole heap's answer
+                seen.append(gone())
+        run(LeakFixTestRunner, Tests)
+        first, second, rows, third, found = seen
+        self.assertIn(heap._called, first)
+        self.assertEqual([second, third], [first + [note], first])
+        self.assertEqual((rows, found), ([None] * 10, None))
+
+    def test_a_failing_test_leaves_nothing_of_its_own_in_a_cycle(self):
+        class Tests(unittest.TestCase):
+            def test_1(self):
+                self.name, self.rows = "plain", [1]
+                known.append(weakref.ref(self))
+                self.fail("on purpose")
+
+            def test_2(self):
+                alive.append([each() for each in known])
+                self.payload = Payload()
+                known.append(weakref.ref(self.payload))
+                known.append(weakref.ref(self))
+                self.fail("on purpose")
+
+            def test_3(self):
+                alive.append([each() for each in known])
+                later = [Before() for _ in range(1000)]     # the collector comes: they grow old
+                known.append(weakref.ref(later[0]))
+                del later
+                self.fail("on purpose")
+
+            def test_4(self):
+                alive.append([each() for each in known])
+        known, alive = [], []
+        run(LeakFixTestRunner, Tests)
+        self.assertEqual(alive, [[None], [None] * 3, [None] * 4])
+
     def test_a_test_that_freezes_and_thaws_itself(self):
         def method(test):
             gc.freeze()

@@ -56,16 +56,24 @@ class FinishedTest(object):
                  "_testMethodName", "_testMethodDoc", "__weakref__")
 
     def __init__(self, test):
-        self._class = type(test)
+        self._class = kind = type(test)
         self._testMethodName = _has(test, "_testMethodName")
         self._testMethodDoc = _has(test, "_testMethodDoc")
+        if _says_itself(kind, test):
+            # The others unittest's own functions say when they are asked.
+            self._str = _said(test, "__str__", "")
+            self._short = _said(test, "shortDescription", None)
+            self._id = self._repr = _UNTOLD
+            self._count = 1
+            self._key = None
+            return
         self._take_texts(test)
         self._repr = _said(test, "__repr__", "<%s>" % (self._id,))
         self._short = _said(test, "shortDescription", None)
         self._count = _said(test, "countTestCases", 1)
         # What equality goes by: unittest's own is the class and the method's name.
         self._key = None
-        if not _compares_by_name(self._class):
+        if not _compares_by_name(kind):
             self._key = _said(test, "__hash__", None), self._id
 
     def _take_texts(self, test):
@@ -81,7 +89,7 @@ class FinishedTest(object):
 
     @property
     def __class__(self):
-        return self._class
+        return _class_of(self)
 
     @property
     def failureException(self):
@@ -90,17 +98,24 @@ class FinishedTest(object):
 
     def id(self):
         """Return the test's id, as it was."""
-        return self._id
+        return self._told("_id")
 
     def __str__(self):
-        return self._str
+        return _str_of(self)
 
     def __repr__(self):
-        return self._repr
+        return self._told("_repr")
 
     def shortDescription(self):
         """Return the first line of the test's document, or None, as it was."""
         return self._short
+
+    def _told(self, slot):
+        """Return the text in *slot*; what was left for later is said now."""
+        text = getattr(self, slot)
+        if text is _UNTOLD:
+            text = _OWN_TEXTS[slot](self)
+        return text
 
     def countTestCases(self):
         """Return how many tests it was."""
@@ -135,7 +150,7 @@ class FinishedTest(object):
         names = [name for base in type(self).__mro__
                  for name in getattr(base, "__slots__", ())]
         return _unpickled, (type(self), dict(
-            (name, getattr(self, name)) for name in names if name != "__weakref__"))
+            (name, self._told(name)) for name in names if name != "__weakref__"))
 
 
 class FinishedSubTest(FinishedTest):
@@ -225,6 +240,34 @@ def _compares_by_name(cls):
 def _function(cls, name):
     found = getattr(cls, name)
     return getattr(found, "__func__", found)    # 2.7's unbound methods
+
+
+#: Stands for a text that unittest's own function says when it is asked for.
+_UNTOLD = None, None
+_TestCase = unittest.TestCase
+_ID, _STR, _REPR, _SHORT, _COUNT, _EQ, _HASH = [_function(_TestCase, name) for name in (
+    "id", "__str__", "__repr__", "shortDescription", "countTestCases", "__eq__", "__hash__")]
+_OWN_TEXTS = {"_id": _ID, "_repr": _REPR}
+# Past our __getattribute__.
+_str_of = FinishedTest.__dict__["_str"].__get__
+_class_of = FinishedTest.__dict__["_class"].__get__
+
+
+def _says_itself(kind, test):
+    """Tell whether *test* of the class *kind* says who it is, compares and counts by unittest's own
+    functions, which read no more of it than we keep. False if in doubt, and on 2.7.
+
+    The class is asked each time: a test may patch it. With a metaclass it is in doubt.
+    """
+    return (type(kind) is type and kind.id is _ID and kind.__str__ is _STR and kind.__repr__ is _REPR
+            and kind.shortDescription is _SHORT and kind.countTestCases is _COUNT
+            and kind.__eq__ is _EQ and kind.__hash__ is _HASH
+            and kind.__getattribute__ is object.__getattribute__
+            and not _OWN_NAMES.intersection(_attribute(test, "__dict__")))
+
+
+_OWN_NAMES = frozenset(["id", "shortDescription", "countTestCases", "__str__", "__repr__"])
+_attribute = object.__getattribute__
 
 
 def _unpickled(kind, state):

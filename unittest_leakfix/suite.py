@@ -263,14 +263,17 @@ class Run(object):
                 self.tally.off.append("watching, by %s" % fault())
 
     def _release(self, hand):
-        """Let go of the test in *hand*. What cannot be is an end of letting go, not of the run."""
+        """Let go of the test in *hand*. What cannot be is an end of letting go, not of the run.
+
+        Returns whether what it left in cycles was collected."""
         try:
-            release(hand, self.tally)
+            return release(hand, self.tally)
         except PASSING:
             raise
         except BaseException:
             self._releases = False
             self.tally.off.append("closing and letting go, by %s" % fault())
+            return False
 
     def suite(self, suite, debug=False):
         """Run the tests of *suite* as ``unittest.TestSuite.run`` does."""
@@ -323,11 +326,15 @@ class Run(object):
                     self._tell("runs_again")
             count = get_count()     # while the test is alive: its end takes from the same count
             born = heap.asked or count >= SOME or count[1]
+            clean = False
             if not kept and self._releases:
-                self._release(hand)
+                clean = self._release(hand)
             hand[0] = None
             if born:
-                heap.collect()
+                if clean and not heap.asked and not count[1]:
+                    heap.collected()
+                else:
+                    heap.collect()
         if self._watcher is not None:
             self._tell("end")
         if heap.interrupted:

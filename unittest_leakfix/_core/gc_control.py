@@ -123,12 +123,13 @@ class Heap(object):
         self._settled = 0       # how many of those outlived the last full collection
         self._asking = True     # no: it is our own collection
         self.interrupted = False    # Ctrl-C came where what is raised is ignored
+        self._called = self._asked      # the one bound method that the collector has
 
     def enter(self):
         """Freeze what there is, when the outermost run begins."""
         self._depth += 1
         if self._depth == 1 and FREEZES:
-            _callbacks.append(self._asked)
+            _callbacks.append(self._called)
             self._swap.put_each([(gc, name, _QUESTIONS[name]) for name in _QUESTIONS])
             self._hide()
 
@@ -159,9 +160,7 @@ class Heap(object):
         self._born += young
         # The oldest too only if the test filled the middle one, or before a freeze: a full
         # collection empties the free lists, which slows the next test by a microsecond.
-        self._asking = False
-        _collect(2 if middle or self._born > _FEW else 1)
-        self._asking = True
+        self._collect(2 if middle or self._born > _FEW else 1)
         if middle or self._born > _FEW:
             self._refreeze()
 
@@ -175,6 +174,35 @@ class Heap(object):
                 self._frozen, self.asked = True, False
                 self._window += 1
                 _freeze()
+
+    def collected(self):
+        """Do what `collect` does when `collect_young` came just before, and next to nothing since."""
+        if self._frozen and not self._windows:
+            self._born += get_count()[0]
+            if self._born <= _FEW:
+                return
+        self.collect()
+
+    def collect_young(self):
+        """Collect what came since the collector came last."""
+        self._collect(_NEWEST)
+
+    def _collect(self, generation):
+        """Collect without a word of the collector to us, as long as we have nothing to note."""
+        if self._windows or not _callbacks or _callbacks[-1] is not self._called:
+            self._asking = False
+            _collect(generation)
+            self._asking = True
+            return
+        # To call `_asked` twice for nothing costs a third of a small collection.
+        del _callbacks[-1]
+        try:
+            _collect(generation)
+        finally:
+            try:
+                _callbacks.append(self._called)
+            except MemoryError:     # a test's own collection sees less from here on
+                pass
 
     def collect_new(self):
         """Collect all that came since the freeze; what came last, if there was none."""

@@ -59,6 +59,7 @@ _NESTED = 0x10      # CO_NESTED: a closure's references are counted
 _current_frames = getattr(sys, "_current_frames", dict)
 _call = partial.__call__    # in C
 _get_referents = gc.get_referents
+_Function, _Frame = types.FunctionType, types.FrameType
 
 # Never walked through: they lead to half the process, and whatever hangs in a
 # cycle through one of them is somebody else's to judge.
@@ -79,13 +80,13 @@ def certain():
 
     Never on PyPy, which has none; not on a free-threaded build while another thread is alive.
     """
-    return COUNTED and (_has_lock() or not _threaded())
+    return COUNTED and (not _FREE_THREADED or _has_lock() or not _threaded())
 
 
 def _threaded():
     """Tell whether other threads may run Python code."""
     # The second is for those that C code has started, and for one that is ending.
-    return _thread_count() > 0 or not _has_lock() and len(_current_frames()) > 1
+    return _thread_count() > 0 or _FREE_THREADED and not _has_lock() and len(_current_frames()) > 1
 
 
 def owned(held, references=None, past=(), limit=LIMIT):
@@ -100,33 +101,43 @@ def owned(held, references=None, past=(), limit=LIMIT):
     Returns the set of the ids of the owned objects: those of *held*, and what
     can be reached from them alone. At most *limit* objects are looked at.
     """
-    return owned_cycle(held, references, past, limit)[0]
+    if not held or not certain():
+        return frozenset()
+    return _judged(held, references, past, limit)[0]
 
 
 def owned_cycle(held, references=None, past=(), limit=LIMIT):
     """As `owned`, and the set of the ids that lead back to the first of *held*."""
     if not held or not certain():
         return frozenset(), frozenset()
-    seen = [] if _threaded() else None
-    nodes, known, below = _walk(held, references, past, limit, seen)
-    if seen is None:
-        outside = [position for position in range(len(nodes))
-                   if _getrefcount(nodes[position]) - _BASE != known[position]]
-        if _threaded():     # one has begun meanwhile: a finalizer or a signal handler may do that
-            return frozenset(), frozenset()
-    else:
-        outside = _outside_at_once(nodes, known, seen)
-    if _FREE_THREADED:
-        outside += [position for position in range(len(nodes)) if _is_deferred(nodes[position])]
-    shared = _spread(outside, below)
+    ids, nodes, below = _judged(held, references, past, limit)
+    if not nodes:
+        return ids, frozenset()
     above = [[] for _ in nodes]
     for position, inside in enumerate(below):
         for each in inside:
             above[each].append(position)
-    leading = _spread(above[0], above)
-    return (frozenset(id(nodes[position]) for position in range(len(nodes))
-                      if position not in shared),
-            frozenset(id(nodes[position]) for position in leading))
+    return ids, frozenset([id(nodes[position]) for position in _spread(above[0], above)])
+
+
+def _judged(held, references, past, limit):
+    """Return the ids of what is owned, all objects that were looked at, and their referents."""
+    seen = [] if _threaded() else None
+    nodes, known, below = _walk(held, references, past, limit, seen)
+    if seen is None:
+        outside = [position for position, count in enumerate(_lazily(_getrefcount, nodes))
+                   if count - _BASE_MAPPED != known[position]]
+        if _threaded():     # one has begun meanwhile: a finalizer or a signal handler may do that
+            return frozenset(), (), ()
+    else:
+        outside = _outside_at_once(nodes, known, seen)
+    if _FREE_THREADED:
+        outside += [position for position in range(len(nodes)) if _is_deferred(nodes[position])]
+    if not outside:
+        return frozenset(map(id, nodes)), nodes, below
+    shared = _spread(outside, below)
+    return (frozenset([id(nodes[position]) for position in range(len(nodes))
+                       if position not in shared]), nodes, below)
 
 
 def _is_deferred(node):
@@ -178,66 +189,62 @@ def _walk(held, references, past, limit, seen=None):
     With *seen*, a list, (position, ids of all its referents) is added for each object that
     was looked into.
     """
-    nodes = []
-    found = {}
-    known = []
-    for position in range(len(held)):
-        found[id(held[position])] = position
-        nodes.append(held[position])
-        known.append(1 + (references[position] if references else 0))
+    nodes = list(held)
+    known = [1 + each for each in references] if references else [1] * len(nodes)
     below = [[] for _ in nodes]
+    found = dict(zip(map(id, nodes), range(len(nodes))))
     past = set(past)
     soon, late = [], []
     for position in range(len(nodes)):
         (late if _is_long(nodes[position]) else soon).append(position)
+    # All in one loop: a call for each object, and for each referent, would cost more than the rest.
     for turns in (soon, late):
         for turn in turns:
-            for position in _referents(turn, nodes, found, past, limit, seen):
-                if position == len(known):
-                    known.append(0)
-                    below.append([])
-                    (late if _is_long(nodes[position]) else turns).append(position)
-                known[position] += 1
-                below[turn].append(position)
+            node = nodes[turn]
+            kind = type(node)
+            if kind is _Function:
+                past.update((id(node.__globals__), id(getattr(node, "__builtins__", None))))
+            elif kind is _Frame:
+                # An exception that is kept holds the frames it went through.
+                past.update((id(node.f_globals), id(node.f_builtins)))
+                past.update(_running())
+            elif turns is late and len(node) > limit:
+                continue
+            inside = below[turn]
+            referents = _get_referents(node)
+            if seen is not None:
+                seen.append((turn, [id(referent) for referent in referents]))
+            for referent in referents:
+                key = id(referent)
+                if key in found:
+                    position = found[key]
+                    known[position] += 1
+                    inside.append(position)
+                    continue
+                kind = type(referent)
+                # Only a builtin type is looked for in a set: a metaclass may have a hash of its own.
+                builtin = type(kind) is type
+                if (builtin and kind in _ATOMS or key in past or key in _lasting
+                        or len(nodes) >= limit):
+                    continue
+                if issubclass(kind, _STOPS) and _lasts(referent):
+                    past.add(key)
+                    continue
+                position = found[key] = len(nodes)
+                nodes.append(referent)
+                known.append(1)
+                below.append([])
+                inside.append(position)
+                if builtin and kind in CONTAINERS and len(referent) > _LONG:
+                    late.append(position)
+                else:
+                    turns.append(position)
     return nodes, known, below
 
 
 def _is_long(node):
     kind = type(node)
     return type(kind) is type and kind in CONTAINERS and len(node) > _LONG
-
-
-def _referents(place, nodes, found, past, limit, seen=None):
-    """List the positions in *nodes* of what the one at *place* refers to, adding the new ones."""
-    node = nodes[place]
-    kind = type(node)
-    # Only a builtin type is looked for in a set: a metaclass may have a hash of its own.
-    if type(kind) is type and kind in CONTAINERS and len(node) > limit:
-        return []
-    if kind is types.FunctionType:
-        past.update((id(node.__globals__), id(getattr(node, "__builtins__", None))))
-    elif kind is types.FrameType:
-        # An exception that is kept holds the frames it went through.
-        past.update((id(node.f_globals), id(node.f_builtins)))
-        past.update(_running())
-    listed = []
-    referents = _get_referents(node)
-    if seen is not None:
-        seen.append((place, [id(referent) for referent in referents]))
-    for referent in referents:
-        key = id(referent)
-        position = found.get(key)
-        if position is None:
-            kind = type(referent)
-            if (type(kind) is type and kind in _ATOMS) or key in past or len(nodes) >= limit:
-                continue
-            if issubclass(kind, _STOPS) and _lasts(referent):
-                past.add(key)
-                continue
-            position = found[key] = len(nodes)
-            nodes.append(referent)
-        listed.append(position)
-    return listed
 
 
 def _lasts(stop):
@@ -249,8 +256,11 @@ def _lasts(stop):
     """
     if not issubclass(type(stop), type):
         return True
+    if id(stop) in _lasting:
+        return True
     flags = flags_slot(stop)
-    if not flags & _HEAP_TYPE or flags & _IMMUTABLE or id(stop) in _lasting:
+    if not flags & _HEAP_TYPE or flags & _IMMUTABLE:
+        _note_lasting(stop)
         return True
     name = module_slot(stop)
     module = sys.modules.get(name) if type(name) is str else None      # it may be anything
@@ -262,9 +272,13 @@ def _lasts(stop):
             each is stop for each in list(known.values()))):
         return False
     # Perhaps under another name: functools has its CacheInfo as _CacheInfo.
+    _note_lasting(stop)
+    return True
+
+
+def _note_lasting(stop):
     _lasting[id(stop)] = weakref.ref(
         stop, lambda _, key=id(stop), forget=_lasting.pop: forget(key, None))
-    return True
 
 
 def _running():
@@ -281,8 +295,9 @@ def _calibrate():
     """Measure, on fresh objects and the same paths, what our own hands add."""
     nodes, known, _ = _walk([[]], None, (), 1)
     base = _getrefcount(nodes[0]) - known[0] + 1
+    mapped = list(_lazily(_getrefcount, nodes))[0] - known[0] + 1
     at_once = _at_once(nodes, [])[0][0] - known[0] + 1
-    return base, at_once, _at_once(nodes, nodes[:])[0][0] - known[0] + 1 - at_once
+    return base, mapped, at_once, _at_once(nodes, nodes[:])[0][0] - known[0] + 1 - at_once
 
 
-_BASE, _BASE_AT_ONCE, _LOOKED = _calibrate()
+_BASE, _BASE_MAPPED, _BASE_AT_ONCE, _LOOKED = _calibrate()

@@ -60,7 +60,7 @@ def may_hold(values):
             if kind in ATOMS:
                 continue
             if kind in CONTAINERS:
-                if value and _lists_more(value):
+                if value and lists_more(value):
                     return True
                 continue
         if kind_of(value) is not None:
@@ -80,12 +80,14 @@ def is_container(value):
     return type(kind) is type and kind in CONTAINERS
 
 
-def _lists_more(container):
+def lists_more(container):
     """Tell whether there is more than texts and numbers in *container*."""
     if len(container) > _WIDE:
         return False
     for item in container.values() if type(container) is dict else container:
         kind = type(item)
+        if kind is str or kind is int or item is None:
+            continue
         if type(kind) is not type or kind not in ATOMS:
             return True
     return False
@@ -142,7 +144,7 @@ def not_plain(values, names):
     more = []
     for name in names:
         value = values[name]
-        if _lists_more(value) if is_container(value) else not is_atom(value):
+        if lists_more(value) if is_container(value) else not is_atom(value):
             more.append(name)
     return more
 
@@ -241,7 +243,7 @@ def has_more(found, values, names, owned):
     for name in names:
         if id(values[name]) in owned and id(values[name]) not in known:
             if is_container(values[name]):
-                if _lists_more(values[name]):
+                if lists_more(values[name]):
                     return True
             elif not is_atom(values[name]):
                 return True
