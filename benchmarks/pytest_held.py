@@ -56,7 +56,10 @@ class Bench:
     def __init__(self, python: str, package: str, folder: str, instructions: bool) -> None:
         self._python, self._folder, self._instructions = os.path.abspath(
             python), folder, instructions
-        self._environ = dict(os.environ, PYTHONPATH=os.path.abspath(package), PYTHONHASHSEED="0",
+        # With these the package would be compiled in each run.
+        hidden = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+        kept = {name: value for name, value in os.environ.items() if name not in hidden}
+        self._environ = dict(kept, PYTHONPATH=os.path.abspath(package), PYTHONHASHSEED="0",
                              PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
 
     def run(self, module: str, mode: str) -> float:

@@ -2,14 +2,27 @@
 
 from __future__ import absolute_import
 
+import gc
 import os.path
 import sys
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.cli import LeakFixProgram
 
 __unittest = True
 bind(globals())
+
+
+def _program():
+    """Load all that a run can need, and return the program: nothing of that is garbage, so the
+    collector need not look at it time and again meanwhile."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        from unittest_leakfix.cli import LeakFixProgram
+    finally:
+        if collects:
+            gc.enable()
+    return LeakFixProgram
 
 
 def main():
@@ -27,10 +40,11 @@ def main():
     else:
         # The console script: tests are imported from here, as with -m.
         sys.path.insert(0, "")
+    program = _program()
     if sys.version_info < (3,):
         from unittest.main import USAGE_AS_MAIN
-        LeakFixProgram.USAGE = USAGE_AS_MAIN
-    LeakFixProgram(module=None)
+        program.USAGE = USAGE_AS_MAIN
+    program(module=None)
 
 
 if __name__ == "__main__":
