@@ -20,6 +20,7 @@ from tests.leak_samples import Acquisition, Chain, Frame, Step
 from unittest_leakfix.databases import connection_limit
 from unittest_leakfix.databases.server_sessions import Session, Sessions, table
 from unittest_leakfix.leaks import suppressions
+from unittest_leakfix.leaks.model.chain import Thing
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.report import json_report as leaks_json
 from unittest_leakfix.leaks.report.terminal import Style
@@ -263,8 +264,8 @@ class Runs(Folder):
 def sample(text, test="t.Tests.test_a"):
     """Return findings with *text* wherever a text can be."""
     chain = Chain("m.CLIENTS[%r]" % text, True, (
-        Step("", "module m", "", False), Step(".CLIENTS", "dict (1 item)", "", True),
-        Step("[%r]" % text, text, "", False)),
+        Step("", Thing("module", "m"), "", False), Step(".CLIENTS", Thing("container", "dict", length=1), "", True),
+        Step("[%r]" % text, Thing("object", text), "", False)),
         "module m", None)
     opened = Acquisition("connection", text, test, "thread " + text, (Frame("a.py", 1, "test_a"),))
     leaks = tuple(Leak(kind, "%s %s was left" % (kind, text), (test,), 0,
