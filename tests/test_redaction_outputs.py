@@ -263,10 +263,17 @@ class Runs(Folder):
 
 def sample(text, test="t.Tests.test_a"):
     """Return findings with *text* wherever a text can be."""
-    chain = Chain("m.CLIENTS[%r]" % text, True, (
-        Step("", Thing("module", "m"), "", False), Step(".CLIENTS", Thing("container", "dict", length=1), "", True),
-        Step("[%r]" % text, Thing("object", text), "", False)),
-        "module m", None)
+    chain = Chain(
+        "m.CLIENTS[%r]" % text,
+        True,
+        (
+            Step("", Thing("module", "m"), "", False),
+            Step(".CLIENTS", Thing("container", "dict", length=1), "", True),
+            Step("[%r]" % text, Thing("object", text), "", False),
+        ),
+        "module m",
+        None,
+    )
     opened = Acquisition("connection", text, test, "thread " + text, (Frame("a.py", 1, "test_a"),))
     leaks = tuple(Leak(kind, "%s %s was left" % (kind, text), (test,), 0,
                        chain if kind == "object" else None,

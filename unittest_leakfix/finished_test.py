@@ -259,11 +259,18 @@ def _says_itself(kind, test):
 
     The class is asked each time: a test may patch it. With a metaclass it is in doubt.
     """
-    return (type(kind) is type and kind.id is _ID and kind.__str__ is _STR and kind.__repr__ is _REPR
-            and kind.shortDescription is _SHORT and kind.countTestCases is _COUNT
-            and kind.__eq__ is _EQ and kind.__hash__ is _HASH
-            and kind.__getattribute__ is object.__getattribute__
-            and not _OWN_NAMES.intersection(_attribute(test, "__dict__")))
+    return (
+        type(kind) is type
+        and kind.id is _ID
+        and kind.__str__ is _STR
+        and kind.__repr__ is _REPR
+        and kind.shortDescription is _SHORT
+        and kind.countTestCases is _COUNT
+        and kind.__eq__ is _EQ
+        and kind.__hash__ is _HASH
+        and kind.__getattribute__ is object.__getattribute__
+        and not _OWN_NAMES.intersection(_attribute(test, "__dict__"))
+    )
 
 
 _OWN_NAMES = frozenset(["id", "shortDescription", "countTestCases", "__str__", "__repr__"])

@@ -176,7 +176,8 @@ class Heap(object):
                 _freeze()
 
     def collected(self):
-        """Do what `collect` does when `collect_young` came just before, and next to nothing since."""
+        """Do what `collect` does when `collect_young` came just before, and next to nothing
+        since."""
         if self._frozen and not self._windows:
             self._born += get_count()[0]
             if self._born <= _FEW:

@@ -222,7 +222,8 @@ def _walk(held, references, past, limit, seen=None):
                     inside.append(position)
                     continue
                 kind = type(referent)
-                # Only a builtin type is looked for in a set: a metaclass may have a hash of its own.
+                # Only a builtin type is looked for in a set: a metaclass may have a hash of its
+                # own.
                 builtin = type(kind) is type
                 if (builtin and kind in _ATOMS or key in past or key in _lasting
                         or len(nodes) >= limit):
