@@ -132,7 +132,7 @@ def _asked(program):
     given = dict((name, value) for name, value in given if value is not None and value is not False)
     try:
         environment = program._leakfix_environment
-        asked = decided(given, [environment]) if environment else given
+        asked = decided(given, [environment]) if environment else dict(given)
     except ValueError as error:
         _refuse(error)
 
