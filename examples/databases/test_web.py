@@ -5,13 +5,12 @@ It needs PyMySQL and a server that you may connect to. From the clone::
     export MYSQL_HOST=127.0.0.1 MYSQL_PORT=3306 MYSQL_USER=shop MYSQL_PASSWORD=...
     python -m unittest discover -s examples/databases -p test_web.py
     python -m unittest_leakfix --max-connections 5 discover -f -s examples/databases -p test_web.py
-    python -m unittest_leakfix --leaks=report discover -k page_0 -s examples/databases -p
-    test_web.py
+    python -m unittest_leakfix --leaks=report discover -k page_0 -s examples/databases -p test_web.py
 
 With fewer than 40 connections to be had (``SET GLOBAL max_connections = 20``) the first ends in
 ``Too many connections``, for whichever page comes then. The second stops at the sixth page and says
 who has the five. The third says for every page's connection which thread holds it.
-"""
+"""  # noqa: E501 (a command stands in one line)
 
 import http.client
 import http.server
