@@ -191,14 +191,14 @@ class ShapesTest(unittest.TestCase):
     def check(self, made, hold, expression, labels):
         with Zoo() as zoo:
             target = zoo.target(made, hold)
-            found = search.chain(target, ignore=[sys._getframe()])
+            found = search.chains([target], ignore=[sys._getframe()])[0]
             self.assertIsNotNone(found)
             shown = ", ".join(wording(step.what) + "*" * step.suspect for step in found.steps)
             self.assertTrue(match(expression, found.expression), found.expression)
             self.assertTrue(match(labels, shown), shown)
             self.assertTrue(found.evaluates)
             self.assertIs(eval(found.expression, zoo.names()), target)
-            self.assertEqual(search.chain(target, ignore=[sys._getframe()]), found,
+            self.assertEqual(search.chains([target], ignore=[sys._getframe()])[0], found,
                              "the same heap, the same chain")
             try:
                 gone = weakref.ref(target)
