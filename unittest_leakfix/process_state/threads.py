@@ -16,6 +16,7 @@ from unittest_leakfix.tracing.stacks import now_at
 
 __unittest = True
 bind(globals())
+_Timer = threading.Timer
 
 
 class Threads(Watch):
@@ -78,7 +79,7 @@ class Threads(Watch):
                 "thread", redaction.shown(str(held.get("_name", "?"))), thread=ident,
                 at=now_at(ident),
                 runs=value_text.naming(runs), daemon=bool(held.get("_daemonic")),
-                timer=issubclass(type(thread), threading.Timer),
+                timer=issubclass(type(thread), _Timer),
             ), None))
         for ident in self._raw_threads():
             if ident not in self._raw:
