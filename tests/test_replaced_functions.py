@@ -332,7 +332,8 @@ class BoundTests(unittest.TestCase):
 
     #: What runs before the first test, or is a command of its own.
     APART = (
-        "__main__.py", "cli.py", "options.py", "databases/cli.py", "_core/swap.py", "_core/early.py")
+        "__main__.py", "cli.py", "options.py", "databases/cli.py", "_core/swap.py",
+        "_core/early.py")
     #: Meant to be replaced, and read as they are.
     STATE = {"threading.excepthook"}
 
