@@ -42,7 +42,6 @@ FINDS = sys.version_info >= (3, 8)
 if FINDS:
     from unittest_leakfix.leaks import detector
     from unittest_leakfix.leaks import run as finding
-    from unittest_leakfix.leaks.later import load_all
 SECONDS = 60    # after which a run counts as hung
 KEPT = []
 
@@ -196,7 +195,6 @@ def main():
     names = sys.argv[4:] or sorted(hooks())
     if FINDS:
         finding.Finding()
-        load_all()
     with_pid = os.getpid()
     folder = tempfile.mkdtemp()
     try:

@@ -32,6 +32,14 @@ class OwnedTests(unittest.TestCase):
                      lambda: sqlite3.connect(":memory:")):
             self.assertTrue(is_owned(make), make)
 
+    def test_no_method_is_called_of_what_is_in_a_long_list(self):
+        class Touchy(Node):
+            def __len__(self):
+                raise AssertionError("asked for its length")
+        for make in (lambda: [Touchy() for _ in range(500)],
+                     lambda: [[Node()] * 500, [Touchy() for _ in range(500)]]):
+            self.assertTrue(is_owned(make))
+
     def test_what_a_module_holds_is_shared(self):
         def make():
             kept_by_this_module.append(Node())

@@ -209,10 +209,11 @@ def release(hand, tally):
     else:
         # An exception, its traceback and unittest's frames form a cycle that
         # holds the test (3.12, python/cpython#129280; async tests on all).
-        heap.collect_young()
-        if getrefcount(hand[0]) == _SOLE and _is_plain(values):
-            tally.released += 1
-            return True
+        if _is_plain(values):
+            heap.collect_young()
+            if getrefcount(hand[0]) == _SOLE:
+                tally.released += 1
+                return True
         alone = is_alone(hand)
     del values      # give_back counts the references to it
     give_back(hand, alone, tally)

@@ -208,7 +208,7 @@ def _walk(held, references, past, limit, seen=None):
                 # An exception that is kept holds the frames it went through.
                 past.update((id(node.f_globals), id(node.f_builtins)))
                 past.update(_running())
-            elif turns is late and len(node) > limit:
+            elif turns is late and _is_long(node) and len(node) > limit:
                 continue
             inside = below[turn]
             referents = _get_referents(node)
