@@ -8,16 +8,16 @@ from tests.pytest_case import PytestCase
 # How often the plugin walked through what each instance holds, by its class.
 COUNTS = '''
     import collections
-    from unittest_leakfix import belongings, ownership
+    from unittest_leakfix._core import ownership
 
     walks = collections.Counter()
-    original = ownership.owned_cycle
+    original = ownership._judged
 
-    def owned_cycle(held, *arguments):
+    def judged(held, *arguments):
         walks[type(held[0]).__name__] += 1
         return original(held, *arguments)
 
-    ownership.owned_cycle = owned_cycle
+    ownership._judged = judged
 
     def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line("walks: %d" % walks["TestKept"])
