@@ -1,7 +1,7 @@
 """Letting go of a finished test that nobody asked to do anything.
 
-Most tests hold nothing: this module is all that they need. What the others hold is
-for `belongings`.
+Most tests hold nothing but plain values: `release` is all that they need. What the others hold
+is for `give_back`.
 """
 
 from __future__ import absolute_import

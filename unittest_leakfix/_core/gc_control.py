@@ -207,17 +207,13 @@ class Heap(object):
 
     def collect_new(self):
         """Collect all that came since the freeze; what came last, if there was none."""
-        self._asking = False
-        _collect(2 if self._frozen else _NEWEST)
-        self._asking = True
+        self._collect(2 if self._frozen else _NEWEST)
 
     def collect_left(self, references):
         """Collect what is garbage of the objects of these weak *references*."""
         self.collect_new()
         if any(each() is not None for each in references):
-            self._asking = False
-            _collect()      # they had grown old before
-            self._asking = True
+            self._collect(2)    # they had grown old before
 
     def doubt(self, reference):
         """Take note of a finished test that somebody, or a cycle, still holds.
