@@ -2,8 +2,8 @@
 
 ``python -m tests.outcomes REPORT [NAME ...]`` writes one JSON object a line to the file REPORT: a
 line before each module, one that a test began, one for each of its outcomes, one that it finished,
-and a last line when all is over. So a
-crash is seen (no last line) and its test is known (begun, never finished). NAME is a module of
+and a last line when all is over, each with the seconds since the start. So a crash is seen (no last
+line) and its test is known (begun, never finished). NAME is a module of
 tests/ (``test_runner``), or a class or method in one; none means every module.
 
 A test module that says ``# needs Python 3.8`` near its top is not imported on an older one: it is
@@ -17,6 +17,7 @@ import json
 import os
 import re
 import sys
+import time
 import traceback
 import unittest
 
@@ -33,9 +34,11 @@ NEEDS = re.compile(r"^# needs Python (\d+)\.(\d+)|^from __future__ import annota
 class Report(object):
     """The file of outcomes. Only the process that opened it writes (tests fork)."""
 
-    def __init__(self, path, open=open, getpid=os.getpid, dumps=json.dumps):
+    def __init__(self, path, open=open, getpid=os.getpid, dumps=json.dumps,
+                 now=time.time):
         self._file = open(path, "w")
-        self._getpid, self._dumps = getpid, dumps
+        self._getpid, self._dumps, self._now = getpid, dumps, now
+        self._started = now()
         self._owner = getpid()
 
     def write(self, **line):
@@ -44,6 +47,7 @@ class Report(object):
             if isinstance(text, bytes):  # 2.7: of any encoding
                 line[name] = text.decode("utf-8", "replace")
         if self._getpid() == self._owner:
+            line["at"] = round(self._now() - self._started, 3)
             self._file.write(self._dumps(line) + "\n")
             self._file.flush()
 

@@ -7,7 +7,7 @@ import os
 import unittest
 from xml.etree import ElementTree
 
-from tests.pytest_case import PytestCase
+from tests.pytest_case import VERSION, PytestCase
 
 KEEPS = '''
     import threading
@@ -77,8 +77,9 @@ class ModeTests(PytestCase):
         text, status = self.pytest("-q", "--leaks=fail", "--junitxml=junit.xml")
         self.assertEqual(1, status)
         self.assertIn(ERROR, text)
-        self.assertIn(
-            "ERROR test_sample.py::test_keeps - leak: file 'test_sample.py' was left open", text)
+        # pytest 7.0 has no words in its short summary for what has no traceback.
+        self.assertIn("ERROR test_sample.py::test_keeps" + (
+            " - leak: file 'test_sample.py' was left open" if VERSION >= (7, 3) else "\n"), text)
         self.assertIn("2 passed, 1 error in 0 s\n", text)
         self.assertNotIn("As failures", text)
         suite = ElementTree.parse(os.path.join(self.folder, "junit.xml")).getroot()[0]

@@ -103,6 +103,7 @@ class Summary:
         lines = [closed, self._found(terminalreporter, verbose)]
         shown = [line.rstrip("\n") for line in lines + self.controller.lost + self._faults if line]
         if shown:
+            terminalreporter.ensure_newline()   # section() does not, after a test was interrupted
             terminalreporter.section("leaks")
             for line in shown:
                 terminalreporter.write_line(line)
