@@ -291,7 +291,8 @@ class Finder(Listening):
 
     def silent(self) -> bool:
         """Tell whether there is nothing to tell."""
-        return not (self._news.leaks or self._news.known or self._unmeasured or self._census.more
+        return not (self._news.leaks or self._news.known or self._news.hidden
+                    or self._unmeasured or self._census.more
                     or self.options.leaks_baseline)
 
     def findings(self) -> Findings:
@@ -299,7 +300,8 @@ class Finder(Listening):
         leaks = leak_model.group(self._news.leaks)
         return leak_model.Findings(tuple(leaks), tuple(self._news.known),
                                    self._news.gone(leaks, self._ran),
-                        self._tests, self._unmeasured.all(), self._census.more)
+                        self._tests, self._unmeasured.all(), self._census.more,
+                                   failed=len(leak_model.group(self._news.hidden)))
 
     # What the run tells. Nothing that goes wrong here may break the run.
 
@@ -394,7 +396,9 @@ class Finder(Listening):
         for heard in (self._overheard, self._complaints):
             for complaint in heard.take():
                 if not told_already(complaint, self._let_go):
-                    self._fresh.append(describe.of_complaint(complaint, test))
+                    # What dies unclosed later is the leak of the test that opened it.
+                    opened = complaint.acquisition.test if complaint.acquisition else ""
+                    self._fresh.append(describe.of_complaint(complaint, opened or test))
 
     def fixture(self, name: str) -> None:
         self._acquisitions.current = name
@@ -547,7 +551,7 @@ class Pending(NamedTuple):
             return not any(leak.chain is not None and leak.chain.expression == change.name
                            for leak in leaks)
         if change.kind in ("event loop", "task"):
-            return not any(leak.tests[0] == self.test and leak.kind in (change.kind, "event loop")
+            return not any(leak.left_by == self.test and leak.kind in (change.kind, "event loop")
                            for leak in leaks)
         if change.thread:
             return ("thread", change.thread) not in covered

@@ -104,7 +104,8 @@ def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
         if (entry.kind == kind
                 and (fnmatch.fnmatchcase(name, entry.pattern)
                      or redaction.visible(steady(entry.pattern)) == name)
-                and any(fnmatch.fnmatchcase(test, entry.test) for test in leak.tests)):
+                and any(fnmatch.fnmatchcase(test, entry.test)
+                        for test in leak.tests + leak.candidates)):
             return Known(leak, entry.reason, entry.where)
     return None
 
@@ -149,8 +150,12 @@ class Baseline:
 
 def baseline_text(leaks: Iterable[Leak]) -> str:
     """Return the *leaks* of a run as the text of a baseline file."""
-    entries = [{"kind": kind, "cause": cause, "tests": tests} for kind, cause, tests in sorted(
-        (leak.kind, leak.cause, sorted(map(redaction.redact_id, leak.tests))) for leak in leaks)]
+    listed: Dict[Tuple[str, str], Set[str]] = {}
+    for leak in leaks:
+        listed.setdefault((leak.kind, leak.cause), set()).update(
+            map(redaction.redact_id, leak.tests + leak.candidates))
+    entries = [{"kind": kind, "cause": cause, "tests": sorted(tests)}
+               for (kind, cause), tests in sorted(listed.items())]
     text = _dumps({"version": VERSION, "leaks": entries}, indent=1, ensure_ascii=False)
     return "\n".join(map(_escaped, text.split("\n"))) + "\n"
 
@@ -179,6 +184,7 @@ class News:
         failed."""
         self.leaks: List[Leak] = []
         self.known: List[Known] = []
+        self.hidden: List[Leak] = []        # those of failing tests
         self.failed: Set[str] = set()       # tests that failed
         self.entries: Callable[[Leak], List[Ignored]] = _class_entries
         """Returns what is known of a leak where its test is written."""
@@ -206,17 +212,23 @@ class News:
         """
         news: List[Leak] = []
         for leak in leaks:
-            if leak.tests[0] in self.failed and not self._of_failed:
-                continue
+            hidden = self._hides(leak)
             entry = match(leak, self.entries(leak))
             if entry is not None:
                 self.known.append(entry)
             elif self._baseline is not None and self._baseline.has(leak):
                 self.known.append(leak_model.Known(leak, "", self._baseline.path))
+            elif hidden:
+                self.hidden.append(leak)
             else:
                 news.append(leak)
         self.leaks += news
         return news
+
+    def _hides(self, leak: Leak) -> bool:
+        """Tell whether *leak* is only counted: a failing test left it, and no later test met it."""
+        return (not self._of_failed and bool(leak.tests) and leak.tests[0] in self.failed
+                and not any(label == leak_model.MET for label, _ in leak.notes))
 
     def gone(self, leaks: List[Leak], ran: Set[str]) -> Tuple[str, ...]:
         """Return the causes in the baseline that did not occur, though their tests *ran*."""
@@ -226,7 +238,7 @@ class News:
 
 
 def _class_entries(leak: Leak) -> List[Ignored]:
-    name = leak.tests[0]
+    name = leak.left_by
     path = name[name.index("(") + 1:-1] if name.endswith(")") else name.rpartition(".")[0]
     module, _, cls = path.rpartition(".")
     found = getattr(sys.modules.get(module), cls, None)

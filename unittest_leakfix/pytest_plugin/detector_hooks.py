@@ -52,7 +52,7 @@ class Wordings:
 
     def of(self, leak: Leak) -> Leak:
         """Return *leak* with a remedy that can be written where it came from."""
-        function = leak.ends is not None and leak.tests[0] in self.functions
+        function = leak.ends is not None and leak.left_by in self.functions
         return describe.written(leak, leak.ends, CodeScope.FUNCTION) if function else leak
 
     def of_class(self, leak: Leak, name: str) -> Leak:
@@ -118,7 +118,7 @@ class ScopedFinder(Finder):
         super().__init__(options, None, baseline)
         self.wordings = Wordings()
         self._told = told
-        self._news.entries = lambda leak: entries(leak.tests[0])
+        self._news.entries = lambda leak: entries(leak.left_by)
         self._scopes: List[Scope] = []
         self._spare: List[ProcessState] = []
         self._finds = False

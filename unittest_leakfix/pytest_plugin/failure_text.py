@@ -58,7 +58,7 @@ class Reports:
         """
         of_test: Dict[str, List[Leak]] = {}
         for leak in leaks:
-            of_test.setdefault(leak.tests[0] if leak.tests[0] in self._reports else self._last,
+            of_test.setdefault(leak.left_by if leak.left_by in self._reports else self._last,
                                []).append(leak)
         for name, mine in of_test.items():
             told = Told(name, _message(name, mine),
@@ -98,7 +98,7 @@ def _message(name: str, leaks: List[Leak]) -> str:
     The first line has the first leak: it is all that pytest's short summary shows.
     """
     shown = [leak if name in leak.tests
-             else replace(leak, subject="%s (by %s)" % (leak.subject, leak.tests[0]))
+             else replace(leak, subject="%s (by %s)" % (leak.subject, leak.left_by))
              for leak in leaks]
     first, *others = text_report.failure_text(shown).split("\n")[1:]
     return "\n".join(["%s: %s" % ("leak" if len(shown) == 1 else "%d leaks" % len(shown),

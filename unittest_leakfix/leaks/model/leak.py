@@ -17,6 +17,8 @@ __unittest = True
 bind(globals())
 
 WORKER = "in worker"
+MET = "met by"
+"""The label of the note that names the test that ran next, and met what a failing test left."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Leak:
     subject: str
     """The headline: "OrderTests.test_checkout was kept after it finished"."""
     tests: Tuple[str, ...] = ()
-    """Ids of all tests with this cause, in order of running. The first is the one described."""
+    """Ids of all tests that are known to have this cause, in order of running. The first is the one
+    described."""
     size: int = 0
     """Bytes that only it holds, over all its tests; 0 when unknown."""
     chain: Optional[Chain] = None
@@ -56,6 +59,18 @@ class Leak:
     """What the patterns of ``ignore`` are compared with: "mailer-1". ``silence`` is made of it."""
     ends: Optional[Remedy] = field(default=None, compare=False, repr=False)
     """What ``remedy`` is the text of; None where that is all there is."""
+    candidates: Tuple[str, ...] = ()
+    """Ids of the tests and fixtures of which one left it, where the process was not looked at after
+    each of them. None of them is in ``tests``."""
+
+    @property
+    def left_by(self) -> str:
+        """The id of the first test with this cause; where none is known, "class (...)" or "module
+        (...)" for what all candidates are in."""
+        if self.tests or not self.candidates:
+            return self.tests[0] if self.tests else ""
+        owner = owner_of(self.candidates[0])
+        return "%s (%s)" % ("module" if owner.endswith(".py") else "class", owner)
 
     @property
     def ignored_as(self) -> str:
@@ -85,6 +100,17 @@ class Leak:
         object.__setattr__(self, "silence", redaction.visible(redaction.redact(self.silence)))
 
 
+def owner_of(test: str) -> str:
+    """Return the class or module of a test or fixture by its id: "tests.test_orders.OrderTests"."""
+    if test.endswith(")") and " (" in test:     # a fixture, or a subtest
+        head, _, scope = test.partition(" (")
+        if "." not in head and "::" not in head:
+            return scope[:-1]
+        test = head
+    bare = test.partition("[")[0]
+    return bare.rpartition("::" if "::" in bare else ".")[0]
+
+
 class Known(NamedTuple):
     """A leak that is no news: ignored for a reason, or (reason "") listed in the baseline file
     ``where``."""
@@ -108,16 +134,23 @@ class Findings:
     """Test id and why it could not be measured."""
     more: int = 0
     """Survivors that were counted but, for their number, not described."""
+    failed: int = 0
+    """Causes that only failing tests left, which were not asked for."""
     worker: str = ""
     """The name of the process of a parallel run, "" for the only one."""
 
 
 def group(leaks: Iterable[Leak]) -> List[Leak]:
     """Merge leaks of one cause: the first is kept, with everyone's tests, sizes and growths. Order
-    stays."""
-    causes: Dict[Tuple[str, str], List[Leak]] = {}
+    stays.
+
+    What was opened on two lines is two causes.
+    """
+    causes: Dict[Tuple[object, ...], List[Leak]] = {}
     for leak in leaks:
-        causes.setdefault((leak.kind, leak.cause or leak.subject), []).append(leak)
+        opened = leak.acquisition.frames[:1] if leak.acquisition is not None else ()
+        line = opened[0].line if opened else 0
+        causes.setdefault((leak.kind, leak.cause or leak.subject, line), []).append(leak)
     return [_joined(same) for same in causes.values()]
 
 
@@ -127,10 +160,11 @@ def interrupted(found: Findings) -> Findings:
 
 
 def by_test(leaks: Iterable[Leak]) -> Dict[str, List[Leak]]:
-    """Return the leaks of each test, by its id: the first of those that a leak names."""
+    """Return the leaks of each test, by its id: the first of those that a leak names, or what
+    stands for its candidates."""
     found: Dict[str, List[Leak]] = {}
     for leak in leaks:
-        found.setdefault(leak.tests[0], []).append(leak)
+        found.setdefault(leak.left_by, []).append(leak)
     return found
 
 
@@ -138,7 +172,10 @@ def _joined(same: Sequence[Leak]) -> Leak:
     if len(same) == 1:
         return same[0]
     tests = dict.fromkeys(test for leak in same for test in leak.tests)
-    return replace(same[0], tests=tuple(tests), size=sum(leak.size for leak in same),
+    candidates = dict.fromkeys(test for leak in same for test in leak.candidates
+                               if test not in tests)
+    return replace(same[0], tests=tuple(tests), candidates=tuple(candidates),
+                   size=sum(leak.size for leak in same),
                    growth=sum(leak.growth for leak in same), notes=_with_workers(same))
 
 
@@ -173,6 +210,7 @@ def merge(parts: Iterable[Findings]) -> Findings:
         tests=sum(part.tests for part in ordered),
         unmeasured=tuple(dict.fromkeys(item for part in ordered for item in part.unmeasured)),
         more=sum(part.more for part in ordered),
+        failed=sum(part.failed for part in ordered),
         worker=ordered[0].worker if len(ordered) == 1 else "")
 
 

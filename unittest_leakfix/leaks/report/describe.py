@@ -42,7 +42,7 @@ def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = N
     stands."""
     if remedy is None:
         return leak
-    remedy = remedy.at(scope_of(leak.tests[0]) if scope is None else scope)
+    remedy = remedy.at(scope_of(leak.left_by) if scope is None else scope)
     return replace(leak, remedy=remedy_text.render(remedy), ends=remedy)
 
 

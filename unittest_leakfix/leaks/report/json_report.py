@@ -41,6 +41,7 @@ def to_value(findings: Findings) -> Dict[str, Any]:
         "unmeasured": [{"test": redaction.redact_id(test), "why": _text(why)}
                        for test, why in findings.unmeasured],
         "more": findings.more,
+        "failed": findings.failed,
     }
 
 
@@ -59,7 +60,7 @@ def from_value(value: Any) -> Findings:
                         for item in value["known"]),
             gone=tuple(value["gone"]), tests=value["tests"],
             unmeasured=tuple((item["test"], item["why"]) for item in value["unmeasured"]),
-            more=value["more"], worker=value["worker"])
+            more=value["more"], worker=value["worker"], failed=value.get("failed", 0))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not a leak report: %s: %s" % (type(error).__name__, error)) from error
 
@@ -93,7 +94,8 @@ def _short(text: Any) -> str:
 def _leak(leak: Leak) -> Dict[str, Any]:
     return {
         "kind": leak.kind, "subject": leak.subject,
-        "tests": list(map(redaction.redact_id, leak.tests)), "size": leak.size,
+        "tests": list(map(redaction.redact_id, leak.tests)),
+        "candidates": list(map(redaction.redact_id, leak.candidates)), "size": leak.size,
         "growth": leak.growth, "chain": _chain(leak.chain),
         "holding": [{"name": _short(name), "type": _short(kind), "size": size}
                     for name, kind, size in leak.holding],
@@ -149,6 +151,7 @@ def _leak_from(value: Dict[str, Any]) -> Leak:
         acquisition = _made(_Acquisition, dict(acquisition, frames=frames))
     fields.update(
         chain=chain, acquisition=acquisition, tests=tuple(fields["tests"]),
+        candidates=tuple(fields.get("candidates", ())),
         holding=tuple((item["name"], item["type"], item["size"]) for item in fields["holding"]),
         notes=tuple((item["label"], item["text"]) for item in fields["notes"]))
     return Leak(

@@ -18,7 +18,7 @@ from unittest_leakfix.leaks.model.kinds import (
     rank,
     scopes,
 )
-from unittest_leakfix.leaks.model.leak import Findings, Leak
+from unittest_leakfix.leaks.model.leak import Findings, Leak, owner_of
 from unittest_leakfix.leaks.report.reference_chain import draw_chain, draw_code
 from unittest_leakfix.leaks.report.terminal import Style, cells, pad, style_for, wrap
 
@@ -62,9 +62,12 @@ def who(acquisition: Acquisition, names: Names) -> str:
 
 
 def _figures(leak: Leak) -> str:
-    """Return "3 tests, 41.2 MB"."""
+    """Return "3 tests, 41.2 MB"; "1 of 12 tests" where it is not known which."""
+    tests = scopes(leak.tests)
+    if not tests and leak.candidates:
+        tests = "1 of %s" % scopes(leak.candidates)
     return ", ".join(filter(None,
-                            [scopes(leak.tests), amount(leak.size) if leak.size >= WORTH else "",
+                            [tests, amount(leak.size) if leak.size >= WORTH else "",
                                    "grew by %s" % format(leak.growth, ",") if leak.growth else ""]))
 
 
@@ -125,9 +128,20 @@ class Blocks:
         """The full id of the first test, where nothing else in the block names it."""
         named = bool(
             opening.who) and leak.acquisition is not None and leak.acquisition.test in leak.tests
-        if not leak.tests or named or self.names.short(leak.tests[0]) in leak.subject:
+        if not leak.tests:
+            return ["%sleft by %s (looked at once per class)" % (_BLOCK_INDENT, each)
+                    for each in self._candidates(leak)]
+        if named or self.names.short(leak.tests[0]) in leak.subject:
             return []
         return [_BLOCK_INDENT + "left by " + self.style.test(leak.tests[0])]
+
+    def _candidates(self, leak: Leak) -> List[str]:
+        """Return "one of the 12 tests of tests.test_orders.OrderTests" for each such class."""
+        owners: Dict[str, List[str]] = {}
+        for test in leak.candidates:
+            owners.setdefault(owner_of(test), []).append(test)
+        return ["one of the %s of %s" % (scopes(tests), self.style.test(owner))
+                for owner, tests in owners.items()]
 
     def _holder(self, leak: Leak) -> List[str]:
         lines = draw_chain(leak.chain, self.style, self.stacks) if leak.chain else []
@@ -202,8 +216,9 @@ class Blocks:
             whole = len(leak.tests) > _SHOWN and all(self.names.owner(test) == owner
                                                      for test in leak.tests)
             tests, word = () if whole and not self.stacks else leak.tests, "in: "
-        shown = listed([self.style.test(self.names.short(test)) for test in tests],
-                       len(tests) if self.stacks else _SHOWN)
+        names = [self.style.test(self.names.short(test)) for test in tests]
+        shown = listed(names + (self._candidates(leak) if leak.tests else []),
+                       len(tests) + len(leak.candidates) if self.stacks else _SHOWN)
         return wrap(_BLOCK_INDENT + word, shown, ", ", self.style.width,
                     4 + len(word)) if shown else []
 
@@ -309,6 +324,11 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
                   "baseline entries no longer occur"),
             "it" if len(findings.gone) == 1 else "them")]
         lines += [_INDENT + style.plain(cause) for cause in listed(list(findings.gone), 10)]
+    if findings.failed:
+        lines.append("%s %s (--leaks-failed shows %s)" % (
+            "Failing tests left" if leaks or verbose else "LEAKS  none, but failing tests left",
+            count(findings.failed, "more cause", "more causes") if leaks
+            else count(findings.failed, "cause"), "it" if findings.failed == 1 else "them"))
     reasons: Dict[str, List[str]] = {}
     for test, why in findings.unmeasured:
         reasons.setdefault(why, []).append(style.test(blocks.names.short(test)))
