@@ -18,7 +18,7 @@ BATCH, WARM_UP = 200, 100     # the interpreter's own caches are cold after a pa
 
 def cost(repeat: int) -> int:
     """Print what records, a budget and finding cost per connection; return the exit status."""
-    from tests import servers
+    from tests.support import servers
     from unittest_leakfix.databases.connection_limit import Budget
     from unittest_leakfix.tracing.acquisitions import Acquisitions
     from unittest_leakfix.tracing.drivers import drivers

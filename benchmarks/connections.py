@@ -39,7 +39,7 @@ class Server:
     """A server, and how its sessions are counted."""
 
     def __init__(self, name: str) -> None:
-        from tests import servers, servers_postgresql
+        from tests.support import servers, servers_postgresql
         if name == "mysql":
             self.server: Any = servers.mariadb()
             self.count = "show status like 'Threads_connected'"

@@ -70,7 +70,7 @@ class Server:
     """A server, and how its sessions are counted."""
 
     def __init__(self, engine: str) -> None:
-        from tests import servers, servers_postgresql
+        from tests.support import servers, servers_postgresql
         self.engine = engine
         if engine == "mysql":
             import pymysql

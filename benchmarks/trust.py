@@ -1,9 +1,10 @@
 """What large runs cost: a million survivors, 5,000 descriptors, 500 threads, 100,000 tests.
 
 ``python benchmarks/trust.py [--python PATH] [--repeat N] [ROW ...]`` runs each suite of
-`tests/trust.py` with plain unittest, with ours, and with ``--leaks=report``, in turn, each in a
-process of its own, and prints the medians of processor time and of peak memory, and the medians of
-the ratios to plain unittest's of the same turn. The exit status is 1 where a verdict differs.
+`tests/support/trust.py` with plain unittest, with ours, and with ``--leaks=report``, in turn, each
+in a process of its own, and prints the medians of processor time and of peak memory, and the
+medians of the ratios to plain unittest's of the same turn. The exit status is 1 where a verdict
+differs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Dict, List, NamedTuple, Tuple
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from tests.trust import AFTER, HEAD, LARGE, own  # noqa: E402
+from tests.support.trust import AFTER, HEAD, LARGE, own  # noqa: E402
 
 RUNS = {"plain": ["unittest"], "off": ["unittest_leakfix"],
         "report": ["unittest_leakfix", "--leaks=report"]}

@@ -14,7 +14,8 @@ nothing is printed) are ended, and the test that ran is a failure, with the stac
 For developers: ``--quick`` runs on the newest interpreter alone, ``--list`` says which interpreters
 there are, ``--only 3.12 --only 2.7`` (or ``--only 3.12,2.7``) runs on those, and names after the
 options choose test modules, classes or methods (``test_runner``,
-``test_runner.RunnerTests.test_passes``).
+``test_runner.RunnerTests.test_passes``) wherever they stand, or folders (``unit``,
+``integration.databases``).
 """
 
 from __future__ import absolute_import
@@ -32,7 +33,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 if __name__ == "__main__":
     sys.path[0] = ROOT  # not tests/: its modules are the package's
 
-from tests import checks, children, interpreters, runs, tiers  # noqa: E402
+from tests import tiers  # noqa: E402
+from tests.support import checks, children, interpreters, runs  # noqa: E402
 
 AT_ONCE = 3  # on two cores: a third of the time is spent waiting for servers and child processes
 PROGRESS = 5  # seconds between two lines of it

@@ -11,8 +11,8 @@ import os
 import subprocess
 import sys
 
-from tests import interpreters
 from tests.retention import cases, harness
+from tests.support import interpreters
 
 HEAD = """\
 # What a finished test leaves behind
@@ -20,7 +20,7 @@ HEAD = """\
 Each case is six tests, `test_1` to `test_6`, that each take a payload of the same name; the cases are in
 `tests/retention/`, one small test class each. A probe after the third and after the sixth test lists which payloads
 and which instances of finished tests are still alive, first as things are, then after `gc.collect()`. The collector is
-off. `tests/test_retention.py` holds every cell to the names of the survivors; this page is printed by
+off. `tests/integration/test_retention.py` holds every cell to the names of the survivors; this page is printed by
 `python -m tests.retention`.
 
 - **stock**: plain unittest. **runner**: our runner, suite or result in the place of unittest's, plain tests.

@@ -1,4 +1,3 @@
-# needs Python 3.8
 """IsolatedAsyncioTestCase."""
 
 from __future__ import annotations

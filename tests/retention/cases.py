@@ -7,8 +7,9 @@ import sys
 
 THEMES = ["outcomes", "groups", "fixtures", "cleanups", "cycles", "options", "suites",
           "others", "asynchronous", "resources"]
-_NEEDS = {"groups": (3, 11), "asynchronous": (3, 8)}
+#: Those that older Pythons cannot read.
+NEEDS = {"groups": (3, 11), "asynchronous": (3, 8)}
 
 for theme in THEMES:
-    if sys.version_info >= _NEEDS.get(theme, (2, 7)):
+    if sys.version_info >= NEEDS.get(theme, (2, 7)):
         importlib.import_module("tests.retention." + theme)

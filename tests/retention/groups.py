@@ -1,4 +1,3 @@
-# needs Python 3.11
 """Exception groups and task groups."""
 
 from __future__ import annotations

@@ -3,3 +3,7 @@
 ``python -m unittest_leakfix --leaks=report tests.zoo.kept`` shows a whole theme. In `silent` and
 `silent_scopes` are the look-alikes: they seem to leave something, and nothing must be said of them.
 """
+
+from tests.support.python import needs
+
+needs(3, 8)

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import unittest
 
-from tests.leak_samples import GOLDEN, WRITE
+from tests.support.paths import GOLDEN, ROOT
+from tests.unit.leaks.leak_samples import WRITE
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _ZOO = os.path.join(ROOT, "tests", "zoo")
 _COUNT = re.compile(r"\s+(?=\d[\d,]* (?:tests?|fixtures?)\b[^\n]*$)")
 _VARIES = (

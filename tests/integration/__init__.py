@@ -1,0 +1,1 @@
+"""Whole runs, in processes of their own, and what the package meets there."""

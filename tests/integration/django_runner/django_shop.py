@@ -1,0 +1,174 @@
+"""examples/django for its tests: a server for it, its commands, and its output without what
+varies."""
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+from tests.support import servers, servers_postgresql
+from tests.support.paths import ROOT
+
+FOLDER = os.path.join(ROOT, "examples", "django")
+OURS = ("--testrunner", "unittest_leakfix.django.LeakFixDiscoverRunner")
+DATABASE = "test_shop"
+DESTROYING = "Destroying test database for alias 'default'...\n"
+_VARIES = (
+    (r"(MariaDB|PostgreSQL) [0-9.]+: \d+ of \d+", r"\1 N: N of N"),
+    (r"(127\.0\.0\.1:|localhost:)\d+", r"\1PORT"),
+    (r"\b\d+ s$", "N s"), (r"pid \d+: python\S* .*", "pid N: python CUT"),
+    (r"^  \d+ (?!x )", "  ID "),
+    (r"(?<=: |, )\d+(?=, |$)", "ID"), (r"(?<=could not end session )\d+", "ID"),
+    (r"^ +(?=held|opened|SELECT|INSERT|ROLLBACK)", "      "),
+    (r"^ +(?=shop/)", "          "), (r"(?<=\S) +", " "),
+)
+
+
+def without_what_varies(text):
+    """The output without ports, ids, versions and the widths of columns."""
+    for found, shown in _VARIES:
+        text = re.sub("(?m)" + found, shown, text)
+    return text
+
+
+def line_of(path, text):
+    """The number of the one line of an example that has the text in it."""
+    with open(os.path.join(FOLDER, path), encoding="utf-8") as source:
+        number, = [number for number, line in enumerate(source, 1) if text in line]
+    return number
+
+
+def started(kind, program, missing):
+    """A server for the classes of one module: counts of sessions want one that nobody else is
+    on."""
+    if program is None:
+        raise unittest.SkipTest(missing)
+    if kind not in _started:
+        _started[kind] = kind(20)
+        unittest.addModuleCleanup(lambda: _started.pop(kind).stop())
+    return _started[kind]
+
+
+_started = {}
+
+
+class ShopCase(unittest.TestCase):
+    """A test that runs the shop's tests in a child process, on a server of this class's own."""
+
+    maxDiff = None
+    engine = "sqlite3"
+    server = None
+
+    @classmethod
+    def setUpClass(cls):
+        try:
+            import django
+        except ImportError:
+            raise unittest.SkipTest("Django is missing")
+        cls.django = django.VERSION
+
+    def environment(self):
+        """What the shop's settings read."""
+        shop = {"SHOP_ENGINE": self.engine}
+        if self.server is not None:
+            shop.update(SHOP_HOST=self.server.host, SHOP_PORT=str(self.server.port),
+                        SHOP_USER=self.server.user,
+                        SHOP_PASSWORD=self.server.password)
+        return shop
+
+    def manage(self, *arguments, patience=120, **shop):
+        """Run ``manage.py test``; return its status (None: it had to be killed) and its output."""
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(("SHOP_", "DJANGO_", "PYTHON"))}
+        environment.update(self.environment(), PYTHONPATH=ROOT, PYTHONUTF8="1",
+                           PYTHONUNBUFFERED="1", **shop)
+        child = subprocess.Popen([sys.executable, "manage.py", "test", "--noinput"]
+                                 + list(arguments), cwd=FOLDER,
+                                 env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            said = child.communicate(timeout=patience)[0].decode("utf-8", "replace")
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return None, child.communicate()[0].decode("utf-8", "replace")
+        if self.server is not None:
+            self.assertNotIn(self.server.password, said)
+        return child.returncode, said
+
+    def labels(self, *names):
+        """The labels of the shop's test modules."""
+        return ["shop.tests.test_" + name for name in names]
+
+    def ended(self, said):
+        """What was said between unittest's own result and the end, without what varies."""
+        text = re.search(r"(?s)\nRan \d+ tests? in .*?\n\n(?:OK|FAILED)[^\n]*\n(.*)\Z", said)
+        self.assertIsNotNone(text, said)
+        return without_what_varies(text.group(1))
+
+
+class OnPostgreSQL(ShopCase):
+    """On a PostgreSQL that admits 20 connections, 3 of them for superusers only."""
+
+    engine = "postgresql"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        try:
+            import psycopg
+        except ImportError:
+            raise unittest.SkipTest("psycopg is missing")
+        cls.server = started(servers_postgresql.PostgreSQL, servers_postgresql.find(),
+                             servers_postgresql.NO_POSTGRESQL)
+        cls.admin = psycopg.connect(autocommit=True, **cls.server.settings(admin=True))
+        cls.addClassCleanup(cls.admin.close)
+        cls.admin.execute("ALTER ROLE %s CREATEDB" % cls.server.user)
+
+    def tearDown(self):
+        for name in self.databases():
+            self.admin.execute('DROP DATABASE "%s" WITH (FORCE)' % name)
+
+    def databases(self):
+        """The test databases that are there now."""
+        found = self.admin.execute(
+            "SELECT datname FROM pg_database WHERE datname LIKE 'test%' ORDER BY 1")
+        return [name for name, in found.fetchall()]
+
+
+class OnMariaDB(ShopCase):
+    """On a MariaDB that admits 20 connections."""
+
+    engine = "mysql"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        try:
+            import pymysql
+        except ImportError:
+            raise unittest.SkipTest("PyMySQL is missing")
+        cls.server = started(servers.MariaDB, servers.find(), servers.NO_MARIADB)
+        cls.admin = pymysql.connect(user="root", password=cls.server.password,
+                                    unix_socket=cls.server.socket)
+        cls.addClassCleanup(cls.admin.close)
+        cls.asked("GRANT ALL ON `test%%`.* TO '%s'@'%%'" % cls.server.user)
+
+    def tearDown(self):
+        # What was killed in mid-DROP may be dropped yet.
+        for number, in self.asked(
+                "SELECT id FROM information_schema.processlist WHERE db LIKE 'test%'"):
+            self.asked("KILL %d" % number)
+        for name in self.databases():
+            self.asked("DROP DATABASE IF EXISTS `%s`" % name)
+
+    @classmethod
+    def asked(cls, statement):
+        """Run a statement as root; its rows."""
+        with cls.admin.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+
+    def databases(self):
+        """The test databases that are there now."""
+        return [name for name, in self.asked("SHOW DATABASES LIKE 'test%'")]

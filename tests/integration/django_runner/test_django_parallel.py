@@ -1,0 +1,178 @@
+"""Parallel runs of Django's: what workers find arrives in the parent's report, each with its
+worker."""
+from __future__ import annotations
+
+import json
+import os
+import re
+import unittest
+
+from tests.integration.django_runner.django_project import PLAIN, ProjectCase, asked
+
+try:
+    import django.test.runner  # noqa: F401
+    import tblib  # noqa: F401
+except ImportError:
+    raise unittest.SkipTest("needs Django and tblib")
+
+# In the first run Orders and Refunds wait for each other, so that they are run by two workers.
+SAMPLE = '''\
+import os, time
+from django.test import SimpleTestCase
+
+payloads = []
+kept = []
+
+
+def meet(mine, other):
+    open(mine, "w").close()
+    end = time.monotonic() + 20
+    while not os.path.exists(other) and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+class Orders(SimpleTestCase):
+    def test_one(self):
+        meet("orders.here", "refunds.here")
+        kept.append(self)
+
+    def test_two(self):
+        pass
+
+
+class Refunds(SimpleTestCase):
+    def test_one(self):
+        meet("refunds.here", "orders.here")
+        self.file = open(__file__)
+
+
+class Failing(SimpleTestCase):
+    def test_one(self):
+        os.environ["OF_A_FAILING_TEST"] = "1"
+        self.fail("with a leak")
+
+
+class Fixture(SimpleTestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        os.environ["OF_A_FIXTURE"] = "1"
+
+    def test_one(self):
+        pass
+'''
+
+REPORT = '''\
+  3 causes in 2 of 5 tests and 1 fixture: 1 kept test, 1 file, 1 environment change
+
+[1] Orders.test_one was kept after it finished                       1 test
+    shop.tests.kept[0]
+    \u252c module shop.tests
+    \u251c\u2500 list (1 item)  .kept
+    \u2502                 ~~~~~
+    \u2502    \u2193 [0]
+    \u2570\u2192 Orders.test_one                            shop/tests.py:16
+    in worker N
+    in your code: self.addCleanup(shop.tests.kept.remove, self)
+
+[2] file 'shop/tests.py' was left open                               1 test
+    opened by Refunds.test_one
+      26         meet("refunds.here", "orders.here")
+    > 27         self.file = open(__file__)
+    in worker N
+    closed for you: nothing else referred to it
+    in your code: self.addCleanup(self.file.close)
+
+[3] environment variable "OF_A_FIXTURE" was added                    1 fixture
+    left by setUpClass (shop.tests.Fixture)
+    is 1
+    in worker N
+    in your code: with mock.patch.dict(os.environ):
+
+More: --leaks-stacks  \u00b7  As failures: --leaks=fail  \u00b7  Silence one: ignore(environment="OF_A_FIXTURE", reason="...")
+'''  # noqa: E501
+KEPT = '''\
+AssertionError: 1 leak was left behind:
+  Orders.test_one was kept after it finished: held by shop.tests.kept[0]
+'''
+FIXTURE = '''\
+FAIL: setUpClass (shop.tests.Fixture)
+----------------------------------------------------------------------
+AssertionError: 1 leak was left behind:
+  environment variable "OF_A_FIXTURE" was added
+'''
+RUNS = {    # the report is the first
+    "report": ["--leaks=report"],
+    "fail": ["--leaks=fail", "-v2"],
+    "json": ["--leaks=report", "--leaks-failed", "--leaks-json=leaks.json"],
+    "write": ["--leaks=report", "--leaks-write-baseline=known.json"],
+    "baseline": ["--leaks=fail", "--leaks-baseline=known.json", "-v2"],
+    "failfast": ["--leaks=fail", "--leaks-baseline=gone.json", "--failfast"],
+    "restore": ["--leaks=report", "--restore"],
+}
+
+
+class FoundTest(ProjectCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.write("shop/tests.py", SAMPLE)
+        cls.write("gone.json", json.dumps({"version": 1, "leaks": [
+            {"kind": "file", "cause": "of old", "tests": ["shop.tests.Orders.test_two"]}]}))
+        runs = [asked("--parallel=2", *args) for args in RUNS.values()]
+        cls.runs = dict(zip([*RUNS, "plain"],
+                            cls.run_all(runs + [asked("--parallel=2", runner=PLAIN)])))
+
+    def test_report(self):
+        report = self.runs["report"].report()
+        self.assertEqual(set(re.findall("in worker (.*)", report)), {"1", "2"})
+        self.assertEqual(re.sub("in worker .*", "in worker N", report), REPORT)
+
+    def test_what_was_closed_is_told_for_all_workers(self):
+        self.assertIn("unittest_leakfix: let go of 4 finished tests, closed 1 resource left open "
+                      "(1 file), "
+                      "1 test still held by somebody else\n", self.runs["fail"].text)
+
+    def test_verdict_of_a_report(self):
+        theirs, ours = self.runs["plain"], self.runs["report"]
+        self.assertEqual(ours.status, theirs.status)
+        self.assertIn("FAILED (failures=1)", theirs.text)
+        self.assertIn("FAILED (failures=1)", ours.text)
+
+    def test_leaks_are_failures_of_their_tests(self):
+        ran = self.runs["fail"]
+        self.assertIn("FAILED (failures=4)", ran.text)
+        names = re.findall(r"^FAIL: (.*)$", ran.text, re.MULTILINE)
+        self.assertEqual(sorted(name.partition(" ")[0] for name in names),
+                         ["setUpClass", "test_one", "test_one", "test_one"])
+        self.assertRegex(ran.text,
+                         r"FAIL: test_one \(shop\.tests\.Orders\b.*\)\n-+\n" + re.escape(KEPT))
+        self.assertIn(FIXTURE, ran.text)
+
+    def test_json(self):
+        with open(os.path.join(self.folder, "leaks.json")) as file:
+            told = json.load(file)
+        self.assertEqual(told["tests"], 5)
+        leaks = {leak["subject"]: {note["label"]: note["text"] for note in leak["notes"]}.get(
+            "in worker")
+                 for leak in told["leaks"]}
+        self.assertEqual(sorted(leaks), [
+            "Orders.test_one was kept after it finished",
+            'environment variable "OF_A_FAILING_TEST" was added',
+            'environment variable "OF_A_FIXTURE" was added', "file 'shop/tests.py' was left open"])
+        self.assertLessEqual(set(leaks.values()), {"1", "2"})
+
+    def test_baseline(self):
+        ran = self.runs["baseline"]
+        self.assertIn("FAILED (failures=1)", ran.text)
+        self.assertIn("Known: 3 (listed in known.json)", ran.text)
+        self.assertNotIn("\nLEAKS  3", ran.text)
+
+    def test_restored_in_the_workers(self):
+        self.assertIn("put back", self.runs["restore"].text)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,5 @@
+"""Whole runs that find leaks."""
+
+from tests.support.python import needs
+
+needs(3, 8)

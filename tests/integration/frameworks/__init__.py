@@ -1,0 +1,1 @@
+"""Other test frameworks, and the reporters of other projects."""

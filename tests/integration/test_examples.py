@@ -1,0 +1,180 @@
+"""The examples and the README do what they say: each is run as a person would run it."""
+
+from __future__ import absolute_import
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from tests.support.paths import ROOT
+
+MODERN = sys.version_info >= (3, 8)
+
+CLOSED = ("1 child process, 3 sockets, 6 sqlite3 connections, 2 temporary files"
+          + (", 1 temporary folder" if sys.version_info >= (3,) else ""))
+
+# Too long to run here: what is run in its place.
+INSTALL = ["-m", "pip", "install", "."]
+INSTEAD = {"tests/everywhere.py": ["tests/everywhere.py", "--list"]}
+
+
+def run(arguments, folder=ROOT, warnings=()):
+    """Run this Python with ``arguments``. Returns (exit status, output)."""
+    environment = dict(os.environ, PYTHONPATH=ROOT)
+    for name in ("PYTHONWARNINGS", "MYSQL_HOST", "PYTHONIOENCODING"):
+        environment.pop(name, None)
+    child = subprocess.Popen([sys.executable] + list(warnings) + arguments, cwd=folder,
+                             env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = child.communicate()[0].decode("utf-8", "replace")
+    return child.returncode, said
+
+
+def readme():
+    """List the code blocks of the README: (language, text)."""
+    with io.open(os.path.join(ROOT, "README.md"), encoding="utf-8") as source:
+        return re.findall(r"^```(\w*)\n(.*?)^```$", source.read(), re.MULTILINE | re.DOTALL)
+
+
+class Examples(unittest.TestCase):
+    def test_all(self):
+        status, said = run(["-m", "unittest_leakfix", "discover", "-s", "examples"])
+        self.assertEqual(status, 0, said)
+        resources = 12 + (sys.version_info >= (3,))
+        self.assertEqual(said.rstrip().splitlines()[-1],
+                         "unittest_leakfix: let go of 15 finished tests, closed %d resources left "
+                         "open (%s)" % (resources, CLOSED))
+        self.assertNotIn("Warning", said)
+
+    def test_each_by_itself(self):
+        for name in ("test_leaky.py", "test_class_mixin.py", "test_mixin.py"):
+            status, said = run([os.path.join("examples", name)])
+            self.assertEqual(status, 0, said)
+            self.assertNotIn("Warning", said)
+
+    def test_mixin_under_plain_unittest(self):
+        status, said = run(["-m", "unittest", "discover", "-s", "examples", "-p", "test_mixin.py"])
+        self.assertEqual(status, 0, said)
+        self.assertNotIn("Warning", said)
+
+    @unittest.skipUnless(MODERN, "ClassLeakFixMixin needs our suite before Python 3.8")
+    def test_class_mixin_under_plain_unittest(self):
+        status, said = run(["-m", "unittest", "discover", "-s", "examples", "-p",
+                            "test_class_mixin.py"])
+        self.assertEqual(status, 0, said)
+        self.assertNotIn("Warning", said)
+
+    def test_leaky_suite_is_leaky(self):
+        # It would prove nothing otherwise.
+        if sys.version_info < (3,):
+            self.skipTest("Python 2.7 has no ResourceWarning")
+        status, said = run(["-m", "unittest", "discover", "-s", "examples", "-p", "test_leaky.py"])
+        self.assertEqual(status, 0, said)
+        self.assertIn("ResourceWarning: unclosed <socket", said)
+        self.assertIn("ResourceWarning: Implicitly cleaning up <TemporaryDirectory", said)
+
+    def test_own_runner(self):
+        status, said = run([os.path.join("examples", "own_runner.py")])
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, r"15 tests, of the [12] skipped there is left: FinishedTest\s*$")
+
+    def test_mysql_without_a_server_is_a_skip(self):
+        status, said = run(["-m", "unittest_leakfix", "discover", "-s", "examples/mysql", "-v"])
+        if sys.version_info >= (3, 12):
+            self.assertIn(status, (0, 5), said)
+        elif sys.version_info >= (3,):
+            self.assertEqual(status, 0, said)
+        self.assertTrue("no server is named: set MYSQL_HOST" in said
+                        or "PyMySQL is missing" in said, said)
+
+    if sys.version_info < (3,):
+        assertRegex = unittest.TestCase.assertRegexpMatches
+
+
+class Readme(unittest.TestCase):
+    """Every code block."""
+
+    def test_every_block_is_of_a_kind_that_is_run(self):
+        kinds = [language for language, _ in readme()]
+        self.assertEqual(sorted(set(kinds)), ["console", "python", "text"])
+        self.assertGreaterEqual(kinds.count("python"), 3)
+
+    def test_python_blocks(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        os.mkdir(os.path.join(folder, "examples"))
+        for language, text in readme():
+            if language != "python":
+                continue
+            self.assertLess(len(text.strip().splitlines()), 13, text)
+            path = os.path.join(folder, "test_block.py")
+            with io.open(path, "w", encoding="utf-8") as block:
+                block.write(text)
+            if not MODERN and ("assertNoLeaks" in text or ".leaks import" in text):
+                continue    # finding is for 3.8 and later
+            has_tests = "def test_" in text
+            for arguments in ([path], ["-m", "unittest", "test_block"],
+                              ["-m", "unittest_leakfix", "test_block"]):
+                if has_tests or arguments == [path]:
+                    status, said = run(arguments, folder)
+                    self.assertEqual(status, 0, said)
+                    self.assertNotIn("Warning", said)
+                    self.assertTrue("Ran 1 test in" in said or arguments == [path], said)
+
+    def test_commands(self):
+        for language, text in readme():
+            for line in text.splitlines() if language == "console" else ():
+                words = line.split()
+                self.assertEqual(words[:2], ["$", "python"], line)
+                if words[2:] == INSTALL:
+                    continue    # see below
+                arguments = INSTEAD.get(words[2], words[2:])
+                if "discover" == words[-1]:
+                    if not MODERN:
+                        continue
+                    arguments = arguments + ["-s", "examples"]    # not our own tests
+                status, said = run(arguments)
+                self.assertEqual(status, 0, said)
+
+    def test_install(self):
+        try:    # in a process of its own: setuptools does not like what is imported here already
+            subprocess.check_output([sys.executable, "-c", "import setuptools, pip, wheel"],
+                                    stderr=subprocess.STDOUT)
+        except subprocess.CalledProcessError as error:
+            self.skipTest(error.output.decode("utf-8", "replace").strip().splitlines()[-1])
+        self.assertIn("$ python %s\n" % " ".join(INSTALL), [text for _, text in readme()])
+        # In a copy, as pip builds in the folder itself; and it may not ask the network for
+        # setuptools.
+        folder = os.path.realpath(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        clone, target = os.path.join(folder, "clone"), os.path.join(folder, "installed")
+        os.mkdir(clone)
+        for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md",
+                     "CHANGELOG.md"):
+            shutil.copy(os.path.join(ROOT, name), clone)
+        shutil.copytree(os.path.join(ROOT, "unittest_leakfix"),
+                        os.path.join(clone, "unittest_leakfix"))
+        status, said = run(INSTALL + ["--no-index", "--no-build-isolation", "--target", target],
+                           clone)
+        self.assertEqual(status, 0, said)
+        self.assertIn("unittest_leakfix", os.listdir(target))
+
+    def test_report_is_the_one_of_the_page_about_it(self):
+        with io.open(os.path.join(ROOT, "docs", "report.md"), encoding="utf-8") as page:
+            explained = page.read()
+        report = [text for language, text in readme() if language == "text"][0]
+        self.assertIn(report.splitlines()[0], explained)
+        self.assertIn(report.split("\n\n")[1], explained)
+
+    def test_links(self):
+        with io.open(os.path.join(ROOT, "README.md"), encoding="utf-8") as source:
+            for target in re.findall(r"\]\(([^)#]+)\)", source.read()):
+                self.assertTrue(os.path.exists(os.path.join(ROOT, target)), target)
+
+
+if __name__ == "__main__":
+    unittest.main()

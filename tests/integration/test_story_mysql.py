@@ -1,0 +1,176 @@
+"""The story this project began with: connections opened in setUp, and a server that is full.
+
+A real MariaDB that admits 20 sessions, and suites of 60 tests that each open one and close none.
+A second session, of another account, asks the server in each test how many there are.
+"""
+
+from __future__ import absolute_import
+
+import os
+import subprocess
+import sys
+import time
+import unittest
+
+from tests.support import servers, stories
+
+SERVER = servers.mariadb()
+NUMBER = 60
+FULL = "Too many connections"
+# Python 2.7's suites keep every test, so there passing is enough.
+KEPT = ("passing", "failing", "skipped") if sys.version_info < (3,) else ("failing", "skipped")
+
+TAKING = u"""
+import {driver} as driver
+
+def settings(user):
+    return dict(host=os.environ["MYSQL_HOST"], port=int(os.environ["MYSQL_PORT"]),
+                user=user, password=os.environ["MYSQL_PASSWORD"])
+
+watcher = driver.connect(**settings(os.environ["MYSQL_ADMIN"]))
+
+def sessions():
+    cursor = watcher.cursor()
+    cursor.execute("SHOW STATUS LIKE 'Threads_connected'")
+    return int(cursor.fetchone()[1]) - 1    # without the watcher
+
+# A session that was closed is gone from the server a moment later.
+meter = stories.Meter(sessions, 2, {patience})
+meter.begin = lambda: setattr(meter, "_base", 0)
+
+def take():
+    return driver.connect(**settings(os.environ["MYSQL_USER"]))
+"""
+
+CURSOR = u"""
+connect = take
+def take():
+    return connect().cursor()
+"""
+
+# Their own subclass, whose close() fails, as on a connection that broke meanwhile.
+STUBBORN = u"""
+class Stubborn(driver.connections.Connection):
+    def close(self):
+        super(Stubborn, self).close()
+        raise RuntimeError("gone away")
+
+def take():
+    return Stubborn(**settings(os.environ["MYSQL_USER"]))
+"""
+
+
+def _tell(driver, way, shape, outcome, more=u""):
+    environment = {"MYSQL_HOST": SERVER.host, "MYSQL_PORT": str(SERVER.port),
+                   "MYSQL_USER": SERVER.user, "MYSQL_ADMIN": SERVER.admin,
+                   "MYSQL_PASSWORD": SERVER.password}
+    taking = TAKING.replace("{driver}", driver)
+    taking = taking.replace("{patience}", "0" if way == "plain" else "5")
+    return stories.tell(way, taking + more, shape, outcome, NUMBER,
+                        environment=environment)
+
+
+class Story(object):
+    """The story with one driver. The tests are made by `stories.ways`."""
+
+    driver = None
+
+    def setUp(self):
+        try:
+            driver = __import__(self.driver)
+        except ImportError:
+            self.skipTest("%s is missing" % self.driver)
+        watcher = driver.connect(**SERVER.settings(admin=True))
+        try:
+            # The sessions of the story before are gone a moment after its process.
+            until = time.time() + 30
+            while self.sessions(watcher) > 1 and time.time() < until:
+                time.sleep(0.002)
+            self.assertEqual(self.sessions(watcher), 1)
+        finally:
+            watcher.close()
+
+    def sessions(self, watcher):
+        cursor = watcher.cursor()
+        cursor.execute("SHOW STATUS LIKE 'Threads_connected'")
+        return int(cursor.fetchone()[1])
+
+    def tell(self, way, shape, outcome, more=u""):
+        told = _tell(self.driver, way, shape, outcome, more)
+        self.assertNotIn(SERVER.password, told.output)
+        self.assertIn("Ran %d tests" % (NUMBER + 1), told.output)
+        return told
+
+    def plain(self, outcome):
+        """The server is full before the suite is half way through."""
+        told = self.tell("plain", "attribute", outcome)
+        self.assertEqual(told.status, 1, str(told))
+        # Server and account differ by a session or two in how they count to 20.
+        self.assertGreater(told.output.count("ERROR: "), NUMBER - 25, str(told))
+        self.assertIn(FULL, told.output)
+
+    def ours(self, way, shape, outcome):
+        """One session at a time."""
+        more = CURSOR if shape == "cursor" else u""
+        told = self.tell(way, "attribute" if more else shape, outcome, more)
+        self.assertEqual(told.status, int(outcome == "failing"), str(told))
+        self.assertEqual((told.first, told.left), (1, 0), str(told))
+        self.assertLessEqual(told.peak, 2, str(told))
+        self.assertNotIn(FULL, told.output)
+        self.assertNotIn("ERROR: ", told.output)
+
+
+_OURS = [(way, "attribute", outcome) for way in ("mixin", "runner")
+         for outcome in ("passing", "failing", "skipped")]
+_SHAPES = [(way, shape, outcome) for shape in ("cycle", "cursor", "list", "object")
+           for way in ("mixin", "runner") for outcome in ("passing", "failing")]
+_SHAPES += [("runner", "local", "failing"), ("runner", "local", "skipped")]
+
+
+@stories.ways("plain", *[(outcome,) for outcome in KEPT])
+@stories.ways("ours", *_OURS + _SHAPES)
+class PyMySQL(Story, unittest.TestCase):
+    driver = "pymysql"
+
+    def test_close_that_fails_shows_no_password(self):
+        told = self.tell("runner", "attribute", "passing", STUBBORN)
+        self.assertEqual(told.status, 0, str(told))
+        self.assertIn("closing self.it (pymysql connection to leakfix@127.0.0.1:%d) raised "
+                      "RuntimeError: gone away" % SERVER.port, told.output)
+        told = self.tell("mixin", "attribute", "passing", STUBBORN)
+        self.assertEqual(told.status, 1, str(told))
+        self.assertIn("gone away", told.output)
+
+
+@stories.ways("plain", *[(outcome,) for outcome in KEPT])
+@stories.ways("ours", *_OURS + _SHAPES)
+class MySQLclient(Story, unittest.TestCase):
+    driver = "MySQLdb"
+
+
+class Example(unittest.TestCase):
+    """examples/mysql, as its own text says to run it."""
+
+    def test_runs(self):
+        try:
+            __import__("pymysql")
+        except ImportError:
+            self.skipTest("pymysql is missing")
+        environment = dict(os.environ, MYSQL_HOST=SERVER.host, MYSQL_PORT=str(SERVER.port),
+                           MYSQL_USER=SERVER.user, MYSQL_PASSWORD=SERVER.password,
+                           MYSQL_DATABASE=SERVER.database)
+        for module, full in (("unittest", True), ("unittest_leakfix", False)):
+            child = subprocess.Popen(
+                [sys.executable, "-m", module, "discover", "-s", "examples/mysql"],
+                cwd=stories.ROOT, env=environment, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT)
+            said = child.communicate()[0].decode("utf-8", "replace")
+            self.assertNotIn(SERVER.password, said)
+            self.assertEqual(FULL in said, full, said)
+            self.assertEqual(child.returncode, int(full), said)
+        self.assertIn("closed 60 resources left open (60 database connections)",
+                      said.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,1 @@
+"""The project: its archive, types and syntax, and the test command."""

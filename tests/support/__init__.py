@@ -1,0 +1,1 @@
+"""What the tests are written with, and what runs them. Every Python imports it."""

@@ -1,0 +1,5 @@
+"""Finding what is left: survivors, their chains, their texts."""
+
+from tests.support.python import needs
+
+needs(3, 8)

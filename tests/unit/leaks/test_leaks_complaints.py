@@ -1,0 +1,313 @@
+"""What the interpreter complains about inside the window, and that nobody else notices the
+window."""
+import asyncio
+import functools
+import gc
+import logging
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+import warnings
+import weakref
+
+from unittest_leakfix.leaks.captured_warnings import Complaints
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.tracing.stacks import short
+
+HERE = short(os.path.abspath(__file__))
+
+
+def in_a_cycle(obj):
+    """Leave `obj` to the collector."""
+    cycle = [obj]
+    cycle.append(cycle)
+
+
+async def never():
+    pass
+
+
+class ComplaintsCase(unittest.TestCase):
+
+    def setUp(self):
+        self.records = Acquisitions()
+        self.records.install()
+        self.addCleanup(self.records.remove)
+        self.complaints = Complaints(self.records)
+        self.addCleanup(self.complaints.remove)
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+
+    def heard(self):
+        self.complaints.install()
+        gc.collect()
+        self.complaints.remove()
+        return self.complaints.take()
+
+    def one(self, kind, text):
+        complaint, = self.heard()
+        self.assertEqual(complaint.kind, kind)
+        self.assertIn(text, complaint.text)
+        return complaint
+
+    def assertOpenedHere(self, complaint, what):
+        self.assertEqual((complaint.acquisition.what, complaint.acquisition.frames[0].function),
+                         (what, self._testMethodName))
+
+
+class KindsTest(ComplaintsCase):
+
+    def test_file(self):
+        in_a_cycle(open(__file__))
+        self.assertOpenedHere(self.one("ResourceWarning", "unclosed file"), "file")
+
+    def test_socket(self):
+        in_a_cycle(socket.socket())
+        self.assertOpenedHere(self.one("ResourceWarning", "unclosed <socket.socket"), "socket")
+
+    def test_child(self):
+        child = subprocess.Popen([sys.executable, "-c", ""])
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        in_a_cycle(child)
+        del child
+        self.assertOpenedHere(self.one("ResourceWarning", "is still running"), "child process")
+        subprocess._cleanup()
+
+    def test_temporary_folder(self):
+        in_a_cycle(tempfile.TemporaryDirectory())
+        self.assertOpenedHere(self.one("ResourceWarning", "Implicitly cleaning up"),
+                              "temporary folder")
+
+    @unittest.skipIf(sys.version_info < (3, 13), "sqlite3 does not complain before 3.13")
+    def test_sqlite_connection(self):
+        sqlite3.connect(":memory:")
+        self.assertOpenedHere(self.one("ResourceWarning", "unclosed database"),
+                              "sqlite3 connection")
+
+    def test_event_loop(self):
+        loop = asyncio.new_event_loop()
+        in_a_cycle(loop)
+        del loop
+        found = self.heard()
+        self.assertIn("unclosed event loop", [c.text for c in found][0])
+        self.assertOpenedHere(found[0], "event loop")
+
+    def test_finalizer(self):
+        class Order:
+            def __del__(self):
+                raise ValueError("no db, password=hunter2")
+
+        in_a_cycle(Order())
+        complaint = self.one("unraisable exception", "Exception ignored in")
+        # 3.15 says it in other words, with an address in them.
+        self.assertEqual(complaint.text,
+                         "Exception ignored in: %s.%s.__del__" % (__name__, Order.__qualname__))
+        self.assertEqual(complaint.error, "ValueError: no db, password=***")
+
+    def test_callback_of_a_weak_reference(self):
+        class Order:
+            pass
+
+        def forget(_):
+            raise ValueError("gone")
+
+        order = Order()
+        reference = weakref.ref(order, forget)
+        in_a_cycle(order)
+        del order
+        complaint = self.one("unraisable exception", "Exception ignored in")
+        self.assertEqual(complaint.text,
+                         "Exception ignored in: %s.%s" % (__name__, forget.__qualname__))
+        self.assertIsNone(reference())
+
+    def test_finalizer_without_a_function(self):
+        class Order:
+            __del__ = functools.partial(int, "x")
+
+        in_a_cycle(Order())
+        self.assertNotIn(" at 0x", self.one("unraisable exception", "Exception ignored").text)
+
+    def test_generator_that_does_not_end(self):
+        def numbers():
+            try:
+                yield 1
+            finally:
+                raise ValueError("no end")
+
+        left = numbers()
+        next(left)
+        in_a_cycle(left)
+        del left
+        self.assertNotIn(" at 0x", self.one("unraisable exception", "Exception ignored").text)
+
+    def test_coroutine(self):
+        in_a_cycle(never())
+        complaint = self.one("coroutine was never awaited", "coroutine 'never' was never awaited")
+        self.assertEqual(complaint.called, "never")
+        self.assertEqual(complaint.spots, (("written", (HERE, never.__code__.co_firstlineno, "")),))
+
+    def test_task_destroyed_pending(self):
+        loop = asyncio.new_event_loop()
+        self.addCleanup(loop.close)
+
+        async def wait():
+            await loop.create_future()
+
+        task = loop.create_task(wait())
+        loop.run_until_complete(asyncio.sleep(0))
+        in_a_cycle(task)
+        del task
+        self.assertOpenedHere(self.one("task was destroyed pending",
+                                       "Task was destroyed but it is pending!"), "task")
+
+    def test_exception_never_retrieved(self):
+        loop = asyncio.new_event_loop()
+        self.addCleanup(loop.close)
+
+        async def fail():
+            raise KeyError("order")
+
+        task = loop.create_task(fail())
+        loop.run_until_complete(asyncio.wait([task]))
+        in_a_cycle(task)
+        del task
+        complaint = self.one("exception was never retrieved", "Task exception was never retrieved")
+        self.assertOpenedHere(complaint, "task")
+        self.assertEqual(complaint.error, "KeyError: 'order'")
+        self.assertEqual(
+            [(how, frame.function) for how, frame in complaint.spots], [("raised", "fail")]
+        )
+
+    def test_exception_in_thread(self):
+        def fail():
+            raise KeyError("order")
+
+        self.complaints.install()
+        thread = threading.Thread(target=fail, name="mailer-1")
+        thread.start()
+        thread.join()
+        self.complaints.remove()
+        complaint, = self.complaints.take()
+        self.assertEqual((complaint.kind, complaint.text), ("exception in thread", "mailer-1"))
+        self.assertEqual(complaint.error, "KeyError: 'order'")
+        self.assertEqual(
+            [(how, frame.function) for how, frame in complaint.spots], [("raised", "fail")]
+        )
+
+    def test_warning_turned_into_an_error(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            in_a_cycle(open(__file__))
+            self.one("ResourceWarning", "unclosed file")
+
+    def test_taken_once(self):
+        in_a_cycle(never())
+        self.assertEqual(len(self.heard()), 1)
+        self.assertEqual(self.complaints.take(), [])
+
+
+class BystanderTest(ComplaintsCase):
+    """The window changes nothing for anybody else."""
+
+    def test_everything_is_put_back(self):
+        def state():
+            return (warnings.filters, list(warnings.filters), warnings._showwarnmsg,
+                    warnings.showwarning,
+                    sys.unraisablehook, threading.excepthook, asyncio.base_events.logger)
+
+        before = state()
+        self.heard()
+        after = state()
+        self.assertIs(after[0], before[0])
+        self.assertEqual(after, before)
+
+    def test_a_warning_shown_once_stays_shown_once(self):
+        scope = {}
+        code = compile("import warnings\ndef warn():\n    warnings.warn('again')\n", "shop.py",
+                       "exec")
+        exec(code, scope)
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter("default")
+            for _ in range(3):
+                scope["warn"]()
+                self.heard()
+        self.assertEqual([str(each.message) for each in shown], ["again"])
+
+    def test_other_warnings_go_where_they_went(self):
+        class Old:
+            def __del__(self):
+                warnings.warn("old", DeprecationWarning)
+                warnings.warn("odd", RuntimeWarning)
+
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", DeprecationWarning)
+            in_a_cycle(Old())
+            self.assertEqual(self.heard(), [])
+        self.assertEqual([str(each.message) for each in shown], ["old"])
+
+    def test_warnings_outside_the_window_are_the_tests(self):
+        self.heard()
+        with self.assertWarns(ResourceWarning):
+            open(__file__)
+
+    def test_users_hooks_hear_too(self):
+        class Order:
+            def __del__(self):
+                raise ValueError
+
+        heard = []
+        self.addCleanup(setattr, sys, "unraisablehook", sys.unraisablehook)
+        sys.unraisablehook = lambda unraisable: heard.append(unraisable.exc_type)
+        in_a_cycle(Order())
+        self.assertEqual(len(self.heard()), 1)
+        self.assertEqual(heard, [ValueError])
+
+    def test_hook_replaced_inside_the_window_stays(self):
+        self.addCleanup(setattr, sys, "unraisablehook", sys.unraisablehook)
+
+        def mine(unraisable):
+            pass
+
+        self.complaints.install()
+        sys.unraisablehook = mine
+        self.complaints.remove()
+        self.assertIs(sys.unraisablehook, mine)
+
+    def test_other_messages_of_asyncio_reach_its_logger(self):
+        self.complaints.install()
+        with self.assertLogs("asyncio", logging.WARNING) as logs:
+            asyncio.base_events.logger.warning("slow")
+            asyncio.base_events.logger.error("other")
+        self.assertEqual(logs.output, ["WARNING:asyncio:slow", "ERROR:asyncio:other"])
+
+    def test_a_loops_own_handler_hears_alone(self):
+        loop = asyncio.new_event_loop()
+        self.addCleanup(loop.close)
+        heard = []
+        loop.set_exception_handler(lambda loop, context: heard.append(context["message"]))
+
+        async def fail():
+            raise KeyError
+
+        task = loop.create_task(fail())
+        loop.run_until_complete(asyncio.wait([task]))
+        in_a_cycle(task)
+        del task
+        self.assertEqual(self.heard(), [])
+        self.assertEqual(heard, ["Task exception was never retrieved"])
+
+    def test_dead_records_are_forgotten(self):
+        in_a_cycle(socket.socket())
+        self.heard()
+        self.assertIsNone(self.records._dead)
+
+
+if __name__ == "__main__":
+    unittest.main()
