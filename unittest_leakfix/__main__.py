@@ -19,6 +19,10 @@ def _program():
     gc.disable()
     try:
         from unittest_leakfix.cli import LeakFixProgram
+        if hasattr(gc, "freeze"):
+            # All that is there grows old, as it would have by and by (3.7).
+            gc.freeze()
+            gc.unfreeze()
     finally:
         if collects:
             gc.enable()

@@ -230,7 +230,7 @@ class Run(object):
     def all(self, test, debug=False):
         """Run *test*, a suite or a test, as the outermost one. Returns nothing."""
         _runs.append(self)
-        originals.note()
+        originals.note(self._watcher is not None)
         heap.enter()
         try:
             if _is_plain(test):

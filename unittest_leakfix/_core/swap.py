@@ -140,19 +140,27 @@ class Originals(object):
     def __init__(self, modules=MODULES):
         self._modules = modules
         self._places = []       # (module or class, which functions and classes it had)
+        self._finds = True
         self._depth = 0         # of the runs
         self._entered = 0
         self._swap = Swap()
 
-    def note(self):
-        """Take note of them, when the outermost run begins; `forget` when it is over."""
+    def note(self, finds=True):
+        """Take note of them, when the outermost run begins; `forget` when it is over.
+
+        A run that *finds* what is held must not hold what else is in these modules, such as
+        caches. Where nobody looks, to sort that out would cost more than all other notes.
+        """
         self._depth += 1
         if self._depth == 1:
-            self._places = list(_noted(self._modules))
+            self._finds = finds
+            self._places = list(_noted(self._modules, _of_kinds if finds else _copy))
 
     def forget(self):
-        """The run that called `note` is over. What was noted serves its report."""
+        """The run that called `note` is over. What one that finds has noted serves its report."""
         self._depth -= 1
+        if self._depth == 0 and not self._finds:
+            self._places = []
 
     def around(self, function):
         """Return *function* so that it runs with all of them in their places."""
@@ -167,8 +175,10 @@ class Originals(object):
         if self._entered == 1:
             for place, values in self._places:
                 now = vars(place)
+                kinds = _METHODS if issubclass(type(place), type) else _FUNCTIONS
                 for name, value in values.items():
-                    if now.get(name) is not value and name not in _HOOKS:
+                    if (now.get(name) is not value and name not in _HOOKS
+                            and isinstance(value, kinds)):
                         try:
                             self._swap.put(place, name, value)
                         except Exception:   # it stays as the test left it
@@ -182,20 +192,23 @@ class Originals(object):
 
 
 def _of_kinds(namespace, kinds):
-    # Nothing else: with the caches of a module we would be who holds what is in them.
     return dict((name, value) for name, value in list(namespace.items())
                 if isinstance(value, kinds))
 
 
-def _noted(modules):
+def _copy(namespace, kinds):
+    return namespace.copy()
+
+
+def _noted(modules, values_of):
     for name in modules:
         module = sys.modules.get(name)
         if type(module) is not types.ModuleType:
             continue    # not loaded, or something else in its place
-        yield module, _of_kinds(vars(module), _FUNCTIONS)
+        yield module, values_of(vars(module), _FUNCTIONS)
         for value in list(vars(module).values()) if name in _CLASSES else ():
-            if isinstance(value, type) and module_slot(value) == name:
-                yield value, _of_kinds(dict_slot(value), _METHODS)
+            if issubclass(type(value), type) and module_slot(value) == name:
+                yield value, values_of(dict_slot(value), _METHODS)
 
 
 originals = Originals()
