@@ -16,6 +16,11 @@ A test without a mark runs in all three. A mark is a decorator of a class or of 
     @nightly                    # nightly tier only, on all interpreters
     def test_all_of_django(self): ...
 
+Whole modules stand in `MODULES` below: what starts hundreds of child processes, servers or
+frameworks runs where the difference between versions lies, on the oldest and newest, in the full
+tier, and everywhere in the nightly one. Named on the command line, a module runs whatever the
+table says.
+
 What is left out is skipped, with the tier as the reason. The test command says in the variable
 LEAKFIX_TIER which tier it runs. Without that (``python -m unittest tests.test_x``) it is the full
 one.
@@ -31,6 +36,36 @@ QUICK, FULL, NIGHTLY = "quick", "full", "nightly"
 VARIABLE = "LEAKFIX_TIER"
 # Of those on which all that the tests want to meet (drivers, Django, pytest) can be installed.
 OLDEST, NEWEST = (3, 8), (3, 13)
+BOTH = (OLDEST, NEWEST)
+CORE = ((2, 7), (3, 6), OLDEST, NEWEST)  # of what also fixes before 3.8
+# The beginning of a module's name, and the versions that run it in the full tier.
+MODULES = (
+    ("test_budget", BOTH),
+    ("test_connection_records", BOTH),
+    ("test_django", BOTH),
+    ("test_everywhere", ((2, 7), NEWEST)),
+    ("test_example", CORE),
+    ("test_first_imports", BOTH),
+    ("test_frameworks", CORE),
+    ("test_held", BOTH),
+    ("test_holders", BOTH),
+    ("test_hostile_classes", CORE),
+    ("test_interrupts", BOTH),
+    ("test_leaks_complaints", BOTH),
+    ("test_leaks_faults", BOTH),
+    ("test_leaks_options", BOTH),
+    ("test_leaks_process", BOTH),
+    ("test_pytest", BOTH),
+    ("test_recipes", CORE),
+    ("test_redaction_outputs", BOTH),
+    ("test_replaced_functions", CORE),
+    ("test_reporter", BOTH),
+    ("test_sessions", BOTH),
+    ("test_story", CORE),
+    ("test_suites_again", CORE),
+    ("test_trust_points", BOTH),
+    ("test_zoo", BOTH),
+)
 
 
 def current():
@@ -49,8 +84,21 @@ def full_on(*versions):
     if not versions or not all(isinstance(each, tuple) for each in versions):
         raise TypeError("full_on() needs the versions, as pairs: full_on(OLDEST, NEWEST)")
     runs = current() == NIGHTLY or current() == FULL and sys.version_info[:2] in versions
-    return unittest.skipUnless(runs, "full tier on %s; elsewhere nightly" % (
-        " and ".join("%d.%d" % each for each in versions)))
+    return unittest.skipUnless(runs, _elsewhere(versions))
+
+
+def left_out(module, version=sys.version_info[:2]):
+    """Return why this tier leaves out the test *module* (``"unit.test_x"``) on that version of
+    Python, "" if it runs it."""
+    name = module.rpartition(".")[2]
+    for start, versions in MODULES:
+        if name.startswith(start) and version not in versions and current() == FULL:
+            return _elsewhere(versions)
+    return ""
+
+
+def _elsewhere(versions):
+    return "full tier on %s; elsewhere nightly" % " and ".join("%d.%d" % each for each in versions)
 
 
 def nightly(test):

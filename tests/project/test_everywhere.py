@@ -326,6 +326,18 @@ class TiersTest(EverywhereCase):
         self.assertRaises(TypeError, tiers.full_on)
         self.assertRaises(TypeError, tiers.full_on, lambda test: None)
 
+    def test_modules(self):
+        names = [name.rpartition(".")[2] for name in paths.modules()]
+        self.assertEqual([], [start for start, _ in tiers.MODULES
+                              if not any(name.startswith(start) for name in names)])
+        for tier, middle, newest in ((tiers.QUICK, "", ""), (tiers.NIGHTLY, "", ""), (
+                tiers.FULL, "full tier on 3.8 and 3.13; elsewhere nightly", "")):
+            self.put(os.environ, tiers.VARIABLE, tier)
+            self.assertEqual((middle, newest), (
+                tiers.left_out("tests.unit.test_zoo", (3, 10)),
+                tiers.left_out("tests.unit.test_zoo", tiers.NEWEST)))
+            self.assertEqual("", tiers.left_out("tests.unit.test_runner", (3, 10)))
+
 
 class NamesTest(unittest.TestCase):
     """A name chooses its module wherever it stands."""
