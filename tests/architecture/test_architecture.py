@@ -157,6 +157,14 @@ class ImportTests(unittest.TestCase):
         self.assertEqual([], sorted(set(UPWARD) - set(upward)),
                          "these exceptions are no longer needed")
 
+    def test_judgement_needs_no_sentences(self) -> None:
+        # Those that print, or give out leaks that have their sentences.
+        front = {"leaks.json", "leaks.run", "leaks.watch_block"}
+        folders = ("leaks.report", "databases", "django", "pytest_plugin")
+        self.assertEqual(front, {
+            name for name in SOURCES if not any(is_below(name, each) for each in folders)
+            and any(is_below(each.name, "leaks.report") for each in own_imports(name))})
+
     def test_the_loader_of_the_upper_packages_loads_them_inside_functions(self) -> None:
         top = [each for each in own_imports(LOADER) if not each.lazy]
         self.assertEqual([], [each for each in top if layer(each.name)[0] > layer(LOADER)[0]])

@@ -81,8 +81,8 @@ def _told(record: ConnectionRecord) -> bool:
     listening = sys.modules.get("unittest_leakfix.leaks.detector")
     if listening is None or not listening.Listening._active:
         return False
+    from unittest_leakfix.leaks.identify import matched, place_of
     from unittest_leakfix.leaks.model.leak import Leak
-    from unittest_leakfix.leaks.report.describe import matched, place_of
     from unittest_leakfix.tracing.acquisitions import Acquisition
     opened = Acquisition("database connection", record.place, record.test,
                          "%s (no longer running)" % (record.thread or "?"), record.frames)

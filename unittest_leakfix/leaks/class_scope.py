@@ -8,10 +8,8 @@ from typing import Any, Container, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import names_in, qualified
-from unittest_leakfix.leaks import survivors
-from unittest_leakfix.leaks.model import kinds
+from unittest_leakfix.leaks import identify, survivors
 from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.registry import kind_of
@@ -99,7 +97,7 @@ class SharedResources:
             except TypeError:
                 ref = None
             found.append(_Shared(holder, name, type(value), ref, id(value), fd,
-                                 describe.spoken(kind, value, opened), "%s.%s" % (owner, name),
+                                 identify.spoken(kind, value, opened), "%s.%s" % (owner, name),
                                  opened))
         return found
 
@@ -137,7 +135,7 @@ class Fixtures:
         if not holding:
             return []
         total = sum(item[2] for item in holding)
-        return [describe.of_class(qualified(cls), holding, kinds.amount(total), total)]
+        return [identify.of_class(qualified(cls), holding, total)]
 
     def left_open(self, holder: Any, form: str, fixtures: Container[str]) -> List[Leak]:
         """Return a leak for each resource that one of the *fixtures* opened and that is still open
@@ -150,7 +148,7 @@ class Fixtures:
                 continue
             opened = self._acquisitions.of(value)
             if opened is not None and opened.test in fixtures:
-                leaks.append(describe.of_scope(form % name, value, kind, opened, opened.test))
+                leaks.append(identify.of_scope(form % name, value, kind, opened, opened.test))
                 self.covered |= survivors.held(value, opened)[0]
                 self._acquisitions.connection_told(value)
         return leaks

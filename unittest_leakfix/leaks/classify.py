@@ -13,13 +13,13 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks import survivors as sizes
 from unittest_leakfix.leaks.model import ids
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.survivor import Survivor
-from unittest_leakfix.leaks.report import describe
 from unittest_leakfix.leaks.retention.search import chains
 from unittest_leakfix.leaks.survivors import held, recalled
 from unittest_leakfix.resources.registry import kind_of
@@ -199,9 +199,9 @@ class Judge:
                 [("." + name, values[name]) for name in list(values) if not name.startswith("_")],
                 most=len(values))
                 if item[2] >= _WORTH or kind_of(values[item[0][1:]]) is not None)[:3]
-        leak = describe.of_survivor(survivor, value, kind, chain, acquisition, size, holding)
+        leak = identify.of_survivor(survivor, value, kind, chain, acquisition, size, holding)
         if survivor.what == "instance" and self.grows > 1 and not _of_its_own(survivor):
-            leak = describe.growth(leak, survivor)
+            leak = identify.growth(leak, survivor)
         return leak
 
     def _started(self, chain: Chain) -> bool:
@@ -243,12 +243,13 @@ def _with_their_like(leaks: List[Leak], like: Sequence[_Case]) -> List[Leak]:
             found.append(
                 leak_model.Leak(
                     same.kind,
-                    same.subject,
+                    "",
                     (case.survivor.test,),
                     0,
                     same.chain,
                     name=same.name,
                     cause=same.cause,
+                    seen=same.seen,
                 )
             )
     return found

@@ -25,7 +25,7 @@ from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.leaks import classify, suppressions
+from unittest_leakfix.leaks import classify, identify, suppressions
 from unittest_leakfix.leaks.captured_warnings import Complaints, Overheard, told_already
 from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
 from unittest_leakfix.leaks.classify import Imported
@@ -34,8 +34,6 @@ from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import Ids
 from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.model.survivor import Survivor
-from unittest_leakfix.leaks.report import describe
-from unittest_leakfix.leaks.report.describe import of_change
 from unittest_leakfix.leaks.suppressions import News
 from unittest_leakfix.leaks.survivors import Census, survivor
 from unittest_leakfix.leaks.uncounted import NoCensus, NoComplaints
@@ -156,7 +154,7 @@ class Listening(Watcher):
     def _closing(self, owner: Any, found: scan.Found) -> None:
         test = self._test or self._acquisitions.current
         if test and self._alive():
-            self._fresh.append(describe.of_closing(
+            self._fresh.append(identify.of_closing(
                 found, self._acquisitions.of(found.value), test))
             if found.kind.awaits(found.value):
                 self._let_go.append(id(found.value))
@@ -217,7 +215,7 @@ class Changes:
             if kinds.of_change(change.kind).waits:
                 self.pending.append(Pending(change, test, acquisition, os_facts.target(change.fd)))
             else:
-                fresh.append(describe.of_change(change, test, acquisition, change in back, fixture))
+                fresh.append(identify.of_change(change, test, acquisition, change in back, fixture))
         return fresh
 
     def _opened(self, change: Change) -> Optional[Acquisition]:
@@ -383,7 +381,7 @@ class Finder(Listening):
         closed = self._shared.closed() if self._shared.any else []
         if closed:
             with originals:
-                self._fresh += [describe.of_change(change, test, opened)
+                self._fresh += [identify.of_change(change, test, opened)
                                 for change, opened in closed]
         if changes:
             self._changed.waited |= any(change.thread or change.pid for change in changes)
@@ -398,7 +396,7 @@ class Finder(Listening):
                 if not told_already(complaint, self._let_go):
                     # What dies unclosed later is the leak of the test that opened it.
                     opened = complaint.acquisition.test if complaint.acquisition else ""
-                    self._fresh.append(describe.of_complaint(complaint, opened or test))
+                    self._fresh.append(identify.of_complaint(complaint, opened or test))
 
     def fixture(self, name: str) -> None:
         self._acquisitions.current = name
@@ -567,5 +565,5 @@ class Pending(NamedTuple):
 
 def told(pending: Sequence[Pending], covered: Set[object], leaks: Sequence[Leak]) -> List[Leak]:
     """Return a leak for each of the *pending* changes that must be told for itself."""
-    return [of_change(each.change, each.test, each.acquisition)
+    return [identify.of_change(each.change, each.test, each.acquisition)
             for each in pending if each.still_there(covered, leaks)]

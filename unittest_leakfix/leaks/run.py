@@ -18,6 +18,7 @@ from unittest_leakfix.leaks.detector import Finder
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.report import json_report, text_report
+from unittest_leakfix.leaks.report.describe import described
 from unittest_leakfix.leaks.report.whole_file import Target, reason
 from unittest_leakfix.observer import Watcher
 from unittest_leakfix.options import Options
@@ -79,7 +80,7 @@ class Finding:
     def findings(self) -> Findings:
         """Return what was found."""
         if self._finder is not None:
-            return self._finder.findings()
+            return described(self._finder.findings())
         return leak_model.Findings(unmeasured=(_OUTER,) if self._begun else ())
 
     @originals.around

@@ -22,10 +22,9 @@ from typing import (
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.identify import steady
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.leak import Known, Leak
-from unittest_leakfix.leaks.report import whole_file
-from unittest_leakfix.leaks.report.describe import steady
 from unittest_leakfix.tracing.stacks import short
 
 __unittest = True
@@ -158,11 +157,6 @@ def baseline_text(leaks: Iterable[Leak]) -> str:
                for (kind, cause), tests in sorted(listed.items())]
     text = _dumps({"version": VERSION, "leaks": entries}, indent=1, ensure_ascii=False)
     return "\n".join(map(_escaped, text.split("\n"))) + "\n"
-
-
-def write_baseline(path: str, leaks: Iterable[Leak]) -> None:
-    """Write the *leaks* of a run as a baseline file, whole or not at all. Raises OSError."""
-    whole_file.write(path, baseline_text(leaks))
 
 
 def _escaped(line: str) -> str:

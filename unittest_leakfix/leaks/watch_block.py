@@ -13,6 +13,7 @@ from unittest_leakfix.leaks.class_scope import Fixtures
 from unittest_leakfix.leaks.detector import Changes, Finder
 from unittest_leakfix.leaks.model.leak import Leak, group
 from unittest_leakfix.leaks.report import text_report
+from unittest_leakfix.leaks.report.describe import in_words
 
 __unittest = True
 bind(globals())
@@ -65,7 +66,7 @@ class Watch:
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
         try:
-            self.leaks = group(self._finder.end_block())
+            self.leaks = list(map(in_words, group(self._finder.end_block())))
         finally:
             heap.leave()
 

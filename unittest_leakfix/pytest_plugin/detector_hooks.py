@@ -12,7 +12,7 @@ import pytest
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix.leaks import captured_warnings, suppressions
+from unittest_leakfix.leaks import captured_warnings, identify, suppressions
 from unittest_leakfix.leaks.classify import Imported
 from unittest_leakfix.leaks.detector import Finder
 from unittest_leakfix.leaks.model.leak import Leak
@@ -52,6 +52,7 @@ class Wordings:
 
     def of(self, leak: Leak) -> Leak:
         """Return *leak* with a remedy that can be written where it came from."""
+        leak = describe.in_words(leak)
         function = leak.ends is not None and leak.left_by in self.functions
         return describe.written(leak, leak.ends, CodeScope.FUNCTION) if function else leak
 
@@ -325,7 +326,7 @@ class ScopedFinder(Finder):
     def _closing(self, owner: Any, found: scan.Found) -> None:
         test = self._test or self._acquisitions.current
         if test and self._alive():
-            self._fresh.append(describe.of_closing(found, self._acquisitions.of(found.value), test,
+            self._fresh.append(identify.of_closing(found, self._acquisitions.of(found.value), test,
                                                    fixture=type(owner).__module__
                                                    == "_pytest.fixtures"))
 

@@ -23,6 +23,7 @@ from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.model.chain import Thing
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.report import json_report as leaks_json
+from unittest_leakfix.leaks.report import whole_file
 from unittest_leakfix.leaks.report.terminal import Style
 from unittest_leakfix.leaks.report.text_report import failure_text, one_line, render
 from unittest_leakfix.tracing.opened_connections import ConnectionRecord
@@ -294,7 +295,7 @@ class Outputs(Folder):
         yield render(found, self.style)
         yield failure_text(found.leaks) + one_line(found.leaks[1])
         yield json.dumps(leaks_json.to_value(found), ensure_ascii=False)
-        suppressions.write_baseline(self.path("b"), found.leaks)
+        whole_file.write(self.path("b"), suppressions.baseline_text(found.leaks))
         with open(self.path("b"), encoding="utf-8") as file:
             yield file.read()
         record = ConnectionRecord("x", "x connection to " + text, test, text, True, 1, 2, False, ())

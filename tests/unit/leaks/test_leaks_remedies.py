@@ -8,6 +8,7 @@ import unittest
 from unittest import mock
 
 import unittest_leakfix
+from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
@@ -16,6 +17,10 @@ from unittest_leakfix.process_state import monitors
 from unittest_leakfix.process_state.base import Change
 
 PACKAGE = os.path.dirname(os.path.abspath(unittest_leakfix.__file__))
+
+
+def change_in_words(*about):
+    return describe.in_words(identify.of_change(*about))
 
 
 def texts(remedy):
@@ -84,16 +89,16 @@ class KindTests(unittest.TestCase):
                              remedy=calling("mast.moor", "airship"))
         with mock.patch.dict(kinds.KINDS, {"airship": row}), \
                 mock.patch.dict(kinds._OF_CHANGES, {"zeppelin": row}):
-            leak = describe.of_change(Change("zeppelin", "LZ 129", before="Lakehurst"),
+            leak = change_in_words(Change("zeppelin", "LZ 129", before="Lakehurst"),
                                       "m.ATests.test_a", None)
             self.assertEqual((leak.kind, leak.subject, leak.remedy, leak.silence, leak.cause,
                               leak.notes), (
                 "airship", "airship LZ 129 was not moored", "self.addCleanup(mast.moor, airship)",
                 'airship="LZ *"', "airship LZ *", (("was", "Lakehurst"),)))
             self.assertEqual(kinds.kind_of(leak).plural, "stray airships")
-            leak = describe.of_change(Change("zeppelin", "LZ 129"), "setUpClass (m.ATests)", None)
+            leak = change_in_words(Change("zeppelin", "LZ 129"), "setUpClass (m.ATests)", None)
             self.assertEqual(leak.remedy, "cls.addClassCleanup(mast.moor, airship)")
-            leak = describe.of_change(Change("zeppelin", "LZ 129"), "fixture mast (t.py)", None)
+            leak = change_in_words(Change("zeppelin", "LZ 129"), "fixture mast (t.py)", None)
             self.assertEqual(leak.remedy, "mast.moor(airship), after the fixture's yield")
 
     def test_a_kind_without_a_row_goes_by_its_own_name(self):

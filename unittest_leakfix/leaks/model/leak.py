@@ -11,6 +11,7 @@ from unittest_leakfix._core.early import bind
 if TYPE_CHECKING:
     from unittest_leakfix.leaks.model.chain import Chain
     from unittest_leakfix.leaks.model.remedy import Remedy
+    from unittest_leakfix.leaks.model.seen import Seen
     from unittest_leakfix.tracing.acquisitions import Acquisition
 
 __unittest = True
@@ -29,7 +30,8 @@ class Leak:
     kind: str
     """What it is: "kept test", "connection", "thread", ... (kinds.KINDS lists them)."""
     subject: str
-    """The headline: "OrderTests.test_checkout was kept after it finished"."""
+    """The headline: "OrderTests.test_checkout was kept after it finished". This, the notes,
+    ``closed`` and ``remedy`` are sentences, which the report makes of what was ``seen``."""
     tests: Tuple[str, ...] = ()
     """Ids of all tests that are known to have this cause, in order of running. The first is the one
     described."""
@@ -62,6 +64,8 @@ class Leak:
     candidates: Tuple[str, ...] = ()
     """Ids of the tests and fixtures of which one left it, where the process was not looked at after
     each of them. None of them is in ``tests``."""
+    seen: Optional[Seen] = field(default=None, compare=False, repr=False)
+    """What is still to be put into sentences; None where that was done."""
 
     @property
     def left_by(self) -> str:

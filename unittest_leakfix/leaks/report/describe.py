@@ -1,40 +1,59 @@
-"""The words that all leaks share: nouns, verbs, what `ignore` takes, and names without what
-varies."""
+"""What was seen, in words: the headline of each leak, its notes, what was done, and its remedy."""
 
 from __future__ import annotations
 
-import re
-import sys
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, Match, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model import kinds
-from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.complaint import Complaint
 from unittest_leakfix.leaks.model.ids import spoken as spoken_test
-from unittest_leakfix.leaks.model.kinds import LeakKind, is_fixture
-from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.kinds import LeakKind, amount
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
-from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.leaks.model.seen import (
+    Changed,
+    ClassAttributes,
+    Complained,
+    Kept,
+    Resource,
+)
 from unittest_leakfix.leaks.report import remedy_text
-from unittest_leakfix.process_state import descriptors
 from unittest_leakfix.process_state.base import Change
-from unittest_leakfix.resources.db_connections import closing_is_awaited
-from unittest_leakfix.resources.kind import Kind
-from unittest_leakfix.resources.scan import Found
-from unittest_leakfix.tracing import frameworks, os_facts
-from unittest_leakfix.tracing.acquisitions import Acquisition
-from unittest_leakfix.tracing.stacks import Frame, short
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())
 
-_VARIES = re.compile(
-    r"(\d{1,3}(?:\.\d{1,3}){3})(:\d+)?"         # an address keeps its host, loses its port
-    r"|\[[^\]\[]*\]|0x[0-9a-fA-F]+|(?<![A-Za-z\d])\d+")
-_TEMPORARY = re.compile(r"(?:/private)?(?:/var/folders/\S+?/T|/tmp|/var/tmp)/[^\s'\"]+")
+Notes = Tuple[Tuple[str, str], ...]
+
+
+class Words(NamedTuple):
+    """All that is said of one leak."""
+
+    subject: str
+    remedy: Optional[Remedy] = None
+    notes: Notes = ()
+    closed: str = ""
+
+
+def described(findings: Findings) -> Findings:
+    """Return *findings* with each leak in words."""
+    return replace(findings, leaks=tuple(map(in_words, findings.leaks)),
+                   known=tuple(Known(in_words(leak), reason, where)
+                               for leak, reason, where in findings.known))
+
+
+def in_words(leak: Leak) -> Leak:
+    """Return *leak* with its sentences; the same where it has them already."""
+    seen = leak.seen
+    if seen is None:
+        return leak
+    words = _WORDS[type(seen)](seen, leak)
+    leak = replace(leak, subject=words.subject, notes=words.notes + leak.notes,
+                   closed=words.closed, seen=None)
+    return written(leak, words.remedy)
 
 
 def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = None) -> Leak:
@@ -57,271 +76,71 @@ def scope_of(test: str) -> CodeScope:
 _SCOPES = {"setUpClass": CodeScope.CLASS, "setUpModule": CodeScope.MODULE,
            "fixture": CodeScope.FIXTURE}
 
+# Objects.
 
-def matched(name: str) -> str:
-    """Return that by which ``ignore`` knows a leak of this name: "mailer-*"."""
-    return steady(name).replace('"', "'")
-
-
-def steady(text: str) -> str:
-    """Return `text` without what differs from run to run: keys, numbers, ports, temporary paths."""
-    # first: of a secret without its numbers little is seen
-    text = _TEMPORARY.sub("*", redaction.redact(text))
-    folder = getattr(os_facts.loaded("tempfile"), "tempdir", None)
-    if type(folder) is str and folder in text:
-        text = re.sub(re.escape(folder) + r"/[^\s'\"]+", "*", text)
-    return _VARIES.sub(_steady, text)
-
-
-def _steady(match: Match[str]) -> str:
-    if match.group(1):
-        return match.group(1) + (":*" if match.group(2) else "")
-    return "[*]" if match.group().startswith("[") else "*"
-
-
-def place_of(acquisition: Optional[Acquisition]) -> str:
-    """Return the file and function that opened something, for a cause."""
-    if acquisition is None or not acquisition.frames:
-        return "?"
-    return "%s:%s" % (acquisition.frames[0].file, acquisition.frames[0].function)
-
-
-def spoken(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
-    """Return what an open resource is called: "file 'shop/orders.csv'", "socket listening on
-    ..."."""
-    word = kinds.of_resource(kind.name).name
-    if kind.name == "file" and acquisition is not None and acquisition.detail:
-        return "file '%s'" % short(acquisition.detail)
-    if word == "socket" and os_facts.socket_descriptor(value) >= 0:
-        return socket(value)
-    if word == "child process" and acquisition is not None and acquisition.detail:
-        return "child process '%s'" % command(acquisition.detail)
-    if word == "temporary folder" and acquisition is not None and acquisition.detail:
-        return "temporary folder '%s'" % acquisition.detail
-    if (acquisition is not None and acquisition.what == "database connection"
-            and word == "connection" and not kind.name == "cursor"):
-        return acquisition.detail   # as the framework that opened it calls it
-    if word == "executor" and kind.name != "thread pool":
-        prefix = os_facts.attributes(value).get("_thread_name_prefix", "")
-        named = type(prefix) is str and not prefix.startswith("ThreadPoolExecutor-")
-        return type(value).__name__ + (" '%s'" % prefix if prefix and named else "")
-    return redaction.redact(kind.describe(value))
-
-
-def command(line: str) -> str:
-    """Return a command line with "python" for the path of this interpreter."""
-    for path in (sys.executable, short(sys.executable)):
-        if path and line.startswith(path):
-            return "python" + line[len(path):]
-    return short(line)
-
-
-def socket(value: Any) -> str:
-    """Return "socket listening on 127.0.0.1:80", "socket 127.0.0.1:5000 -> 127.0.0.1:80"."""
-    ends = descriptors._ends(os_facts.socket_descriptor(value))
-    module: Any = sys.modules["_socket"]
-    try:
-        listens = module.socket.getsockopt(value, module.SOL_SOCKET, module.SO_ACCEPTCONN)
-    except (OSError, AttributeError):  # macOS does not tell
-        listens = False
-    if not ends.strip(" >-"):
-        return "socket"
-    return ("socket listening on %s" if listens else "socket %s") % ends
-
-
-# Facts in words: a `Leak` for each complaint, closing and survivor. (`wording_process`: for
-# changes.)
-
-_COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",
-               "exception was never retrieved": "exception"}
 _AWAITED = (
     "let go for you: nothing else referred to it, and there was no loop left to await its close()"
 )
 
 
-def of_closing(found: Found, acquisition: Optional[Acquisition], test: str,
-               fixture: bool = False) -> Leak:
-    """An open resource that a test left, and that was closed for it.
-
-    *fixture*: it was the value of one of pytest's, rather than an attribute.
-    """
-    row = kinds.of_resource(found.kind.name)
-    name = re.split(r"\W", found.label, maxsplit=1)[0]
-    what = spoken(found.kind, found.value, acquisition)
-    owner = "" if fixture else "cls." if is_fixture(test) else "self."
-    return written(
-        Leak(
-            row.name,
-            "%s %s" % (what, row.state),
-            (test,),
-            acquisition=acquisition,
-            closed=_AWAITED
-            if found.kind.awaits(found.value)
-            else "closed for you: nothing else referred to it",
-            name=matched(what),
-            cause="%s %s%s opened in %s"
-            % (found.kind.name, "fixture " if fixture else "self.", name, place_of(acquisition)),
-        ),
-        remedy_text.end(row.name, owner + found.label, closing_is_awaited(found.value)),
-    )
+def _resource(seen: Resource, leak: Leak) -> Words:
+    if seen.advice:
+        remedy: Optional[Remedy] = Remedy(advice=seen.advice)
+    elif seen.reached:
+        remedy = remedy_text.end(leak.kind, seen.reached, seen.awaited)
+    else:
+        remedy = remedy_text.held(leak.kind, leak.chain, seen.awaited)
+    closed = "closed for you: nothing else referred to it" if seen.was_closed else ""
+    return Words("%s %s" % (seen.called, kinds.named(leak.kind).state), remedy,
+                 closed=_AWAITED if seen.without_loop else closed)
 
 
-def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Optional[Chain],
-                acquisition: Optional[Acquisition], size: int,
-                holding: Tuple[Tuple[str, str, int], ...] = ()) -> Leak:
-    """An object that outlived its test, with the chain that keeps it."""
-    by = steady(chain.expression) if chain is not None else "?"
-    test = spoken_test(survivor.test)
-    if survivor.what == "test":
-        return written(
-            Leak(
-                "kept test",
-                "%s was kept after it finished" % test,
-                (survivor.test,),
-                size,
-                chain,
-                holding,
-                name=matched(test),
-                cause="kept test by %s" % by,
-            ),
-            remedy_text.let_go(chain, "self"),
-        )
-    if kind is not None:
-        row = kinds.of_resource(kind.name)
-        what = spoken(kind, value, acquisition)
-        advice = frameworks.remedy_of(value)
-        # How a framework keeps its own is nothing that a user could change.
-        return written(
-            Leak(
-                row.name,
-                "%s %s" % (what, row.state),
-                (survivor.test,),
-                0,
-                None if advice else chain,
-                acquisition=acquisition,
-                name=matched(what),
-                cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by),
-            ),
-            Remedy(advice=advice)
-            if advice
-            else remedy_text.held(row.name, chain, closing_is_awaited(value)),
-        )
-    where = (
-        " (its %s%s)" % ("fixture " if survivor.fixture else "", survivor.name)
-        if survivor.name
-        else ""
-    )
-    return written(Leak("object", "%s was kept after %s%s" % (survivor.type, test, where),
-                        (survivor.test,), size, chain, holding, name=matched(survivor.type),
-                        cause="%s.%s by %s" % (survivor.module, survivor.type, by)),
-                   remedy_text.let_go(chain, survivor.name or "..."))
+def _kept(seen: Kept, leak: Leak) -> Words:
+    test = spoken_test(leak.tests[0])
+    if leak.kind == "growth":
+        return Words("%s objects grow test after test" % seen.type, remedy_text.empty(leak.chain))
+    if leak.kind == "kept test":
+        return Words("%s was kept after it finished" % test,
+                     remedy_text.let_go(leak.chain, "self"))
+    where = " (its %s%s)" % ("fixture " if seen.fixture else "", seen.name) if seen.name else ""
+    return Words("%s was kept after %s%s" % (seen.type, test, where),
+                 remedy_text.let_go(leak.chain, seen.name or "..."))
 
 
-def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisition],
-             test: str) -> Leak:
-    """An open resource that hangs on a class ("cls.db") or module ("db") after its tear-down."""
-    row = kinds.of_resource(kind.name)
-    what = spoken(kind, value, acquisition)
-    return written(Leak(row.name, "%s %s" % (what, row.state), (test,), acquisition=acquisition,
-                        name=matched(what),
-                        cause="%s %s opened in %s" % (kind.name, name, place_of(acquisition))),
-                   remedy_text.end(row.name, name))
+def _class_attributes(seen: ClassAttributes, leak: Leak) -> Words:
+    cls = seen.cls.rpartition(".")[2]
+    attribute = leak.holding[0][0].lstrip(".")
+    return Words("%s still holds %s after its last test" % (cls, amount(seen.size)),
+                 Remedy((Call("delattr", ("cls", '"%s"' % attribute)),),
+                        advice="class %s(ClassLeakFixMixin, ...), or " % cls))
 
 
-def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], total: str, size: int) -> Leak:
-    """What a class still holds after its last test."""
-    cls = name.rpartition(".")[2]
-    attribute = holding[0][0].lstrip(".")
-    return written(Leak("class attribute", "%s still holds %s after its last test" % (cls, total),
-                        ("setUpClass (%s)" % name,), size, None, holding,
-                        name=matched(cls),
-                        cause="class attribute %s.%s" % (name, attribute)),
-                   Remedy((Call("delattr", ("cls", '"%s"' % attribute)),),
-                          advice="class %s(ClassLeakFixMixin, ...), or " % cls))
+# What the interpreter or asyncio complained about.
 
-
-def growth(leak: Leak, survivor: Survivor) -> Leak:
-    """The same as growth: one more instance of an application's class, test after test."""
-    return written(
-        Leak(
-            "growth",
-            "%s objects grow test after test" % survivor.type,
-            leak.tests,
-            leak.size,
-            leak.chain,
-            name=matched(survivor.type),
-            growth=1,
-            cause="growth of " + leak.cause,
-        ),
-        remedy_text.empty(leak.chain),
-    )
-
-
-def of_complaint(complaint: Complaint, test: str) -> Leak:
-    """What the interpreter or asyncio complained about in the test's own window."""
-    kind = _COMPLAINTS.get(complaint.kind, "warning")
-    opened = complaint.acquisition
-    text = complaint.text.strip()
-    if complaint.kind == "ResourceWarning":
-        return _unclosed(complaint, test)
-    subject, name, remedy = "%s: %s" % (complaint.kind, text), text, None
-    if kind == "coroutine":
-        subject = text
-        remedy = Remedy(awaits="%s(...)" % complaint.called) if complaint.called else None
-    elif kind == "task":
-        name = opened.detail if opened is not None else ""
-        subject = "task%s was destroyed but it is pending" % (" '%s'" % name if name else "")
-        remedy = Remedy(advice="cancel it and await it before the loop is closed")
-    elif kind == "exception":
-        of = " of task '%s'" % opened.detail if opened is not None and opened.detail else ""
-        name = complaint.error or text
-        subject = "%s%s was never retrieved: %s" % ("exception", of, name)
-        remedy = Remedy(awaits="the task")
-    return written(
-        Leak(
-            kind,
-            subject,
-            (test,),
-            acquisition=opened,
-            notes=tuple(_places(complaint)),
-            name=matched(name[:60]),
-            cause="%s %s in %s" % (complaint.kind, steady(name)[:100], place_of(opened)),
-        ),
-        remedy,
-    )
-
-
-def _unclosed(complaint: Complaint, test: str) -> Leak:
-    opened, text = complaint.acquisition, complaint.text.strip()
+def _complained(seen: Complained, leak: Leak) -> Words:
+    complaint, called = seen
     places = tuple(_places(complaint))
-    if opened is not None and opened.frames:
-        here = "%s:%d" % (opened.frames[0].file, opened.frames[0].line)
-        places = tuple(each for each in places if each != ("dropped at", here))
-    if opened is None:
-        return Leak("warning", "ResourceWarning: %s" % text, (test,), notes=places,
-                    name=matched(text[:60]),
-                    cause="ResourceWarning %s" % steady(text)[:100])
-    kind = kinds.of_resource(opened.what).name
-    what = opened.what
-    if kind not in ("event loop", "socket") or kind == "socket" and opened.detail:
-        detail = short(opened.detail)
-        what += (
-            " '%s'" % detail
-            if kind in ("file", "temporary folder", "child process")
-            else " " + detail
-        )
-    return written(
-        Leak(
-            kind,
-            "%s was dropped without being closed" % what,
-            (test,),
-            acquisition=opened,
-            notes=places,
-            name=matched(what),
-            cause="%s dropped, opened in %s" % (opened.what, place_of(opened)),
-        ),
-        kinds.named(kind).dropped,
-    )
+    if complaint.kind == "ResourceWarning" and complaint.acquisition is not None:
+        frames = complaint.acquisition.frames
+        here = "%s:%d" % (frames[0].file, frames[0].line) if frames else ""
+        return Words("%s was dropped without being closed" % called,
+                     kinds.named(leak.kind).dropped,
+                     tuple(each for each in places if each != ("dropped at", here)))
+    remedy = None
+    if leak.kind == "coroutine":
+        subject = called
+        remedy = Remedy(awaits="%s(...)" % complaint.called) if complaint.called else None
+    elif leak.kind == "task":
+        subject = "task%s was destroyed but it is pending" % (" '%s'" % called if called else "")
+        remedy = Remedy(advice="cancel it and await it before the loop is closed")
+    elif leak.kind == "exception":
+        task = complaint.acquisition.detail if complaint.acquisition is not None else ""
+        of = " of task '%s'" % task if task else ""
+        subject = "exception%s was never retrieved: %s" % (of, called)
+        remedy = Remedy(awaits="the task")
+    else:
+        subject = "%s: %s" % (complaint.kind, called)
+    return Words(subject, remedy, places)
 
 
 def _places(complaint: Complaint) -> List[Tuple[str, str]]:
@@ -337,10 +156,8 @@ def _spoken_place(frame: Frame) -> str:
     return "%s:%d%s" % (frame.file, frame.line, " in " + frame.function if frame.function else "")
 
 
-# Changes of the process in words: a `Leak` for each.
+# Changes of the process.
 
-Notes = Tuple[Tuple[str, str], ...]
-Worded = Tuple[Leak, Optional[Remedy]]
 WAITED = "0.5 s for it to finish"
 _BY = "one of its tests or fixtures: this is looked at once per %s"
 _SIGNALS = {"0": "SIG_DFL", "1": "SIG_IGN"}
@@ -349,166 +166,83 @@ _SERVES = calling("client.close")._replace(
     advice="close the client, which keeps it waiting for one more request: ")
 
 
-def of_change(change: Change, test: str, acquisition: Optional[Acquisition], back: bool = False,
-              fixture: bool = False) -> Leak:
-    """A way in which the process differs from what it was before the test.
-
-    *back*: it was put back; *fixture*: it was looked at before and after a class or module.
-    """
-    row = kinds.of_change(change.kind)
-    leak, remedy = _CHANGES.get(change.kind, _other)(change, row, test, acquisition)
-    if fixture and row.once_per_class and change.how != "started":
-        scope = "class" if test.startswith("setUpClass") else "module"
-        leak = replace(leak, tests=(scope + test[test.index(" "):],),
-                       notes=leak.notes + (("by", _BY % scope),))
-    return written(replace(leak, closed="put back for you, as --restore asks" if back else ""),
-                   remedy)
+def _changed(seen: Changed, leak: Leak) -> Words:
+    change = seen.change
+    words = _CHANGES.get(change.kind, _other)(change, kinds.of_change(change.kind), seen.called,
+                                              leak.kind)
+    return words._replace(
+        notes=words.notes + ((("by", _BY % seen.scope),) if seen.scope else ()),
+        closed="put back for you, as --restore asks" if seen.put_back else "")
 
 
-def _thread(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
-    kind, how = ("timer", "waiting") if change.timer else ("thread", "running")
+def _thread(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     now = () if change.timer else _now_at(change)
     serves = change.at is not None and change.at.function == "handle_one_request"
-    return Leak(
-        kind,
-        '%s "%s" was still %s after its test' % (kind, change.name, how),
-        (test,),
-        acquisition=acquisition,
-        notes=now + (("waited", WAITED),),
-        name=matched(change.name),
-        cause="%s %s started in %s" % (kind, steady(change.name), place_of(acquisition)),
-    ), _SERVES if serves else kinds.named(kind).remedy
+    return Words('%s "%s" was still %s after its test' % (
+        kind, called, "waiting" if change.timer else "running"),
+        _SERVES if serves else kinds.named(kind).remedy, now + (("waited", WAITED),))
 
 
-def _child(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
-    name = command(acquisition.detail if acquisition is not None and acquisition.detail
-                   else change.name)
+def _child(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     ended = change.how == "ended"
-    subject = "child process '%s' %s" % (
-        name,
-        "has ended, and nobody waited for it" if ended else "was still running after its test")
-    return Leak("child process", subject, (test,), acquisition=acquisition,
-                notes=(("pid", str(change.pid)),) + (() if ended else (("waited", WAITED),)),
-                name=matched(name),
-                cause="child process %s started in %s" % (steady(name), place_of(acquisition))
-                ), calling("child.wait") if ended else row.remedy
+    return Words("child process '%s' %s" % (
+        called, "has ended, and nobody waited for it" if ended
+        else "was still running after its test"),
+        calling("child.wait") if ended else row.remedy,
+        (("pid", str(change.pid)),) + (() if ended else (("waited", WAITED),)))
 
 
-def _descriptor(change: Change, row: LeakKind, test: str,
-                acquisition: Optional[Acquisition]) -> Worded:
-    kind = kinds.of_resource(acquisition.what).name if acquisition is not None else "descriptor"
-    name = _on(change)
-    # no file object has it, or that would be told
-    if acquisition is None or kind in ("descriptor", "file"):
-        kind, subject = "descriptor", "descriptor %d (%s)" % (change.fd, name)
-    elif kind == "connection":
-        subject = "%s to %s" % (acquisition.what, short(acquisition.detail))
-    else:
-        subject = name.rstrip()
+def _descriptor(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     row = kinds.named(kind)
-    return Leak(
-        kind,
-        "%s %s" % (subject, row.state),
-        (test,),
-        acquisition=acquisition,
-        name=matched(subject if kind == "connection" else name),
-        cause="%s %s opened in %s" % (kind, steady(name), place_of(acquisition)),
-    ), row.remedy
+    return Words("%s %s" % (called, row.state), row.remedy)
 
 
-def _on(change: Change) -> str:
-    """Return what a descriptor is open on: "file 'shop/orders.csv'", "pipe"."""
-    kind, target = change.on
-    return "%s '%s'" % (
-        kind, short(target)) if target.startswith("/") and "'" not in target else change.name
-
-
-def _foreign(change: Change, row: LeakKind, test: str,
-             acquisition: Optional[Acquisition]) -> Worded:
-    if change.owner:
-        name = shown = "%s (%s)" % (change.name, change.owner)
-    else:
-        name = _on(change)
-        shown = "%s (descriptor %d)" % (name, change.fd)
-    subject = "%s was closed by a test that had not opened it" % shown
+def _foreign(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     reused = "closed, and %d reused by %s" % (change.fd, change.reused_by)
-    return Leak("foreign close", subject, (test,), acquisition=acquisition,
-                notes=(("it is", reused),) if change.reused_by else (),
-                name=matched(name), cause="foreign close of %s" % steady(name)), row.remedy
+    return Words("%s was closed by a test that had not opened it" % called, row.remedy,
+                 (("it is", reused),) if change.reused_by else ())
 
 
-def _environment(change: Change, row: LeakKind, test: str,
-                 acquisition: Optional[Acquisition]) -> Worded:
-    how = "changed" if change.how == "replaced" else change.how
-    subject = 'environment variable "%s" was %s' % (change.name, how)
+def _environment(change: Change, row: LeakKind, called: str, kind: str) -> Words:
+    subject = 'environment variable "%s" was %s' % (called, change.how)
     if change.how == "replaced":
         subject = "os.environ was replaced"
-    return Leak("environment", subject, (test,), notes=_was_is(change),
-                name=matched(change.name),
-                cause="environment %s %s" % (change.name, how)), row.remedy
+    return Words(subject, row.remedy, _was_is(change))
 
 
-def _temporary(change: Change, row: LeakKind, test: str,
-               acquisition: Optional[Acquisition]) -> Worded:
-    return Leak(change.kind, "%s '%s' was left" % (change.kind, change.name), (test,),
-                acquisition=acquisition, name=matched(change.name),
-                cause="%s made in %s" % (change.kind, place_of(acquisition))), row.remedy
+def _temporary(change: Change, row: LeakKind, called: str, kind: str) -> Words:
+    return Words("%s '%s' was left" % (kind, called), row.remedy)
 
 
-def _handler(change: Change, row: LeakKind, test: str,
-             acquisition: Optional[Acquisition]) -> Worded:
-    name, logger = change.name.rpartition(".")[2], change.owner
-    left = change.how == "added"
-    to, of = (
-        'logger "%s"' % logger,
-        "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else ""),
-    )
-    return Leak(
-        "logging handler",
-        "%s was %s %s" % (name, "left on" if left else "removed from", to),
-        (test,),
-        name=matched(name),
-        cause="logging handler %s %s %s" % (name, change.how, logger),
-    ), calling("%s.%sHandler" % (of, "remove" if left else "add"), "handler")
+def _handler(change: Change, row: LeakKind, called: str, kind: str) -> Words:
+    left, logger = change.how == "added", change.owner
+    of = "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else "")
+    return Words('%s was %s logger "%s"' % (called, "left on" if left else "removed from", logger),
+                 calling("%s.%sHandler" % (of, "remove" if left else "add"), "handler"))
 
 
-def _listing(change: Change, row: LeakKind, test: str,
-             acquisition: Optional[Acquisition]) -> Worded:
+def _listing(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     """sys.path, warnings filters: what was added, what was removed."""
-    kind = row.name
     notes: Notes = (*(("added", each) for each in change.added),
                     *(("removed", each) for each in change.removed))
-    parts = ["%s %s" % note
-             for note in notes] + ["the list was replaced"] * change.replaced or ["reordered"]
-    notes += tuple(("it was", part) for part in parts[len(notes):])
-    subject = (
-        "%s was changed" % change.name
-        if kind == "sys.path"
-        else "the warnings filters were changed"
-    )
-    return Leak(kind, subject, (test,), notes=notes, name=matched(change.name),
-                cause="%s %s %s" % (kind, change.name, steady("; ".join(parts)))), row.remedy
+    if change.replaced:
+        notes += (("it was", "the list was replaced"),)
+    elif not notes:
+        notes = (("it was", "reordered"),)
+    return Words("%s was changed" % called if kind == "sys.path"
+                 else "the warnings filters were changed", row.remedy, notes)
 
 
-def _other(change: Change, row: LeakKind, test: str, acquisition: Optional[Acquisition]) -> Worded:
-    kind, form = row.name, row.subject
+def _other(change: Change, row: LeakKind, called: str, kind: str) -> Words:
+    form = row.subject
     by_hand = kind == "patch" and change.how == "replaced"
     if by_hand:
         form = "%s was replaced and not put back"
-    name = "event loop" if kind == "event loop" else change.name
-    return Leak(
-        kind,
-        form % name if "%s" in form else form,
-        (test,),
-        acquisition=acquisition,
-        notes=_signals(change)
-        if kind == "signal handler"
-        else _was_is(change)
-        if kind not in ("event loop", "task")
-        else _now_at(change),
-        name=matched(name),
-        cause="%s %s" % (kind, steady(name)),
-    ), _remedy(row, change, by_hand)
+    if kind == "signal handler":
+        notes = _signals(change)
+    else:
+        notes = _now_at(change) if kind in ("event loop", "task") else _was_is(change)
+    return Words(form % called if "%s" in form else form, _remedy(row, change, by_hand), notes)
 
 
 def _remedy(row: LeakKind, change: Change, by_hand: bool) -> Optional[Remedy]:
@@ -538,9 +272,14 @@ def _now_at(change: Change) -> Notes:
 
 
 # Those with more to say than their row's headline and the values before and after.
-_CHANGES: Dict[str, Callable[[Change, LeakKind, str, Optional[Acquisition]], Worded]] = {
+_CHANGES: Dict[str, Callable[[Change, LeakKind, str, str], Words]] = {
     "thread": _thread, "child process": _child, "descriptor": _descriptor,
     "closed descriptor": _foreign, "environment": _environment, "temporary folder": _temporary,
     "temporary file": _temporary, "sys.path": _listing, "warning filter": _listing,
     "logging handler": _handler,
+}
+
+_WORDS: Dict[type, Callable[[Any, Leak], Words]] = {
+    Resource: _resource, Kept: _kept, ClassAttributes: _class_attributes, Changed: _changed,
+    Complained: _complained,
 }

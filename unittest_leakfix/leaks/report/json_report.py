@@ -11,7 +11,7 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
-from unittest_leakfix.leaks.report import whole_file
+from unittest_leakfix.leaks.report import describe, whole_file
 from unittest_leakfix.leaks.report.reference_chain import wording
 
 __unittest = True
@@ -30,6 +30,7 @@ _Acquisition = namedtuple("_Acquisition", "what detail test thread frames")
 
 def to_value(findings: Findings) -> Dict[str, Any]:
     """Return findings as dicts, lists, text and numbers, without secrets."""
+    findings = describe.described(findings)
     return {
         "version": VERSION,
         "worker": findings.worker,
@@ -155,7 +156,8 @@ def _leak_from(value: Dict[str, Any]) -> Leak:
         holding=tuple((item["name"], item["type"], item["size"]) for item in fields["holding"]),
         notes=tuple((item["label"], item["text"]) for item in fields["notes"]))
     return Leak(
-        **{name: fields[name] for name in Leak.__dataclass_fields__ if name not in ("name", "ends")}
+        **{name: fields[name] for name in Leak.__dataclass_fields__
+           if name not in ("name", "ends", "seen")}
     )
 
 

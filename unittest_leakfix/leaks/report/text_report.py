@@ -19,6 +19,7 @@ from unittest_leakfix.leaks.model.kinds import (
     scopes,
 )
 from unittest_leakfix.leaks.model.leak import Findings, Leak, owner_of
+from unittest_leakfix.leaks.report.describe import described, in_words
 from unittest_leakfix.leaks.report.reference_chain import draw_chain, draw_code
 from unittest_leakfix.leaks.report.terminal import Style, cells, pad, style_for, wrap
 
@@ -239,6 +240,7 @@ def render(findings: Findings, style: Style = Style(), stacks: bool = False, ver
     ``failing`` tells that leaks already count as failures (``--leaks=fail``); ``mark`` is what the
     last line calls ``ignore``.
     """
+    findings = described(findings)
     leaks = sorted(findings.leaks, key=rank)
     shown = leaks if stacks else leaks[:MOST_BLOCKS]
     blocks = Blocks(style, stacks, shown)
@@ -258,7 +260,7 @@ def render(findings: Findings, style: Style = Style(), stacks: bool = False, ver
 def shortly(findings: Findings, style: Style = Style()) -> str:
     """Return a report with one line for each leak, at most ten: somebody wants the run to end. ""
     for none."""
-    leaks = sorted(findings.leaks, key=rank)
+    leaks = sorted(described(findings).leaks, key=rank)
     if not leaks:
         return ""
     lines = ["LEAKS  %s found before the run was interrupted"
@@ -272,7 +274,7 @@ def one_line(leak: Leak, style: Style = Style()) -> str:
     """Return a leak as one line, for failure messages and JUnit: what, and who holds it or where it
     was opened."""
     names = Names(leak.tests)
-    line = style.plain(leak.subject)
+    line = style.plain(in_words(leak).subject)
     if leak.chain and leak.chain.expression:
         line += ": held by " + style.plain(leak.chain.expression)
     elif leak.acquisition and leak.acquisition.frames:

@@ -1,0 +1,333 @@
+"""Facts to leaks: of which kind each is, what it is called, and by what it is known again.
+
+No sentence is made here: ``report.describe`` makes them, of what was seen, when they are wanted.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any, Callable, Dict, Match, NamedTuple, Optional, Tuple
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model import kinds
+from unittest_leakfix.leaks.model.chain import Chain
+from unittest_leakfix.leaks.model.complaint import Complaint
+from unittest_leakfix.leaks.model.ids import spoken as spoken_test
+from unittest_leakfix.leaks.model.kinds import LeakKind, is_fixture
+from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.seen import (
+    Changed,
+    ClassAttributes,
+    Complained,
+    Kept,
+    Resource,
+)
+from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.process_state import descriptors
+from unittest_leakfix.process_state.base import Change
+from unittest_leakfix.resources.db_connections import closing_is_awaited
+from unittest_leakfix.resources.kind import Kind
+from unittest_leakfix.resources.scan import Found
+from unittest_leakfix.tracing import frameworks, os_facts
+from unittest_leakfix.tracing.acquisitions import Acquisition
+from unittest_leakfix.tracing.stacks import short
+
+__unittest = True
+bind(globals())
+
+# Text without what varies.
+
+_VARIES = re.compile(
+    r"(\d{1,3}(?:\.\d{1,3}){3})(:\d+)?"         # an address keeps its host, loses its port
+    r"|\[[^\]\[]*\]|0x[0-9a-fA-F]+|(?<![A-Za-z\d])\d+")
+_TEMPORARY = re.compile(r"(?:/private)?(?:/var/folders/\S+?/T|/tmp|/var/tmp)/[^\s'\"]+")
+
+
+def matched(name: str) -> str:
+    """Return that by which ``ignore`` knows a leak of this name: "mailer-*"."""
+    return steady(name).replace('"', "'")
+
+
+def steady(text: str) -> str:
+    """Return `text` without what differs from run to run: keys, numbers, ports, temporary paths."""
+    # first: of a secret without its numbers little is seen
+    text = _TEMPORARY.sub("*", redaction.redact(text))
+    folder = getattr(os_facts.loaded("tempfile"), "tempdir", None)
+    if type(folder) is str and folder in text:
+        text = re.sub(re.escape(folder) + r"/[^\s'\"]+", "*", text)
+    return _VARIES.sub(_steady, text)
+
+
+def _steady(match: Match[str]) -> str:
+    if match.group(1):
+        return match.group(1) + (":*" if match.group(2) else "")
+    return "[*]" if match.group().startswith("[") else "*"
+
+
+def place_of(acquisition: Optional[Acquisition]) -> str:
+    """Return the file and function that opened something, for a cause."""
+    if acquisition is None or not acquisition.frames:
+        return "?"
+    return "%s:%s" % (acquisition.frames[0].file, acquisition.frames[0].function)
+
+
+# What a resource is called.
+
+def spoken(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
+    """Return what an open resource is called: "file 'shop/orders.csv'", "socket listening on
+    ..."."""
+    word = kinds.of_resource(kind.name).name
+    if kind.name == "file" and acquisition is not None and acquisition.detail:
+        return "file '%s'" % short(acquisition.detail)
+    if word == "socket" and os_facts.socket_descriptor(value) >= 0:
+        return socket(value)
+    if word == "child process" and acquisition is not None and acquisition.detail:
+        return "child process '%s'" % command(acquisition.detail)
+    if word == "temporary folder" and acquisition is not None and acquisition.detail:
+        return "temporary folder '%s'" % acquisition.detail
+    if (acquisition is not None and acquisition.what == "database connection"
+            and word == "connection" and not kind.name == "cursor"):
+        return acquisition.detail   # as the framework that opened it calls it
+    if word == "executor" and kind.name != "thread pool":
+        prefix = os_facts.attributes(value).get("_thread_name_prefix", "")
+        named = type(prefix) is str and not prefix.startswith("ThreadPoolExecutor-")
+        return type(value).__name__ + (" '%s'" % prefix if prefix and named else "")
+    return redaction.redact(kind.describe(value))
+
+
+def command(line: str) -> str:
+    """Return a command line with "python" for the path of this interpreter."""
+    for path in (sys.executable, short(sys.executable)):
+        if path and line.startswith(path):
+            return "python" + line[len(path):]
+    return short(line)
+
+
+def socket(value: Any) -> str:
+    """Return "socket listening on 127.0.0.1:80", "socket 127.0.0.1:5000 -> 127.0.0.1:80"."""
+    ends = descriptors._ends(os_facts.socket_descriptor(value))
+    module: Any = sys.modules["_socket"]
+    try:
+        listens = module.socket.getsockopt(value, module.SOL_SOCKET, module.SO_ACCEPTCONN)
+    except (OSError, AttributeError):  # macOS does not tell
+        listens = False
+    if not ends.strip(" >-"):
+        return "socket"
+    return ("socket listening on %s" if listens else "socket %s") % ends
+
+
+# A `Leak` for each closing, survivor, class and complaint.
+
+def of_closing(found: Found, acquisition: Optional[Acquisition], test: str,
+               fixture: bool = False) -> Leak:
+    """An open resource that a test left, and that was closed for it.
+
+    *fixture*: it was the value of one of pytest's, rather than an attribute.
+    """
+    name = re.split(r"\W", found.label, maxsplit=1)[0]
+    what = spoken(found.kind, found.value, acquisition)
+    owner = "" if fixture else "cls." if is_fixture(test) else "self."
+    return Leak(
+        kinds.of_resource(found.kind.name).name,
+        "",
+        (test,),
+        acquisition=acquisition,
+        name=matched(what),
+        cause="%s %s%s opened in %s" % (found.kind.name, "fixture " if fixture else "self.", name,
+                                        place_of(acquisition)),
+        seen=Resource(what, owner + found.label, closing_is_awaited(found.value), was_closed=True,
+                      without_loop=bool(found.kind.awaits(found.value))),
+    )
+
+
+def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Optional[Chain],
+                acquisition: Optional[Acquisition], size: int,
+                holding: Tuple[Tuple[str, str, int], ...] = ()) -> Leak:
+    """An object that outlived its test, with the chain that keeps it."""
+    by = steady(chain.expression) if chain is not None else "?"
+    kept = Kept(survivor.type, survivor.name, survivor.fixture)
+    if survivor.what == "test":
+        return Leak("kept test", "", (survivor.test,), size, chain, holding,
+                    name=matched(spoken_test(survivor.test)), cause="kept test by %s" % by,
+                    seen=kept)
+    if kind is not None:
+        what = spoken(kind, value, acquisition)
+        advice = frameworks.remedy_of(value)
+        # How a framework keeps its own is nothing that a user could change.
+        return Leak(kinds.of_resource(kind.name).name, "", (survivor.test,), 0,
+                    None if advice else chain, acquisition=acquisition, name=matched(what),
+                    cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by),
+                    seen=Resource(what, awaited=closing_is_awaited(value), advice=advice or ""))
+    return Leak("object", "", (survivor.test,), size, chain, holding, name=matched(survivor.type),
+                cause="%s.%s by %s" % (survivor.module, survivor.type, by), seen=kept)
+
+
+def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisition],
+             test: str) -> Leak:
+    """An open resource that hangs on a class ("cls.db") or module ("db") after its tear-down."""
+    what = spoken(kind, value, acquisition)
+    return Leak(kinds.of_resource(kind.name).name, "", (test,), acquisition=acquisition,
+                name=matched(what),
+                cause="%s %s opened in %s" % (kind.name, name, place_of(acquisition)),
+                seen=Resource(what, name))
+
+
+def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], size: int) -> Leak:
+    """What a class still holds after its last test."""
+    return Leak("class attribute", "", ("setUpClass (%s)" % name,), size, None, holding,
+                name=matched(name.rpartition(".")[2]),
+                cause="class attribute %s.%s" % (name, holding[0][0].lstrip(".")),
+                seen=ClassAttributes(name, size))
+
+
+def growth(leak: Leak, survivor: Survivor) -> Leak:
+    """The same as growth: one more instance of an application's class, test after test."""
+    return Leak("growth", "", leak.tests, leak.size, leak.chain, name=matched(survivor.type),
+                growth=1, cause="growth of " + leak.cause, seen=Kept(survivor.type))
+
+
+_COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",
+               "exception was never retrieved": "exception"}
+
+
+def of_complaint(complaint: Complaint, test: str) -> Leak:
+    """What the interpreter or asyncio complained about in the test's own window."""
+    opened, called = complaint.acquisition, complaint.text.strip()
+    if complaint.kind == "ResourceWarning" and opened is not None:
+        called = _dropped(opened)
+        return Leak(kinds.of_resource(opened.what).name, "", (test,), acquisition=opened,
+                    name=matched(called),
+                    cause="%s dropped, opened in %s" % (opened.what, place_of(opened)),
+                    seen=Complained(complaint, called))
+    kind = _COMPLAINTS.get(complaint.kind, "warning")
+    if kind == "task":
+        called = opened.detail if opened is not None else ""
+    elif kind == "exception":
+        called = complaint.error or called
+    cause = "%s %s" % (complaint.kind, steady(called)[:100])
+    if complaint.kind != "ResourceWarning":
+        cause += " in %s" % place_of(opened)
+    return Leak(kind, "", (test,), acquisition=opened, name=matched(called[:60]), cause=cause,
+                seen=Complained(complaint, called))
+
+
+def _dropped(opened: Acquisition) -> str:
+    """Return what a resource is called of which only the acquisition is left."""
+    kind = kinds.of_resource(opened.what).name
+    if kind in ("event loop", "socket") and not (kind == "socket" and opened.detail):
+        return opened.what
+    detail = short(opened.detail)
+    quoted = kind in ("file", "temporary folder", "child process")
+    return opened.what + (" '%s'" % detail if quoted else " " + detail)
+
+
+# A `Leak` for each change of the process.
+
+class _Identity(NamedTuple):
+    kind: str
+    name: str
+    """What ``ignore`` knows it by, before its numbers are taken out."""
+    cause: str
+    called: str
+
+
+def of_change(change: Change, test: str, acquisition: Optional[Acquisition], back: bool = False,
+              fixture: bool = False) -> Leak:
+    """A way in which the process differs from what it was before the test.
+
+    *back*: it was put back; *fixture*: it was looked at before and after a class or module.
+    """
+    row = kinds.of_change(change.kind)
+    kind, name, cause, called = _CHANGES.get(change.kind, _other)(change, row, acquisition)
+    scope = ""
+    if fixture and row.once_per_class and change.how != "started":
+        scope = "class" if test.startswith("setUpClass") else "module"
+        test = scope + test[test.index(" "):]
+    return Leak(kind, "", (test,), acquisition=acquisition, name=matched(name), cause=cause,
+                seen=Changed(change, called, back, scope))
+
+
+def _thread(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
+    kind = "timer" if change.timer else "thread"
+    return _Identity(kind, change.name, "%s %s started in %s" % (
+        kind, steady(change.name), place_of(acquisition)), change.name)
+
+
+def _child(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
+    name = command(acquisition.detail if acquisition is not None and acquisition.detail
+                   else change.name)
+    return _Identity("child process", name, "child process %s started in %s" % (
+        steady(name), place_of(acquisition)), name)
+
+
+def _descriptor(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
+    kind = kinds.of_resource(acquisition.what).name if acquisition is not None else "descriptor"
+    name = _on(change)
+    # no file object has it, or that would be told
+    if acquisition is None or kind in ("descriptor", "file"):
+        kind, called = "descriptor", "descriptor %d (%s)" % (change.fd, name)
+    elif kind == "connection":
+        called = "%s to %s" % (acquisition.what, short(acquisition.detail))
+    else:
+        called = name.rstrip()
+    return _Identity(kind, called if kind == "connection" else name, "%s %s opened in %s" % (
+        kind, steady(name), place_of(acquisition)), called)
+
+
+def _on(change: Change) -> str:
+    """Return what a descriptor is open on: "file 'shop/orders.csv'", "pipe"."""
+    kind, target = change.on
+    return "%s '%s'" % (
+        kind, short(target)) if target.startswith("/") and "'" not in target else change.name
+
+
+def _foreign(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
+    if change.owner:
+        name = called = "%s (%s)" % (change.name, change.owner)
+    else:
+        name = _on(change)
+        called = "%s (descriptor %d)" % (name, change.fd)
+    return _Identity("foreign close", name, "foreign close of %s" % steady(name), called)
+
+
+def _environment(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
+    how = "changed" if change.how == "replaced" else change.how
+    return _Identity("environment", change.name, "environment %s %s" % (change.name, how),
+                     change.name)
+
+
+def _temporary(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
+    return _Identity(change.kind, change.name, "%s made in %s" % (
+        change.kind, place_of(acquisition)), change.name)
+
+
+def _handler(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
+    name = change.name.rpartition(".")[2]
+    return _Identity("logging handler", name, "logging handler %s %s %s" % (
+        name, change.how, change.owner), name)
+
+
+def _listing(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
+    """sys.path, warnings filters: what was added, what was removed."""
+    parts = ["%s %s" % (how, each)
+             for how, entries in (("added", change.added), ("removed", change.removed))
+             for each in entries]
+    parts += ["the list was replaced"] * change.replaced
+    return _Identity(row.name, change.name, "%s %s %s" % (
+        row.name, change.name, steady("; ".join(parts or ["reordered"]))), change.name)
+
+
+def _other(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
+    name = "event loop" if row.name == "event loop" else change.name
+    return _Identity(row.name, name, "%s %s" % (row.name, steady(name)), name)
+
+
+# Those that are known by more than their row and name.
+_CHANGES: Dict[str, Callable[[Change, LeakKind, Optional[Acquisition]], _Identity]] = {
+    "thread": _thread, "child process": _child, "descriptor": _descriptor,
+    "closed descriptor": _foreign, "environment": _environment, "temporary folder": _temporary,
+    "temporary file": _temporary, "sys.path": _listing, "warning filter": _listing,
+    "logging handler": _handler,
+}
