@@ -138,10 +138,10 @@ class Findings:
     """Test id and why it could not be measured."""
     more: int = 0
     """Survivors that were counted but, for their number, not described."""
-    failed: int = 0
-    """Causes that only failing tests left, which were not asked for."""
     worker: str = ""
     """The name of the process of a parallel run, "" for the only one."""
+    failed: int = 0
+    """Causes that only failing tests left, which were not asked for."""
 
 
 def group(leaks: Iterable[Leak]) -> List[Leak]:
