@@ -38,6 +38,7 @@ from tests.support import checks, children, interpreters, runs  # noqa: E402
 
 AT_ONCE = 3  # on two cores: a third of the time is spent waiting for servers and child processes
 PROGRESS = 5  # seconds between two lines of it
+LONGEST = 10  # modules that are named with their seconds
 LOGS = os.path.join(interpreters.ENVIRONMENTS, "logs")
 TIERS = """tiers:
   quick    --quick: the newest interpreter alone, without the tests that take their time
@@ -82,6 +83,7 @@ def main(arguments=None, found=None, runner=None, logs=LOGS, every=PROGRESS):
     chosen = checked + chosen
     whole = _perform(here, options, runner or children.Children(), logs, every)
     _print_failures(chosen)
+    _print_longest(chosen)
     _print_skipped(chosen)
     if not whole:
         _say("Interrupted. Until then:")
@@ -191,6 +193,15 @@ def _print_failures(chosen):
         for test, text in run.failures:
             _say("\n%s\nFAIL: %s [%s]\n%s\n%s" % ("=" * 70, test, run.name, "-" * 70,
                                                  text.rstrip("\n")))
+
+
+def _print_longest(chosen):
+    longest = sorted(((seconds, name, run.version) for run in chosen
+                      for seconds, name in run.modules), reverse=True)[:LONGEST]
+    if longest:
+        _say("\nThe longest of %d modules:" % sum(len(run.modules) for run in chosen))
+    for seconds, name, version in longest:
+        _say("%5d s  %s (%s)" % (seconds, name, version))
 
 
 def _print_skipped(chosen):

@@ -100,6 +100,13 @@ class OutcomesTest(EverywhereCase):
         self.assertEqual(self.failures(lines), [
             "Outcomes.test_error", "Outcomes.test_subtests", "Outcomes.test_unexpected_success"])
 
+    def test_the_longest_modules_stand_before_the_skips(self):
+        lines = self.run_samples("Outcomes")
+        head = lines.index("The longest of 1 modules:")
+        self.assertLess(head, lines.index("Skipped:"))
+        seconds, name = lines[head + 1].split(" s  ")
+        self.assertEqual((seconds.strip().isdigit(), name), (True, SAMPLES + "Outcomes (3.12)"))
+
     def test_class_that_fails(self):
         lines = self.run_samples("OutcomesOfClass")
         self.assertEqual((lines[-1], self.status), ("0 passed, 1 failed, 0 skipped", 1))

@@ -20,19 +20,20 @@ STACKS = re.compile(r"^(?:Fatal Python error: |(?:Current thread|Thread) 0x)", r
 
 class Run(object):
     """The tests on one version: lists of (test, text) ``failures`` and ``skips``, and the counts
-    ``passed``, ``failed`` and ``skipped``. ``seconds`` is None when they did not run.
+    ``passed``, ``failed`` and ``skipped``. ``seconds`` is None when they did not run. ``modules``
+    has (seconds, name) of each test module that is over.
 
     *announce* is called with the name of each test that fails, as it fails.
     """
 
     def __init__(self, version, interpreter, announce=lambda test: None):
         self.version, self.interpreter, self._announce = version, interpreter, announce
-        self.failures, self.skips, self.seconds = [], [], None
+        self.failures, self.skips, self.modules, self.seconds = [], [], [], None
         self.passed = self.failed = self.skipped = 0
         self.name = "Python " + (interpreter.full if interpreter else version)
         self.interrupted = None  # in what, when Ctrl-C came
         self._step, self._since = "waiting", time.time()
-        self._test = self._module = None
+        self._test = self._module = self._entered = None
         self._begun, self._outcomes, self._over = 0, {}, False
 
     def perform(self, names, folder, runner, tier=tiers.FULL):
@@ -109,6 +110,11 @@ class Run(object):
 
     def _read(self, report):
         for line in report.lines():
+            if line["event"] in ("module", "over"):
+                if self._entered:
+                    name, since = self._entered
+                    self.modules.append((line["at"] - since, name))
+                self._entered = line.get("name"), line["at"]
             if line["event"] == "module":
                 self._module = "module %d of %d" % (line["number"], line["of"])
                 self._begin("the beginning of " + line["name"])
