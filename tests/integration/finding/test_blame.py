@@ -1,6 +1,5 @@
 """Whose a leak is: the test in whose window it came, one of a class's tests where that is all that
 is known, and never a fixture that does not exist."""
-# needs Python 3.8
 import json
 import os
 import subprocess
@@ -9,7 +8,7 @@ import tempfile
 import textwrap
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from tests.support.paths import ROOT
 
 
 class BlameCase(unittest.TestCase):
