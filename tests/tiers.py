@@ -22,7 +22,7 @@ tier, and everywhere in the nightly one. Named on the command line, a module run
 table says.
 
 What is left out is skipped, with the tier as the reason. The test command says in the variable
-LEAKFIX_TIER which tier it runs. Without that (``python -m unittest tests.test_x``) it is the full
+LEAKFIX_TIER which tier it runs. Without that (``python -m unittest tests.unit.test_x``) it is the full
 one.
 """  # noqa: E501
 
