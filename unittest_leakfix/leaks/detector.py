@@ -565,5 +565,8 @@ class Pending(NamedTuple):
 
 def told(pending: Sequence[Pending], covered: Set[object], leaks: Sequence[Leak]) -> List[Leak]:
     """Return a leak for each of the *pending* changes that must be told for itself."""
-    return [identify.of_change(each.change, each.test, each.acquisition)
-            for each in pending if each.still_there(covered, leaks)]
+    left = [each for each in pending if each.still_there(covered, leaks)]
+    # mkstemp's descriptor and file are one.
+    made = [each.acquisition for each in left if each.change.fd >= 0]
+    return [identify.of_change(each.change, each.test, each.acquisition) for each in left
+            if each.change.kind != "temporary file" or each.acquisition not in made]

@@ -25,6 +25,7 @@ from unittest_leakfix.leaks.model.seen import (
     Resource,
 )
 from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state import descriptors
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.db_connections import closing_is_awaited
@@ -137,9 +138,25 @@ def of_closing(found: Found, acquisition: Optional[Acquisition], test: str,
         name=matched(what),
         cause="%s %s%s opened in %s" % (found.kind.name, "fixture " if fixture else "self.", name,
                                         place_of(acquisition)),
-        seen=Resource(what, owner + found.label, closing_is_awaited(found.value), was_closed=True,
-                      without_loop=bool(found.kind.awaits(found.value))),
+        seen=_resource(what, found.kind, found.value)._replace(
+            reached=owner + found.label, was_closed=True,
+            without_loop=bool(found.kind.awaits(found.value))),
     )
+
+
+def _resource(called: str, kind: Kind, value: Any) -> Resource:
+    ends = kinds.ENDS.get(kind.name, kinds.of_resource(kind.name).ends)
+    # What a subclass or a class of the same kind ends by instead.
+    ends = next((each for each in (ends, ("join", "kill"), ("aclose",), ("close",))
+                 if _has(value, each)), ())
+    return Resource(called, "", closing_is_awaited(value), resource=kind.name,
+                    type=str(objects.class_name(type(value))), ends=ends)
+
+
+def _has(value: Any, methods: Tuple[str, ...]) -> bool:
+    own = os_facts.attributes(value)
+    return all(each in own or objects.type_attribute(type(value), each) is not None
+               for each in methods)
 
 
 def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Optional[Chain],
@@ -159,7 +176,7 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
         return Leak(kinds.of_resource(kind.name).name, "", (survivor.test,), 0,
                     None if advice else chain, acquisition=acquisition, name=matched(what),
                     cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by),
-                    seen=Resource(what, awaited=closing_is_awaited(value), advice=advice or ""))
+                    seen=_resource(what, kind, value)._replace(advice=advice or ""))
     return Leak("object", "", (survivor.test,), size, chain, holding, name=matched(survivor.type),
                 cause="%s.%s by %s" % (survivor.module, survivor.type, by), seen=kept)
 
@@ -171,7 +188,7 @@ def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisitio
     return Leak(kinds.of_resource(kind.name).name, "", (test,), acquisition=acquisition,
                 name=matched(what),
                 cause="%s %s opened in %s" % (kind.name, name, place_of(acquisition)),
-                seen=Resource(what, name))
+                seen=_resource(what, kind, value)._replace(reached=name))
 
 
 def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], size: int) -> Leak:
@@ -266,8 +283,8 @@ def _descriptor(change: Change, row: LeakKind, acquisition: Optional[Acquisition
     kind = kinds.of_resource(acquisition.what).name if acquisition is not None else "descriptor"
     name = _on(change)
     # no file object has it, or that would be told
-    if acquisition is None or kind in ("descriptor", "file"):
-        kind, called = "descriptor", "descriptor %d (%s)" % (change.fd, name)
+    if acquisition is None or kind in ("descriptor", "file", "temporary file"):
+        kind, called = "descriptor", "descriptor (%s)" % name
     elif kind == "connection":
         called = "%s to %s" % (acquisition.what, short(acquisition.detail))
     else:
@@ -288,7 +305,7 @@ def _foreign(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) 
         name = called = "%s (%s)" % (change.name, change.owner)
     else:
         name = _on(change)
-        called = "%s (descriptor %d)" % (name, change.fd)
+        called = "%s (a descriptor)" % name
     return _Identity("foreign close", name, "foreign close of %s" % steady(name), called)
 
 

@@ -11,8 +11,8 @@ import unittest_leakfix
 from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
-from unittest_leakfix.leaks.report import describe, remedy_text
+from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling, restoring
+from unittest_leakfix.leaks.report import describe, remedies, remedy_text
 from unittest_leakfix.process_state import monitors
 from unittest_leakfix.process_state.base import Change
 
@@ -54,7 +54,7 @@ class RenderTests(unittest.TestCase):
         self.assertEqual(found["FIXTURE"], "await db.close(), after the fixture's yield")
 
     def test_two_calls_are_registered_backwards_and_written_out_forwards(self):
-        remedy = remedy_text.end("child process", "child")
+        remedy = remedies.end("child process", "child")
         self.assertEqual(remedy_text.render(remedy),
                          "self.addCleanup(child.wait); self.addCleanup(child.kill)")
         self.assertEqual(remedy_text.render(remedy.at(CodeScope.FUNCTION)),
@@ -71,15 +71,43 @@ class RenderTests(unittest.TestCase):
         self.assertEqual(remedy_text.render(None), "")
 
     def test_advice_before_calls(self):
-        found = texts(kinds.named("thread").remedy)
+        found = texts(calling("thread.join")._replace(advice="tell it to end, and "))
         self.assertEqual(found["TEST"], "tell it to end, and self.addCleanup(thread.join)")
         self.assertEqual(found["FIXTURE"],
                          "tell it to end, and thread.join(), after the fixture's yield")
 
+    def test_what_has_no_name_yet_is_given_one_that_is_there_when_the_clean_up_runs(self):
+        remedy = remedies.end("thread timer")
+        self.assertEqual(texts(remedy), {
+            "TEST": "keep the timer in self.timer, then self.addCleanup(self.timer.cancel)",
+            "CLASS": "keep the timer in cls.timer, then cls.addClassCleanup(cls.timer.cancel)",
+            "MODULE": "keep the timer in timer, then unittest.addModuleCleanup(timer.cancel)",
+            "FUNCTION": "keep the timer in timer, then request.addfinalizer(timer.cancel)",
+            "FIXTURE": "keep the timer in timer, then timer.cancel(), after the fixture's yield",
+            "XUNIT": "keep the timer in self.timer, then self.timer.cancel(), in its tear-down"})
+        self.assertEqual(set(texts(remedies.end("thread timer", "shop.timer")).values()), {
+            "self.addCleanup(shop.timer.cancel)", "cls.addClassCleanup(shop.timer.cancel)",
+            "unittest.addModuleCleanup(shop.timer.cancel)",
+            "request.addfinalizer(shop.timer.cancel)",
+            "shop.timer.cancel(), after the fixture's yield",
+            "shop.timer.cancel(), in its tear-down"})
+
+    def test_what_is_saved_is_read_before_the_change(self):
+        found = texts(restoring("setattr", "shop", '"last"', saved="shop.last"))
+        self.assertEqual(found["TEST"], 'self.addCleanup(setattr, shop, "last", shop.last)'
+                                        "  # before the change")
+        self.assertEqual(found["FUNCTION"],
+                         'request.addfinalizer(lambda saved=shop.last: setattr(shop, "last", '
+                         "saved))  # before the change")
+        self.assertEqual(found["FIXTURE"],
+                         'saved = shop.last before the change, and setattr(shop, "last", saved), '
+                         "after the fixture's yield")
+
     def test_monkeypatch_in_test_functions_only(self):
         found = texts(kinds.named("cwd").remedy)
         self.assertEqual(found["FUNCTION"], "monkeypatch.chdir(...)")
-        self.assertEqual(found["TEST"], "self.addCleanup(os.chdir, os.getcwd())")
+        self.assertEqual(found["TEST"],
+                         "self.addCleanup(os.chdir, os.getcwd())  # before the change")
 
 
 class KindTests(unittest.TestCase):

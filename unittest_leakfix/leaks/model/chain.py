@@ -1,6 +1,7 @@
 """Chain: the references from a root to an object, as facts. The report draws it."""
 from __future__ import annotations
 
+import enum
 from typing import NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
@@ -32,6 +33,18 @@ class Thing(NamedTuple):
     """Of a report read back: all that is known, as it was written."""
 
 
+class Link(enum.Enum):
+    """By what one object of a chain refers to the next."""
+
+    ROOT = "is where the chain begins"
+    ATTRIBUTE = "an attribute that can be set and deleted"
+    INDEX = "an item of a list or deque"
+    VALUE = "the value of a dict's key"
+    KEY = "a dict's key"
+    MEMBER = "a member of a set"
+    OTHER = "what cannot be undone from outside: a tuple's item, a cell, a local, a part in C"
+
+
 class Step(NamedTuple):
     """One object of a chain."""
 
@@ -45,6 +58,10 @@ class Step(NamedTuple):
     else ""."""
     suspect: bool
     """Tells whether here something short-lived hangs on something that lives long."""
+    link: Link = Link.OTHER
+    """By what the step before refers to this one."""
+    key: str = ""
+    """Of an attribute its name; of an index or key of plain values their Python source."""
 
 
 class Chain(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.model.remedy import Call, Remedy, calling
+from unittest_leakfix.leaks.model.remedy import IT, Call, Remedy, When, calling, restoring
 
 __unittest = True
 bind(globals())
@@ -44,8 +44,8 @@ class LeakKind:
     """The methods that end one, in the order of registering them as clean-ups."""
     end_is_awaited: bool = False
     """What ends one must be awaited before the test is over."""
-    dropped: Optional[Remedy] = None
-    """How to open one so that it is not dropped without being closed."""
+    closing: bool = False
+    """A ``with`` statement that enters one does not close it: ``contextlib.closing`` does."""
     changes: Tuple[str, ...] = ()
     """The kinds of changes of the process that are reported as this kind, if others than its
     name."""
@@ -92,21 +92,20 @@ _ROWS = (
         "connection", verb="opened", traced=True, variable="connection",
         resources=("sqlite3 connection", "database connection", "sqlite3 cursor", "cursor",
                    "sqlite3 blob"),
-        dropped=Remedy(manager="contextlib.closing(connection)"),
-        remedy=calling("connection.close")),
+        closing=True, remedy=calling(IT + ".close")),
     LeakKind(
         "socket", verb="opened", traced=True, variable="sock",
         resources=("asyncio server", "server", "imap connection", "http response", "response",
                    "process listener", "stream"),
-        dropped=Remedy(manager="sock"), remedy=calling("sock.close")),
+        remedy=calling(IT + ".close")),
     LeakKind(
         "file", verb="opened", traced=True, variable="file",
         resources=("dbm database", "shelf", "memory map", "tar archive", "zip archive"),
-        dropped=Remedy(manager="open(...)", target="file"), remedy=calling("file.close")),
+        remedy=calling(IT + ".close")),
     LeakKind(
         "descriptor", verb="opened", watched_by="process_state.descriptors",
         resources=("process pipe", "process queue", "selector"),
-        remedy=calling("os.close", "descriptor"),
+        variable="descriptor", remedy=calling("os.close", IT),
         why_not_restored=_OF_OTHERS, waits=True),
     LeakKind(
         "foreign close", "foreign close", "foreign closes", "opened",
@@ -117,13 +116,13 @@ _ROWS = (
     LeakKind(
         "thread", verb="started", traced=True, watched_by="process_state.threads",
         state="was left running", runs=True,
-        remedy=Remedy((Call("thread.join"),), advice="tell it to end, and "),
+        variable="thread", remedy=Remedy(advice="let it end with the test, and join it"),
         why_not_restored=_RUNS_ON, waits=True),
     LeakKind(
         "timer", verb="started", traced=True, watched_by="process_state.threads",
         resources=("thread timer",),
         state="was left waiting", runs=True, variable="timer", ends=("cancel",),
-        subject="%s was left running", remedy=calling("timer.cancel"), why_not_restored=_RUNS_ON),
+        subject="%s was left running", remedy=calling(IT + ".cancel"), why_not_restored=_RUNS_ON),
     LeakKind(
         "executor", verb="started", resources=("thread pool",), state="was not shut down",
         runs=True,
@@ -132,22 +131,22 @@ _ROWS = (
         "child process", many="child processes", verb="started", traced=True,
         watched_by="process_state.children", resources=("process manager",),
         state="was left running",
-        runs=True, variable="child", ends=("wait", "kill"), dropped=Remedy(manager="child"),
+        runs=True, variable="child", ends=("wait", "kill"),
         # The last one added is the first to run.
-        remedy=Remedy((Call("child.wait"), Call("child.kill"))), why_not_restored=_RUNS_ON,
+        remedy=Remedy((Call(IT + ".wait"), Call(IT + ".kill"))), why_not_restored=_RUNS_ON,
         waits=True),
     LeakKind(
         "pool", verb="started", resources=("process pool",), state="was not terminated", runs=True,
-        variable="pool", ends=("terminate",)),
+        variable="pool", ends=("join", "terminate")),
     LeakKind(
         "event loop", verb="opened", traced=True, watched_by="process_state.event_loops",
-        resources=("asyncio runner",), variable="loop", dropped=calling("loop.close"),
-        subject="%s was left open", remedy=calling("loop.close"), why_not_restored=_OF_OTHERS,
+        resources=("asyncio runner",), variable="loop",
+        subject="%s was left open", remedy=calling(IT + ".close"), why_not_restored=_OF_OTHERS,
         waits=True),
     LeakKind(
         "task", verb="started", traced=True, watched_by="process_state.event_loops",
         state="was left pending", runs=True, variable="task", ends=("cancel",),
-        subject="task '%s' was left pending", remedy=calling("task.cancel"),
+        subject="task '%s' was left pending", remedy=calling(IT + ".cancel"),
         why_not_restored=_RUNS_ON, waits=True),
     LeakKind("coroutine", verb="made", watched_by="leaks.captured_warnings"),
     LeakKind(
@@ -160,18 +159,18 @@ _ROWS = (
     LeakKind(
         "temporary folder", verb="made", traced=True, watched_by="process_state.tempfiles",
         state="was left", variable="folder", ends=("cleanup",),
-        dropped=Remedy(manager="tempfile.TemporaryDirectory()", target="folder"),
-        remedy=calling("shutil.rmtree", "path"), why_not_restored="somebody may want what is in it",
+        remedy=calling("shutil.rmtree", IT), why_not_restored="somebody may want what is in it",
         waits=True),
     LeakKind(
         "temporary file", verb="made", traced=True, watched_by="process_state.tempfiles",
-        remedy=calling("os.remove", "path"), why_not_restored="somebody may want what is in it",
+        variable="path", remedy=calling("os.remove", IT),
+        why_not_restored="somebody may want what is in it",
         waits=True),
     LeakKind(
         "patch", many="patches", verb="started", watched_by="process_state.patches",
         resources=("mock patch",),
         state="was not stopped", ends=("stop",), subject="patch of %s was not stopped",
-        remedy=calling("patcher.stop"), restored=True, once_per_class=True),
+        variable="patcher", remedy=calling(IT + ".stop"), restored=True, once_per_class=True),
     LeakKind(
         "environment", "environment change", watched_by="process_state.environment",
         remedy=Remedy(manager="mock.patch.dict(os.environ)", monkeypatch="setenv(...)"),
@@ -180,11 +179,11 @@ _ROWS = (
         "cwd", "directory change", watched_by="process_state.environment",
         changes=("working directory",),
         subject="the working directory was changed",
-        remedy=calling("os.chdir", "os.getcwd()")._replace(monkeypatch="chdir(...)"),
+        remedy=restoring("os.chdir", saved="os.getcwd()", monkeypatch="chdir(...)"),
         restored=True),
     LeakKind(
         "sys.path", "sys.path change", watched_by="process_state.environment",
-        remedy=Remedy(manager='mock.patch.object(sys, "path", [...])',
+        remedy=Remedy(manager='mock.patch.object(sys, "path", sys.path[:])',
                       monkeypatch="syspath_prepend(...)"),
         restored=True),
     LeakKind(
@@ -200,22 +199,24 @@ _ROWS = (
     LeakKind(
         "locale", "locale change", watched_by="process_state.interpreter_settings",
         subject="locale was changed",
-        remedy=calling("locale.setlocale", "locale.LC_ALL", "locale.setlocale(locale.LC_ALL)"),
+        remedy=restoring("locale.setlocale", "locale.LC_ALL",
+                         saved="locale.setlocale(locale.LC_ALL)"),
         why_not_restored=_HAS_STATE, once_per_class=True),
     LeakKind(
         "umask", "umask change", watched_by="process_state.interpreter_settings",
         subject="umask was changed",
-        remedy=calling("os.umask", "os.umask(...)"), why_not_restored=_HAS_STATE,
+        remedy=Remedy((Call("os.umask", (), "os.umask(...)"),), when=When.INSTEAD),
+        why_not_restored=_HAS_STATE,
         once_per_class=True),
     LeakKind(
         "socket timeout", "socket timeout change", watched_by="process_state.interpreter_settings",
         subject="default socket timeout was changed",
-        remedy=calling("socket.setdefaulttimeout", "socket.getdefaulttimeout()"),
+        remedy=restoring("socket.setdefaulttimeout", saved="socket.getdefaulttimeout()"),
         why_not_restored=_HAS_STATE),
     LeakKind(
         "logging level", watched_by="process_state.logging_state",
         subject="level of %s was changed",
-        remedy=calling("logger.setLevel", "logger.level"), why_not_restored=_HAS_STATE,
+        why_not_restored=_HAS_STATE,
         ranked=False),
     LeakKind(
         "hook", watched_by="process_state.interpreter_settings", subject="%s was replaced",
@@ -236,6 +237,36 @@ KINDS: Dict[str, LeakKind] = {row.name: row for row in _ROWS}
 _RANKS = {row.name: rank for rank, row in enumerate(row for row in _ROWS if row.ranked)}
 _OF_RESOURCES = {resource: row for row in _ROWS for resource in row.resources}
 _OF_CHANGES = {change: row for row in _ROWS for change in row.changes or (row.name,)}
+
+
+ENDS: Dict[str, Tuple[str, ...]] = {
+    "server": ("server_close",), "imap connection": ("shutdown",),
+    "process manager": ("shutdown",), "process pool": ("join", "terminate"),
+    "thread pool": ("join", "terminate"), "shared memory": ("unlink", "close"),
+}
+"""What ends a resource of this kind, where that is another method than that of its kind of leak; in
+the order of registering them as clean-ups."""
+OPENERS: Dict[str, Tuple[str, ...]] = {
+    "connection": ("connect", "create_pool"),
+    "socket": ("socket", "create_connection", "create_server", "fromfd", "socketpair", "accept"),
+    "file": ("open", "fdopen", "makefile", "TemporaryFile", "NamedTemporaryFile"),
+    "descriptor": ("open", "dup", "dup2", "mkstemp", "memfd_create", "eventfd", "epoll_create"),
+    "thread": ("start",), "timer": ("start",),
+    "executor": ("ThreadPoolExecutor", "ProcessPoolExecutor", "ThreadPool"),
+    "child process": ("Popen", "start"), "pool": ("Pool",),
+    "event loop": ("new_event_loop", "Runner"),
+    "task": ("create_task", "ensure_future"),
+    "temporary folder": ("mkdtemp", "TemporaryDirectory"),
+    "temporary file": ("mkstemp", "NamedTemporaryFile", "mktemp"),
+    "patch": ("start",),
+}
+"""The functions and methods whose result, or whose own object, is a resource of this kind of
+leak."""
+NOUNS: Dict[str, str] = {"process pipe": "end of the pipe", "thread timer": "timer",
+                         "mock patch": "patcher", "patch": "patcher",
+                         "logging handler": "handler", "sqlite3 connection": "connection",
+                         "database connection": "connection"}
+"""What a resource of this kind is called in advice, where another word than its own is plainer."""
 
 
 def named(kind: str) -> LeakKind:

@@ -9,6 +9,9 @@ from unittest_leakfix._core.early import bind
 __unittest = True
 bind(globals())
 
+IT = "@"
+"""Stands in the expressions of a remedy for what leaked, whatever the user's code calls it."""
+
 
 class CodeScope(enum.Enum):
     """Where the code of a remedy is to stand: that decides how a clean-up is registered there."""
@@ -21,12 +24,22 @@ class CodeScope(enum.Enum):
     XUNIT = "a set-up of pytest's in xunit's manner"
 
 
+class When(enum.Enum):
+    """When the code of a remedy must run, if another time than once the thing is there."""
+
+    AFTER = ""
+    BEFORE = "before the change"
+    INSTEAD = "in place of the call"
+
+
 class Call(NamedTuple):
     """One clean-up: what to call when the test, class or module is over. All Python expressions."""
 
     function: str
     """On which of the user's expressions: "self.db.close", "os.chdir", "setattr"."""
     arguments: Tuple[str, ...] = ()
+    saved: str = ""
+    """The last argument: what is to be read at once, before anything is changed."""
     awaited: bool = False
     """The call gives something that must be awaited."""
 
@@ -43,18 +56,46 @@ class Remedy(NamedTuple):
     """The name that the ``with`` statement gives it."""
     awaits: str = ""
     """What is to be awaited in the test itself: "rows.aclose()"."""
+    statement: str = ""
+    """A statement that stands for itself: "asyncio.run(poll())"."""
     advice: str = ""
     """What to do besides, in words, before the calls."""
     monkeypatch: str = ""
     """What pytest's fixture of that name does in place of all this in a test function:
     "setenv(...)"."""
     scope: CodeScope = CodeScope.TEST
+    when: When = When.AFTER
+    it: str = ""
+    """What the user's code calls `IT`; "" where it has no name there yet."""
+    noun: str = ""
+    """What `IT` is, for a reader who is to give it a name."""
+    variable: str = ""
+    """A name that it may be given."""
+    imports: Tuple[str, ...] = ()
+    """The import statements that the code needs and the user's module lacks."""
 
     def at(self, scope: CodeScope) -> "Remedy":
         """Return the same remedy where code of *scope* is meant."""
         return self if scope is self.scope else self._replace(scope=scope)
 
+    def of(self, it: str = "", noun: str = "", variable: str = "") -> "Remedy":
+        """Return the same remedy for what is called *it*, or may be called *variable*."""
+        return self._replace(it=it, noun=noun or self.noun, variable=variable or self.variable)
+
+    @property
+    def code(self) -> Tuple[str, ...]:
+        """The expressions that it is made of, without words."""
+        found = [part for call in self.calls for part in (call.function, *call.arguments,
+                                                          call.saved)]
+        found += [self.manager, self.awaits]
+        return tuple(part.replace(IT, self.it or "self") for part in found if part)
+
 
 def calling(function: str, *arguments: str) -> Remedy:
     """Return the remedy that is one clean-up."""
     return Remedy((Call(function, arguments),))
+
+
+def restoring(function: str, *arguments: str, saved: str, monkeypatch: str = "") -> Remedy:
+    """Return the remedy that is one clean-up with a value that was *saved* before the change."""
+    return Remedy((Call(function, arguments, saved),), when=When.BEFORE, monkeypatch=monkeypatch)

@@ -1,7 +1,7 @@
 """Seen: what was seen of one leak, as values. ``report.describe`` makes its sentences of them."""
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Tuple, Union
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.complaint import Complaint
@@ -23,6 +23,12 @@ class Resource(NamedTuple):
     """It was closed for the test."""
     without_loop: bool = False
     """It was let go instead, because no loop was left to await its close."""
+    resource: str = ""
+    """The name of its kind of resource: "process pool"."""
+    type: str = ""
+    """The name of its class."""
+    ends: Tuple[str, ...] = ()
+    """Its methods that end it, in the order of registering them as clean-ups."""
     advice: str = ""
     """What the framework that keeps it would have one do."""
 

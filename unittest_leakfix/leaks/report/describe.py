@@ -11,7 +11,15 @@ from unittest_leakfix.leaks.model.complaint import Complaint
 from unittest_leakfix.leaks.model.ids import spoken as spoken_test
 from unittest_leakfix.leaks.model.kinds import LeakKind, amount
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
-from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling
+from unittest_leakfix.leaks.model.remedy import (
+    IT,
+    Call,
+    CodeScope,
+    Remedy,
+    When,
+    calling,
+    restoring,
+)
 from unittest_leakfix.leaks.model.seen import (
     Changed,
     ClassAttributes,
@@ -19,8 +27,10 @@ from unittest_leakfix.leaks.model.seen import (
     Kept,
     Resource,
 )
-from unittest_leakfix.leaks.report import remedy_text
+from unittest_leakfix.leaks.report import remedies, remedy_text
+from unittest_leakfix.leaks.report.user_code import Site
 from unittest_leakfix.process_state.base import Change
+from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
@@ -58,23 +68,19 @@ def in_words(leak: Leak) -> Leak:
 
 def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = None) -> Leak:
     """Return *leak* with a *remedy*, as it is written in *scope*: by default where its first test
-    stands."""
+    or fixture stands."""
     if remedy is None:
         return leak
-    remedy = remedy.at(scope_of(leak.left_by) if scope is None else scope)
+    site = _site(leak)
+    remedy = remedy.at(site.scope if scope is None else scope)
+    known = [remedy.it.partition(".")[0]] if remedy.it else []
+    remedy = remedy._replace(imports=site.imports(remedy.code, known))
     return replace(leak, remedy=remedy_text.render(remedy), ends=remedy)
 
 
-def scope_of(test: str) -> CodeScope:
-    """Return where the code of a test or fixture stands. (Of test functions only pytest can
-    tell.)"""
-    name, blank, _ = test.partition(" ")
-    return _SCOPES.get(name, CodeScope.XUNIT if name.startswith("setup_")
-                       else CodeScope.TEST) if blank else CodeScope.TEST
+def _site(leak: Leak) -> Site:
+    return Site(leak.left_by, leak.acquisition)
 
-
-_SCOPES = {"setUpClass": CodeScope.CLASS, "setUpModule": CodeScope.MODULE,
-           "fixture": CodeScope.FIXTURE}
 
 # Objects.
 
@@ -84,12 +90,7 @@ _AWAITED = (
 
 
 def _resource(seen: Resource, leak: Leak) -> Words:
-    if seen.advice:
-        remedy: Optional[Remedy] = Remedy(advice=seen.advice)
-    elif seen.reached:
-        remedy = remedy_text.end(leak.kind, seen.reached, seen.awaited)
-    else:
-        remedy = remedy_text.held(leak.kind, leak.chain, seen.awaited)
+    remedy = remedies.of_resource(seen, leak.chain, _site(leak))
     closed = "closed for you: nothing else referred to it" if seen.was_closed else ""
     return Words("%s %s" % (seen.called, kinds.named(leak.kind).state), remedy,
                  closed=_AWAITED if seen.without_loop else closed)
@@ -98,13 +99,14 @@ def _resource(seen: Resource, leak: Leak) -> Words:
 def _kept(seen: Kept, leak: Leak) -> Words:
     test = spoken_test(leak.tests[0])
     if leak.kind == "growth":
-        return Words("%s objects grow test after test" % seen.type, remedy_text.empty(leak.chain))
+        return Words("%s objects grow test after test" % seen.type,
+                     remedies.let_go(leak.chain, "", _site(leak)))
     if leak.kind == "kept test":
         return Words("%s was kept after it finished" % test,
-                     remedy_text.let_go(leak.chain, "self"))
+                     remedies.let_go(leak.chain, "self", _site(leak)))
     where = " (its %s%s)" % ("fixture " if seen.fixture else "", seen.name) if seen.name else ""
     return Words("%s was kept after %s%s" % (seen.type, test, where),
-                 remedy_text.let_go(leak.chain, seen.name or "..."))
+                 remedies.let_go(leak.chain, seen.name, _site(leak)))
 
 
 def _class_attributes(seen: ClassAttributes, leak: Leak) -> Words:
@@ -124,12 +126,12 @@ def _complained(seen: Complained, leak: Leak) -> Words:
         frames = complaint.acquisition.frames
         here = "%s:%d" % (frames[0].file, frames[0].line) if frames else ""
         return Words("%s was dropped without being closed" % called,
-                     kinds.named(leak.kind).dropped,
+                     remedies.dropped(complaint.acquisition.what, _site(leak)),
                      tuple(each for each in places if each != ("dropped at", here)))
-    remedy = None
+    remedy: Optional[Remedy] = None
     if leak.kind == "coroutine":
         subject = called
-        remedy = Remedy(awaits="%s(...)" % complaint.called) if complaint.called else None
+        remedy = _awaiting(complaint, _site(leak))
     elif leak.kind == "task":
         subject = "task%s was destroyed but it is pending" % (" '%s'" % called if called else "")
         remedy = Remedy(advice="cancel it and await it before the loop is closed")
@@ -137,10 +139,24 @@ def _complained(seen: Complained, leak: Leak) -> Words:
         task = complaint.acquisition.detail if complaint.acquisition is not None else ""
         of = " of task '%s'" % task if task else ""
         subject = "exception%s was never retrieved: %s" % (of, called)
-        remedy = Remedy(awaits="the task")
+        remedy = Remedy(advice="await the task before the test is over")
     else:
         subject = "%s: %s" % (complaint.kind, called)
     return Words(subject, remedy, places)
+
+
+def _awaiting(complaint: Complaint, site: Site) -> Optional[Remedy]:
+    """Return what awaits a coroutine; of a test that is one, what lets it be awaited."""
+    called = complaint.called
+    if not called:
+        return None
+    if site.test_case_called(called):
+        return Remedy(advice="derive %s from unittest.IsolatedAsyncioTestCase: a plain TestCase "
+                             "does not await its tests" % called.rpartition(".")[0])
+    call = "%s(...)" % called
+    if site.scope is CodeScope.TEST and site.names is not None and not site.awaits:
+        return Remedy(statement="asyncio.run(%s)" % call)
+    return Remedy(awaits=call)
 
 
 def _places(complaint: Complaint) -> List[Tuple[str, str]]:
@@ -162,17 +178,51 @@ WAITED = "0.5 s for it to finish"
 _BY = "one of its tests or fixtures: this is looked at once per %s"
 _SIGNALS = {"0": "SIG_DFL", "1": "SIG_IGN"}
 # Of a server, and its client has not hung up.
-_SERVES = calling("client.close")._replace(
-    advice="close the client, which keeps it waiting for one more request: ")
+_SERVES = Remedy(advice="close the client: it keeps the server waiting for one more request")
 
 
 def _changed(seen: Changed, leak: Leak) -> Words:
     change = seen.change
     words = _CHANGES.get(change.kind, _other)(change, kinds.of_change(change.kind), seen.called,
                                               leak.kind)
+    remedy, site = words.remedy, _site(leak)
+    if leak.kind == "descriptor" and leak.acquisition is not None:
+        remedy = _and_its_file(leak, site) or remedy
+    elif change.kind == "child process" and change.how != "ended":
+        made = site.opening(("start",))
+        if made is not None:    # multiprocessing's
+            remedy = Remedy((Call(IT + ".join"), Call(IT + ".kill")))
+    if remedy is not None and not remedy.it:
+        remedy = remedies.named(remedy, leak.kind, _bound(change, leak.kind, site))
+        if leak.kind.startswith("temporary"):
+            remedy = remedy._replace(noun="path")
     return words._replace(
+        remedy=remedy,
         notes=words.notes + ((("by", _BY % seen.scope),) if seen.scope else ()),
         closed="put back for you, as --restore asks" if seen.put_back else "")
+
+
+def _bound(change: Change, kind: str, site: Site) -> str:
+    """Return what the user's code calls what is to be ended: the thing, or its path."""
+    name, itself = remedies.opened(kind, site)
+    statement = site.opening(kinds.OPENERS.get(kind, ()))
+    call = statement.call.rpartition(".")[2] if statement is not None else ""
+    if call == "mkstemp":
+        return site.bound(statement, 0 if change.kind == "descriptor" else 1)
+    if change.kind in ("temporary file", "temporary folder") and name and call in (
+            "NamedTemporaryFile", "TemporaryDirectory"):
+        return name + ".name"
+    return name if itself else ""
+
+
+def _and_its_file(leak: Leak, site: Site) -> Optional[Remedy]:
+    """Return what ends both that ``mkstemp`` made, where the file is still there."""
+    opened, made = leak.acquisition, site.opening(("mkstemp",))
+    names = site.bound(made, 0), site.bound(made, 1)
+    if opened is None or opened.what != "temporary file" or not all(names) or not os_facts.exists(
+            opened.detail):
+        return None
+    return Remedy((Call("os.remove", names[1:]), Call("os.close", (IT,)))).of(names[0])
 
 
 def _thread(change: Change, row: LeakKind, called: str, kind: str) -> Words:
@@ -188,7 +238,8 @@ def _child(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     return Words("child process '%s' %s" % (
         called, "has ended, and nobody waited for it" if ended
         else "was still running after its test"),
-        calling("child.wait") if ended else row.remedy,
+        calling("os.waitpid", IT, "0").of(noun="process id", variable="pid") if ended
+        else row.remedy,
         (("pid", str(change.pid)),) + (() if ended else (("waited", WAITED),)))
 
 
@@ -218,7 +269,7 @@ def _handler(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     left, logger = change.how == "added", change.owner
     of = "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else "")
     return Words('%s was %s logger "%s"' % (called, "left on" if left else "removed from", logger),
-                 calling("%s.%sHandler" % (of, "remove" if left else "add"), "handler"))
+                 calling("%s.%sHandler" % (of, "remove" if left else "add"), IT))
 
 
 def _listing(change: Change, row: LeakKind, called: str, kind: str) -> Words:
@@ -246,16 +297,20 @@ def _other(change: Change, row: LeakKind, called: str, kind: str) -> Words:
 
 
 def _remedy(row: LeakKind, change: Change, by_hand: bool) -> Optional[Remedy]:
-    if by_hand:
-        return Remedy(manager='mock.patch("%s", ...)' % change.name)
+    if by_hand or row.name in ("hook", "stream"):
+        if change.name in ("sys.settrace", "sys.setprofile"):
+            return restoring(change.name, saved=change.name.replace(".set", ".get") + "()")
+        owner = change.name.rpartition(".")[0]
+        return remedies.stream(change.name) if owner else None
     if row.name == "signal handler":
         number = "signal." + change.name
-        return calling("signal.signal", number, "signal.getsignal(%s)" % number)
-    if row.name == "stream" and change.name in remedy_text.STREAMS:
-        return Remedy(manager=remedy_text.STREAMS[change.name])
-    if row.name in ("hook", "stream"):
-        owner, _, name = change.name.rpartition(".")
-        return Remedy(manager='mock.patch.object(%s, "%s", ...)' % (owner, name)) if owner else None
+        return restoring("signal.signal", number, saved="signal.getsignal(%s)" % number)
+    if row.name == "umask":
+        return Remedy((Call("os.umask", (), "os.umask(%s)" % change.after),), when=When.INSTEAD)
+    if row.name == "logging level":
+        name = change.name.partition(" ")[2]
+        logger = "logging.getLogger(%s)" % ('"%s"' % name if name not in ("", "root") else "")
+        return restoring(logger + ".setLevel", saved=logger + ".level")
     return row.remedy
 
 

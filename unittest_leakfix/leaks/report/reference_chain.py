@@ -188,6 +188,20 @@ def _numbered(file: str, line: int) -> List[Tuple[int, str]]:
     return found
 
 
+def whole_source(file: str, most: int) -> str:
+    """Return the text of a source file; "" for one that cannot be read, or has more than *most*
+    characters."""
+    try:
+        if not _Files.is_file(file):
+            return ""
+        with _Files.open(file, "rb") as source:
+            encoding, taken = detect_encoding(source.readline)
+            text = (b"".join(taken) + source.read(most)).decode(encoding, "replace")
+    except (OSError, ValueError, SyntaxError, LookupError):
+        return ""
+    return text if len(text) < most else ""
+
+
 def _read(file: str, line: int, more: int) -> Tuple[int, List[str]]:
     """Return the number of the first line that was read, and the lines."""
     if not _Files.is_file(file):  # a pipe would be waited for

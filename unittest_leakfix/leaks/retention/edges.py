@@ -16,6 +16,7 @@ from typing import Any, Callable, Collection, Dict, Iterator, List, NamedTuple, 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import name_slot
+from unittest_leakfix.leaks.model.chain import Link
 from unittest_leakfix.leaks.retention import objects
 
 __unittest = True
@@ -75,6 +76,8 @@ class Edge(NamedTuple):
     before: str
     after: str
     evaluates: bool = True
+    link: Link = Link.OTHER
+    key: str = ""
 
 
 _Edges = Callable[[object, Collection[int]], Iterator[Tuple[int, Edge]]]
@@ -216,8 +219,9 @@ def _class_edge(name: str, value: object) -> Edge:
     bound = objects.type_attribute(type(value),
                                    "__get__") is not None and type(value) is not types.FunctionType
     if bound or not attribute(name):
-        return Edge(".__dict__[%r]" % name, "", ".__dict__[%r]" % name)
-    return Edge("." + name, "", "." + name)
+        return Edge(".__dict__[%r]" % name, "", ".__dict__[%r]" % name, True,
+                    Link.ATTRIBUTE if attribute(name) else Link.OTHER, name)
+    return Edge("." + name, "", "." + name, True, Link.ATTRIBUTE, name)
 
 
 def _instance_edge(holder: object, name: str) -> Edge:
@@ -231,7 +235,7 @@ def _instance_edge(holder: object, name: str) -> Edge:
     shadow = objects.type_attribute(kind, name)
     if shadow is not None and objects.type_attribute(type(shadow), "__set__") is not None:
         return Edge("." + name, "", ".__dict__[%r]" % name)
-    return Edge("." + name, "", "." + name)
+    return Edge("." + name, "", "." + name, True, Link.ATTRIBUTE, name)
 
 
 def _by_member(holder: object, child: object) -> Optional[Edge]:
@@ -248,7 +252,9 @@ def _by_member(holder: object, child: object) -> Optional[Edge]:
             except (AttributeError, TypeError, ValueError):
                 continue
             if value is child and type(name) is str:
-                return Edge("." + name, "", "." + name)
+                settable = name in slots and name not in known and not name.startswith("__")
+                return Edge("." + name, "", "." + name, True,
+                            Link.ATTRIBUTE if settable else Link.OTHER, name)
     return None
 
 
@@ -283,11 +289,12 @@ def _items(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge]
 
 
 def _subscript(holder: object, base: type, shown: str, key: str) -> Edge:
+    link = Link.VALUE if base is dict else Link.OTHER if base is tuple else Link.INDEX
     if objects.type_attribute(type(holder), "__getitem__") is base.__dict__["__getitem__"]:
-        return Edge("[%s]" % shown, "", "[%s]" % key)
+        return Edge("[%s]" % shown, "", "[%s]" % key, True, link, key)
     # the exact base where a subclass has code of its own
     name = "collections.deque" if base is collections.deque else base.__name__
-    return Edge("[%s]" % shown, name + ".__getitem__(", ", %s)" % key)
+    return Edge("[%s]" % shown, name + ".__getitem__(", ", %s)" % key, True, link, key)
 
 
 def _by_index(holder: object, wanted: Collection[int], base: Any) -> Iterator[Tuple[int, Edge]]:
@@ -307,15 +314,16 @@ def _by_key(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge
                 yield id(value), _subscript(holder, dict, shown, repr(key))
             else:
                 yield id(value), Edge("[%s]" % objects.short_key(key), "list(dict.values(",
-                                      "))[%d]" % index)
+                                      "))[%d]" % index, True, Link.VALUE)
         if id(key) in wanted:
-            yield id(key), Edge(" key", "list(dict.keys(", "))[%d]" % index)
+            yield id(key), Edge(" key", "list(dict.keys(", "))[%d]" % index, True, Link.KEY)
 
 
 def _by_membership(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge]]:
     kind: Any = set if objects.inherits(holder, set) else frozenset
     members, base = list(kind.__iter__(holder)), kind.__name__
     alike = collections.Counter(map(id, map(type, members)))
+    link = Link.MEMBER if kind is set else Link.OTHER
     for index, member in enumerate(members):
         if id(member) not in wanted:
             continue
@@ -323,8 +331,8 @@ def _by_membership(holder: object, wanted: Collection[int]) -> Iterator[Tuple[in
             name = name_slot(type(member))
             if sum(name_slot(type(other)) == name for other in members) == 1:
                 yield id(member), Edge(" member", "[m for m in %s.__iter__(" % base,
-                                       ") if type(m).__name__ == %r][0]" % name)
-        yield id(member), Edge(" member", "list(%s.__iter__(" % base, "))[%d]" % index)
+                                       ") if type(m).__name__ == %r][0]" % name, True, link)
+        yield id(member), Edge(" member", "list(%s.__iter__(" % base, "))[%d]" % index, True, link)
 
 
 def _by_context(holder: object, child: object) -> Optional[Edge]:

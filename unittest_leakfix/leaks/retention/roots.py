@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import qualname_slot
-from unittest_leakfix.leaks.model.chain import Thing
+from unittest_leakfix.leaks.model.chain import Link, Thing
 from unittest_leakfix.leaks.retention import edges, objects
 
 __unittest = True
@@ -58,6 +58,8 @@ class Hop(NamedTuple):
     lasting: bool = False
     container: bool = False
     silent: bool = False
+    link: Link = Link.ROOT
+    key: str = ""
 
 
 class Root(NamedTuple):

@@ -21,7 +21,7 @@ from typing import (
 )
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
+from unittest_leakfix.leaks.model.chain import Chain, Link, Step, Thing
 from unittest_leakfix.leaks.retention import edges, known_caches, objects, roots
 from unittest_leakfix.leaks.retention.edges import referents
 
@@ -180,11 +180,12 @@ def extend(above: Path, holder: Any, child: Any, large: edges.Large) -> Path:
 
 def _along(above: Path, edge: edges.Edge, child: Any) -> Path:
     hops, access, last = above.hops, edge.access, above.hops[-1]
+    link, key = edge.link, edge.key
     if last.silent:
-        hops, access = hops[:-1], last.access + access
+        hops, access, link, key = hops[:-1], last.access + access, Link.OTHER, ""
     silent = edge.access in _SILENT or _is_cell_or_traceback(child)
     hop = roots.Hop(access, objects.thing(child), objects.place(child), id(child), _lasting(child),
-                    _container(child), silent)
+                    _container(child), silent, link, key)
     expression = edge.before + above.expression + edge.after
     path = above._replace(expression=expression, hops=hops + (hop,),
                           evaluates=above.evaluates and edge.evaluates)
@@ -458,6 +459,6 @@ def _text(search: Search, walk: Walk, born: Optional[Collection[int]]) -> Option
     if found is None:
         return None
     suspects = suspects_of(found.hops, born)
-    steps = tuple(Step(hop.access, hop.what, hop.place, index in suspects)
+    steps = tuple(Step(hop.access, hop.what, hop.place, index in suspects, hop.link, hop.key)
                   for index, hop in enumerate(found.hops))
     return Chain(found.expression, found.evaluates, steps, found.kind, found.warm_up)

@@ -1,0 +1,334 @@
+"""What ends a leak, where that can be said with confidence, as a `Remedy`: of a resource its own
+way to be closed, of an object the way out of what holds it."""
+from __future__ import annotations
+
+import re
+import sys
+import types
+from typing import List, NamedTuple, Optional, Tuple
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model import kinds
+from unittest_leakfix.leaks.model.chain import Chain, Link, Step, Thing
+from unittest_leakfix.leaks.model.remedy import IT, Call, Remedy, When, calling, restoring
+from unittest_leakfix.leaks.model.seen import Resource
+from unittest_leakfix.leaks.report import user_code
+from unittest_leakfix.leaks.report.user_code import Site
+from unittest_leakfix.leaks.retention import objects
+
+__unittest = True
+bind(globals())
+
+_ITEMS = (Link.INDEX, Link.VALUE, Link.KEY, Link.MEMBER)
+_WEAK = ("WeakValueDictionary", "WeakKeyDictionary", "WeakSet")
+# What hands on to another object what it was made of: nothing of it is replaced.
+_WRAPPERS = ("partial", "partialmethod", "property", "staticmethod", "classmethod",
+             "cached_property", "singledispatchmethod", "WeakMethod", "finalize", "Future", "Task")
+_POOL = re.compile(r"Pool\Z")
+_MOCKS = ("Mock", "MagicMock", "AsyncMock", "NonCallableMock", "NonCallableMagicMock")
+
+
+# What ends a resource.
+
+def end(resource: str, name: str = "", awaited: bool = False,
+        ends: Tuple[str, ...] = ()) -> Optional[Remedy]:
+    """Return the clean-up for a resource of this kind, which is called *name*. *awaited*: its close
+    is; *ends*: its methods, if others than its kind's."""
+    row = kinds.of_resource(resource)
+    methods = ends or kinds.ENDS.get(resource, row.ends)
+    if row.end_is_awaited:
+        return Remedy(advice="await its %s() in the loop that it belongs to" % methods[0])
+    return named(Remedy(tuple(Call("%s.%s" % (IT, each), awaited=awaited) for each in methods)),
+                 resource, name)
+
+
+def named(remedy: Remedy, resource: str, name: str = "") -> Remedy:
+    """Return *remedy* for a resource of this kind, which is called *name*, or is to be called
+    something."""
+    row = kinds.of_resource(resource)
+    return remedy.of(name, remedy.noun or kinds.NOUNS.get(resource, resource),
+                     remedy.variable or row.variable or row.name.rpartition(" ")[2])
+
+
+def opened(resource: str, site: Site, made: str = "") -> Tuple[str, bool]:
+    """Return what the user's own statement calls the resource that it opened, "" for nothing; and
+    whether that is the very resource, of the class *made*, rather than what has it inside."""
+    statement = site.opening(kinds.OPENERS.get(kinds.of_resource(resource).name, ()), made)
+    if statement is not None:
+        return site.bound(statement), True
+    return site.bound(site.statement), False
+
+
+def end_of_opened(seen: Resource, site: Site) -> Optional[Remedy]:
+    """Return the clean-up for a resource by what the user's own statement calls it."""
+    name, itself = opened(seen.resource, site, seen.type)
+    if name and not itself:     # a library's, which has it inside
+        return Remedy((Call(IT + ".close"),)).of(name)
+    return end(seen.resource, name, seen.awaited, seen.ends)
+
+
+def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[Remedy]:
+    """Return the clean-up for an open resource, which *chain* may hold."""
+    if seen.advice:
+        return Remedy(advice=seen.advice)
+    if seen.reached:
+        return end(seen.resource, seen.reached, seen.awaited, seen.ends)
+    if chain is None:
+        return end_of_opened(seen, site)
+    if chain.expression in STREAMS:
+        return stream(chain.expression)
+    pool = next((step.what.name for step in chain.steps[:-1] if step.what.category == "object"
+                 and _POOL.search(step.what.name)), "")
+    if pool:
+        return Remedy(advice="give it back to the %s that keeps it, or close that" % pool)
+    place = _Places(chain, site).of(len(chain.steps) - 1) if all(
+        step.link in (Link.ROOT, Link.ATTRIBUTE) for step in chain.steps) else ""
+    return (end(seen.resource, place, seen.awaited, seen.ends) if place
+            else end_of_opened(seen, site))
+
+
+def dropped(resource: str, site: Site) -> Optional[Remedy]:
+    """Return what closes a resource that nobody has kept: a ``with`` statement around the call that
+    opened it."""
+    row, statement = kinds.of_resource(resource), site.statement
+    if opened(resource, site)[0]:
+        return end_of_opened(Resource("", resource=resource), site)
+    call = "" if statement is None else statement.inner or statement.called
+    if not call or row.name in ("event loop", "temporary file", "child process") or (
+            row.name == "temporary folder" and "TemporaryDirectory" not in call):
+        return named(row.remedy, resource) if row.remedy is not None else None
+    return Remedy(manager="contextlib.closing(%s)" % call if row.closing else call,
+                  target=row.variable)
+
+
+STREAMS = ("sys.stdout", "sys.stderr", "sys.stdin")
+"""The standard streams, which tests replace."""
+
+
+def stream(name: str) -> Remedy:
+    """Return what puts a standard stream, or a hook, back."""
+    owner, _, attribute = name.rpartition(".")
+    return restoring("setattr", owner, '"%s"' % attribute, saved=name,
+                     monkeypatch='setattr(%s, "%s", ...)' % (owner, attribute))
+
+
+# What lets go of an object.
+
+class _Places:
+    """The expression for each object of a chain, by the names of the user's module."""
+
+    def __init__(self, chain: Chain, site: Site) -> None:
+        self._found: List[str] = []
+        self.roots: List[str] = []
+        """The same by full dotted names, "" from the first step on that is not one."""
+        self._add(chain, site)
+
+    def of(self, index: int) -> str:
+        """Return the expression for the step of this *index*; "" where there is no plain one."""
+        return self._found[index] if 0 <= index < len(self._found) else ""
+
+    def dotted(self, index: int) -> str:
+        """Return the full dotted name of the step of this *index*; "" where it has none."""
+        return self.roots[index] if 0 <= index < len(self.roots) else ""
+
+    def _add(self, chain: Chain, site: Site) -> None:
+        steps = chain.steps
+        if not chain.evaluates or chain.root not in ("module", "class") or not steps:
+            return
+        root = steps[0].access
+        if not user_code.split(root)[0]:
+            return
+        place, dotted = site.local(root), root
+        self._found, self.roots = [place], [dotted]
+        for index, step in enumerate(steps[1:], 1):
+            if step.link is Link.ATTRIBUTE and step.access == "." + step.key:
+                alias = site.alias(root, step.key) if index == 1 else ""
+                place = alias or "%s.%s" % (place, step.key)
+                dotted = "%s.%s" % (dotted, step.key) if dotted else ""
+            elif step.link is Link.ATTRIBUTE:
+                place, dotted = place + step.access, ""
+            elif step.link in (Link.INDEX, Link.VALUE) and step.key:
+                place, dotted = "%s[%s]" % (place, step.key), ""
+            else:
+                return
+            self._found.append(place)
+            self.roots.append(dotted)
+
+
+class _Kept(NamedTuple):
+    """What is to be taken out of something: what the test calls it, or what to call it."""
+
+    it: str
+    noun: str
+    variable: str
+
+
+def let_go(chain: Optional[Chain], name: str, site: Site) -> Optional[Remedy]:
+    """Return the clean-up that takes an object from where *chain* keeps it. *name*: what the test
+    calls it ("self", "self.order"), "" for nothing."""
+    if chain is None or len(chain.steps) < 2:
+        return None
+    steps, places = chain.steps, _Places(chain, site)
+    if chain.root == "atexit":
+        index = next((index for index, step in enumerate(steps) if step.what.category in (
+            "bound method", "function")), 0)
+        return calling("atexit.unregister", IT).of(*_kept(steps, index, name)) if index else None
+    for index, step in enumerate(steps):
+        place = places.of(index)
+        special = _special(step, place, steps[index + 1:], name) if place else None
+        if special is not None:
+            return special
+    first = next((index for index, step in enumerate(steps) if step.link in _ITEMS), 0)
+    if first:
+        while first + 1 < len(steps) and steps[first + 1].link in _ITEMS:
+            first += 1
+        return _taken_out(steps, first, places, name)
+    return _put_back(steps, places)
+
+
+def _kept(steps: Tuple[Step, ...], index: int, name: str) -> _Kept:
+    """Return what the object of the step of this *index* is called, or may be called."""
+    what, last = steps[index].what, len(steps) - 1
+    if index == last and name:
+        return _Kept(name, "", "")
+    if what.category == "bound method" and index == last - 1 and name and "." not in what.name:
+        return _Kept("%s.%s" % (name, what.method), "", "")
+    noun = {"object": what.name, "test": what.name, "class": what.name,
+            "function": what.name, "generator": "generator " + what.name,
+            "coroutine": "coroutine " + what.name}.get(what.category, "") if what.name else ""
+    noun = noun if "<" not in noun else ""
+    return _Kept("", noun or {"container": "entry", "bound method": "method"}.get(
+        what.category, what.category), _variable(what))
+
+
+def _variable(what: Thing) -> str:
+    """Return a name for an object: "order_line" for an OrderLine."""
+    if what.category == "container" or not what.name.rpartition(".")[2].isidentifier():
+        return {"container": "entry", "function": "function"}.get(what.category, "it")
+    name = what.method or what.name.rpartition(".")[2]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_") or "it"
+
+
+def _special(step: Step, place: str, below: Tuple[Step, ...], name: str) -> Optional[Remedy]:
+    """Return the clean-up for what has one of its own."""
+    what = step.what
+    if what.category == "lru_cache":
+        return calling(place + ".cache_clear")
+    if not below:
+        return None
+    if _is(what, _MOCKS) and below[0].access.startswith("._mock_"):
+        if below[0].key in ("_mock_side_effect", "_mock_return_value"):
+            return calling(_public(place) + ".reset_mock", below[0].key[len("_mock_"):] + "=True")
+        if below[0].key not in ("_mock_children", "_mock_parent"):
+            return calling(_public(place) + ".reset_mock")
+    if _is(what, ("ContextVar",)):
+        value = name if len(below) == 1 and name else "..."
+        return Remedy((Call(place + ".reset", (), "%s.set(%s)" % (place, value)),),
+                      when=When.INSTEAD)
+    if _is(what, _WEAK):
+        if what.name == "WeakValueDictionary" and len(below) > 1 and below[1].link is Link.KEY:
+            kept = _kept((step, *below), 2, name)
+            return calling(place + ".pop", IT, "None").of(*kept)
+        return Remedy(advice="let no value of %s refer to its own key: that keeps both"
+                             % place) if what.name != "WeakSet" else None
+    if _is(what, ("_local",)) and len(below) == 3 and re.match(r"\['\w+'\]", below[2].access):
+        return calling("delattr", place, '"%s"' % below[2].access[2:-2])
+    return None
+
+
+def _public(place: str) -> str:
+    """Return the expression by which tests reach a mock's child."""
+    return re.sub(r"\._mock_children\['(\w+)'\]", r".\1", place).replace("._mock_return_value",
+                                                                          ".return_value")
+
+
+def _is(what: Thing, classes: Tuple[str, ...]) -> bool:
+    return what.category == "object" and what.name in classes
+
+
+_DICT = "mock.patch.dict(%s)"
+
+
+def _taken_out(steps: Tuple[Step, ...], index: int, places: _Places,
+               name: str) -> Optional[Remedy]:
+    """Return what takes the item of this *index* out of its container."""
+    step, place = steps[index], places.of(index - 1)
+    if not place:
+        return None
+    kept = _kept(steps, index, name)
+    if step.link is Link.VALUE and step.key:
+        if _has_key(places.dotted(index - 1)):
+            return Remedy(manager=_DICT % place)
+        return calling(place + ".pop", step.key, "None")
+    if step.link in (Link.VALUE, Link.KEY):
+        if step.link is Link.KEY and kept.it:
+            return calling(place + ".pop", IT, "None").of(*kept)
+        return Remedy(manager=_DICT % place)
+    return calling("%s.%s" % (place, "discard" if step.link is Link.MEMBER else "remove"),
+                   IT).of(*kept)
+
+
+def _has_key(dotted: str) -> bool:
+    """Tell whether a dict may have had entries before the test: it is not declared as empty."""
+    module, path = user_code.split(dotted) if dotted else ("", "")
+    return user_code.existed(module, path) == "value" if module and path else False
+
+
+def _put_back(steps: Tuple[Step, ...], places: _Places) -> Optional[Remedy]:
+    """Return what gives the attribute that was set its old value back."""
+    for index in range(len(steps) - 1, 0, -1):
+        step, holder, place = steps[index], steps[index - 1].what, places.of(index - 1)
+        if step.link is not Link.ATTRIBUTE or not place or holder.category == "function" or _is(
+                holder, _WRAPPERS):
+            continue
+        return _attribute(step, holder, place, places, index)
+    return None
+
+
+def _attribute(step: Step, holder: Thing, place: str, places: _Places,
+               index: int) -> Optional[Remedy]:
+    key, attribute = step.key, places.of(index)
+    dotted = places.dotted(index - 1)
+    module, path = user_code.split(dotted) if dotted else ("", "")
+    full = ".".join(filter(None, (path, key)))
+    gone = calling("delattr", place, '"%s"' % key)
+    if holder.category in ("module", "class"):
+        as_what = user_code.existed(module, full) if module else "?"
+        if not as_what:
+            return gone
+        if as_what == "def" and _is_still(user_code.static("%s.%s" % (dotted, key)), full):
+            return None     # the very function: what keeps it is inside of it
+        if holder.category == "class" and (as_what == "def" or "__dict__" in attribute):
+            attribute = 'vars(%s)["%s"]' % (place, key)
+        return restoring("setattr", place, '"%s"' % key, saved=attribute,
+                         monkeypatch='setattr(%s, "%s", ...)' % (place, key))
+    value = user_code.static(dotted) if dotted else None
+    named = value is not None and any(key in objects.class_dict(cls)
+                                      for cls in objects.mro(type(value)))
+    default = objects.type_attribute(type(value), key) if named else None
+    if default is not None and objects.type_attribute(type(default), "__get__") is not None:
+        return gone     # a cached property: reading it would fill it
+    if _sure(module, path):
+        return restoring("setattr", place, '"%s"' % key, saved=attribute)
+    if named:
+        return gone     # and the class's own value is there again
+    return Remedy(advice="give %s its old value back" % attribute)
+
+
+def _is_still(value: object, name: str) -> bool:
+    """Tell whether a function is the one that its module defines under its *name*."""
+    if type(value) is not types.FunctionType or value.__qualname__ != name:
+        return False
+    # A decorator of a library's (singledispatch) has made it; a test's would be a replacement.
+    maker = sys.modules.get(value.__globals__.get("__name__", ""))
+    return "__wrapped__" not in value.__dict__ or (
+        type(maker) is types.ModuleType and (objects.is_library(maker)
+                                             or maker.__name__ == value.__module__))
+
+
+def _sure(module: str, path: str) -> bool:
+    """Tell whether what is called so was there before the test: nothing of it is set later."""
+    parts = path.split(".") if path else []
+    return bool(module) and user_code.existed(module, parts[0] if parts else "") not in (
+        "", "None") and (len(parts) < 2 or user_code.existed(module, ".".join(parts[:2])) != "None")
+

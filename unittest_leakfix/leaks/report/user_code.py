@@ -1,0 +1,454 @@
+"""The user's own code: what it calls things, where they come from, and what it has imported.
+
+Read as values, so that a remedy is made of names that exist where it is to stand. Nothing of the
+user's is run.
+"""
+from __future__ import annotations
+
+import functools
+import os.path
+import sys
+import types
+import warnings
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+from unittest_leakfix._core import errors
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model.kinds import FIXTURES, Names, is_fixture
+from unittest_leakfix.leaks.model.remedy import CodeScope
+from unittest_leakfix.leaks.report.reference_chain import whole_source
+from unittest_leakfix.leaks.retention import objects
+from unittest_leakfix.tracing.acquisitions import Acquisition
+from unittest_leakfix.tracing.stacks import _START, LIBRARY, RUNNER, kind_of
+
+__unittest = True
+bind(globals())
+
+_catch_warnings = warnings.catch_warnings
+_simplefilter = warnings.simplefilter
+_ONLY_AST = 0x400       # ast.PyCF_ONLY_AST; the tree is read without ast's own module
+_LARGEST = 1000000      # characters of a source file that is read for its names
+_PARTS = ("body", "orelse", "finalbody", "handlers", "cases")
+_COROUTINE = 0x80       # inspect.CO_COROUTINE
+
+
+class Statement(NamedTuple):
+    """One simple statement of a source file. All Python source."""
+
+    first: int
+    last: int
+    targets: Tuple[str, ...]
+    """What it assigns to, item by item where it unpacks: ("fd", "path")."""
+    call: str
+    """The function that its outermost call calls, "" where it calls none."""
+    arguments: Tuple[str, ...]
+    """The arguments of that call; "..." for one that is more than a name or a short literal."""
+    called: str = ""
+    """That call, with its arguments."""
+    inner: str = ""
+    """The innermost call at the beginning of it, with its arguments: "open(path)" of
+    ``open(path).read()``; "" where it stands for itself."""
+    entered: bool = False
+    """It is the head of a ``with`` statement."""
+
+
+class Source(NamedTuple):
+    """What one source file says of its names."""
+
+    statements: Tuple[Statement, ...]
+    declared: Dict[str, str]
+    """What its top level and its classes name ("last", "Client.connection"), and as what: "def",
+    "None", "empty" (a container, or made without arguments), "value"."""
+    everything: bool
+    """Tells whether it may have other names besides: from another module's ``*``."""
+
+
+@functools.lru_cache(maxsize=16)
+def source_of(path: str) -> Optional[Source]:
+    """Return what the source file *path* says; None if it cannot be read."""
+    text = whole_source(path, _LARGEST)
+    if not text:
+        return None
+    try:
+        with _catch_warnings():     # of the user's own literals: they were shown at the import
+            _simplefilter("ignore")
+            tree = compile(text, path, "exec", _ONLY_AST, True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    lines = text.splitlines()
+    statements: List[Statement] = []
+    for node in _statements(tree):
+        found = _statement(node, lines)
+        if found is not None:
+            statements.append(found)
+    declared: Dict[str, str] = {}
+    everything = _declare(tree.body, "", declared)
+    return Source(tuple(statements), declared, everything)
+
+
+def _statements(node: Any) -> Iterator[Any]:
+    for name in _PARTS:
+        for each in getattr(node, name, None) or ():
+            yield each
+            yield from _statements(each)
+
+
+def _kind(node: Any) -> str:
+    return type(node).__name__
+
+
+def _statement(node: Any, lines: List[str]) -> Optional[Statement]:
+    value: Any = getattr(node, "value", None)
+    targets: List[Any] = []
+    last = getattr(node, "end_lineno", 0)
+    entered = _kind(node) in ("With", "AsyncWith")
+    if entered:
+        value, last = node.items[0].context_expr, node.items[-1].context_expr.end_lineno
+        if node.items[0].optional_vars is not None:
+            targets = [node.items[0].optional_vars]
+    elif _kind(node) == "Assign":
+        targets = node.targets[:1]
+    elif _kind(node) == "AnnAssign":
+        targets = [node.target]
+    elif _kind(node) not in ("Expr", "Return"):
+        return None
+    if targets and _kind(targets[0]) in ("Tuple", "List"):
+        targets = targets[0].elts
+    while _kind(value) == "Await":
+        value = value.value
+    called: Any = value.func if _kind(value) == "Call" else None
+    given = [*value.args, *(each.value for each in value.keywords)] if called is not None else []
+    return Statement(node.lineno, last, tuple(_name(each) for each in targets), _name(called),
+                     tuple(_argument(each, lines) for each in given),
+                     _call(value, lines) if called is not None and _name(called) else "",
+                     _inner(called, lines), entered)
+
+
+def _inner(called: Any, lines: List[str]) -> str:
+    """Return the call on whose result a method is *called*, and so on: "open(path)"."""
+    found = None
+    while _kind(called) in ("Attribute", "Call"):
+        if _kind(called) == "Call":
+            found = called
+            called = called.func
+        else:
+            called = called.value
+    if found is None:
+        return ""
+    return _call(found, lines)
+
+
+def _call(node: Any, lines: List[str]) -> str:
+    given = [_argument(each, lines) for each in node.args]
+    given += ["%s=%s" % (each.arg, _argument(each.value, lines)) for each in node.keywords
+              if each.arg]
+    return "%s(%s)" % (_name(node.func) or "...", ", ".join(given))
+
+
+def _name(node: Any) -> str:
+    """Return "self.db" for a name or the attribute of one; "" for anything else."""
+    if _kind(node) == "Name":
+        return str(node.id)
+    if _kind(node) == "Attribute":
+        owner = _name(node.value)
+        return "%s.%s" % (owner, node.attr) if owner else ""
+    return ""
+
+
+def _argument(node: Any, lines: List[str]) -> str:
+    if _kind(node) in ("Constant", "Num", "Str", "NameConstant") and node.lineno == node.end_lineno:
+        line = lines[node.lineno - 1].encode("utf-8")
+        text = line[node.col_offset:node.end_col_offset].decode("utf-8", "replace")
+        return text if len(text) <= 40 else "..."
+    return _name(node) or "..."
+
+
+def _declare(body: Iterable[Any], prefix: str, declared: Dict[str, str]) -> bool:
+    everything = False
+    for node in body:
+        kind = _kind(node)
+        if kind in ("FunctionDef", "AsyncFunctionDef", "ClassDef"):
+            declared[prefix + node.name] = "def"
+            if kind == "ClassDef":
+                _declare(node.body, prefix + node.name + ".", declared)
+                continue
+        elif kind in ("Import", "ImportFrom"):
+            for alias in node.names:
+                everything = everything or alias.name == "*"
+                declared[prefix + (alias.asname or alias.name.partition(".")[0])] = "value"
+        elif kind in ("Assign", "AnnAssign", "For", "With"):
+            targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+            value: Any = getattr(node, "value", None)
+            nothing = _kind(value) in ("Constant", "NameConstant") and value.value is None
+            empty = _kind(value) in ("Dict", "List", "Set") and not (
+                getattr(value, "keys", None) or getattr(value, "elts", None)) or _kind(
+                    value) == "Call" and not value.args and not value.keywords
+            for target in targets:
+                for each in getattr(target, "elts", None) or [target]:
+                    if _kind(each) == "Name" and not (kind == "AnnAssign" and value is None):
+                        declared[prefix + each.id] = ("None" if nothing else
+                                                      "empty" if empty else "value")
+        if kind in ("If", "For", "While", "Try", "TryStar", "With"):
+            for name in _PARTS:
+                parts = getattr(node, name, None) or ()
+                for part in parts:
+                    inner = part.body if _kind(part) == "ExceptHandler" else [part]
+                    everything = _declare(inner, prefix, declared) or everything
+    return everything
+
+
+class Site:
+    """Where the code of a remedy is to stand: the test or fixture that a leak comes from."""
+
+    def __init__(self, test: str, acquisition: Optional[Acquisition] = None) -> None:
+        opened = acquisition.test if acquisition is not None else ""
+        self.test = opened if opened and is_fixture(opened) else test
+        self._frame = _own_frame(self.test, acquisition)
+        self._module, self._function = _written(
+            self.test, self._frame.function if self._frame is not None else "")
+        self.names: Optional[Dict[str, Any]] = None
+        if self._function is not None:
+            self.names = self._function.__globals__
+        elif self._module is not None:
+            self.names = objects.own_dict(self._module)
+        self._statements = self._opened_by(acquisition)
+
+    @property
+    def scope(self) -> CodeScope:
+        """Where it is: in a test, or in which kind of fixture. (Of test functions only pytest can
+        tell.)"""
+        name, blank, _ = self.test.partition(" ")
+        if not blank:
+            return CodeScope.TEST
+        return _SCOPES.get(name, CodeScope.XUNIT if name.startswith("setup_") else CodeScope.TEST)
+
+    @property
+    def awaits(self) -> bool:
+        """Tell whether it may await something: it is a coroutine function."""
+        return self._function is not None and bool(self._function.__code__.co_flags & _COROUTINE)
+
+    def test_case_called(self, name: str) -> bool:
+        """Tell whether a coroutine function of this name is the test itself."""
+        return self.awaits and name == ".".join(self.test.rsplit(".", 2)[-2:])
+
+    def _opened_by(self, acquisition: Optional[Acquisition]) -> Tuple[Statement, ...]:
+        """Return the statements of the test or fixture in the line that opened it, if that itself
+        did."""
+        frame = self._frame
+        if acquisition is None or frame is None or frame is not acquisition.frames[0]:
+            return ()
+        source = source_of(os.path.join(_START, frame.file))
+        found = [each for each in source.statements
+                 if each.first <= frame.line <= each.last] if source is not None else []
+        # The innermost ones.
+        return tuple(each for each in found if each.last - each.first == min(
+            other.last - other.first for other in found))
+
+    @property
+    def statement(self) -> Optional[Statement]:
+        """The statement that opened it; None where there are several in that line."""
+        return self._statements[0] if len(self._statements) == 1 else None
+
+    def opening(self, openers: Iterable[str], made: str = "") -> Optional[Statement]:
+        """Return the one statement that calls one of the *openers*, or a class that is called
+        *made*."""
+        found = [each for each in self._statements
+                 if each.call.rpartition(".")[2] in (*openers, made)]
+        return found[0] if len(found) == 1 else None
+
+    @staticmethod
+    def bound(statement: Optional[Statement], item: int = -1) -> str:
+        """Return what a statement calls what it opens: "self.db", "connection"; "" for nothing. Of
+        several results, that of *item*: of those without one nobody knows which it is."""
+        if statement is None or not statement.call:
+            return ""
+        if statement.targets:
+            if item < 0:
+                return statement.targets[0] if len(statement.targets) == 1 else ""
+            return statement.targets[item] if item < len(statement.targets) else ""
+        receiver, _, method = statement.call.rpartition(".")
+        return receiver if method == "start" else ""
+
+    def local(self, dotted: str) -> str:
+        """Return what the user's module calls the module or class *dotted*: "shop" for
+        "app.shop"."""
+        module, path = _split(dotted)
+        names = self.names
+        if names is None or not module:
+            return dotted
+        if names.get("__name__") == module:
+            return path or "sys.modules[__name__]"
+        value = sys.modules.get(module)
+        alias = _alias(names, value, module.rpartition(".")[2])
+        if alias:
+            return ".".join(filter(None, (alias, path)))
+        found = _static(value, path) if path else None
+        return (found is not None and _alias(names, found, path.rpartition(".")[2])) or dotted
+
+    def alias(self, dotted: str, key: str) -> str:
+        """Return what the user's module itself calls the attribute *key* of the module *dotted*."""
+        module, path = _split(dotted)
+        if self.names is None or not module or path:
+            return ""
+        if self.names.get("__name__") == module:
+            return key
+        value = (objects.own_dict(sys.modules[module]) or {}).get(key)
+        same = value is not None and self.names.get(key) is value
+        return key if same and not _alias(self.names, sys.modules[module], "") else ""
+
+    def imports(self, code: Iterable[str], known: Iterable[str] = ()) -> Tuple[str, ...]:
+        """Return the import statements that these expressions need and the user's module lacks;
+        *known* are names of the code around them."""
+        if self.names is None:
+            return ()
+        found: Dict[str, None] = {}
+        has = {"self", "cls", "saved", *known, *self.names, *vars(_BUILTINS)}
+        for part in code:
+            for dotted in _roots(part):
+                name = dotted.partition(".")[0]
+                if name in has:
+                    continue
+                if name in _FROM:
+                    found["from %s import %s" % (_FROM[name], name)] = None
+                elif name in sys.modules or name in _STANDARD:
+                    found["import " + (_split(dotted)[0] or name)] = None
+        return tuple(found)
+
+
+_SCOPES = {"setUpClass": CodeScope.CLASS, "setUpTestData": CodeScope.CLASS,
+           "tearDownClass": CodeScope.CLASS, "setUpModule": CodeScope.MODULE,
+           "tearDownModule": CodeScope.MODULE, "fixture": CodeScope.FIXTURE}
+_FROM = {"mock": "unittest"}
+_STANDARD = ("contextlib", "shutil", "os", "asyncio")
+_BUILTINS = sys.modules["builtins"]
+
+
+def declared_in(module: str) -> Optional[Source]:
+    """Return what the source of a module that is loaded says; None where there is none."""
+    value = sys.modules.get(module)
+    path = (objects.own_dict(value) or {}).get("__file__") if type(
+        value) is types.ModuleType else None
+    return source_of(path) if type(path) is str and path.endswith(".py") else None
+
+
+def existed(module: str, name: str) -> str:
+    """Return as what the name is declared in the source of *module*: "def", "None", "empty",
+    "value"; "" if it is not, "?" where nobody knows."""
+    source = declared_in(module)
+    if source is None:
+        return "?"
+    return source.declared.get(name) or ("?" if source.everything else "")
+
+
+def static(dotted: str) -> Any:
+    """Return the object that a dotted name leads to, by namespaces only; None where it leads
+    nowhere."""
+    module, path = _split(dotted)
+    return _static(sys.modules.get(module), path) if module else None
+
+
+def split(dotted: str) -> Tuple[str, str]:
+    """Return the name of the module and what is below it: ("app.shop", "Client.connection")."""
+    return _split(dotted)
+
+
+def _split(dotted: str) -> Tuple[str, str]:
+    parts = dotted.split(".")
+    for index in range(len(parts), 0, -1):
+        if ".".join(parts[:index]) in sys.modules:
+            return ".".join(parts[:index]), ".".join(parts[index:])
+    return "", dotted
+
+
+def _static(value: Any, path: str) -> Any:
+    for name in path.split(".") if path else ():
+        if value is None:
+            return None
+        space: Any = (objects.class_dict(value) if objects.inherits(value, type)
+                      else objects.own_dict(value))
+        value = (space or {}).get(name)
+    return value
+
+
+def _alias(names: Dict[str, Any], value: Any, liked: str) -> str:
+    if value is None:
+        return ""
+    if names.get(liked) is value:
+        return liked
+    return next((name for name, each in list(names.items())
+                 if each is value and type(name) is str and not name.startswith("__")), "")
+
+
+def _own_frame(test: str, acquisition: Optional[Acquisition]) -> Any:
+    """Return the innermost frame that is the test's own or its fixture's."""
+    for frame in acquisition.frames if acquisition is not None else ():
+        name = frame.function.rpartition(".")[2]
+        if name in FIXTURES or name == Names.method(test):
+            return frame
+    return None
+
+
+def _written(test: str, function: str) -> Tuple[Any, Optional[types.FunctionType]]:
+    """Return the module of a test or fixture, and its function as it was written."""
+    try:
+        return _looked_up(test, function)
+    except errors.PASSING:
+        raise
+    except BaseException:       # an id of somebody's own making
+        return None, None
+
+
+def _looked_up(test: str, function: str) -> Tuple[Any, Optional[types.FunctionType]]:
+    name, scope = "", test.partition("[")[0]
+    if is_fixture(test):
+        name, _, scope = test.partition(" (")
+        name, scope = name.rpartition(" ")[2], scope[:-1]
+    if "::" in scope or scope.endswith(".py"):
+        path, *rest = scope.split("::")
+        module = next((each for each in list(sys.modules.values())
+                       if type(each) is types.ModuleType
+                       and str((objects.own_dict(each) or {}).get("__file__", "")).replace(
+                           os.sep, "/").endswith("/" + path)), None)
+    else:
+        dotted, below = _split(scope.partition(" ")[0])
+        module, rest = sys.modules.get(dotted), below.split(".") if below else []
+    rest = rest + [name] if name else rest
+    if function and rest:
+        rest = rest[:-1] + [function]
+    value: Any = module
+    for part in rest:
+        if objects.inherits(value, type):
+            value = next((objects.class_dict(cls)[part] for cls in objects.mro(value)
+                          if part in objects.class_dict(cls)), None)
+        else:
+            value = (objects.own_dict(value) or {}).get(part)
+    for _ in range(10):
+        value = getattr(value, "__func__", value) if type(value) in (classmethod,
+                                                                     staticmethod) else value
+        inner = (objects.own_dict(value) or {}).get("__wrapped__")
+        if inner is None:
+            break
+        value = inner
+    if type(value) is not types.FunctionType or kind_of(value.__code__.co_filename) in (RUNNER,
+                                                                                        LIBRARY):
+        value = None        # TestCase's own setUpClass
+    return module, value
+
+
+def _roots(part: str) -> Iterator[str]:
+    """Return the dotted names that an expression begins with: "app.shop.orders"."""
+    try:
+        tree = compile(part, "<remedy>", "eval", _ONLY_AST, True)
+    except (SyntaxError, ValueError):
+        return
+    waiting: List[Any] = [tree.body]
+    while waiting:
+        node = waiting.pop()
+        dotted = _name(node)
+        if dotted:
+            yield dotted
+            continue
+        for field in getattr(node, "_fields", ()):
+            value = getattr(node, field, None)
+            waiting += [each for each in (value if type(value) is list else [value])
+                        if hasattr(each, "_fields")]
