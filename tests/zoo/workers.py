@@ -1,4 +1,4 @@
-"""A worker that lives as long as the module, and keeps its last job while it waits for the next."""
+"""A worker that nobody ends, and that keeps its last job while it waits for the next."""
 from __future__ import annotations
 
 import queue
@@ -11,22 +11,12 @@ jobs = queue.Queue()
 def work():
     while True:
         job = jobs.get()
-        if job is None:
-            return
         job()
         jobs.task_done()
 
 
-worker = threading.Thread(target=work, name="worker")
-
-
-def setUpModule():
-    worker.start()
-
-
-def tearDownModule():
-    jobs.put(None)
-    worker.join()
+worker = threading.Thread(target=work, name="worker", daemon=True)
+worker.start()
 
 
 class KeptByThread(unittest.TestCase):

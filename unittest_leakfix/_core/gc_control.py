@@ -229,6 +229,10 @@ class Heap(object):
     def _doubtful(self):
         return len(self._doubts) >= max(_DOUBTS, 2 * self._settled)
 
+    def collect_all(self):
+        """Collect all that the collector sees."""
+        self._collect(2)
+
     def full(self):
         """Thaw, collect everything, freeze again."""
         self.thaw()

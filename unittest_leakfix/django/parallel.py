@@ -72,11 +72,15 @@ class WorkerFinder(Finder):
         a baseline, and (fixture, message) of leaks that are failures of no test."""
         self._over()
         found, ran, failures = self.findings(), tuple(self._ran), tuple(self._failures)
+        self._heard_of.clear()
         self._news.leaks, self._news.known, self._tests = [], [], 0
-        self._unmeasured, self._census.more = Unmeasured(), 0
+        self._unmeasured = Unmeasured()
         self._ran.clear()
         self._failures.clear()
         return found, ran, failures
+
+    def _explains(self) -> bool:
+        return True     # no worker knows which class is its last
 
     def finished(self, test: unittest.TestCase) -> None:
         # A remote result has no lists: its events say who failed, and the test's place in its

@@ -1,6 +1,6 @@
 """Facts to leaks: what is news, what is warm-up, what is the same cause, what grows.
 
-Objects are judged when their class is over: what the tests of a class share ends with it.
+Objects are judged all at once, when the run is over: what tests share has ended by then.
 """
 
 from __future__ import annotations
@@ -8,20 +8,19 @@ from __future__ import annotations
 import sys
 import threading
 from collections import defaultdict
-from itertools import chain as joined
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks import survivors as sizes
 from unittest_leakfix.leaks.model import ids
-from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.survivor import Survivor
-from unittest_leakfix.leaks.retention.search import chains
+from unittest_leakfix.leaks.retention import objects
+from unittest_leakfix.leaks.retention.search import Trace, traces
 from unittest_leakfix.leaks.survivors import held, recalled
+from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
@@ -55,11 +54,14 @@ class Imported:
 
 GROWS = 3
 """In so many tests must instances of a class survive to be more than a cache that warms up."""
-MOST = 200
-"""So many survivors of one class of tests are traced; the others go with their like."""
+AGAIN = 2
+"""In so many tests must an object of a test's own survive that may be a pool's or a singleton."""
+LARGE = 1000000
+"""From so many bytes on one object is enough."""
+TRACED = 400
+"""How many objects are traced at once; of more, some of each group stand for the others."""
 _SIZED = 20
 _WORTH = 1000     # bytes from which an attribute of a kept test is told
-_REMEMBERED = 1000
 _RUNS = "unittest_leakfix.suite._runs["     # by which a result of somebody's own is held
 
 
@@ -67,123 +69,141 @@ class _Case(NamedTuple):
     survivor: Survivor
     value: Any
     acquisition: Optional[Acquisition]
-
-
-class _Like:
-    """The surviving instances of one class of the application."""
-
-    def __init__(self) -> None:
-        self.noted: List[Survivor] = []
-        # By cause, what has not been seen in enough tests; None once it was.
-        self.unripe: Dict[str, Optional[List[Tuple[Survivor, Leak]]]] = {}
-        self.told = False
+    certain: bool
+    """A test or a resource: a cause of its own, whatever holds it."""
 
 
 class Judge:
-    """Keeps what it needs to know from class to class: who has grown, what was imported."""
+    """Tells which of the suspects are leaks."""
 
     def __init__(self, acquisitions: Acquisitions, imported: Imported) -> None:
         self.grows = GROWS
         self._acquisitions = acquisitions
-        self._grown: Dict[Tuple[str, str], _Like] = defaultdict(_Like)
         self._imported = imported
+        self._grown: Dict[str, Set[int]] = defaultdict(set)     # by cause: numbers of tests
 
-    def objects(self, survivors: Sequence[Survivor]) -> Tuple[List[Leak], Set[object]]:
-        """Return the leaks among the *survivors* of a class of tests, now that it is over.
+    def objects(self, suspects: Suspects) -> Tuple[List[Leak], Set[object]]:
+        """Return the leaks among the *suspects*: those alive that were not reported before.
 
         With them, what need not be told again: descriptors, process ids and paths that the open
-        resources among them hold. Thaws the heap where it has to.
+        resources among them hold. The heap must be thawed, and have been collected.
         """
-        kinds = {(each.module, each.type) for each in survivors if each.what == "instance"}
-        noted = (self._grown[kind].noted for kind in kinds if kind in self._grown)
-        with recalled(joined(survivors, *noted)):
-            return self._objects(survivors)
+        with recalled(suspects):
+            return self._objects(suspects)
 
-    def _objects(self, survivors: Sequence[Survivor]) -> Tuple[List[Leak], Set[object]]:
-        survivors = [*survivors, *self._grown_before(survivors)]
-        cases = [case for case in map(self._case, survivors) if case is not None]
+    def _objects(self, suspects: Suspects) -> Tuple[List[Leak], Set[object]]:
         covered: Set[object] = set()
-        cases, like = cases[:MOST], cases[MOST:]
-        if not cases:
+        groups = self._groups(suspects)
+        chosen = _chosen(groups)
+        if not chosen:
             return [], covered
-        heap.thaw()
-        targets = [case.value for case in cases]
-        found = chains(targets, others=[id(value) for value in targets],
-                       ignore=[targets, cases, like, *cases, *like,
-                               *(each.ref for each in survivors)])
+        cases = [case for group in groups.values() for case in group]
+        targets = [case.value for case in chosen]
+        found = traces(targets, [id(case.value) for case in cases if case.certain],
+                       [targets, cases, chosen, *cases, *groups.values()])
         del targets
-        parts = _covered(cases, found, covered)
-        leaks = []
-        for place, (case, chain) in enumerate(zip(cases, found)):
-            if id(case.value) in parts:
+        parts = _covered(chosen, [each.chain for each in found], covered)
+        results = self._results(suspects, chosen, found, parts, groups)
+        pairs = [pair for group in groups.values() for pair in self._of_group(group, results)]
+        for case in cases:
+            case.survivor.seen = True
+        return self._growing(suspects, pairs), covered
+
+    def _groups(self, suspects: Suspects) -> Dict[Any, List[_Case]]:
+        """Return what is worth tracing, those alike together, in order of running."""
+        alive = suspects.alive()
+        ages: Dict[Tuple[str, str], Set[int]] = defaultdict(set)
+        for each in alive:
+            ages[each.module, each.type].add(each.nth)
+        growing = {kind for kind, nths in ages.items() if self.grows == 1 or
+                   suspects.timeline.grows(nths, suspects.lost.get(kind, ()), self.grows)}
+        groups: Dict[Any, List[_Case]] = defaultdict(list)
+        for survivor in alive:
+            anybodys = survivor.what == "instance" and not _of_its_own(survivor)
+            if anybodys and (survivor.module, survivor.type) not in growing:
                 continue
-            leak = self._leak(case, chain, place < _SIZED)
-            if leak is not None:
-                leaks += [leak] if leak.kind != "growth" else self._ripe(case.survivor, leak)
-        return leaks + _with_their_like(leaks, like), covered
+            case = self._case(survivor)
+            if case is not None:
+                groups[_group_of(case)].append(case)
+        return {key: group for key, group in groups.items()
+                if not all(case.survivor.seen for case in group)}
 
     def _case(self, survivor: Survivor) -> Optional[_Case]:
-        """Return what is worth tracing, None for what is gone, closed or no news yet."""
-        value = survivor.ref()
-        if value is None:
-            return None
-        acquisition = self._acquisitions.of(value)
+        """Return what is worth tracing, None for what is closed, or open on purpose."""
+        value = survivor.value()
         if survivor.what == "test":
-            return _Case(survivor, value, None)
+            return _Case(survivor, value, None, True)
         kind = kind_of(value)
-        if kind is not None:
-            if kind.name in ("thread", "thread timer", "mock patch"):
-                return None     # told as a change of the process
-            sure = acquisition is not None and acquisition.test == survivor.test
-            if kind.is_open(value) is not True or kept(value) or not (sure or survivor.name
-                                                                      or _weak(survivor)):
-                return None
-            return _Case(survivor, value, acquisition)
-        if survivor.what == "attribute" or _of_its_own(survivor):
-            return _Case(survivor, value, None)
-        return _Case(survivor, value, None) if self._grows(survivor) else None
+        if kind is None:
+            return _Case(survivor, value, None, False)
+        if kind.name in ("thread", "thread timer", "mock patch"):
+            return None     # told as a change of the process
+        acquisition = self._acquisitions.of(value)
+        sure = acquisition is not None and acquisition.test == survivor.test
+        if kind.is_open(value) is not True or kept(value) or not (sure or survivor.name
+                                                                  or _weak(survivor)):
+            return None
+        return _Case(survivor, value, acquisition, True)
 
-    def _grown_before(self, survivors: Sequence[Survivor]) -> List[Survivor]:
-        """Note who may grow; return those of earlier classes that turn out now to have grown."""
-        before: List[Survivor] = []
-        for survivor in survivors:
-            if survivor.what != "instance" or _of_its_own(survivor):
-                continue
-            like = self._grown[survivor.module, survivor.type]
-            if not like.told and self._enough(like.noted + [survivor]):
-                like.told = True
-                before += like.noted
-            if len(like.noted) < _REMEMBERED:
-                like.noted.append(survivor)
-        mine = set(map(id, survivors))
-        return [each for each in before if id(each) not in mine]
+    def _results(self, suspects: Suspects, chosen: Sequence[_Case], found: Sequence[Trace],
+                 parts: Set[int], groups: Dict[Any, List[_Case]]) -> Dict[int, Optional[Leak]]:
+        """Return what became of each traced case, by the id of its survivor.
 
-    def _ripe(self, survivor: Survivor, leak: Leak) -> List[Leak]:
-        """Return the growth that this *leak* adds: none, until enough tests have the same cause."""
-        same = self._grown[survivor.module, survivor.type].unripe.setdefault(leak.cause, [])
-        if same is None:
-            return [leak]
-        same.append((survivor, leak))
-        alive = [each for each in same if each[0].ref() is not None]
-        if not self._enough([each for each, _ in alive]):
-            return []
-        self._grown[survivor.module, survivor.type].unripe[leak.cause] = None
-        return [each for _, each in alive]
+        What hangs on another that is reported is part of that: so those with the shortest chains
+        come first.
+        """
+        results: Dict[int, Optional[Leak]] = {}
+        reported: Set[int] = set()
+        for place in sorted(range(len(chosen)), key=lambda place: len(found[place].through)):
+            case, trace = chosen[place], found[place]
+            leak = None
+            if id(case.value) not in parts and (case.certain or
+                                                reported.isdisjoint(trace.through)):
+                leak = self._leak(suspects, case, trace.chain, place < _SIZED)
+            if leak is not None:
+                reported.update(id(each.value) for each in groups[_group_of(case)])
+            results[id(case.survivor)] = leak
+        return results
 
-    def _enough(self, like: Sequence[Survivor]) -> bool:
-        return len({each.test for each in like if each.ref() is not None}) >= self.grows
+    def _of_group(self, group: Sequence[_Case],
+                  results: Dict[int, Optional[Leak]]) -> List[Tuple[Survivor, Leak]]:
+        """Return a leak for each case of a *group*: one that was not traced has the chain of the
+        one before it."""
+        pairs: List[Tuple[Survivor, Leak]] = []
+        last: Optional[Leak] = None
+        for case in group:
+            key = id(case.survivor)
+            last = leak = results.get(key, last)
+            if leak is not None and not case.survivor.told:
+                if key not in results:
+                    leak = _like(leak, case)
+                pairs.append((case.survivor, leak))
+        return pairs
 
-    def _grows(self, survivor: Survivor) -> bool:
-        return self._grown[survivor.module, survivor.type].told
+    def _growing(self, suspects: Suspects, pairs: List[Tuple[Survivor, Leak]]) -> List[Leak]:
+        """Return the leaks of *pairs*, of those that grow what enough tests left in one place."""
+        for survivor, leak in pairs:
+            if leak.kind == "growth":
+                self._grown[leak.cause].add(survivor.nth)
+        leaks: List[Leak] = []
+        for survivor, leak in pairs:
+            lost = suspects.lost.get((survivor.module, survivor.type), ())
+            if leak.kind != "growth" or suspects.timeline.grows(self._grown[leak.cause], lost,
+                                                                self.grows):
+                survivor.told = True
+                leaks.append(_counted(leak, survivor))
+        return leaks
 
-    def _leak(self, case: _Case, chain: Optional[Chain], sized: bool) -> Optional[Leak]:
-        survivor, value, acquisition = case
-        if chain is None or chain.root == "leak" or chain.warm_up is not None:
+    def _leak(self, suspects: Suspects, case: _Case, chain: Optional[Chain],
+              sized: bool) -> Optional[Leak]:
+        survivor, value, acquisition, _ = case
+        if chain is None or chain.root == "leak":
+            return None
+        if survivor.what != "test" and (chain.warm_up is not None
+                                        or self._warmed_up(survivor, chain)):
             return None
         if survivor.what == "instance" and chain.expression.startswith(_RUNS):
             return None     # what a reporter notes of each test
-        if survivor.what != "test" and self._warmed_up(survivor, chain):
-            return None
         session = acquisition is not None and acquisition.what == "database connection"
         if survivor.what != "test" and chain.root == "thread" and not session and self._started(
                 chain):
@@ -192,6 +212,9 @@ class Judge:
             return None     # a variable of the code around the block
         kind = kind_of(value)
         size = sizes.only_held_by(value) if sized and kind is None else 0
+        if kind is None and survivor.what == "attribute" and size <= LARGE and (
+                _librarys(value, chain) or self._may_stay(suspects, survivor, chain)):
+            return None
         holding: Tuple[Tuple[str, str, int], ...] = ()
         if survivor.what == "test" and sized:
             values = object.__getattribute__(value, "__dict__")
@@ -203,6 +226,15 @@ class Judge:
         if survivor.what == "instance" and self.grows > 1 and not _of_its_own(survivor):
             leak = identify.growth(leak, survivor)
         return leak
+
+    def _may_stay(self, suspects: Suspects, survivor: Survivor, chain: Chain) -> bool:
+        """Tell whether an object that a test had may be a pool's, or a singleton of the
+        application."""
+        if self.grows == 1 or _of_its_own(survivor) or ids.defines(survivor.test, _home(chain)):
+            return False
+        kind = survivor.module, survivor.type
+        alive = [each.nth for each in suspects if (each.module, each.type) == kind]
+        return not suspects.timeline.grows(alive, suspects.lost.get(kind, ()), AGAIN)
 
     def _started(self, chain: Chain) -> bool:
         """Tell whether the thread that the chain begins in was started by a test."""
@@ -218,6 +250,66 @@ class Judge:
         return root.category == "module" and self._imported.by(survivor.test, root.name)
 
 
+def _group_of(case: _Case) -> Tuple[Any, ...]:
+    """Return what a case has in common with those that most likely have the same cause."""
+    survivor, _, acquisition, _ = case
+    alike = survivor.what, survivor.module, survivor.type
+    if survivor.what == "instance":
+        return alike
+    of_class = survivor.test.rpartition("::" if "::" in survivor.test else ".")[0]
+    if acquisition is not None:
+        return (*alike, acquisition.what, acquisition.frames[:1] or of_class)
+    return (*alike, survivor.name, of_class)
+
+
+def _chosen(groups: Dict[Any, List[_Case]]) -> List[_Case]:
+    """Return the cases to trace: all, or of too many the first, the last and some between of each
+    group."""
+    if sum(map(len, groups.values())) <= TRACED:
+        return [case for group in groups.values() for case in group]
+    chosen: List[_Case] = []
+    for group in groups.values():
+        most = max(2, TRACED * len(group) // sum(map(len, groups.values())))
+        step = max(1, len(group) // most)
+        few = group[::step]
+        chosen += few if few[-1] is group[-1] else [*few, group[-1]]
+    return chosen
+
+
+def _like(leak: Leak, case: _Case) -> Leak:
+    """Return the leak of a *case* that has the same cause as *leak*."""
+    twin = object.__new__(Leak)     # without redacting all of it once more
+    twin.__dict__.update(leak.__dict__, tests=(case.survivor.test,), size=0, holding=(),
+                         acquisition=case.acquisition)
+    return twin
+
+
+def _counted(leak: Leak, survivor: Survivor) -> Leak:
+    if leak.kind == "growth" and survivor.more:
+        twin = object.__new__(Leak)
+        twin.__dict__.update(leak.__dict__, growth=len([each for each in survivor.refs()
+                                                        if each() is not None]))
+        return twin
+    return leak
+
+
+def _home(chain: Chain) -> str:
+    """Return the name of the module that a *chain* begins in, "" for another root."""
+    names = chain.expression.split(".")
+    for place in range(len(names) - 1, 0, -1):
+        name = ".".join(names[:place])
+        if os_facts.loaded(name) is not None:
+            return name
+    return ""
+
+
+def _librarys(value: object, chain: Chain) -> bool:
+    """Tell whether the standard library holds an object of its own: a logger by its name."""
+    module = os_facts.loaded(_home(chain))
+    return (module is not None and objects.is_library(module)
+            and not sizes.is_users(type(value)))
+
+
 def _covered(cases: Sequence[_Case], found: Sequence[Optional[Chain]],
              covered: Set[object]) -> Set[int]:
     """Add to *covered* what the held resources among the *cases* hold; return the ids of those that
@@ -231,28 +323,6 @@ def _covered(cases: Sequence[_Case], found: Sequence[Optional[Chain]],
         covered.update(stands)
         parts |= mine - {id(value)}
     return parts
-
-
-def _with_their_like(leaks: List[Leak], like: Sequence[_Case]) -> List[Leak]:
-    """Return a leak for each of those not traced: the last traced one's of the same class."""
-    kinds = {leak.kind: leak for leak in leaks}
-    found = []
-    for case in like:
-        same = kinds.get("kept test" if case.survivor.what == "test" else "object")
-        if same is not None:
-            found.append(
-                leak_model.Leak(
-                    same.kind,
-                    "",
-                    (case.survivor.test,),
-                    0,
-                    same.chain,
-                    name=same.name,
-                    cause=same.cause,
-                    seen=same.seen,
-                )
-            )
-    return found
 
 
 def _of_its_own(survivor: Survivor) -> bool:

@@ -33,9 +33,9 @@ from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import Ids
 from unittest_leakfix.leaks.model.leak import Findings, Leak
-from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.suppressions import News
 from unittest_leakfix.leaks.survivors import Census, survivor
+from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.leaks.uncounted import NoCensus, NoComplaints
 from unittest_leakfix.observer import Watcher
 from unittest_leakfix.options import Options
@@ -124,7 +124,7 @@ class Listening(Watcher):
             if self.here():
                 self._complaints.remove()
                 self._overheard.remove()
-                self._over()
+                self._over(True)
         finally:
             self._deafen()
 
@@ -142,7 +142,7 @@ class Listening(Watcher):
         """Tell whether this is the process that started; a test may fork, and the child run on."""
         return self._getpid() == self._pid
 
-    def _over(self) -> None:
+    def _over(self, last: bool = False) -> None:
         """Judge what is left."""
         raise NotImplementedError
 
@@ -278,7 +278,8 @@ class Finder(Listening):
         self._changed = Changes(self._acquisitions)
         self._imported = Imported()
         self._judge: Optional[classify.Judge] = None
-        self._survivors: List[Survivor] = []
+        self._suspects = Suspects()
+        self._heard_of: List[Leak] = []     # all leaks so far, news or not
         self._unmeasured = Unmeasured()
         self._ran: Set[str] = set()     # for the baseline's sake
         self._tests = 0
@@ -290,7 +291,7 @@ class Finder(Listening):
     def silent(self) -> bool:
         """Tell whether there is nothing to tell."""
         return not (self._news.leaks or self._news.known or self._news.hidden
-                    or self._unmeasured or self._census.more
+                    or self._unmeasured
                     or self.options.leaks_baseline)
 
     def findings(self) -> Findings:
@@ -298,7 +299,7 @@ class Finder(Listening):
         leaks = leak_model.group(self._news.leaks)
         return leak_model.Findings(tuple(leaks), tuple(self._news.known),
                                    self._news.gone(leaks, self._ran),
-                        self._tests, self._unmeasured.all(), self._census.more,
+                        self._tests, self._unmeasured.all(),
                                    failed=len(leak_model.group(self._news.hidden)))
 
     # What the run tells. Nothing that goes wrong here may break the run.
@@ -312,6 +313,7 @@ class Finder(Listening):
         self._measuring = False
         try:
             self._tests += 1
+            self._suspects.timeline.now += 1
             if self.options.leaks_baseline is not None:
                 self._ran.add(name)
             self._acquisitions.current = name
@@ -372,8 +374,8 @@ class Finder(Listening):
                                  "what came in it cannot be told: it has thawed the heap, or "
                                  "switched on gc.set_debug()")
         # What a test has that runs once more is looked at after its last time.
-        if not self._lasts:
-            self._survivors += survivors or ()
+        if survivors and not self._lasts:
+            self._suspects.add(survivors)
         if self._overheard.any or self._complaints.any:
             self._heard(test)
         self._let_go.clear()
@@ -470,17 +472,23 @@ class Finder(Listening):
         back = self._states[scope].restore(changes) if self.options.restore and changes else []
         self._fresh += self._changed.leaks(changes, test, back, scope > 0)
 
-    def _over(self) -> None:
-        survivors, self._survivors = self._survivors, []
-        waiting, self._changed.pending = self._changed.pending, []
+    def _over(self, last: bool = False) -> None:
+        """A class or module is over, or the run: tell what is known by then."""
+        self._suspects.timeline.over()
+        explains = last or self._explains()
         fresh, self._fresh = self._fresh, []
+        waiting: List[Pending] = []
+        if explains:
+            waiting, self._changed.pending = self._changed.pending, []
         try:
             # Those that fixtures opened, and those of tests that could not be measured.
-            survivors += [survivor("resource", test, "", each) for each, test in
-                          self._acquisitions.connections_left(
-                              self._connections, {each.key for each in survivors}, self._yet())]
-            if survivors or waiting or fresh:
-                self._judge_all(survivors, waiting, fresh)
+            if explains:
+                known = {each.key for each in self._suspects}
+                self._suspects.add([survivor("resource", test, "", each) for each, test in
+                                    self._acquisitions.connections_left(
+                                        self._connections, known, self._yet())])
+            if fresh or waiting or explains and self._suspects:
+                self._judge_all(explains, waiting, fresh)
         except KeyboardInterrupt:
             self._fresh = fresh + self._fresh
             raise
@@ -490,30 +498,37 @@ class Finder(Listening):
             self._unmeasured.fault(qualified(self._fixtures.cls) if self._fixtures.cls is not None
                                    else "this run")
 
+    def _explains(self) -> bool:
+        """Tell whether objects are judged now, though the run goes on."""
+        return False
+
     def _yet(self) -> Container[str]:
         """Return the names of the fixtures that are not over."""
         return ("setUpModule (%s)" % self._module,)
 
     @originals.around
-    def _judge_all(self, survivors: List[Survivor], waiting: List[Pending],
-                   fresh: List[Leak]) -> None:
-        leaks, covered = self._objects(survivors) if survivors else ([], set())
-        fresh += leaks
+    def _judge_all(self, explains: bool, waiting: List[Pending], fresh: List[Leak]) -> None:
+        covered: Set[object] = set()
+        if explains and self._suspects:
+            leaks, covered = self._objects()
+            fresh += leaks
+        self._heard_of += fresh
         if waiting:
             covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()
-            fresh += told(waiting, covered, fresh)
-        self._fixtures.covered = set()
+            fresh += told(waiting, covered, self._heard_of)
         self.tell(fresh)
 
-    def _objects(self, survivors: List[Survivor]) -> Tuple[List[Leak], Set[object]]:
+    def _objects(self) -> Tuple[List[Leak], Set[object]]:
         try:
             if self._judge is None:
                 self._judge = classify.Judge(self._acquisitions, self._imported)
-            return self._judge.objects(survivors)
+            heap.thaw()
+            heap.collect_all()
+            return self._judge.objects(self._suspects)
         except errors.PASSING:
             raise
         except BaseException:
-            self._unmeasured.fault(survivors[0].test)
+            self._unmeasured.fault(next(iter(self._suspects)).test)
             return [], set()
         finally:
             if heap.thawed():

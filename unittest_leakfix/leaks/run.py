@@ -134,17 +134,27 @@ class Finding:
 
 
 class _Failing(Finder):
-    """A finder that makes each leak a failure of its test, once its class is over."""
+    """A finder that makes each leak a failure of its test, once it is known."""
 
     def __init__(self, options: Options, result: unittest.TestResult,
                  baseline: Optional[suppressions.Baseline] = None) -> None:
         super().__init__(options, result, baseline)
         self._result = result
-        self._twins: Dict[str, unittest.TestCase] = {}
+        self._twin: Any = None      # of the test that ran last
+        self._twins: Dict[str, Any] = {}
 
     def finished(self, test: unittest.TestCase) -> None:
-        self._twins[self._test] = _twin(test)
+        self._twin = _twin(test)
         super().finished(test)
+
+    def _end(self, test: str) -> None:
+        twin, self._twin = self._twin, None
+        super()._end(test)
+        if self._fresh or self._changed.pending or self._suspects.latest():
+            self._twins[test] = twin
+
+    def _explains(self) -> bool:
+        return bool(getattr(self._result, "failfast", False))
 
     def tell(self, leaks: List[Leak]) -> List[Leak]:
         news = super().tell(leaks)
@@ -153,7 +163,6 @@ class _Failing(Finder):
                 raise AssertionError(text_report.failure_text(mine))
             except AssertionError:
                 self._result.addFailure(self._twins.get(name) or _ErrorHolder(name), _exc_info())
-        self._twins.clear()
         return news
 
 

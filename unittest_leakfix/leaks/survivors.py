@@ -15,7 +15,6 @@ import threading
 import types
 import unittest
 import weakref
-from collections import Counter
 from contextlib import contextmanager
 from types import FunctionType
 from typing import Any, Callable, Container, Dict, Iterable, Iterator, List, Optional, Set, Tuple
@@ -38,8 +37,8 @@ from unittest_leakfix.tracing.stacks import kind_of as code_of
 __unittest = True
 bind(globals())
 
-MOST = 1000
-"""How many survivors of one test are remembered; the others are counted."""
+_CROWD = 64
+"""From how many objects on those of one class that outlived one test are noted together."""
 _HEAP_TYPE = 1 << 9
 _get_objects = gc.get_objects
 _BARE = len(vars(unittest.TestCase("run")))
@@ -94,7 +93,6 @@ class Census:
         self._quiet: Optional[Callable[[], Any]] = None
         self._new = 0
         self._others: Set[int] = set()
-        self.more = 0
 
     def begin(self, test: str) -> None:
         """Call when the test of this id is about to run."""
@@ -157,31 +155,48 @@ class Census:
         held = {key: each for key, each in held.items()
                 if each.ref() is not None and (each.what == "test" or key in here)}
         found = list(held.values())
+        crowds: List[List[Any]] = []
+        if len(born) >= _CROWD:
+            crowds, born = self._crowds(born, held)
         news: Dict[int, bool] = {}      # by id: a metaclass may forbid to be hashed
-        while born and len(found) < MOST:
+        while born:
             each = born.pop()
             kind = id(type(each))
             if kind not in news:
                 news[kind] = _is_news(each)
-            if not news[kind] or id(each) in held or id(each) in self._others:
-                continue
-            what = "instance" if kind_of(each) is None else "resource"
-            found.append(survivor(what, self._test, "", each))
-        if born:
-            self.more += self._count(born, held)
+            if news[kind] and id(each) not in held and id(each) not in self._others:
+                found.append(self._of(each))
+        for crowd in crowds:
+            one = self._of(crowd.pop())
+            one.more = list(map(_reference, crowd))
+            found.append(one)
         self._held = []
         return found
 
-    def _count(self, born: List[Any], held: Container[int]) -> int:
-        """Return how many of those *born* are news: by their types, since there may be a
-        million."""
+    def _of(self, value: object) -> Survivor:
+        what = "instance" if kind_of(value) is None else "resource"
+        return survivor(what, self._test, "", value)
+
+    def _crowds(self, born: List[Any], held: Container[int]) -> Tuple[List[List[Any]], List[Any]]:
+        """Return those *born* that are many of one class, by class, and the others that are news.
+
+        There may be a million: so first by their classes.
+        """
         types = list(map(id, map(type, born)))
-        news = {kind: _is_news(each) for kind, each in dict(zip(types, born)).items()}
-        count = sum(many for kind, many in Counter(types).items() if news[kind])
-        if held or self._others:
-            count -= sum(news[kind] for kind, each in zip(types, map(id, born))
-                         if each in held or each in self._others)
-        return count
+        news = {kind for kind, each in dict(zip(types, born)).items() if _is_news(each)}
+        by_class: Dict[int, List[Any]] = {kind: [] for kind in news}
+        if news:
+            others = self._others
+            for kind, each in zip(types, born):
+                if kind in news and id(each) not in held and id(each) not in others:
+                    by_class[kind].append(each)
+        crowds, few = [], []
+        for same in by_class.values():
+            if len(same) >= _CROWD and kind_of(same[0]) is None:
+                crowds.append(same)
+            else:
+                few += same
+        return crowds, few
 
     def _note(self, what: str, value: object, name: str, fixture: bool = False) -> None:
         try:
@@ -200,10 +215,10 @@ def _reference(value: object) -> Callable[[], Any]:
     try:
         return weakref.ref(value)
     except TypeError:
-        return _ById(value)
+        return ById(value)
 
 
-class _ById:
+class ById:
     """Finds an object that cannot be weakly referenced again: same id, same type, still tracked.
 
     Only sure for a resource whose acquisition names the test; the caller checks that.
@@ -220,6 +235,15 @@ class _ById:
             return self._found
         return self._of(next((each for each in _get_objects() if id(each) == self._key), None))
 
+    @property
+    def key(self) -> int:
+        """The id."""
+        return self._key
+
+    def lose(self) -> None:
+        """The object is gone: its id is another's."""
+        self._key, self._found = 0, None
+
     def _of(self, value: Any) -> Any:
         return value if type(value) is self._type else None
 
@@ -230,10 +254,11 @@ def recalled(survivors: Iterable[Survivor]) -> Iterator[None]:
 
     Meanwhile the ``ref`` of those refers to them. Thaws the heap if there are any.
     """
-    refs: Dict[int, List[_ById]] = {}       # what came later may have the id of what is gone
+    refs: Dict[int, List[ById]] = {}       # what came later may have the id of what is gone
     for each in survivors:
-        if type(each.ref) is _ById:
-            refs.setdefault(each.key, []).append(each.ref)
+        for ref in each.refs():
+            if type(ref) is ById and ref.key:
+                refs.setdefault(ref.key, []).append(ref)
     if refs:
         heap.thaw()
         for value in _get_objects():

@@ -17,7 +17,6 @@ from unittest_leakfix.leaks.classify import Imported
 from unittest_leakfix.leaks.detector import Finder
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import CodeScope
-from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.report import (
     describe,
     json_report,  # noqa: F401 (loaded before the first test)
@@ -101,7 +100,6 @@ def is_held_rightly(leak: Leak) -> bool:
             and leak.chain.steps[0].what.name != _SESSION)
 
 
-_ENOUGH = 100
 _HOOKS = frozenset(["sys.unraisablehook", "threading.excepthook"])
 
 
@@ -123,7 +121,7 @@ class ScopedFinder(Finder):
         self._scopes: List[Scope] = []
         self._spare: List[ProcessState] = []
         self._finds = False
-        self._judged = 0                # how many tests there were at the last look at objects
+        self._fails_early = False       # somebody waits for errors after each scope
         self._put_back: FrozenSet[str] = frozenset()    # names of what pytest puts back
 
     def start(self, session: Any = None) -> bool:
@@ -186,6 +184,11 @@ class ScopedFinder(Finder):
         except BaseException:
             self._unmeasured.fault(self._test)
 
+    def suspected(self) -> Set[str]:
+        """Return the ids of the tests of which something may be told later."""
+        return {each.test for each in self._suspects} | {
+            each.test for each in self._changed.pending}
+
     def failed(self, name: str) -> None:
         """Take note that this test failed."""
         self._news.failed.add(name)
@@ -201,10 +204,8 @@ class ScopedFinder(Finder):
         if not self._scopes:
             # Only now does pytest capture what is written, by other descriptors and streams.
             self._states = tuple(self._state() for _ in self._states)
-        waiting = self._survivors, self._changed.pending, self._fresh
-        self._survivors, self._changed.pending, self._fresh = [], [], []
         state = self._spare.pop() if self._spare else self._state()
-        scope.kept = Kept(state, waiting)
+        scope.kept = Kept(state)
         self._scopes.append(scope)
         try:
             self._acquisitions.renew_probe()
@@ -253,27 +254,13 @@ class ScopedFinder(Finder):
         self._scopes.remove(scope)
         kept: Kept = scope.kept
         self._spare.append(kept.state)
-        survivors: List[Survivor] = []
         if self._alive():
-            if self._can_wait(scope):
-                survivors, self._survivors = self._survivors, []
-            self._judged = self._judged if survivors else self._tests
-            self._over()
+            self._over(not self._scopes)
         if scope.kind != "class":
             self._changed.forget()
-        self._survivors, self._changed.pending, self._fresh = kept.waiting
-        self._survivors += survivors
 
-    def _can_wait(self, scope: Scope) -> bool:
-        """Tell whether the objects that outlived the tests may be judged later.
-
-        To trace them takes a look at the whole heap, 50 ms and more: where nobody waits for errors,
-        not after each class of three tests.
-        """
-        return (self.options.leaks != "fail" and scope.kind != "session"
-                and not self._changed.pending
-                and not any(each.what == "resource" for each in self._survivors)
-                and self._tests - self._judged < _ENOUGH and len(self._survivors) < 10 * _ENOUGH)
+    def _explains(self) -> bool:
+        return self._fails_early
 
     # Fixtures of scopes.
 
@@ -334,8 +321,7 @@ class ScopedFinder(Finder):
         return {name for scope in self._scopes for name in scope.kept.fixtures}
 
     def rest(self) -> None:
-        self._fresh = self._worded(
-            [leak for scope in self._scopes for leak in scope.kept.waiting[2]] + self._fresh)
+        self._fresh = self._worded(self._fresh)
         super().rest()
         self._deafen()
 
@@ -365,6 +351,7 @@ class Watching(ScopedFinder):
         self._config = config
         self._known: Dict[str, List[suppressions.Ignored]] = {}
         self.reports = Reports(config, failing=asked.mode == "fail")
+        self._fails_early = asked.mode == "fail" and bool(config.getoption("maxfail", 0))
         has = config.pluginmanager.hasplugin
         self.restored_by_pytest(
             filters=has("warnings"),
@@ -399,7 +386,7 @@ class Watching(ScopedFinder):
     def scope_over(self, scope: Scope) -> None:
         super().scope_over(scope)
         if scope.kind == "module":
-            self.reports.over()
+            self.reports.over(self.suspected())
 
     def _entries(self, name: str) -> List[suppressions.Ignored]:
         fixture = name.partition(" (")[2]

@@ -3,7 +3,7 @@ test."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Collection, Dict, List, NamedTuple, Tuple
 
 import pytest
 
@@ -26,7 +26,8 @@ class Told(NamedTuple):
 
 
 class Reports:
-    """Keeps the reports of the tests of a module until it is over: objects are judged only then."""
+    """Keeps the reports of tests of which something may be told later: objects are judged at the
+    end."""
 
     def __init__(self, config: pytest.Config, failing: bool) -> None:
         self.told: List[Told] = []
@@ -46,10 +47,11 @@ class Reports:
             if not self._worker:
                 self._xml[report.nodeid] = _element_of(self._config, report)
 
-    def over(self) -> None:
-        """A module is over: nobody will ask for its reports any more."""
-        self._reports = {name: value for name, value in self._reports.items() if name == self._last}
-        self._xml = {name: value for name, value in self._xml.items() if name == self._last}
+    def over(self, wanted: Collection[str]) -> None:
+        """A module is over: of its reports only those of the tests *wanted* will be asked for."""
+        wanted = {self._last, *wanted}
+        self._reports = {name: value for name, value in self._reports.items() if name in wanted}
+        self._xml = {name: value for name, value in self._xml.items() if name in wanted}
 
     def leaks(self, leaks: List[Leak]) -> None:
         """Tell the tests' reports of *leaks*, which are news.

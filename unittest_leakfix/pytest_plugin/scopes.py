@@ -81,9 +81,8 @@ Key = Tuple[object, ...]      # of a change
 class Kept:
     """The state of the process before the scope, and what is known of its fixtures."""
 
-    def __init__(self, state: ProcessState, waiting: Tuple[Any, ...]) -> None:
+    def __init__(self, state: ProcessState) -> None:
         self.state = state
-        self.waiting = waiting              # what the scope around it had found so far
         self.fixtures: Set[str] = set()     # names of its fixtures
         self.made: Dict[Key, str] = {}      # by which of them the process was changed
         self.values: List[Tuple[str, Any]] = []     # of those that are set up: name and definition

@@ -319,9 +319,9 @@ class MarkerTests(PytestCase):
         self.assertEqual(0, status, text)
         self.assertEqual(["file 'test_sample.py' was left open"], self.causes(text))
         self.assertIn("opened by test_sample.py::test_told   test_sample.py:", text)
-        self.assertIn("Known: 3 (ignored with a reason in leakfix_ignore of "
-                      "test_sample.py::TestSome, leakfix_ignore of "
-                      "test_sample.py, leakfix_ignore of test_sample.py::test_file)\n", text)
+        self.assertIn("Known: 3 (ignored with a reason in leakfix_ignore of test_sample.py, "
+                      "leakfix_ignore of test_sample.py::test_file, "
+                      "leakfix_ignore of test_sample.py::TestSome)\n", text)
 
     def test_bad_markers(self):
         for mark, said in (

@@ -433,6 +433,13 @@ class Walk:
 # The one chain of references that keeps an object alive, as text.
 
 
+class Trace(NamedTuple):
+    """A chain, and the ids of the objects on it from the root to the one before the last."""
+
+    chain: Optional[Chain]
+    through: Tuple[int, ...] = ()
+
+
 def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Iterable[object] = (),
            born: Optional[Collection[int]] = None, limit: int = LEVELS) -> List[Optional[Chain]]:
     """Finds, for each object, the nearest chain from a root; the heap must be thawed.
@@ -441,6 +448,12 @@ def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Ite
     holders; born: ids of what is known to be young, for the suspects; limit: the longest chain.
     None where nothing holds an object but the caller. Runs no code of any object, keeps none.
     """
+    return [trace.chain for trace in traces(targets, others, [*ignore, ignore], born, limit)]
+
+
+def traces(targets: Sequence[object], others: Iterable[int] = (), ignore: Iterable[object] = (),
+           born: Optional[Collection[int]] = None, limit: int = LEVELS) -> List[Trace]:
+    """Do what `chains` does, and say what each chain passes through."""
     walk = Walk(targets, set(others), {id(obj) for obj in ignore} | {id(ignore), id(targets)},
                 limit)
     enabled = _isenabled()
@@ -454,11 +467,12 @@ def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Ite
             _enable()
 
 
-def _text(search: Search, walk: Walk, born: Optional[Collection[int]]) -> Optional[Chain]:
+def _text(search: Search, walk: Walk, born: Optional[Collection[int]]) -> Trace:
     found = best(search, walk) or last_resort(search, walk)
     if found is None:
-        return None
+        return Trace(None)
     suspects = suspects_of(found.hops, born)
     steps = tuple(Step(hop.access, hop.what, hop.place, index in suspects, hop.link, hop.key)
                   for index, hop in enumerate(found.hops))
-    return Chain(found.expression, found.evaluates, steps, found.kind, found.warm_up)
+    return Trace(Chain(found.expression, found.evaluates, steps, found.kind, found.warm_up),
+                 tuple(hop.oid for hop in found.hops[:-1]))

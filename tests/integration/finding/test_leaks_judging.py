@@ -1,0 +1,178 @@
+# needs Python 3.8
+"""Which of the objects that outlived their tests are leaks: asked once, when the run is over."""
+from __future__ import annotations
+
+import json
+import unittest
+
+from tests.zoo.case import ZooCase, keeper
+from unittest_leakfix.leaks.survivors import ById, survivor
+from unittest_leakfix.leaks.suspects import Suspects, Timeline
+
+
+def tearDownModule():
+    keeper.close()
+
+
+class Slotted(tuple):
+    __slots__ = ()
+
+
+class TimelineTests(unittest.TestCase):
+    """Classes of ten tests, three of them."""
+
+    def setUp(self):
+        self.timeline = Timeline()
+        for nth in range(1, 31):
+            self.timeline.now = nth
+            if nth % 10 == 0:
+                self.timeline.over()
+
+    def grows(self, alive, lost=(), least=3):
+        return self.timeline.grows(alive, lost, least)
+
+    def test_each_test(self):
+        self.assertTrue(self.grows(range(1, 31)))
+
+    def test_to_the_end_of_a_class(self):
+        self.assertTrue(self.grows(range(1, 11)))
+
+    def test_each_class(self):
+        self.assertTrue(self.grows([3, 13, 23]))
+
+    def test_too_few(self):
+        self.assertFalse(self.grows([29, 30]))
+        self.assertTrue(self.grows([29, 30], least=2))
+
+    def test_full_after_a_few(self):
+        self.assertFalse(self.grows([1, 2, 3, 4]))
+
+    def test_full_after_a_few_of_each_class(self):
+        self.assertTrue(self.grows([1, 2, 3, 11, 12, 13, 21, 22, 23]))
+
+    def test_the_last_ones_of_all(self):
+        self.assertFalse(self.grows([27, 28, 29, 30], lost=range(1, 27)))
+
+    def test_the_first_ones_of_all(self):
+        self.assertFalse(self.grows([1, 2, 3, 4], lost=range(5, 31)))
+
+    def test_some_of_all_died(self):
+        self.assertTrue(self.grows(range(1, 31, 2), lost=range(2, 31, 2)))
+
+    def test_span_of_a_test(self):
+        self.assertEqual((11, 20), self.timeline.span(15))
+        self.timeline.now = 33
+        self.assertEqual((31, 33), self.timeline.span(32))
+
+    def test_a_class_without_a_test(self):
+        self.timeline.over()
+        self.timeline.over()
+        self.assertEqual((21, 30), self.timeline.span(30))
+
+
+class SuspectTests(unittest.TestCase):
+
+    def setUp(self):
+        self.suspects = Suspects()
+
+    def add(self, *values, nth):
+        self.suspects.timeline.now = nth
+        noted = [survivor("instance", "m.T.test_%d" % nth, "", each) for each in values]
+        self.suspects.add(noted)
+        return noted
+
+    def test_the_dead_are_counted(self):
+        kept = [TimelineTests(), TimelineTests()]
+        self.add(*kept, nth=1)
+        del kept[0]
+        alive = self.suspects.alive()
+        self.assertEqual([1], [each.nth for each in alive])
+        self.assertIs(kept[0], alive[0].value())
+        self.assertEqual({(__name__, "TimelineTests"): {1}}, dict(self.suspects.lost))
+
+    def test_an_id_that_is_used_again_means_that_its_owner_is_gone(self):
+        value = Slotted()
+        first, = self.add(value, nth=1)
+        self.assertIs(ById, type(first.ref))
+        second, = self.add(value, nth=2)    # as if made in its place
+        self.assertIsNone(first.ref())
+        self.assertEqual(id(value), second.key)
+
+    def test_an_id_that_went_to_another_class(self):
+        first, = self.add(Slotted(), nth=1)
+        other = TimelineTests()
+        noted = survivor("instance", "m.T.test_2", "", other)
+        first.ref._key = id(other)
+        self.suspects._by_id = {id(other): first.ref}
+        self.suspects.add([noted])
+        self.assertIsNone(first.ref())
+
+    def test_the_dead_are_dropped_on_the_way(self):
+        self.add(*[TimelineTests() for _ in range(5)], nth=1)
+        self.suspects._due = 3
+        kept = TimelineTests()
+        self.add(kept, nth=2)
+        self.assertEqual([2], [each.nth for each in self.suspects])
+
+
+class JudgingTests(ZooCase):
+    """Each case alone, and beside a kept test, which is the only cause then."""
+
+    def judged(self, name):
+        answer = keeper.ask(name, options={"leaks_json": "ZOO/leaks.json"})
+        return json.loads(answer["files"]["leaks.json"])["leaks"]
+
+    def assertSilent(self, name):
+        self.assertEqual([], self.judged("judged." + name))
+
+    def left_by(self, name):
+        leak, = self.judged("judged." + name)
+        return leak, [test.rpartition(".")[2] for test in leak["tests"]]
+
+    def test_slot(self):
+        self.assertSilent("Slot")
+
+    def test_window(self):
+        self.assertSilent("Window")
+
+    def test_refilled_by_each_class(self):
+        answer = keeper.ask("judged.Refilled", "judged.RefilledAgain")
+        self.assertEqual("", answer["report"])
+
+    def test_filled_once(self):
+        self.assertSilent("FilledOnce")
+
+    def test_pool(self):
+        self.assertSilent("Pool")
+
+    def test_ids_used_again(self):
+        self.assertSilent("Numbered")
+
+    def test_loggers(self):
+        self.assertSilent("Loggers")
+
+    def test_growth(self):
+        leak, tests = self.left_by("Grows")
+        self.assertEqual("growth", leak["kind"])
+        self.assertEqual(12, len(tests))
+        self.assertEqual(12, leak["growth"])
+
+    def test_growth_beside_a_cache(self):
+        leaks = [leak for leak in self.judged("judged.GrowsBesideACache")]
+        self.assertEqual(["tests.zoo.shop.Shop.sold[0]"],
+                         [leak["chain"]["expression"] for leak in leaks])
+
+    def test_a_second_test_leaves_one_too(self):
+        leak, tests = self.left_by("Twice")
+        self.assertEqual("object", leak["kind"])
+        self.assertEqual(["test_00", "test_01", "test_02"], tests)
+
+    def test_a_crowd_is_counted_whole(self):
+        leak, tests = self.left_by("Crowd")
+        self.assertEqual(1500, leak["growth"])
+        self.assertEqual(3, len(tests))
+
+    def test_a_kept_test_on_what_may_stay(self):
+        leak, tests = self.left_by("TestOnOrder")
+        self.assertEqual("kept test", leak["kind"])
+        self.assertEqual(["test_01"], tests)

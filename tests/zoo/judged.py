@@ -1,0 +1,145 @@
+"""What one or several tests leave with the application, for the rules of what is a leak."""
+from __future__ import annotations
+
+import collections
+import logging
+import unittest
+
+
+class Order:
+    """Of the application: its module stands in for one below."""
+
+
+class Slotted(collections.namedtuple("Slotted", "number lines")):
+    __slots__ = ()
+
+
+class Shop:
+    current = None
+    recent: list = []
+    registry: dict = {}
+    pool: list = []
+    sold: list = []
+
+
+# As if they were the application's, and not this module's: their own class and holder.
+for each in (Order, Slotted, Shop):
+    each.__module__ = "tests.zoo.shop"
+
+
+def application():
+    """Return the shop, held by the application's module."""
+    from tests.zoo import shop
+    shop.Shop = Shop
+    return shop.Shop
+
+
+class Slot(unittest.TestCase):
+    """One place, which each test fills anew: only the last is alive."""
+
+    def setUp(self):
+        self.order = application().current = Order()
+
+
+class Window(unittest.TestCase):
+    """A list of the last four."""
+
+    def setUp(self):
+        shop = application()
+        shop.recent.append(Order())
+        del shop.recent[:-4]
+
+
+class Refilled(unittest.TestCase):
+    """A list that each class begins anew."""
+
+    @classmethod
+    def setUpClass(cls):
+        application().recent.clear()
+
+    def setUp(self):
+        application().recent.append(Order())
+
+
+class RefilledAgain(Refilled):
+    pass
+
+
+class FilledOnce(unittest.TestCase):
+    """A registry that is full after the first few tests."""
+
+    def setUp(self):
+        application().registry.setdefault(len(application().registry) % 4, Order())
+
+
+class Pool(unittest.TestCase):
+    """Taken from a pool, and given back to it."""
+
+    def setUp(self):
+        pool = application().pool
+        self.order = pool.pop() if pool else Order()
+        self.addCleanup(pool.append, self.order)
+
+
+class Grows(unittest.TestCase):
+    """A list that nobody empties."""
+
+    def setUp(self):
+        application().sold.append(Order())
+
+
+class GrowsBesideACache(unittest.TestCase):
+    """Objects of one class, in a list that nobody empties and in a slot."""
+
+    def setUp(self):
+        shop = application()
+        shop.sold.append(Order())
+        shop.current = Order()
+
+
+class Twice(unittest.TestCase):
+    """Two tests each leave the object that they had."""
+
+    def setUp(self):
+        self.order = Order()
+        application().sold.append(self.order)
+
+
+class Numbered(unittest.TestCase):
+    """Objects that cannot be weakly referenced, and whose ids are used again."""
+
+    def setUp(self):
+        self.order = Slotted(1, [])
+        application().recent[:] = [self.order]
+
+
+class Loggers(unittest.TestCase):
+    """A logger for each test: the logging module keeps them for good."""
+
+    def setUp(self):
+        self.log = logging.getLogger("shop.%s" % self._testMethodName)
+
+
+class Crowd(unittest.TestCase):
+    """Each test leaves many."""
+
+    def setUp(self):
+        application().sold.extend(Order() for _ in range(500))
+
+
+class TestOnOrder(unittest.TestCase):
+    """A test that hangs on what may well stay."""
+
+    def test_01(self):
+        self.order = application().current = Order()
+        self.order.owner = self
+
+
+for case in (Slot, Window, Refilled, RefilledAgain, FilledOnce, Pool, Grows, GrowsBesideACache,
+             Numbered, Loggers):
+    for nth in range(12):
+        setattr(case, "test_%02d" % nth, lambda self: None)
+for case in (Twice, Crowd):
+    for nth in range(3):
+        setattr(case, "test_%02d" % nth, lambda self: None)
+del case, nth, each
