@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import unittest
 
 from tests.zoo.case import ZooCase, keeper
+from unittest_leakfix.leaks.retention.search import chains
 from unittest_leakfix.leaks.survivors import ById, survivor
 from unittest_leakfix.leaks.suspects import Suspects, Timeline
 
@@ -113,6 +115,30 @@ class SuspectTests(unittest.TestCase):
         kept = TimelineTests()
         self.add(kept, nth=2)
         self.assertEqual([2], [each.nth for each in self.suspects])
+
+
+class OwnHoldersTests(unittest.TestCase):
+    """What finds is nobody's holder."""
+
+    def test_no_chain_through_what_finds(self):
+        value, other = TimelineTests(), TimelineTests()
+        reference = ById(value)
+        reference._found = value
+        suspects = Suspects()
+        suspects.extra = other
+        self.assertEqual([None, None], [self.without_locals(each) for each in ([value], [other])])
+        self.assertIsNotNone((reference, suspects))
+
+    def without_locals(self, targets):
+        chain, = chains(targets, ignore=[targets, sys._getframe(), sys._getframe(1)])
+        return chain if chain is not None and chain.root not in ("frame", "unknown") else None
+
+    def test_a_holder_beside_it_is_found(self):
+        value = ById(self)
+        value._found = OwnHoldersTests.kept = TimelineTests()
+        self.addCleanup(delattr, OwnHoldersTests, "kept")
+        chain, = chains([OwnHoldersTests.kept])
+        self.assertIn("OwnHoldersTests.kept", chain.expression)
 
 
 class JudgingTests(ZooCase):

@@ -22,6 +22,7 @@ MODULE, CLASS, THREAD, LIBRARY, BUILTINS, ATEXIT, INTERPRETER, WARM, FRAME, LEAK
 _current_frames = sys._current_frames
 _get_ident = threading.get_ident
 _PACKAGE = __name__.partition(".")[0]
+_FINDING = tuple(_PACKAGE + "." + name for name in ("leaks.", "tracing.", "process_state."))
 _OWN_KIND = {"builtins": (BUILTINS, "builtins"), "atexit": (ATEXIT, "atexit")}
 _IDENTS = "{t.name: t.ident for t in threading.enumerate()}"
 _THREADS = "{t.name: t for t in threading.enumerate()}"
@@ -101,7 +102,7 @@ class Roots:
 
     def _note_modules(self) -> None:
         for name, module in objects.items(sys.modules):
-            if type(name) is str and module is not None:
+            if type(name) is str and module is not None and not is_ours(name):
                 self.modules.setdefault(id(module), name)
                 if objects.inherits(module, types.ModuleType):
                     self.namespaces[id(objects.own_dict(module))] = module
@@ -200,6 +201,11 @@ class Roots:
 
 
 _OUR_FRAMES = tuple(__name__.rpartition(".")[0] + "." + name for name in ("search", "roots"))
+
+
+def is_ours(module: str) -> bool:
+    """Tell whether a module of this name is a part of what finds, which holds nothing for good."""
+    return module.startswith(_FINDING)
 
 
 def resolve(module_name: str, path: str) -> object:

@@ -307,6 +307,7 @@ class Walk:
         self.ignored = ignored
         self.roots = roots.Roots(ignored)
         self.searches = [Search(id(target)) for target in targets]
+        self._own: Dict[int, bool] = {}     # by the id of a class
         self.hidden = self.roots.hidden() | {id(self), id(self.__dict__), id(self.nodes)}
 
     def forget(self) -> None:
@@ -406,13 +407,21 @@ class Walk:
 
     def _note(self, holder: Any, wanted: Set[int]) -> None:
         referents = self.get_referents(holder)
+        unseen = id(holder) in self.ignored or self._is_ours(type(holder))
         for oid in wanted.intersection(map(id, referents)):
-            if id(holder) in self.ignored:
+            if unseen:
                 self.unseen[oid] = self.unseen.get(oid,
                                                    0) + sum(id(obj) == oid for obj in referents)
             else:
                 self.holders[oid].append(id(holder))
                 self.nodes.setdefault(id(holder), holder)
+
+    def _is_ours(self, cls: type) -> bool:
+        """Tell whether a holder of this class is a part of what finds: that is nobody's holder."""
+        found = self._own.get(id(cls))
+        if found is None:
+            found = self._own[id(cls)] = roots.is_ours(objects.module_of(cls))
+        return found
 
     def _referrers(self, batch: Tuple[Any, ...], wanted: Set[int]) -> List[Any]:
         if len(batch) <= _BATCH:
