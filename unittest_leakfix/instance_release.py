@@ -6,13 +6,14 @@ is for `give_back`.
 
 from __future__ import absolute_import
 
+import gc
 import os
 import sys
 import types
 import unittest
 import weakref
 
-from unittest_leakfix._core import attributes, errors, ownership
+from unittest_leakfix._core import errors, ownership
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import MISSING, on_type
@@ -34,7 +35,7 @@ def give_back(hand, alone, tally):
     *alone* tells that nothing but *hand* refers to the test. If somebody else does,
     nothing is touched. What was done is counted in *tally*.
     """
-    values = attributes.namespace(hand[0])
+    values = _attribute(hand[0], "__dict__")
     if alone and not scan.may_hold(values.values()):
         tally.released += 1
         return
@@ -151,6 +152,9 @@ _attribute = object.__getattribute__
 _TestCase = unittest.TestCase
 _getpid = os.getpid
 _ATOMS = scan.ATOMS
+# How many attributes each test has, the place of the last, and whether they are in order (3.6).
+_BARE = len(_OWN) if sys.version_info >= (3, 6) else sys.maxsize
+_LAST = _BARE - 1
 
 
 class Tally(object):
@@ -194,37 +198,34 @@ def is_alone(hand):
 def release(hand, tally):
     """Close what the finished test in *hand*, a list of one, owns, and let go of it.
 
-    If somebody else still refers to it, nothing is touched. What was done is
-    counted in *tally*. Returns whether what came last was collected, and the test has
-    nothing that could leave more to collect.
+    It is a ``TestCase``. If somebody else still refers to it, nothing is touched. What was done
+    is counted in *tally*. Returns whether what came last was collected, and the test has nothing
+    that could leave more to collect.
     """
-    if not issubclass(type(hand[0]), _TestCase):
-        return False
-    values = _attribute(hand[0], "__dict__")
-    alone = getrefcount(hand[0]) == _SOLE
-    if alone:
-        if _is_plain(values):
+    if _is_plain(hand[0]):
+        if getrefcount(hand[0]) == _SOLE:
             tally.released += 1
             return False
-    else:
-        # An exception, its traceback and unittest's frames form a cycle that
-        # holds the test (3.12, python/cpython#129280; async tests on all).
-        if _is_plain(values):
-            heap.collect_young()
-            if getrefcount(hand[0]) == _SOLE:
-                tally.released += 1
-                return True
-        alone = is_alone(hand)
-    del values      # give_back counts the references to it
-    give_back(hand, alone, tally)
+        heap.collect_young()    # as in is_alone, if it is as young
+        if getrefcount(hand[0]) == _SOLE:
+            tally.released += 1
+            return True
+    give_back(hand, is_alone(hand), tally)
     return False
 
 
-def _is_plain(values):
-    """Tell, for the many tests that have nothing else, whether *values*, the attributes of one,
-    are but texts, numbers and lists of them. False if in doubt."""
-    own = values.get("_type_equality_funcs")    # unittest's: its keys are classes
-    for value in values.values():
+def _is_plain(test):
+    """Tell, for the many tests that have nothing else, whether the attributes of *test* are but
+    texts, numbers and lists of them. False if in doubt."""
+    values = _referents(test)
+    if len(values) <= _BARE and type(values[0]) is dict:
+        values = list(values[0].values())   # somebody has looked at its __dict__
+    if len(values) >= _BARE and type(values[_LAST]) is dict and dict in values[_LAST]:
+        # unittest's own, which come first and end with _type_equality_funcs, are not looked at.
+        if len(values) == _BARE + 1 and values[_BARE] is type(test):
+            return True
+        del values[:_BARE]
+    for value in values:
         if value is None:
             continue
         kind = type(value)
@@ -234,8 +235,17 @@ def _is_plain(values):
         if type(kind) is not type:
             return False
         if kind is list or kind is dict:
-            if value and value is not own and scan.lists_more(value):
+            if value and scan.lists_more(value):
                 return False
-        elif kind not in _ATOMS:
+        elif kind not in _ATOMS and value is not type(test):
             return False
     return True
+
+
+if sys.version_info >= (3, 11) and ownership.COUNTED:
+    # Its values, first assigned first, and its class; or its __dict__ where there is one already.
+    # Not as vars(): to make one takes longer than all the rest.
+    _referents = gc.get_referents
+else:
+    def _referents(test):
+        return [_attribute(test, "__dict__")]

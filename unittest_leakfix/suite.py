@@ -220,6 +220,7 @@ class Run(object):
         self._sweep = sweep
         self._watcher = watcher
         self._current = None    # the class whose fixtures were set up last
+        self._is_case = False   # whether its tests are a TestCase, and let go of
         self._failed = False    # whether they, or the module's, failed
         self._mixed = None      # the class that the suite must restore
         self._twice = ()        # ids of suites that will be met again
@@ -261,19 +262,6 @@ class Run(object):
             except BaseException:
                 self._watcher = None
                 self.tally.off.append("watching, by %s" % fault())
-
-    def _release(self, hand):
-        """Let go of the test in *hand*. What cannot be is an end of letting go, not of the run.
-
-        Returns whether what it left in cycles was collected."""
-        try:
-            return release(hand, self.tally)
-        except PASSING:
-            raise
-        except BaseException:
-            self._releases = False
-            self.tally.off.append("closing and letting go, by %s" % fault())
-            return False
 
     def suite(self, suite, debug=False):
         """Run the tests of *suite* as ``unittest.TestSuite.run`` does."""
@@ -324,14 +312,20 @@ class Run(object):
                     self._again[id(hand[0])] -= 1
                     kept = True
                     self._tell("runs_again")
-            count = get_count()     # while the test is alive: its end takes from the same count
-            born = heap.asked or count >= SOME or count[1]
+            # While the test is alive: its end takes from the same count.
+            young, middle, _ = get_count()
             clean = False
-            if not kept and self._releases:
-                clean = self._release(hand)
+            if self._is_case and self._releases and not kept:
+                try:
+                    clean = release(hand, self.tally)
+                except PASSING:
+                    raise
+                except BaseException:   # an end of letting go, not of the run
+                    self._releases = False
+                    self.tally.off.append("closing and letting go, by %s" % fault())
             hand[0] = None
-            if born:
-                if clean and not heap.asked and not count[1]:
+            if young >= SOME or middle or heap.asked:
+                if clean and not middle and not heap.asked:
                     heap.collected()
                 else:
                     heap.collect()
@@ -362,6 +356,7 @@ class Run(object):
         self.result._previousTestClass = test.__class__
         # A class may lie about itself: its tests are told apart the slow way.
         self._current = type(test) if type(test) is test.__class__ else None
+        self._is_case = issubclass(type(test), _TestCase)
         self._failed = (getattr(test.__class__, "_classSetupFailed", False)
                         or getattr(self.result, "_moduleSetUpFailed", False))
 

@@ -63,9 +63,9 @@ _NEWEST = 1 if hasattr(sys, "getrefcount") else 2
 _FEW = 50
 #: With fewer net new containers than these (`get_count`) a test can have left nothing in
 #: a cycle, unless the collector came meanwhile: then the second figure is not nought.
-SOME = (3, 0, 0)
+SOME = 3
 # Nor have fixtures, and ourselves, between two tests.
-_FIXTURE = (30, 0, 0)
+_FIXTURE = 30
 # So few survivors are no reason for a full collection, however small the heap was.
 _MANY = 10000
 # So many doubtful tests wait for a full collection at most.
@@ -263,8 +263,8 @@ class Heap(object):
                 or self._doubts and self._doubtful()):
             self.full()
             return self._window
-        count = get_count()
-        if not self._frozen or self._born or count >= _FIXTURE or count[1]:
+        young, middle, _ = get_count()
+        if not self._frozen or self._born or young >= _FIXTURE or middle:
             self.collect_new()
         self._note()
         self._window += 1

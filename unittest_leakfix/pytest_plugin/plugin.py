@@ -244,8 +244,8 @@ class Following:
         if self._more and "last_value" in vars(sys):
             for name in _LAST:
                 vars(sys).pop(name, None)
-        count = get_count()
-        born = heap.asked or count >= SOME or count[1]
+        young, middle, _ = get_count()
+        born = heap.asked or young >= SOME or middle
         forget(item)
         if hand is not None:
             self._let_go(hand, False)
