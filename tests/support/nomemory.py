@@ -23,15 +23,13 @@ from __future__ import absolute_import, print_function
 import _testcapi
 import os
 import re
-import select
 import signal
 import sys
 import tempfile
-import time
 import unittest
 import warnings
 
-from tests.support import paths
+from tests.support import forked, paths
 from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin, mixins, runner, suite
 from unittest_leakfix._core.errors import LeakFixWarning
 from unittest_leakfix.cli import LeakFixProgram
@@ -137,47 +135,16 @@ def program(runs):
 
 
 def run(runs, names=(), n=0):
-    """Return (exit status, None if it hung; output) of one run in a process of its own."""
-    read, write = os.pipe()
-    sys.stdout.flush()
-    pid = os.fork()
-    if not pid:
-        status = 70
-        try:
-            os.dup2(write, 1)
-            os.dup2(write, 2)
-            os.close(read)
-            places = hooks()
-            # The mixin's way to say it. Filters that unittest takes for the user's own.
-            sys.warnoptions.append("ignore")
-            warnings.simplefilter("ignore", LeakFixWarning)
-            for name in names:
-                arm(*(places[name] + (n,)))
-            try:
-                program(runs)
-            except SystemExit as end:
-                status = int(end.code)
-            sys.stderr.flush()
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(status)
-    os.close(write)
-    output, end = b"", time.time() + SECONDS
-    while True:
-        ready = select.select([read], [], [], max(0, end - time.time()))[0]
-        part = os.read(read, 1 << 16) if ready else b""
-        if not part:
-            break
-        output += part
-    os.close(read)
-    if not ready:
-        os.kill(pid, signal.SIGKILL)
-    status = os.waitpid(pid, 0)[1]
-    if not ready:
-        return None, output.decode("utf-8", "replace")
-    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status), output.decode(
-        "utf-8", "replace")
+    """Return (exit status, output) of one run in a process of its own, as ``forked.run`` does."""
+    def armed():
+        places = hooks()
+        # The mixin's way to say it. Filters that unittest takes for the user's own.
+        sys.warnoptions.append("ignore")
+        warnings.simplefilter("ignore", LeakFixWarning)
+        for name in names:
+            arm(*(places[name] + (n,)))
+        program(runs)
+    return forked.run(armed, SECONDS)
 
 
 # Written by CPython: what failed in a collection, or while a generator was ended.

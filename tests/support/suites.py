@@ -18,6 +18,27 @@ class Payload(object):
         self.name = name
 
 
+class Resource(object):
+    """A context manager with a close, so a resource, that refers to what it *uses*. Closing it puts
+    its name on the list *log*, and raises *error* if there is one."""
+
+    def __init__(self, name, log, error=None, uses=()):
+        self.name, self.log, self.error, self.uses = name, log, error, uses
+        self.closed = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *info):
+        self.close()
+
+    def close(self):
+        self.closed = True
+        self.log.append(self.name)
+        if self.error is not None:
+            raise self.error
+
+
 def load(*classes):
     """Return a plain suite of all tests of *classes*."""
     suite = unittest.TestSuite()

@@ -7,8 +7,7 @@ import unittest
 import warnings
 import weakref
 
-from tests.support.suites import Payload, run
-from tests.unit.test_mixin import Resource
+from tests.support.suites import Payload, Resource, run
 from unittest_leakfix import ClassLeakFixMixin, LeakFixTestCase, LeakFixTestRunner, LeakFixWarning
 
 # Before 3.8 there are no class cleanups: there our suite restores the class.

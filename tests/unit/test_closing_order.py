@@ -14,7 +14,7 @@ import tempfile
 import unittest
 import warnings
 
-from tests.support.suites import run, run_plainly
+from tests.support.suites import Resource, run, run_plainly
 from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin, LeakFixTestRunner
 
 seen = []       # what was still open in a folder when it was removed
@@ -303,28 +303,14 @@ class UserTests(unittest.TestCase):
     def order(self, runner, base):
         log = []
 
-        class Resource(object):
-            def __init__(self, name, *uses):
-                self.name, self.uses, self.closed = name, uses, False
-
-            def __enter__(self):
-                return self
-
-            def __exit__(self, *info):
-                self.close()
-
-            def close(self):
-                self.closed = True
-                log.append(self.name)
-
         class Tests(base):
             def test(self):
-                connection = Resource("connection")
-                session = Resource("session", connection)
-                self.cursor = Resource("cursor", [session])
+                connection = Resource("connection", log)
+                session = Resource("session", log, uses=(connection,))
+                self.cursor = Resource("cursor", log, uses=([session],))
                 self.connection = connection
                 self.session = session
-                self.other = Resource("other")
+                self.other = Resource("other", log)
         run(runner, Tests)
         return [name for name in log if name != "other"]
 

@@ -118,15 +118,12 @@ class LeftTests(SampleCase):
     @unittest.skipIf(os.name == "nt", "Windows has no limit to lower")
     def test_no_descriptor(self):
         ours = self.same(u"""
-            import resource
+            from tests.support.descriptors import exhaust
             HELD = []
             class Tests(unittest.TestCase):
                 def test_a_owns(self):
-                    resource.setrlimit(resource.RLIMIT_NOFILE, (60, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
                     self.file = open(os.devnull)
-                    with self.assertRaises(EnvironmentError):
-                        while True:
-                            HELD.append(open(os.devnull))
+                    exhaust(HELD, 60, lambda: open(os.devnull))
                 def test_b_fails(self):
                     self.own = HELD.pop()
                     self.fail("on purpose")
@@ -136,7 +133,7 @@ class LeftTests(SampleCase):
     @unittest.skipIf(os.name == "nt", "Windows has no limit to lower")
     def test_no_descriptor_and_close_raises(self):
         ours = self.same(u"""
-            import resource
+            from tests.support.descriptors import exhaust
             HELD = []
             class Client(object):
                 def __enter__(self):
@@ -147,10 +144,7 @@ class LeftTests(SampleCase):
                     raise RuntimeError("does not close")
             class Tests(unittest.TestCase):
                 def test_a_owns(self):
-                    resource.setrlimit(resource.RLIMIT_NOFILE, (60, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-                    with self.assertRaises(EnvironmentError):
-                        while True:
-                            HELD.append(open(os.devnull))
+                    exhaust(HELD, 60, lambda: open(os.devnull))
                     self.client = Client()
                     self.client.closed = False
             """)  # noqa: E501
@@ -159,15 +153,12 @@ class LeftTests(SampleCase):
     @unittest.skipIf(os.name == "nt", "Windows has no limit to lower")
     def test_no_descriptor_with_mixin(self):
         plain, ours = run_sample(u"""
-            import resource
+            from tests.support.descriptors import exhaust
             from unittest_leakfix import LeakFixMixin
             HELD = []
             class Tests(LeakFixMixin, unittest.TestCase):
                 def test_a(self):
-                    resource.setrlimit(resource.RLIMIT_NOFILE, (60, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-                    with self.assertRaises(EnvironmentError):
-                        while True:
-                            HELD.append(open(os.devnull))
+                    exhaust(HELD, 60, lambda: open(os.devnull))
                     self.own = HELD.pop()
                     Tests.own = os.fstat, self.own.fileno()
                 def test_b(self):

@@ -13,31 +13,11 @@ import warnings
 import weakref
 
 import unittest_leakfix
-from tests.support.suites import Payload, outcomes, run_plainly
+from tests.support.suites import Payload, Resource, outcomes, run_plainly
 from unittest_leakfix import LeakFixMixin, LeakFixWarning
 from unittest_leakfix._core import ownership
 
 shared = []
-
-
-class Resource(object):
-    """A context manager with a close, so a resource; it can be told to raise."""
-
-    def __init__(self, name, log, error=None):
-        self.name, self.log, self.error = name, log, error
-        self.closed = False
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *info):
-        self.close()
-
-    def close(self):
-        self.closed = True
-        self.log.append(self.name)
-        if self.error is not None:
-            raise self.error
 
 
 class Case(LeakFixMixin, unittest.TestCase):

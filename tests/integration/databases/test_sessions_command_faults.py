@@ -17,20 +17,12 @@ class Full(Environment):
         server = servers_postgresql.PostgreSQL(5)
         self.addCleanup(server.stop)
         held = [self.driver_module.connect(**server.settings()) for _ in range(2)]
-        url = "postgresql://%%s@127.0.0.1:%d/leakfix" % server.port
-        run = Run(self, "sessions", url % "leakfix", PGPASSWORD=server.password)
-        self.assertEqual((run.status, run.said), (2, ""))
-        self.assertEqual(run.complained, (
+        self.full(server, "postgresql", "PGPASSWORD", held, "3 of 5", (
             "unittest_leakfix sessions: leakfix@127.0.0.1:%d is full (remaining connection slots "
             "are reserved for "
             "non-replication superuser connections). The last superuser_reserved_connections (3 by "
             "default) are for "
             "superusers: connect as one (postgresql://postgres@...)\n" % server.port))
-        run = Run(self, "sessions", url % "leakfix_admin", PGPASSWORD=server.password)
-        self.assertEqual((run.status, run.complained), (0, ""))
-        self.assertIn("3 of 5 connections in use", run.said)
-        for each in held:
-            each.close()
 
     def test_mariadb(self):
         servers.mariadb()
@@ -38,20 +30,23 @@ class Full(Environment):
         server = servers.MariaDB(10)
         self.addCleanup(server.stop)
         held = [pymysql.connect(**server.settings()) for _ in range(10)]
-        url = "mysql://%%s@127.0.0.1:%d/leakfix" % server.port
-        run = Run(self, "sessions", url % "leakfix", MYSQL_PWD=server.password)
-        self.assertEqual((run.status, run.said), (2, ""))
-        self.assertEqual(run.complained, (
+        self.full(server, "mysql", "MYSQL_PWD", held, "11 of 10", (
             "unittest_leakfix sessions: leakfix@127.0.0.1:%d is full (Too many connections). One "
             "more is admitted for "
             "an account with CONNECTION ADMIN (SUPER before MariaDB 10.5 and MySQL 8), and on "
             "extra_port (MariaDB) or "
             "admin_port (MySQL 8): connect as such an account\n" % server.port))
-        run = Run(self, "sessions", url % "leakfix_admin", MYSQL_PWD=server.password)
+
+    def full(self, server, scheme, variable, held, used, complaint):
+        """The account of the tests is refused with that *complaint*; the administrator's sees the
+        sessions."""
+        self.addCleanup(lambda: [each.close() for each in held])
+        url = "%s://%%s@127.0.0.1:%d/leakfix" % (scheme, server.port)
+        run = Run(self, "sessions", url % "leakfix", **{variable: server.password})
+        self.assertEqual((run.status, run.said, run.complained), (2, "", complaint))
+        run = Run(self, "sessions", url % "leakfix_admin", **{variable: server.password})
         self.assertEqual((run.status, run.complained), (0, ""))
-        self.assertIn("11 of 10 connections in use", run.said)
-        for each in held:
-            each.close()
+        self.assertIn(used + " connections in use", run.said)
 
 
 class Mistakes(Environment):

@@ -35,7 +35,19 @@ NOTE = ("\nNote: 'leakfix'@'%' sees its own sessions only, and no open transacti
         "GRANT PROCESS ON *.* TO 'leakfix'@'%'\n")
 
 
-class Flush(OnPostgreSQL):
+class WaitsToFlush:
+    """What is written of a flush that waits for the transaction of a thread."""
+
+    def flushes(self, **said):
+        status, output = self.manage(*OURS, *self.labels("transaction"), SHOP_PATIENCE="1")
+        self.assertEqual(status, 0, output)
+        self.assertEqual(self.databases(), [])
+        told = without_what_varies(output).partition("unittest_leakfix: ")
+        self.assertEqual((told[1] + told[2]).partition("\n\n---")[0] + "\n", FLUSH.format(
+            line=line_of("shop/tests/test_transaction.py", "with transaction.atomic()"), **said))
+
+
+class Flush(WaitsToFlush, OnPostgreSQL):
     """The flush after a test, behind the transaction of a thread."""
 
     @nightly
@@ -45,30 +57,20 @@ class Flush(OnPostgreSQL):
 
     @full_on(OLDEST)
     def test_ours(self):
-        status, said = self.manage(*OURS, *self.labels("transaction"), SHOP_PATIENCE="1")
-        self.assertEqual(status, 0, said)
-        self.assertEqual(self.databases(), [])
-        told = without_what_varies(said).partition("unittest_leakfix: ")
-        self.assertEqual((told[1] + told[2]).partition("\n\n---")[0] + "\n", FLUSH.format(
+        self.flushes(
             server="PostgreSQL", state="idle in transaction", note="",
             statement="      INSERT INTO \"shop_order\" (\"item\", \"number\") VALUES ('tea', 1) "
                       "RETURNING "
-                      "\"shop_order\".\"id\"\n",
-            line=line_of("shop/tests/test_transaction.py", "with transaction.atomic()")))
+                      "\"shop_order\".\"id\"\n")
 
 
-class FlushMariaDB(OnMariaDB):
+class FlushMariaDB(WaitsToFlush, OnMariaDB):
     """The same on MariaDB; and the drop, which there waits for a transaction."""
 
     @full_on(NEWEST)
     def test_ours(self):
-        status, said = self.manage(*OURS, *self.labels("transaction"), SHOP_PATIENCE="1")
-        self.assertEqual(status, 0, said)
-        self.assertEqual(self.databases(), [])
-        told = without_what_varies(said).partition("unittest_leakfix: ")
-        self.assertEqual((told[1] + told[2]).partition("\n\n---")[0] + "\n", FLUSH.format(
-            server="MariaDB", state="idle", statement="", note=NOTE,
-            line=line_of("shop/tests/test_transaction.py", "with transaction.atomic()")))
+        self.flushes(
+            server="MariaDB", state="idle", statement="", note=NOTE)
 
     @nightly
     def test_busy(self):

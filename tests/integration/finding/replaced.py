@@ -12,25 +12,20 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import select
-import signal
 import socket
 import sys
 import tempfile
-import time
 import types
 import unittest
 from unittest import mock
 
-from tests.support import paths
+from tests.support import forked, paths
 from unittest_leakfix.cli import LeakFixProgram
 from unittest_leakfix.leaks.run import Finding
 from unittest_leakfix.suite import Run
 
 SECONDS = 30    # after which a run counts as hung
-_fork, _exit, _dup2, _close, _devnull = os.fork, os._exit, os.dup2, os.close, os.devnull
-_setattr, _open, _socketpair, _flush = setattr, open, socket.socketpair, sys.stderr.flush
-_SystemExit, _BaseException = SystemExit, BaseException
+_devnull, _setattr, _open, _socketpair = os.devnull, setattr, open, socket.socketpair
 KEPT = []
 
 
@@ -102,39 +97,11 @@ def program(runs):
 
 
 def run(runs, what):
-    """Return (exit status, None if it hung; output) of one run in a process of its own."""
-    read, write = os.pipe()
-    pid = _fork()
-    if not pid:
-        status = 70
-        try:
-            _dup2(write, 1)
-            _dup2(write, 2)
-            _close(read)
-            Replaces.what = what
-            try:
-                program(runs)
-            except _SystemExit as end:
-                status = int(end.code)
-            _flush()
-        except _BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            _exit(status)
-    os.close(write)
-    output, end = b"", time.monotonic() + SECONDS
-    while True:
-        ready = select.select([read], [], [], max(0, end - time.monotonic()))[0]
-        part = os.read(read, 1 << 16) if ready else b""
-        if not part:
-            break
-        output += part
-    os.close(read)
-    if not ready:
-        os.kill(pid, signal.SIGKILL)
-    status = os.waitpid(pid, 0)[1]
-    return os.WEXITSTATUS(status) if ready and os.WIFEXITED(status) else None, output.decode(
-        "utf-8", "replace")
+    """Return (exit status, output) of one run in a process of its own, as ``forked.run`` does."""
+    def ran():
+        Replaces.what = what
+        program(runs)
+    return forked.run(ran, SECONDS)
 
 
 _VERDICT = re.compile(r"(?m)^test_\w+ \(.*$|^Ran \d+ tests? |^OK.*$|^FAILED.*$")

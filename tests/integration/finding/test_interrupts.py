@@ -10,15 +10,8 @@ from tests.tiers import NEWEST, OLDEST, full_on
 
 SAMPLE = """\
 import os, signal, sys, unittest
+from tests.support.interrupts import press_at
 KEPT = []
-def press_at(module, name):
-    "Press Ctrl-C when the function *name* of this module or class is called the next time."
-    original = getattr(module, name)
-    def pressing(*arguments, **options):
-        setattr(module, name, original)
-        signal.raise_signal(signal.SIGINT)
-        return original(*arguments, **options)
-    setattr(module, name, pressing)
 class First(unittest.TestCase):
     def test_keeps(self):
         KEPT.append(open(__file__))
@@ -166,11 +159,11 @@ LEAKS  3 causes were found before the run was interrupted
         self.assertIn("LEAKS  3 causes in 3 of 3 tests", output)
 
     def test_sigterm(self):
-        for press in ("press_at(text, 'render')", "press_at(whole_file, '_replace')",
-                      "press_at(whole_file, '_fsync')"):
+        for place in ("text, 'render'", "whole_file, '_replace'", "whole_file, '_fsync'"):
             self.put("a.json", OLD)
             status, output = self.run_sample(
-                "--leaks-json=a.json", source=SAMPLE.replace("SIGINT", "SIGTERM") % press)
+                "--leaks-json=a.json",
+                source=SAMPLE % ("press_at(%s, signal.SIGTERM)" % place))
             self.assertEqual((-signal.SIGTERM, OLD), (status, self.text("a.json")), output)
 
     def test_what_goes_wrong_then_does_not_matter(self):

@@ -29,13 +29,8 @@ FAILS, NEED = ["Tests.test_fails"], "needs --leaks=report or --leaks=fail"
 # A test that uses up all descriptors, as one that meets a small limit does.
 USES_ALL = """
     def test_descriptors(self):
-        import resource
-        resource.setrlimit(resource.RLIMIT_NOFILE, (100, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-        try:
-            while True:
-                KEPT.append(os.dup(0))
-        except OSError:
-            pass
+        from tests.support.descriptors import exhaust
+        exhaust(KEPT)
 """  # noqa: E501
 
 

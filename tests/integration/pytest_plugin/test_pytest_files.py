@@ -152,13 +152,8 @@ class FileTests(FilesCase):
     def test_no_descriptor_left(self):
         self.write(test_sample=KEEPS + """
     def test_all():
-        import resource
-        resource.setrlimit(resource.RLIMIT_NOFILE, (100, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-        try:
-            while True:
-                KEPT.append(os.dup(0))
-        except OSError:
-            pass
+        from tests.support.descriptors import exhaust
+        exhaust(KEPT)
 """)  # noqa: E501
         text, _ = self.pytest("--leaks-json=a.json", "-s")
         self.assertEqual(4, json.loads(self.text("a.json"))["tests"], text)
@@ -182,13 +177,7 @@ class InterruptTests(FilesCase):
     CONFTEST = """
         import os, signal
         import pytest
-        def press_at(module, name):
-            original = getattr(module, name)
-            def pressing(*arguments, **options):
-                setattr(module, name, original)
-                signal.raise_signal(signal.SIGINT)
-                return original(*arguments, **options)
-            setattr(module, name, pressing)
+        from tests.support.interrupts import press_at
         def pytest_collection_finish():
             from unittest_leakfix.leaks import classify as judge, detector as finder, run as files
             from unittest_leakfix.leaks.report import json_report as json, text_report as text, whole_file
