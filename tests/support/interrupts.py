@@ -6,8 +6,8 @@ import signal
 
 
 def press_at(place, name, number=signal.SIGINT):
-    """Press Ctrl-C, or send the signal *number*, when the function *name* of this module or class is
-    called the next time."""
+    """Press Ctrl-C, or send the signal *number*, when *name* of this module or class
+    is called the next time."""
     original = getattr(place, name)
 
     def pressing(*arguments, **options):

@@ -1,4 +1,3 @@
-# needs Python 3.8
 """Which of the objects that outlived their tests are leaks: asked once, when the run is over."""
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Facts and judgement stand alone: without ``leaks.report`` a run still finds its leaks."""
-# needs Python 3.8
 import json
 import os
 import shutil
@@ -8,7 +7,7 @@ import sys
 import tempfile
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from tests.support.paths import ROOT, resolved
 
 HIDE = '''
 import sys, unittest
@@ -130,6 +129,6 @@ class AloneTests(unittest.TestCase):
 
     def test_the_tests_of_facts_and_judgement_pass(self):
         runs = HIDE + "unittest.main(module=None, argv=['facts'] + sys.argv[1:])\n"
-        done = self.child("-c", runs, *("tests." + name for name in MODULES))
+        done = self.child("-c", runs, *(full for name in MODULES for full in resolved(name)))
         self.assertRegex(done.stderr, r"\nOK\b")
         self.assertNotIn("Ran 0 tests", done.stderr)
