@@ -8,79 +8,79 @@ __unittest = True
 bind(globals())
 
 
-class Watcher(object):
+class RunObserver(object):
     """What a `Run` (`suite.py`) tells of itself as it goes. This one does nothing."""
 
-    def begin(self, test):
+    def test_started(self, test):
         """Called before *test* runs, when the fixtures around it are set up."""
 
-    def finished(self, test):
+    def test_finished(self, test):
         """Called when *test* is finished, before what it owns is closed."""
 
-    def runs_again(self):
-        """Called after ``finished`` when the suite has that test once more, and so holds it."""
+    def test_runs_again(self):
+        """Called after ``test_finished`` when the suite has that test once more, and so holds it."""
 
-    def end(self):
+    def test_released(self):
         """Called when that test was let go, or could not be."""
 
-    def fixture(self, name):
+    def before_fixture(self, name):
         """Called before a fixture: "setUpClass (tests.test_orders.OrderTests)"."""
 
-    def class_begins(self, cls):
+    def class_started(self, cls):
         """Called before ``setUpClass``."""
 
-    def class_over(self, cls):
+    def class_finished(self, cls):
         """Called after ``tearDownClass`` and the class cleanups."""
 
-    def module_begins(self, name):
+    def module_started(self, name):
         """Called before ``setUpModule`` of the module *name*."""
 
-    def module_over(self):
+    def module_finished(self):
         """Called after ``tearDownModule`` and the module cleanups."""
 
 
-class Passing(Watcher):
+class ForwardingObserver(RunObserver):
     """A watcher that stands before another, ``inner``, and tells it all; None: before nobody.
 
     ``start`` and ``stop`` are called around the run.
     """
 
     def __init__(self, inner=None):
-        self.inner = Watcher() if inner is None else inner
+        self.inner = RunObserver() if inner is None else inner
 
     def start(self):
         """Begin to watch."""
-        if isinstance(self.inner, Passing):
+        if isinstance(self.inner, ForwardingObserver):
             self.inner.start()
 
     def stop(self):
         """End it."""
-        if isinstance(self.inner, Passing):
+        if isinstance(self.inner, ForwardingObserver):
             self.inner.stop()
 
-    def begin(self, test):
-        self.inner.begin(test)
+    def test_started(self, test):
+        self.inner.test_started(test)
 
-    def finished(self, test):
-        self.inner.finished(test)
+    def test_finished(self, test):
+        self.inner.test_finished(test)
 
-    def runs_again(self):
-        self.inner.runs_again()
+    def test_runs_again(self):
+        self.inner.test_runs_again()
 
-    def end(self):
-        self.inner.end()
+    def test_released(self):
+        self.inner.test_released()
 
-    def fixture(self, name):
-        self.inner.fixture(name)
+    def before_fixture(self, name):
+        self.inner.before_fixture(name)
 
-    def class_begins(self, cls):
-        self.inner.class_begins(cls)
+    def class_started(self, cls):
+        self.inner.class_started(cls)
 
-    def class_over(self, cls):
-        self.inner.class_over(cls)
+    def class_finished(self, cls):
+        self.inner.class_finished(cls)
 
-    def module_begins(self, name):
-        self.inner.module_begins(name)
+    def module_started(self, name):
+        self.inner.module_started(name)
 
-    def module_over(self):
-        self.inner.module_over()
+    def module_finished(self):
+        self.inner.module_finished()

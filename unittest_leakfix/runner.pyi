@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, type_check_only
 from typing_extensions import TypeAlias
 
 from unittest_leakfix.instance_release import Tally
-from unittest_leakfix.observer import Watcher
+from unittest_leakfix.observer import RunObserver
 
 @type_check_only
 class _Stream(Protocol):
@@ -70,7 +70,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             max_connections: int | None = None,
             # end of options
         ) -> None: ...
-    def watching(self, watcher: Watcher | None) -> Watcher | None: ...
+    def watching(self, watcher: RunObserver | None) -> RunObserver | None: ...
 
 class Guided:
     tally: Tally

@@ -251,7 +251,7 @@ class Run(object):
         if heap.interrupted:
             heap.interrupt()
 
-    def _tell(self, what, *arguments):
+    def _notify(self, what, *arguments):
         """Tell the watcher, if there is one, *what* happens. What it raises ends its watch, not the
         run."""
         if self._watcher is not None:
@@ -298,7 +298,7 @@ class Run(object):
     def _test(self, hand, kept, debug):
         """Run the test in *hand*, and let go of it."""
         if self._watcher is not None:
-            self._tell("begin", hand[0])
+            self._notify("test_started", hand[0])
         if debug:
             hand[0].debug()
         else:
@@ -306,12 +306,12 @@ class Run(object):
             if self._sweep is not None:
                 self._sweep(hand[0])
             if self._watcher is not None:
-                self._tell("finished", hand[0])
+                self._notify("test_finished", hand[0])
                 if self._again and self._again.get(id(hand[0]), 0) > 0:
                     # Its other place in the suite holds it and what it has: that is no leak.
                     self._again[id(hand[0])] -= 1
                     kept = True
-                    self._tell("runs_again")
+                    self._notify("test_runs_again")
             # While the test is alive: its end takes from the same count.
             young, middle, _ = get_count()
             clean = False
@@ -330,7 +330,7 @@ class Run(object):
                 else:
                     heap.collect()
         if self._watcher is not None:
-            self._tell("end")
+            self._notify("test_released")
         if heap.interrupted:
             heap.interrupt()
 
@@ -351,7 +351,7 @@ class Run(object):
             self._mixed._leakfix_remember()
         if most_connections(type(test)) is not None:
             self._count_connections()
-        self._tell("class_begins", type(test))
+        self._notify("class_started", type(test))
         suite._handleClassSetUp(test, self.result)
         self.result._previousTestClass = test.__class__
         # A class may lie about itself: its tests are told apart the slow way.
@@ -376,7 +376,7 @@ class Run(object):
         previous = getattr(self.result, "_previousTestClass", None)
         over = previous is not None and previous is not getattr(test, "__class__", None)
         if over and self._watcher is not None:
-            self._tell("fixture", "tearDownClass (%s)" % qualified(previous))
+            self._notify("before_fixture", "tearDownClass (%s)" % qualified(previous))
         suite._tearDownPreviousClass(test, self.result)
         if self._mixed is not None:
             mixed, self._mixed = self._mixed, None
@@ -386,7 +386,7 @@ class Run(object):
             previous.tearDown_exceptions = []
             heap.collect_new()
         if over:
-            self._tell("class_over", previous)
+            self._notify("class_finished", previous)
 
     def _change_module(self, suite, test):
         """Tear down the module before that of *test*, and set up its own."""
@@ -400,7 +400,7 @@ class Run(object):
         def between(result):
             self._end_module(tear_down)
             if test is not None:
-                self._tell("module_begins", module)
+                self._notify("module_started", module)
         suite._handleModuleTearDown = between
         try:
             suite._handleModuleFixture(test, self.result)
@@ -410,10 +410,10 @@ class Run(object):
     def _end_module(self, tear_down):
         module = getattr(getattr(self.result, "_previousTestClass", None), "__module__", None)
         if self._watcher is not None and module is not None:
-            self._tell("fixture", "tearDownModule (%s)" % module)
+            self._notify("before_fixture", "tearDownModule (%s)" % module)
         tear_down(self.result)
         if self._watcher is not None and module is not None:
-            self._tell("module_over")
+            self._notify("module_finished")
 
 
 def _is_test(entry):

@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from unittest_leakfix.instance_release import Tally
-from unittest_leakfix.observer import Watcher
+from unittest_leakfix.observer import RunObserver
 
 _R = TypeVar("_R", bound=unittest.TestResult)
 
@@ -14,7 +14,7 @@ class Run:
         self,
         result: unittest.TestResult,
         sweep: Callable[[unittest.TestCase], object] | None = None,
-        watcher: Watcher | None = None,
+        watcher: RunObserver | None = None,
     ) -> None: ...
     def all(self, test: Callable[[Any], object], debug: bool = False) -> None: ...
     def suite(self, suite: unittest.TestSuite, debug: bool = False) -> None: ...

@@ -95,15 +95,15 @@ class Last(unittest.TestCase):
 def hooks():
     """Return {name: (place, name of the attribute)}: what is called of ours while a run is under
     way."""
-    found = {"release": (suite.Run, "_release"), "tell": (suite.Run, "_tell"),
+    found = {"release": (suite.Run, "_release"), "tell": (suite.Run, "_notify"),
              "told": (runner.Guided, "tell"), "closings": (mixins.Life, "add_closings"),
              "life": (mixins.Life, "end")}
     if FINDS:
         found["begin"], found["end"] = (finding.Finding, "begin"), (finding.Finding, "end")
         found["report"] = (finding.Finding, "tell")
-        for name in ("begin", "finished", "end", "class_begins", "class_over", "module_begins",
-                     "module_over",
-                     "fixture"):
+        for name in ("test_started", "test_finished", "test_released", "class_started", "class_finished", "module_started",
+                     "module_finished",
+                     "before_fixture"):
             found["finder." + name] = (detector.Finder, name)
     return found
 

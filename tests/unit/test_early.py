@@ -17,7 +17,7 @@ from tests.support.paths import ROOT
 from unittest_leakfix import LeakFixMixin, LeakFixTestRunner, suite
 from unittest_leakfix._core import early, errors, waiting
 from unittest_leakfix._core.swap import Originals, Swap
-from unittest_leakfix.observer import Watcher
+from unittest_leakfix.observer import RunObserver
 
 try:
     from StringIO import StringIO  # 2.7: unittest writes bytes and text
@@ -236,9 +236,9 @@ class FaultTests(unittest.TestCase):
         self.assertIn("the verdicts stand", said)
 
     def test_watching(self):
-        for broken in ("begin", "finished", "end", "class_begins", "class_over", "module_begins",
-                       "module_over", "fixture"):
-            class Broken(Watcher):
+        for broken in ("test_started", "test_finished", "test_released", "class_started", "class_finished", "module_started",
+                       "module_finished", "before_fixture"):
+            class Broken(RunObserver):
                 def start(self):
                     pass
 

@@ -12,7 +12,7 @@ from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.declarations import most_connections
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix.observer import Passing, Watcher
+from unittest_leakfix.observer import ForwardingObserver, RunObserver
 from unittest_leakfix.tracing.drivers import drivers
 from unittest_leakfix.tracing.opened_connections import PID, ConnectionRecord, Raw, book
 
@@ -175,7 +175,7 @@ def message(most: int, said: str, records: Tuple[ConnectionRecord, ...]) -> str:
 
 # A watcher that keeps the connection budgets of a run and of its classes.
 
-class Counting(Passing):
+class Counting(ForwardingObserver):
     """Counts for itself, and tells the watcher behind it all; between `start` and `stop`.
 
     *most*: how many connections may be open at once in the whole run, None for any number. The
@@ -184,7 +184,7 @@ class Counting(Passing):
 
     counts_connections = True
 
-    def __init__(self, watcher: Optional[Watcher] = None, most: Optional[int] = None) -> None:
+    def __init__(self, watcher: Optional[RunObserver] = None, most: Optional[int] = None) -> None:
         super().__init__(watcher)
         self.current = ""
         self._of_run = None if most is None else Budget(most)
@@ -205,39 +205,39 @@ class Counting(Passing):
         drivers.remove(self)
         super().stop()
 
-    def begin(self, test: unittest.TestCase) -> None:
+    def test_started(self, test: unittest.TestCase) -> None:
         drivers.look()
         self.current = name_of(test)
-        self.inner.begin(test)
+        self.inner.test_started(test)
 
-    def end(self) -> None:
-        self.inner.end()
+    def test_released(self) -> None:
+        self.inner.test_released()
         self.current = ""
 
-    def fixture(self, name: str) -> None:
+    def before_fixture(self, name: str) -> None:
         self.current = name
-        self.inner.fixture(name)
+        self.inner.before_fixture(name)
 
-    def class_begins(self, cls: type) -> None:
+    def class_started(self, cls: type) -> None:
         self._end_class()
         self.current = "setUpClass (%s)" % strclass(cls)
         most = most_connections(cls)
         if most is not None:
             self._of_class = of_class(cls, most)
-        self.inner.class_begins(cls)
+        self.inner.class_started(cls)
 
-    def class_over(self, cls: type) -> None:
+    def class_finished(self, cls: type) -> None:
         self._end_class()
         self.current = ""
-        self.inner.class_over(cls)
+        self.inner.class_finished(cls)
 
-    def module_begins(self, name: str) -> None:
+    def module_started(self, name: str) -> None:
         self.current = "setUpModule (%s)" % name
-        self.inner.module_begins(name)
+        self.inner.module_started(name)
 
-    def module_over(self) -> None:
+    def module_finished(self) -> None:
         self.current = ""
-        self.inner.module_over()
+        self.inner.module_finished()
 
     def _end_class(self) -> None:
         if self._of_class is not None:

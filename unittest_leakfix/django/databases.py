@@ -18,7 +18,7 @@ from unittest_leakfix.django.closed_connections import Closed
 from unittest_leakfix.django.connections import connections
 from unittest_leakfix.django.live_server import live_servers
 from unittest_leakfix.leaks.report.terminal import style_for
-from unittest_leakfix.observer import Watcher
+from unittest_leakfix.observer import RunObserver
 
 __unittest = True
 bind(globals())
@@ -78,25 +78,25 @@ class Reaping(Counting):
     """A watcher that closes the connections of threads that are over, after each test and
     fixture."""
 
-    def class_begins(self, cls: type) -> None:
+    def class_started(self, cls: type) -> None:
         connections.look()
-        super().class_begins(cls)
+        super().class_started(cls)
 
-    def finished(self, test: unittest.TestCase) -> None:
+    def test_finished(self, test: unittest.TestCase) -> None:
         connections.reap()      # before the collector comes, and nobody would hear of them
-        super().finished(test)
+        super().test_finished(test)
 
-    def end(self) -> None:
+    def test_released(self) -> None:
         connections.reap()      # before anybody looks at what is open
-        super().end()
+        super().test_released()
 
-    def class_over(self, cls: type) -> None:
+    def class_finished(self, cls: type) -> None:
         connections.reap()
-        super().class_over(cls)
+        super().class_finished(cls)
 
-    def module_over(self) -> None:
+    def module_finished(self) -> None:
         connections.reap()
-        super().module_over()
+        super().module_finished()
 
 
 def begin(say: Callable[[str], None]) -> None:
@@ -148,7 +148,7 @@ class DatabasesMixin:
             self._leakfix_end()
             raise
 
-    def leakfix_watching(self, watcher: Optional[Watcher]) -> Watcher:
+    def leakfix_watching(self, watcher: Optional[RunObserver]) -> RunObserver:
         """Return a watcher of the run that reaps, before *watcher* (None: before nobody)."""
         reaping = Reaping(watcher)
         reaping.start()

@@ -13,7 +13,7 @@ from unittest_leakfix._core.attributes import ClassAttributes, gained
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.connection_limit import Counting
 from unittest_leakfix.django.options import Asked
-from unittest_leakfix.observer import Passing, Watcher
+from unittest_leakfix.observer import ForwardingObserver, RunObserver
 
 __unittest = True
 bind(globals())
@@ -22,7 +22,7 @@ DJANGOS = frozenset(["atomics", "async_client", "client", "cls_atomics"])
 """What Django keeps on the class for its running tests (5.2; cls_atomics: all)."""
 
 
-class LettingGo(Passing):
+class LettingGo(ForwardingObserver):
     """A watcher after which Django's connections no longer hold a test, nor a class the data of its
     run.
 
@@ -38,30 +38,30 @@ class LettingGo(Passing):
     later, may read it.
     """
 
-    def __init__(self, watcher: Optional[Watcher] = None, everything: bool = False) -> None:
+    def __init__(self, watcher: Optional[RunObserver] = None, everything: bool = False) -> None:
         super().__init__(watcher)
         self._everything = everything
         self._class: Optional[type] = None
         self._before: Dict[str, object] = {}
 
-    def finished(self, test: unittest.TestCase) -> None:
+    def test_finished(self, test: unittest.TestCase) -> None:
         for wrapper in _of_thread.all(initialized_only=True):
             # Read by Django only where the transaction still needs to be rolled back.
             if wrapper.rollback_exc is not None and not wrapper.needs_rollback:
                 wrapper.rollback_exc = None
-        self.inner.finished(test)
+        self.inner.test_finished(test)
 
-    def class_begins(self, cls: type) -> None:
+    def class_started(self, cls: type) -> None:
         self._class, self._before = cls, ClassAttributes(cls).read()
         if self._everything:
             class_mixin.remember(cls)
-        self.inner.class_begins(cls)
+        self.inner.class_started(cls)
 
-    def class_over(self, cls: type) -> None:
+    def class_finished(self, cls: type) -> None:
         # Finding tells what the class holds besides.
         if cls is self._class:
             self._drop(cls)
-        self.inner.class_over(cls)
+        self.inner.class_finished(cls)
         if self._everything:
             class_mixin.restore(cls)
 
@@ -80,14 +80,14 @@ class LettingGo(Passing):
 
 # Who watches the run of a process, from the inside out.
 
-_Outermost = TypeVar("_Outermost", bound=Watcher)
+_Outermost = TypeVar("_Outermost", bound=RunObserver)
 
 
-def watchers(watcher: Optional[Watcher], asked: Asked,
-             outermost: Callable[[Watcher], _Outermost]) -> _Outermost:
+def watchers(watcher: Optional[RunObserver], asked: Asked,
+             outermost: Callable[[RunObserver], _Outermost]) -> _Outermost:
     """Return what *outermost* makes of *watcher*, of finding or None, behind those for what was
     *asked*."""
-    inner: Passing = LettingGo(watcher, asked.release_classes)
+    inner: ForwardingObserver = LettingGo(watcher, asked.release_classes)
     if asked.max_connections is not None:
         inner = Counting(inner, asked.max_connections)
     return outermost(inner)

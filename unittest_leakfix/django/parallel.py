@@ -82,14 +82,14 @@ class WorkerFinder(Finder):
     def _explains(self) -> bool:
         return True     # no worker knows which class is its last
 
-    def finished(self, test: unittest.TestCase) -> None:
+    def test_finished(self, test: unittest.TestCase) -> None:
         # A remote result has no lists: its events say who failed, and the test's place in its
         # class.
         self._places[self._test] = self._result.testsRun - 1
         new, self._seen = self._events[self._seen:], len(self._events)
         if any(event[0] in _FAILED for event in new):
             self._news.failed.add(self._test)
-        super().finished(test)
+        super().test_finished(test)
 
     def tell(self, leaks: List[Leak]) -> List[Leak]:
         news = super().tell(leaks)

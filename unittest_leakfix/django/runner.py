@@ -13,7 +13,7 @@ from unittest_leakfix._optional import finding
 from unittest_leakfix.django import options as options_of
 from unittest_leakfix.django.databases import DatabasesMixin
 from unittest_leakfix.django.observers import watchers
-from unittest_leakfix.observer import Watcher
+from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.runner import Guided
 
 __unittest = True
@@ -43,7 +43,7 @@ class LeakFixRunnerMixin(DatabasesMixin):
         super().add_arguments(parser)  # type: ignore[misc]
         options_of.add_arguments(parser)
 
-    def leakfix_watching(self, watcher: Optional[Watcher]) -> Watcher:
+    def leakfix_watching(self, watcher: Optional[RunObserver]) -> RunObserver:
         """Return who watches the run in this process: *watcher*, of finding or None, behind
         others."""
         return watchers(watcher, self.leakfix, super().leakfix_watching)

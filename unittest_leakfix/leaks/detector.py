@@ -37,7 +37,7 @@ from unittest_leakfix.leaks.suppressions import News
 from unittest_leakfix.leaks.survivors import Census, survivor
 from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.leaks.uncounted import NoCensus, NoComplaints
-from unittest_leakfix.observer import Watcher
+from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.process_state.first_imports import FirstImports
@@ -59,8 +59,8 @@ UNCOUNTED: Tuple[Tuple[str, str], ...] = () if COUNTED else ((
 # hears.
 
 
-class Listening(Watcher):
-    """A `Watcher` with ears, open between `start` and `stop`."""
+class Listening(RunObserver):
+    """A `RunObserver` with ears, open between `start` and `stop`."""
 
     _getpid = staticmethod(os.getpid)
     _active: List["Listening"] = []
@@ -259,7 +259,7 @@ class Unmeasured:
 
 
 class Finder(Listening):
-    """A `Watcher` that finds what each test, class and module left behind.
+    """A `RunObserver` that finds what each test, class and module left behind.
 
     `start()` before the run, `stop()` after it; then `findings()`. Of several at a time only the
     first one finds: `start` returns False for the others.
@@ -304,7 +304,7 @@ class Finder(Listening):
 
     # What the run tells. Nothing that goes wrong here may break the run.
 
-    def begin(self, test: unittest.TestCase) -> None:
+    def test_started(self, test: unittest.TestCase) -> None:
         if self._alive():
             self._begin(self._ids.of(test))
 
@@ -331,7 +331,7 @@ class Finder(Listening):
         except BaseException:
             self._unmeasured.fault(name)
 
-    def finished(self, test: unittest.TestCase) -> None:
+    def test_finished(self, test: unittest.TestCase) -> None:
         if not self._alive() or not self._measuring:
             return
         try:
@@ -343,10 +343,10 @@ class Finder(Listening):
         except BaseException:
             self._unmeasured.fault(self._test)
 
-    def runs_again(self) -> None:
+    def test_runs_again(self) -> None:
         self._lasts = True
 
-    def end(self) -> None:
+    def test_released(self) -> None:
         if not self._alive():
             return
         test, self._test = self._test, ""
@@ -400,7 +400,7 @@ class Finder(Listening):
                     opened = complaint.acquisition.test if complaint.acquisition else ""
                     self._fresh.append(identify.of_complaint(complaint, opened or test))
 
-    def fixture(self, name: str) -> None:
+    def before_fixture(self, name: str) -> None:
         self._acquisitions.current = name
         self._between()
 
@@ -409,7 +409,7 @@ class Finder(Listening):
         self._moved = True
         self._overheard.remove()
 
-    def class_begins(self, cls: type) -> None:
+    def class_started(self, cls: type) -> None:
         self._between()
         if self._alive():
             name = self._acquisitions.current = "setUpClass (%s)" % qualified(cls)
@@ -422,7 +422,7 @@ class Finder(Listening):
             except BaseException:
                 self._unmeasured.fault(name)
 
-    def class_over(self, cls: type) -> None:
+    def class_finished(self, cls: type) -> None:
         self._acquisitions.current = ""
         self._ids.forget()
         if self._alive():
@@ -438,7 +438,7 @@ class Finder(Listening):
                 self._unmeasured.fault(name)
             self._over()
 
-    def module_begins(self, name: str) -> None:
+    def module_started(self, name: str) -> None:
         self._between()
         if self._alive():
             self._acquisitions.current = "setUpModule (%s)" % name
@@ -451,7 +451,7 @@ class Finder(Listening):
             except BaseException:
                 self._unmeasured.fault(self._acquisitions.current)
 
-    def module_over(self) -> None:
+    def module_finished(self) -> None:
         if self._alive() and self._module:
             name, module = "setUpModule (%s)" % self._module, os_facts.loaded(self._module)
             self._module = ""

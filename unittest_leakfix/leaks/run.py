@@ -20,7 +20,7 @@ from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.report import json_report, text_report
 from unittest_leakfix.leaks.report.describe import described
 from unittest_leakfix.leaks.report.whole_file import Target, reason
-from unittest_leakfix.observer import Watcher
+from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.descriptors import Reserve
 
@@ -56,7 +56,7 @@ class Finding:
         self._stop = False          # do not even write any more
         self._written = False       # the report
 
-    def begin(self, result: unittest.TestResult) -> Optional[Watcher]:
+    def begin(self, result: unittest.TestResult) -> Optional[RunObserver]:
         """Begin to find in the run that feeds *result*; None if another run finds already."""
         self._begun = True
         if self._files is not None:
@@ -143,9 +143,9 @@ class _Failing(Finder):
         self._twin: Any = None      # of the test that ran last
         self._twins: Dict[str, Any] = {}
 
-    def finished(self, test: unittest.TestCase) -> None:
+    def test_finished(self, test: unittest.TestCase) -> None:
         self._twin = _twin(test)
-        super().finished(test)
+        super().test_finished(test)
 
     def _end(self, test: str) -> None:
         twin, self._twin = self._twin, None

@@ -40,7 +40,7 @@ class _Block(Finder):
     def end_block(self) -> List[Leak]:
         """End the block; return what it left behind."""
         self._complaints.install()
-        self.end()
+        self.test_released()
         self._acquisitions.current = self._asker
         self.stop()
         return self._news.leaks

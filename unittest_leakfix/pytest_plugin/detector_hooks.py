@@ -153,7 +153,7 @@ class ScopedFinder(Finder):
         if not is_case:
             self.wordings.functions.add(name)
 
-    def function_begins(self, name: str) -> None:
+    def function_started(self, name: str) -> None:
         """The scopes' fixtures are set up; the test's own come now."""
         if not self._alive() or self._measuring:
             return
@@ -168,7 +168,7 @@ class ScopedFinder(Finder):
         if self._measuring:
             self._census.attributes({name: value}, fixture=True)
 
-    def function_ends(self, hand: List[Any]) -> None:
+    def function_finished(self, hand: List[Any]) -> None:
         """The test and its fixtures are torn down; the instance in *hand*, if any, is about to be
         let go."""
         if not self._alive() or not self._measuring:
@@ -199,7 +199,7 @@ class ScopedFinder(Finder):
 
     # Scopes.
 
-    def scope_begins(self, scope: Scope) -> None:
+    def scope_started(self, scope: Scope) -> None:
         self._between()
         if not self._scopes:
             # Only now does pytest capture what is written, by other descriptors and streams.
@@ -249,7 +249,7 @@ class ScopedFinder(Finder):
             back = kept.state.restore(changes) if self.options.restore else []
             self._fresh += self._changed.leaks(changes, name, back, True)
 
-    def scope_over(self, scope: Scope) -> None:
+    def scope_finished(self, scope: Scope) -> None:
         """Judge what was left in *scope*, now that all of pytest's reports on it are made."""
         self._scopes.remove(scope)
         kept: Kept = scope.kept
@@ -264,7 +264,7 @@ class ScopedFinder(Finder):
 
     # Fixtures of scopes.
 
-    def fixture_begins(self, name: str, scope: Optional[Scope], fixturedef: Any) -> Any:
+    def fixture_started(self, name: str, scope: Optional[Scope], fixturedef: Any) -> Any:
         """A scope's fixture is about to be set up. Returns what `fixture_ready` wants."""
         if not self._alive() or scope is None:
             return None
@@ -363,7 +363,7 @@ class Watching(ScopedFinder):
         """Look whether the markers make sense."""
         options.check(items)
 
-    def item_begins(self, item: pytest.Item) -> None:
+    def item_started(self, item: pytest.Item) -> None:
         """*item* is about to be set up."""
         cls = getattr(item, "cls", None)
         self.item(item.nodeid, isinstance(cls, type) and issubclass(cls, unittest.TestCase))
@@ -371,11 +371,11 @@ class Watching(ScopedFinder):
         if entries:
             self._known[item.nodeid] = entries
 
-    def scope_begins(self, scope: Scope) -> None:
+    def scope_started(self, scope: Scope) -> None:
         entries = options.known_of(scope.node)
         if entries:
             self._known["(%s)" % scope.name] = entries
-        super().scope_begins(scope)
+        super().scope_started(scope)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -383,8 +383,8 @@ class Watching(ScopedFinder):
         if report.failed and not getattr(report, "leakfix", False):
             self.failed(report.nodeid)
 
-    def scope_over(self, scope: Scope) -> None:
-        super().scope_over(scope)
+    def scope_finished(self, scope: Scope) -> None:
+        super().scope_finished(scope)
         if scope.kind == "module":
             self.reports.over(self.suspected())
 

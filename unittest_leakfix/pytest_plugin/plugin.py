@@ -165,7 +165,7 @@ class Following:
             originals.note()
             heap.enter()
             self._entered = True
-            if self._tell("start", session) is False:
+            if self._notify("start", session) is False:
                 self.watcher = None     # this session is part of a test of one that finds already
         yield
 
@@ -197,7 +197,7 @@ class Following:
         """Follow one item, however often it is tried."""
         self._item = item
         self._more = nextitem is not None
-        self._tell("item_begins", item)
+        self._notify("item_started", item)
         yield
         self._finish(item)
 
@@ -205,9 +205,9 @@ class Following:
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         """First the scopes' fixtures, then the test's own."""
         if self.watcher is not None:
-            self._scopes.enter(item, lambda scope: self._tell("scope_begins", scope))
+            self._scopes.enter(item, lambda scope: self._notify("scope_started", scope))
         yield
-        self._tell("function_begins", item.nodeid)
+        self._notify("function_started", item.nodeid)
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item,
@@ -232,10 +232,10 @@ class Following:
         if hand is None or hand.is_over:
             return
         hand.is_over = True
-        self._tell("function_ends", hand.peek())
+        self._notify("function_finished", hand.peek())
         if hand.is_case:
             self._gone(hand, False)
-        self._tell("end")
+        self._notify("test_released")
 
     def _finish(self, item: pytest.Item) -> None:
         """Let go of what is left of *item*, and judge the scopes that ended with it."""
@@ -259,12 +259,12 @@ class Following:
     def _let_go(self, hand: Hand, last: bool) -> None:
         """Let go of a test that is over; later, if somebody has it who will not have it for
         long."""
-        self._tell("current", hand.test)
+        self._notify("current", hand.test)
         if not self._gone(hand, last):
             self._kept.append(hand)
             if len(self._kept) > _KEPT:
                 self._try_again(True)
-        self._tell("current", "")
+        self._notify("current", "")
 
     def _gone(self, hand: Hand, last: bool) -> bool:
         try:
@@ -276,7 +276,7 @@ class Following:
                 redaction.redact_id(hand.test), redaction.text_of_error(error)))
             return True
 
-    def _tell(self, what: str, *arguments: Any) -> Any:
+    def _notify(self, what: str, *arguments: Any) -> Any:
         """Tell the watcher *what* happens, if there is one. Nothing that goes wrong there matters
         to a test."""
         if self.watcher is not None:
@@ -303,7 +303,7 @@ class Following:
     def _leave(self, nextitem: Optional[pytest.Item], interrupted: bool = False) -> None:
         for scope in self._scopes.leaving(nextitem):
             if not interrupted:     # pytest captures no longer: the streams are others
-                self._tell("scope_ends", scope)
+                self._notify("scope_ends", scope)
             self._scopes.leave(scope)
             self._over.append(scope)
 
@@ -311,7 +311,7 @@ class Following:
         over, self._over = self._over, []
         self._try_again(True)
         for scope in over:
-            self._tell("scope_over", scope)
+            self._notify("scope_finished", scope)
 
     # Fixtures.
 
@@ -322,24 +322,24 @@ class Following:
         name = begun = None
         fixturedef.addfinalizer(lambda: self._fixture_over(fixturedef))     # the last to be called
         if fixturedef.scope == "function":
-            self._tell("function_begins", request.node.nodeid)
+            self._notify("function_started", request.node.nodeid)
         elif self.watcher is not None:
             scope = self._scopes.of(request.node, fixturedef.scope)
             name = fixtures.name_of(fixturedef, scope.name if scope is not None else "")
-            begun = self._tell("fixture_begins", name, scope, fixturedef)
+            begun = self._notify("fixture_started", name, scope, fixturedef)
         yield
         if fixturedef.scope == "function":
             cached = fixturedef.cached_result
             if cached is not None:
-                self._tell("fixture_value", fixturedef.argname, cached[0])
+                self._notify("fixture_value", fixturedef.argname, cached[0])
         else:
-            self._tell("fixture_ready", name, scope, begun)
+            self._notify("fixture_ready", name, scope, begun)
             fixturedef.addfinalizer(lambda: self._fixture_ends(name))       # the first
 
     def _fixture_ends(self, name: Optional[str]) -> None:
         """A scope's fixture is about to be torn down."""
         self._function_over()
-        self._tell("current", name)
+        self._notify("current", name)
         if self._hand is not None and self._hand.is_case:
             self._kept.append(self._hand)       # unless it is gone, nothing is done with that
             self._hand = None
@@ -360,7 +360,7 @@ class Following:
         if fixturedef.scope != "function":
             if self._kept:
                 self._try_again(False)
-            self._tell("current", "")
+            self._notify("current", "")
 
 
 def _is_last_try() -> bool:
