@@ -29,13 +29,13 @@ _OWN = frozenset(vars(unittest.TestCase("run")))
 _TRACEBACK = getattr(BaseException, "__traceback__", None)      # not on 2.7
 
 
-def give_back(hand, alone, tally):
-    """Close what the test in *hand*, a list of one, owns, and break the cycle it is in.
+def give_back(slot, alone, tally):
+    """Close what the test in *slot*, a list of one, owns, and break the cycle it is in.
 
-    *alone* tells that nothing but *hand* refers to the test. If somebody else does,
+    *alone* tells that nothing but *slot* refers to the test. If somebody else does,
     nothing is touched. What was done is counted in *tally*.
     """
-    values = _attribute(hand[0], "__dict__")
+    values = _attribute(slot[0], "__dict__")
     if alone and not scan.may_hold(values.values()):
         tally.released += 1
         return
@@ -50,28 +50,28 @@ def give_back(hand, alone, tally):
     if alone:
         # Nothing leads back to the test: only what it holds is to be walked through.
         names = scan.not_plain(values, names)
-        owned = scan.owned_by(values, names, (id(hand[0]), id(values)), 1)
-        _close_all(hand[0], values, names, owned, tally)
+        owned = scan.owned_by(values, names, (id(slot[0]), id(values)), 1)
+        _close_all(slot[0], values, names, owned, tally)
         tally.released += 1
         return
     # A kept traceback (nose2) leads to our frames, and by them to the hand. The class
     # leads to all its methods, and back only if it is not alone.
     owned, cycle = ownership.owned_cycle(
-        [hand[0], values], [1, 1], (id(hand), id(type(hand[0]))))
-    if id(hand[0]) not in owned:
+        [slot[0], values], [1, 1], (id(slot), id(type(slot[0]))))
+    if id(slot[0]) not in owned:
         tally.kept += 1
-        heap.doubt(weakref.ref(hand[0]))
+        heap.suspect(weakref.ref(slot[0]))
         return
     tally.released += 1
-    _close_all(hand[0], values, names, owned, tally)
-    _break_cycle(values, cycle, type(hand[0]))
-    left = weakref.ref(hand[0])
-    hand[0] = None
+    _close_all(slot[0], values, names, owned, tally)
+    _break_cycle(values, cycle, type(slot[0]))
+    left = weakref.ref(slot[0])
+    slot[0] = None
     if left() is not None:
         # What leads back may be in a cycle of its own, without the test.
         heap.collect_new()
     if left() is not None:
-        heap.doubt(left)
+        heap.suspect(left)
 
 
 def _close_all(test, values, names, owned, tally):
@@ -146,8 +146,8 @@ def _needs_nothing(kind):
 
 # Bound here once: they are called for each test.
 getrefcount = getattr(sys, "getrefcount", None) or (lambda value: sys.maxsize)     # PyPy
-_HAND = [object()]
-_SOLE = getrefcount(_HAND[0])      # what a list of one that has the only reference sees
+_SLOT = [object()]
+_SOLE = getrefcount(_SLOT[0])      # what a list of one that has the only reference sees
 _attribute = object.__getattribute__
 _TestCase = unittest.TestCase
 _getpid = os.getpid
@@ -185,32 +185,32 @@ class Tally(object):
             self.closed[name] = self.closed.get(name, 0) + number
 
 
-def is_alone(hand):
-    """Tell whether *hand*, a list of one, has the only reference to what is in it."""
-    if getrefcount(hand[0]) == _SOLE:
+def is_alone(slot):
+    """Tell whether *slot*, a list of one, has the only reference to what is in it."""
+    if getrefcount(slot[0]) == _SOLE:
         return True
     # An exception, its traceback and unittest's frames form a cycle that
     # holds the test (3.12, python/cpython#129280; async tests on all).
     heap.collect_new()
-    return getrefcount(hand[0]) == _SOLE
+    return getrefcount(slot[0]) == _SOLE
 
 
-def release(hand, tally):
-    """Close what the finished test in *hand*, a list of one, owns, and let go of it.
+def release(slot, tally):
+    """Close what the finished test in *slot*, a list of one, owns, and let go of it.
 
     It is a ``TestCase``. If somebody else still refers to it, nothing is touched. What was done
     is counted in *tally*. Returns whether what came last was collected, and the test has nothing
     that could leave more to collect.
     """
-    if _is_plain(hand[0]):
-        if getrefcount(hand[0]) == _SOLE:
+    if _is_plain(slot[0]):
+        if getrefcount(slot[0]) == _SOLE:
             tally.released += 1
             return False
         heap.collect_young()    # as in is_alone, if it is as young
-        if getrefcount(hand[0]) == _SOLE:
+        if getrefcount(slot[0]) == _SOLE:
             tally.released += 1
             return True
-    give_back(hand, is_alone(hand), tally)
+    give_back(slot, is_alone(slot), tally)
     return False
 
 

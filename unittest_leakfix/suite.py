@@ -28,75 +28,75 @@ EMPTIED = (
     "again, or keep them: set _cleanup = False on the suite before its first run")
 
 
-def given(suite, hand, result, lends=False):
-    """Put the tests of *suite* into *hand*, a list of one, one after the other.
+def drain_suite(suite, slot, result, lends=False):
+    """Put the tests of *suite* into *slot*, a list of one, one after the other.
 
-    Each is taken out of the suite first, so that nothing but *hand* refers to it:
+    Each is taken out of the suite first, so that nothing but *slot* refers to it:
     no local, no iterator. Yields whether the suite keeps it all the same. A place that
-    is empty, since its test was given away, gives None. What is still in *hand* when the
+    is empty, since its test was given away, gives None. What is still in *slot* when the
     next is asked for was not run: that goes back to its place. *lends*: it keeps them all.
     """
     tests = getattr(suite, "_tests", None)
     if type(tests) is tuple:
         tests = suite._tests = list(tests)
     if type(tests) is not list or overrides(suite, "__iter__"):
-        return _given_by_iterator(suite, hand, result)
+        return _drain_iterator(suite, slot, result)
     if (lends or not getattr(suite, "_cleanup", True)
             or overrides(suite, "_removeTestAtIndex")):
-        return _lent(suite, tests, hand, result)
-    return _given_by_list(suite, tests, hand, result)
+        return _lend(suite, tests, slot, result)
+    return _drain_list(suite, tests, slot, result)
 
 
-def _given_by_list(suite, tests, hand, result):
+def _drain_list(suite, tests, slot, result):
     remove = getattr(suite, "_removeTestAtIndex", None)
     place = 0
     while place < len(tests) and not result.shouldStop:
-        hand[0] = tests[place]
-        if hand[0] is None:
+        slot[0] = tests[place]
+        if slot[0] is None:
             yield False
         elif remove is not None:
             remove(place)
             yield False
-            if hand[0] is not None:
+            if slot[0] is not None:
                 # A setUpClass failed. unittest leaves those tests where they are.
-                tests[place] = hand[0]
-                if hasattr(hand[0], "countTestCases"):
-                    suite._removed_tests -= hand[0].countTestCases()
+                tests[place] = slot[0]
+                if hasattr(slot[0], "countTestCases"):
+                    suite._removed_tests -= slot[0].countTestCases()
         else:
-            tests[place] = _Removed(hand[0])
+            tests[place] = _Removed(slot[0])
             yield False
-            if hand[0] is not None:
-                tests[place] = hand[0]
+            if slot[0] is not None:
+                tests[place] = slot[0]
         place += 1
 
 
-def _lent(suite, tests, hand, result):
+def _lend(suite, tests, slot, result):
     """The suite was told to keep its tests, or decides itself (doctest's does)."""
     place = 0
     while place < len(tests) and not result.shouldStop:
-        hand[0] = tests[place]
+        slot[0] = tests[place]
         yield True
         if getattr(suite, "_cleanup", True) and hasattr(suite, "_removeTestAtIndex"):
             suite._removeTestAtIndex(place)     # not on 2.7
         place += 1
 
 
-def _given_by_iterator(suite, hand, result):
+def _drain_iterator(suite, slot, result):
     """A suite with an order of its own: what it yields is looked up in the lists."""
     iterator = iter(suite)
     if any(type(iterator) is each for each in _HOLDING):
         # It would hold the whole list that it goes over.
-        iterator = _popping(list(iterator))
+        iterator = _pop_each(list(iterator))
     kept = not getattr(suite, "_cleanup", True)
     places = {}
     _find_places(suite, places)
     while not result.shouldStop:
-        hand[0] = next(iterator, _END)
-        if hand[0] is _END:
+        slot[0] = next(iterator, _END)
+        if slot[0] is _END:
             break
-        owner, place = places.pop(id(hand[0]), (None, 0))
+        owner, place = places.pop(id(slot[0]), (None, 0))
         if (owner is not None and place < len(owner._tests)
-                and owner._tests[place] is hand[0]):
+                and owner._tests[place] is slot[0]):
             _take_out(owner, place)
         yield kept
 
@@ -112,7 +112,7 @@ def _find_places(suite, places):
                 _find_places(each, places)
 
 
-def met_twice(suite):
+def suites_met_twice(suite):
     """Return the ids of the suites that are in *suite* more than once.
 
     2.7 does not empty its suites: what is there twice runs twice.
@@ -130,10 +130,10 @@ def met_twice(suite):
     return twice
 
 
-def met_again(suite):
+def tests_met_again(suite):
     """Return {id: how often} of the tests that stand in *suite* once more after they ran.
 
-    A suite that is there twice is not meant: it is empty the second time (`met_twice`).
+    A suite that is there twice is not meant: it is empty the second time (`suites_met_twice`).
     """
     places, seen, todo = [], set(), [suite]
     while todo:
@@ -164,7 +164,7 @@ def _take_out(suite, place):
         suite._tests[place] = _Removed(suite._tests[place])
 
 
-def _popping(tests):
+def _pop_each(tests):
     tests.reverse()
     while tests:
         yield tests.pop()
@@ -236,9 +236,9 @@ class Run(object):
         try:
             if _is_plain(test):
                 if sys.version_info < (3,):
-                    self._twice = met_twice(test)
+                    self._twice = suites_met_twice(test)
                 if self._watcher is not None:
-                    self._again = met_again(test)
+                    self._again = tests_met_again(test)
                 self.suite(test, debug)
             else:
                 test(self.result)
@@ -269,47 +269,47 @@ class Run(object):
         outermost = getattr(result, "_testRunEntered", False) is False
         if outermost:
             result._testRunEntered = True
-        hand = [None]
-        for kept in given(suite, hand, result, id(suite) in self._twice):
+        slot = [None]
+        for kept in drain_suite(suite, slot, result, id(suite) in self._twice):
             # Within a class the fixture handlers have nothing to do.
-            if type(hand[0]) is self._current is result._previousTestClass:
+            if type(slot[0]) is self._current is result._previousTestClass:
                 if self._failed:
                     continue
-                self._test(hand, kept, debug)
-            elif hand[0] is None:
+                self._test(slot, kept, debug)
+            elif slot[0] is None:
                 self._emptied(suite)
-            elif _is_test(hand[0]):
-                self._change_class(suite, hand[0])
+            elif _is_test(slot[0]):
+                self._change_class(suite, slot[0])
                 if self._failed:
                     continue
-                self._test(hand, kept, debug)
-            elif _is_plain(hand[0]):
-                self.suite(hand[0], debug)
+                self._test(slot, kept, debug)
+            elif _is_plain(slot[0]):
+                self.suite(slot[0], debug)
             elif debug:
-                hand[0].debug()
+                slot[0].debug()
             else:
-                hand[0](result)
-            hand[0] = None
+                slot[0](result)
+            slot[0] = None
         if outermost:
             self._tear_down_class(suite, None)
             self._end_module(suite._handleModuleTearDown)
             result._testRunEntered = False
 
-    def _test(self, hand, kept, debug):
-        """Run the test in *hand*, and let go of it."""
+    def _test(self, slot, kept, debug):
+        """Run the test in *slot*, and let go of it."""
         if self._watcher is not None:
-            self._notify("test_started", hand[0])
+            self._notify("test_started", slot[0])
         if debug:
-            hand[0].debug()
+            slot[0].debug()
         else:
-            hand[0](self.result)
+            slot[0](self.result)
             if self._sweep is not None:
-                self._sweep(hand[0])
+                self._sweep(slot[0])
             if self._watcher is not None:
-                self._notify("test_finished", hand[0])
-                if self._again and self._again.get(id(hand[0]), 0) > 0:
+                self._notify("test_finished", slot[0])
+                if self._again and self._again.get(id(slot[0]), 0) > 0:
                     # Its other place in the suite holds it and what it has: that is no leak.
-                    self._again[id(hand[0])] -= 1
+                    self._again[id(slot[0])] -= 1
                     kept = True
                     self._notify("test_runs_again")
             # While the test is alive: its end takes from the same count.
@@ -317,15 +317,15 @@ class Run(object):
             clean = False
             if self._is_case and self._releases and not kept:
                 try:
-                    clean = release(hand, self.tally)
+                    clean = release(slot, self.tally)
                 except PASSING:
                     raise
                 except BaseException:   # an end of letting go, not of the run
                     self._releases = False
                     self.tally.off.append("closing and letting go, by %s" % fault())
-            hand[0] = None
-            if young >= SOME or middle or heap.asked:
-                if clean and not middle and not heap.asked:
+            slot[0] = None
+            if young >= SOME or middle or heap.thawed_by_test:
+                if clean and not middle and not heap.thawed_by_test:
                     heap.collected()
                 else:
                     heap.collect()

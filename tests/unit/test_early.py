@@ -227,7 +227,7 @@ class FaultTests(unittest.TestCase):
         return runner.stream.getvalue()
 
     def test_letting_go(self):
-        def breaks(hand, tally):
+        def breaks(slot, tally):
             raise KeyError("ours")
         self.addCleanup(setattr, suite, "release", suite.release)
         suite.release = breaks

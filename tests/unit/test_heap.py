@@ -39,32 +39,32 @@ class HonestTests(unittest.TestCase):
         self.assertGreater(counts[0], 1000)
 
     def test_collect_collects_what_was_there_before(self):
-        hand = [Before()]
-        gone = weakref.ref(hand[0])
+        slot = [Before()]
+        gone = weakref.ref(slot[0])
 
         def method(test):
-            del hand[:]
+            del slot[:]
             gc.collect()
             test.assertIsNone(gone())
         self.run_one(method)
 
     def test_collect_imported_by_name(self):
-        hand = [Before()]
-        gone = weakref.ref(hand[0])
+        slot = [Before()]
+        gone = weakref.ref(slot[0])
         from gc import collect
 
         def method(test):
-            del hand[:]
+            del slot[:]
             collect()
             test.assertIsNone(gone())
         self.run_one(method)
 
     def test_collect_with_the_collector_switched_off(self):
-        hand = [Before()]
-        gone = weakref.ref(hand[0])
+        slot = [Before()]
+        gone = weakref.ref(slot[0])
 
         def method(test):
-            del hand[:]
+            del slot[:]
             gc.disable()
             try:
                 gc.collect()
@@ -128,8 +128,8 @@ class HonestTests(unittest.TestCase):
     def test_our_own_collections_leave_the_callbacks_as_they_were(self):
         def note(phase, info):
             pass
-        seen, hand = [], [Before()]
-        gone = weakref.ref(hand[0])
+        seen, slot = [], [Before()]
+        gone = weakref.ref(slot[0])
 
         class Tests(unittest.TestCase):
             def test_1(self):
@@ -149,7 +149,7 @@ class HonestTests(unittest.TestCase):
             def test_4(self):
                 seen.append([each() for each in seen.pop()])
                 seen.append(list(gc.callbacks))
-                del hand[:]
+                del slot[:]
                 gc.collect()        # the whole heap's answer
                 seen.append(gone())
         run(LeakFixTestRunner, Tests)
@@ -301,14 +301,14 @@ class NothingIsKeptTests(unittest.TestCase):
         self.assertEqual(counts, [0] * 6)
 
     def test_old_garbage_goes_once_the_heap_has_grown_by_a_quarter(self):
-        hand = [Before()]
-        gone = weakref.ref(hand[0])
+        slot = [Before()]
+        gone = weakref.ref(slot[0])
         grown = []
         # A quarter of what is here, and of what the tests before this one have left of it.
         each = max(2000, len(gc.get_objects()) // 4 // 30)
 
         def method(test):
-            del hand[:]
+            del slot[:]
             grown.append([[] for _ in range(each)])
         members = dict(("test_%02d" % place, method) for place in range(40))
         members["test_probe"] = lambda test: grown.append(gone())

@@ -18,8 +18,8 @@ class Node(object):
 
 def is_owned(make):
     """Tell whether what make() returns, held by one list alone, is owned."""
-    hand = [make()]
-    return id(hand[0]) in ownership.owned(hand[:], [1])
+    slot = [make()]
+    return id(slot[0]) in ownership.owned(slot[:], [1])
 
 
 @unittest.skipUnless(ownership.COUNTED, "this interpreter does not count references")
@@ -101,21 +101,21 @@ class OwnedTests(unittest.TestCase):
     def test_thread_shares_what_its_frame_holds(self):
         import threading
         begun, end = threading.Event(), threading.Event()
-        hand = [Node()]
+        slot = [Node()]
 
         def work(node):
             begun.set()
             end.wait()
-        thread = threading.Thread(target=work, args=(hand[0],))
+        thread = threading.Thread(target=work, args=(slot[0],))
         thread.start()
         begun.wait()
         try:
-            self.assertNotIn(id(hand[0]), ownership.owned(hand[:], [1]))
+            self.assertNotIn(id(slot[0]), ownership.owned(slot[:], [1]))
         finally:
             end.set()
             thread.join()
         del thread
-        self.assertIn(id(hand[0]), ownership.owned(hand[:], [1]))
+        self.assertIn(id(slot[0]), ownership.owned(slot[:], [1]))
 
     def test_weak_references_do_not_share(self):
         refs = []
@@ -151,14 +151,14 @@ class OwnedTests(unittest.TestCase):
                 last = last.next
             last.next = first
             return first
-        hand = [make()]
-        self.assertIn(id(hand[0]), ownership.owned(hand[:], [1]))
-        self.assertNotIn(id(hand[0]), ownership.owned(hand[:], [1], limit=10))
+        slot = [make()]
+        self.assertIn(id(slot[0]), ownership.owned(slot[:], [1]))
+        self.assertNotIn(id(slot[0]), ownership.owned(slot[:], [1], limit=10))
 
     def test_huge_container_is_not_gone_through(self):
-        hand = [[None] * (ownership.LIMIT + 1)]
-        hand[0][0] = hand[0]
-        self.assertNotIn(id(hand[0]), ownership.owned(hand[:], [1]))
+        slot = [[None] * (ownership.LIMIT + 1)]
+        slot[0][0] = slot[0]
+        self.assertNotIn(id(slot[0]), ownership.owned(slot[:], [1]))
 
     def test_lying_objects_are_not_asked(self):
         class Liar(object):
@@ -183,22 +183,22 @@ class OwnedTests(unittest.TestCase):
         self.assertTrue(is_owned(make))
 
     def test_nothing_is_held_afterwards(self):
-        hand = [Node()]
-        hand[0].me = hand[0]
-        gone = weakref.ref(hand[0])
-        ownership.owned(hand[:], [1])
-        del hand[0].me
-        hand[0] = None
+        slot = [Node()]
+        slot[0].me = slot[0]
+        gone = weakref.ref(slot[0])
+        ownership.owned(slot[:], [1])
+        del slot[0].me
+        slot[0] = None
         self.assertIsNone(gone())
 
 
 class CycleTests(unittest.TestCase):
     @unittest.skipUnless(ownership.COUNTED, "references are not counted")
     def test_names_what_leads_back(self):
-        hand = [Node()]
-        hand[0].way = [hand[0]]
-        hand[0].rows = [Node()]
-        owned, cycle = ownership.owned_cycle(hand[:], [1])
-        self.assertIn(id(hand[0].way), cycle)
-        self.assertNotIn(id(hand[0].rows), cycle)
-        self.assertIn(id(hand[0].rows), owned)
+        slot = [Node()]
+        slot[0].way = [slot[0]]
+        slot[0].rows = [Node()]
+        owned, cycle = ownership.owned_cycle(slot[:], [1])
+        self.assertIn(id(slot[0].way), cycle)
+        self.assertNotIn(id(slot[0].rows), cycle)
+        self.assertIn(id(slot[0].rows), owned)

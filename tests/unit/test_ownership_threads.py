@@ -140,10 +140,10 @@ class SharedTests(ThreadsCase):
     def test_what_a_thread_moves_about_in_is_not_owned(self):
         wrong = 0
         for _ in range(ROUNDS):
-            hand = [Connection()]
-            self.wanderers.share(hand[0].last)
+            slot = [Connection()]
+            self.wanderers.share(slot[0].last)
             for _ in range(5):
-                wrong += id(hand[0]) in ownership.owned(hand[:], [1])
+                wrong += id(slot[0]) in ownership.owned(slot[:], [1])
             self.wanderers.drop()
         self.assertEqual(0, wrong)
 

@@ -60,7 +60,7 @@ GENERATIONS = hasattr(sys, "getrefcount") and sys.version_info >= (3, 8) and (
 # generations to choose from).
 _NEWEST = 1 if hasattr(sys, "getrefcount") else 2
 # So many net new containers are looked through at most before a freeze hides them.
-_FEW = 50
+_FEW_NEW = 50
 #: With fewer net new containers than these (`get_count`) a test can have left nothing in
 #: a cycle, unless the collector came meanwhile: then the second figure is not nought.
 SOME = 3
@@ -69,7 +69,7 @@ _FIXTURE = 30
 # So few survivors are no reason for a full collection, however small the heap was.
 _MANY = 10000
 # So many doubtful tests wait for a full collection at most.
-_DOUBTS = 16
+_MOST_SUSPECTS = 16
 
 
 # What a test asks the collector: told from the collector's own ideas, and answered honestly.
@@ -88,7 +88,7 @@ def is_automatic():
             and (sys.version_info < (3, 14) or thresholds[2] > 0))
 
 
-def honest(name, thaw):
+def thaw_first(name, thaw):
     """Return gc's function *name* so that it sees the whole heap: *thaw* is called first."""
     asks = getattr(gc, name)
 
@@ -112,25 +112,25 @@ class Heap(object):
     def __init__(self):
         self._depth = 0
         self._swap = Swap()     # of gc's own functions for ours
-        self.asked = False      # a test's question has thawed it
+        self.thawed_by_test = False      # a test's question has thawed it
         self._frozen = False    # what was there is out of sight now
         self._before = 0        # how many objects the last full freeze hid
         self._since = 0         # how many have joined them
         self._born = 0          # net new containers since the last freeze
         self._window = 0        # goes up at each freeze that may end a window
         self._windows = []      # those that are open, the innermost last
-        self._doubts = []       # weak references to tests that may be in a cycle
+        self._suspects = []       # weak references to tests that may be in a cycle
         self._settled = 0       # how many of those outlived the last full collection
-        self._asking = True     # no: it is our own collection
+        self._not_ours = True     # no: it is our own collection
         self.interrupted = False    # Ctrl-C came where what is raised is ignored
-        self._called = self._asked      # the one bound method that the collector has
+        self._called = self._on_collection      # the one bound method that the collector has
 
     def enter(self):
         """Freeze what there is, when the outermost run begins."""
         self._depth += 1
         if self._depth == 1 and FREEZES:
             _callbacks.append(self._called)
-            self._swap.put_each([(gc, name, _QUESTIONS[name]) for name in _QUESTIONS])
+            self._swap.put_each([(gc, name, _REPLACED[name]) for name in _REPLACED])
             self._hide()
 
     def leave(self):
@@ -141,13 +141,13 @@ class Heap(object):
         self._depth -= 1
         if self._depth == 0 and FREEZES:
             self.thaw()
-            self.asked = False
+            self.thawed_by_test = False
             del self._windows[:]
-            if self._doubts:
+            if self._suspects:
                 _collect()
-            _callbacks[:] = [each for each in _callbacks if each != self._asked]
+            _callbacks[:] = [each for each in _callbacks if each != self._on_collection]
             self._swap.back()
-            del self._doubts[:]
+            del self._suspects[:]
 
     def collect(self):
         """Collect what the finished test left in cycles. Cheap: see above."""
@@ -160,8 +160,8 @@ class Heap(object):
         self._born += young
         # The oldest too only if the test filled the middle one, or before a freeze: a full
         # collection empties the free lists, which slows the next test by a microsecond.
-        self._collect(2 if middle or self._born > _FEW else 1)
-        if middle or self._born > _FEW:
+        self._collect(2 if middle or self._born > _FEW_NEW else 1)
+        if middle or self._born > _FEW_NEW:
             self._refreeze()
 
     def _rest(self):
@@ -171,7 +171,7 @@ class Heap(object):
             if FREEZES:
                 # After a test's own question. What is garbage among the older ones
                 # goes with the next full collection.
-                self._frozen, self.asked = True, False
+                self._frozen, self.thawed_by_test = True, False
                 self._window += 1
                 _freeze()
 
@@ -180,7 +180,7 @@ class Heap(object):
         since."""
         if self._frozen and not self._windows:
             self._born += get_count()[0]
-            if self._born <= _FEW:
+            if self._born <= _FEW_NEW:
                 return
         self.collect()
 
@@ -191,11 +191,11 @@ class Heap(object):
     def _collect(self, generation):
         """Collect without a word of the collector to us, as long as we have nothing to note."""
         if self._windows or not _callbacks or _callbacks[-1] is not self._called:
-            self._asking = False
+            self._not_ours = False
             _collect(generation)
-            self._asking = True
+            self._not_ours = True
             return
-        # To call `_asked` twice for nothing costs a third of a small collection.
+        # To call `_on_collection` twice for nothing costs a third of a small collection.
         del _callbacks[-1]
         try:
             _collect(generation)
@@ -215,19 +215,19 @@ class Heap(object):
         if any(each() is not None for each in references):
             self._collect(2)    # they had grown old before
 
-    def doubt(self, reference):
+    def suspect(self, reference):
         """Take note of a finished test that somebody, or a cycle, still holds.
 
         *reference* is a weak reference to it. From time to time (each time there
         are twice as many) the whole heap is collected, for it may be garbage.
         """
         if self._depth and FREEZES:
-            self._doubts.append(reference)
-            if self._doubtful() and not self._windows:
+            self._suspects.append(reference)
+            if self._many_suspects() and not self._windows:
                 self.full()
 
-    def _doubtful(self):
-        return len(self._doubts) >= max(_DOUBTS, 2 * self._settled)
+    def _many_suspects(self):
+        return len(self._suspects) >= max(_MOST_SUSPECTS, 2 * self._settled)
 
     def collect_all(self):
         """Collect all that the collector sees."""
@@ -237,8 +237,8 @@ class Heap(object):
         """Thaw, collect everything, freeze again."""
         self.thaw()
         _collect()
-        self._doubts = [each for each in self._doubts if each() is not None]
-        self._settled = len(self._doubts)
+        self._suspects = [each for each in self._suspects if each() is not None]
+        self._settled = len(self._suspects)
         if self._depth and FREEZES:
             self._hide()
 
@@ -260,7 +260,7 @@ class Heap(object):
 
     def _hide_for_window(self):
         if (self._since > self._before // 4 and self._since > _MANY
-                or self._doubts and self._doubtful()):
+                or self._suspects and self._many_suspects()):
             self.full()
             return self._window
         young, middle, _ = get_count()
@@ -268,7 +268,7 @@ class Heap(object):
             self.collect_new()
         self._note()
         self._window += 1
-        self._frozen, self.asked = True, False
+        self._frozen, self.thawed_by_test = True, False
         self._born = 0
         _freeze()
         return self._window
@@ -318,7 +318,7 @@ class Heap(object):
         found = _get_objects()
         self._since += len(found)
         if self._is_thawed(found):
-            self._frozen, self.asked = False, True
+            self._frozen, self.thawed_by_test = False, True
             return None
         return found
 
@@ -357,7 +357,7 @@ class Heap(object):
         else:
             # The heap is thawed: all that was there before is in the oldest generation. Nothing
             # gets there unnoted, as long as the collector calls us.
-            known = GENERATIONS and self._asked in gc.callbacks
+            known = GENERATIONS and self._on_collection in gc.callbacks
             found = _get_objects(generation=0) + _get_objects(generation=1) if known else ()
         for each in windows:
             if known:
@@ -367,17 +367,17 @@ class Heap(object):
 
     def _is_thawed(self, found):
         """Tell from what the collector sees whether somebody thawed the heap behind our back."""
-        return (len(found) > max(20 * _FEW, self._before // 2)
+        return (len(found) > max(20 * _FEW_NEW, self._before // 2)
                 and _get_freeze_count() < self._before // 2)
 
     def thaw(self):
         """Let the collector see everything. Returns nothing."""
         if self._frozen:
             self._note()
-            self._frozen, self.asked = False, True
+            self._frozen, self.thawed_by_test = False, True
             _unfreeze()
 
-    def _answer(self, name):
+    def _before_call(self, name):
         """A test asks gc's function of this *name*: let it see everything."""
         self.thaw()
         if name == "freeze":
@@ -389,7 +389,7 @@ class Heap(object):
 
     def _hide(self):
         self._note()
-        self._frozen, self.asked = True, False
+        self._frozen, self.thawed_by_test = True, False
         self._window += 1
         self._born = self._since = 0
         _freeze()
@@ -398,7 +398,7 @@ class Heap(object):
     def _refreeze(self):
         self._born = 0
         survivors = len(_get_objects())
-        if survivors > _FEW:
+        if survivors > _FEW_NEW:
             self._since += survivors
             if self._since > self._before // 4:
                 self.full()
@@ -406,12 +406,12 @@ class Heap(object):
                 self._window += 1
                 _freeze()
 
-    def _asked(self, phase, info):
+    def _on_collection(self, phase, info):
         """Called by the collector: thaw before a collection that a test asked for."""
         try:
             if self._windows and not self._frozen and phase == "start" and info["generation"]:
                 self._note()
-            if (info["generation"] == 2 and phase == "start" and self._asking
+            if (info["generation"] == 2 and phase == "start" and self._not_ours
                     and self._frozen and not is_automatic()):
                 self.thaw()
         except KeyboardInterrupt:   # the collector ignores what its callbacks raise
@@ -440,5 +440,5 @@ class _Window(object):
 
 
 heap = Heap()
-_QUESTIONS = dict((name, honest(name, partial(heap._answer, name))) for name in NAMES
+_REPLACED = dict((name, thaw_first(name, partial(heap._before_call, name))) for name in NAMES
                   if hasattr(gc, name))

@@ -168,16 +168,16 @@ class ScopedFinder(Finder):
         if self._measuring:
             self._census.attributes({name: value}, fixture=True)
 
-    def function_finished(self, hand: List[Any]) -> None:
-        """The test and its fixtures are torn down; the instance in *hand*, if any, is about to be
+    def function_finished(self, slot: List[Any]) -> None:
+        """The test and its fixtures are torn down; the instance in *slot*, if any, is about to be
         let go."""
         if not self._alive() or not self._measuring:
             return
         try:
-            if hand[0] is not None and issubclass(type(hand[0]), unittest.TestCase):
-                self._census.finished(hand[0])
-            elif hand[0] is not None:
-                self._census.held(hand[0])
+            if slot[0] is not None and issubclass(type(slot[0]), unittest.TestCase):
+                self._census.finished(slot[0])
+            elif slot[0] is not None:
+                self._census.held(slot[0])
             self._complaints.install()
         except errors.PASSING:
             raise

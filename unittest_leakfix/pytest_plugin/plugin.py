@@ -41,27 +41,27 @@ def instance_of(item: pytest.Item) -> Any:
     return None if issubclass(type(found), type) else found
 
 
-class Hand:
+class HeldInstance:
     """Holds the instance of one item, from its tear-down until it can be let go."""
 
     def __init__(self, item: pytest.Item) -> None:
         self.test = item.nodeid
-        self._hand: List[Any] = [instance_of(item)]
+        self._held: List[Any] = [instance_of(item)]
         self._left: Optional["weakref.ref[Any]"] = None
         self._count = 0         # how many references there were when it could not be let go of
         self._turns = 0
         self._next = 8          # the turn at which it is tried again, whatever has changed
         self.is_over = False
-        self.is_case = issubclass(type(self._hand[0]), unittest.TestCase)
+        self.is_case = issubclass(type(self._held[0]), unittest.TestCase)
 
-    def peek(self) -> List[Any]:
+    def slot(self) -> List[Any]:
         """Return the list of one that has the instance, or None."""
-        return self._hand
+        return self._held
 
     def hold(self) -> None:
         """Hold again what could not be let go: who has it is about to drop it."""
         if self._left is not None:
-            self._hand[0] = self._left()
+            self._held[0] = self._left()
 
     def is_due(self) -> bool:
         """Tell whether to try again to let go of what somebody has kept.
@@ -70,15 +70,15 @@ class Hand:
         reference to the instance was dropped, which takes less than a microsecond to see. What
         else could free it, a change further up in a cycle, is tried for at doubling distances.
         """
-        hand = self._hand
+        held = self._held
         self._turns += 1
         if self._left is None or self._turns == self._next:
             return True
-        if hand[0] is None:
-            hand[0] = self._left()
-        if hand[0] is None or getrefcount(hand[0]) < self._count:
+        if held[0] is None:
+            held[0] = self._left()
+        if held[0] is None or getrefcount(held[0]) < self._count:
             return True
-        hand[0] = None
+        held[0] = None
         return False
 
     def let_go(self, tally: Tally, last: bool) -> bool:
@@ -87,28 +87,28 @@ class Hand:
         Returns whether it is gone. If somebody does refer to it, one can try again later; with
         *last* it is counted as kept.
         """
-        hand = self._hand
+        held = self._held
         if self._left is not None:
-            hand[0], self._left = self._left(), None
-            tally.released += hand[0] is None       # it has gone by itself meanwhile
-        if hand[0] is None:
+            held[0], self._left = self._left(), None
+            tally.released += held[0] is None       # it has gone by itself meanwhile
+        if held[0] is None:
             return True
-        alone = is_alone(hand)
+        alone = is_alone(held)
         if not alone and not last and not self._is_owned():
-            self._left = weakref.ref(hand[0])
-            self._count = getrefcount(hand[0])
+            self._left = weakref.ref(held[0])
+            self._count = getrefcount(held[0])
             if self._turns >= self._next:
                 self._next = 2 * self._next if self._next < _LAST_TURN else 0
         else:
-            give_back(hand, alone, tally)
-        hand[0] = None
+            give_back(held, alone, tally)
+        held[0] = None
         return self._left is None
 
     def _is_owned(self) -> bool:
         """Tell whether nothing but a cycle of its own refers to the instance."""
-        values = namespace(self._hand[0])
-        return id(self._hand[0]) in owned([self._hand[0], values], [1, 1],
-                                          (id(self._hand), id(type(self._hand[0]))))
+        values = namespace(self._held[0])
+        return id(self._held[0]) in owned([self._held[0], values], [1, 1],
+                                          (id(self._held), id(type(self._held[0]))))
 
 
 def forget(item: pytest.Item) -> None:
@@ -149,11 +149,11 @@ class Following:
         self.watcher = watcher
         self._scopes = Scopes()
         self._item: Optional[pytest.Item] = None    # the one that is set up, run or torn down
-        self._hand: Optional[Hand] = None
+        self._held: Optional[HeldInstance] = None
         self._more = True                           # another item follows
         self._entered = False
         # tests of this class or module that somebody has
-        self._kept: List[Hand] = []
+        self._kept: List[HeldInstance] = []
         self._over: List[Scope] = []                # those torn down with it
 
     # The session.
@@ -213,7 +213,7 @@ class Following:
     def pytest_runtest_teardown(self, item: pytest.Item,
                                 nextitem: Optional[pytest.Item]) -> Generator[None, None, None]:
         """First the test's own fixtures, then those of the scopes that end with it."""
-        self._hand = Hand(item)
+        self._held = HeldInstance(item)
         yield
         self._function_over()
         if self.watcher is not None:
@@ -228,27 +228,27 @@ class Following:
     def _function_over(self) -> None:
         """The test's own fixtures are torn down. pytest drops a TestCase now, before its
         class's."""
-        hand = self._hand
-        if hand is None or hand.is_over:
+        held = self._held
+        if held is None or held.is_over:
             return
-        hand.is_over = True
-        self._notify("function_finished", hand.peek())
-        if hand.is_case:
-            self._gone(hand, False)
+        held.is_over = True
+        self._notify("function_finished", held.slot())
+        if held.is_case:
+            self._gone(held, False)
         self._notify("test_released")
 
     def _finish(self, item: pytest.Item) -> None:
         """Let go of what is left of *item*, and judge the scopes that ended with it."""
         self._item = None
-        hand, self._hand = self._hand, None
+        held, self._held = self._held, None
         if self._more and "last_value" in vars(sys):
             for name in _LAST:
                 vars(sys).pop(name, None)
         young, middle, _ = get_count()
-        born = heap.asked or young >= SOME or middle
+        born = heap.thawed_by_test or young >= SOME or middle
         forget(item)
-        if hand is not None:
-            self._let_go(hand, False)
+        if held is not None:
+            self._let_go(held, False)
         elif self._kept:
             self._try_again(False)
         if born:
@@ -256,24 +256,24 @@ class Following:
         if self._over:
             self._judge()
 
-    def _let_go(self, hand: Hand, last: bool) -> None:
+    def _let_go(self, held: HeldInstance, last: bool) -> None:
         """Let go of a test that is over; later, if somebody has it who will not have it for
         long."""
-        self._notify("current", hand.test)
-        if not self._gone(hand, last):
-            self._kept.append(hand)
+        self._notify("current", held.test)
+        if not self._gone(held, last):
+            self._kept.append(held)
             if len(self._kept) > _KEPT:
                 self._try_again(True)
         self._notify("current", "")
 
-    def _gone(self, hand: Hand, last: bool) -> bool:
+    def _gone(self, held: HeldInstance, last: bool) -> bool:
         try:
-            return hand.let_go(self.tally, last)
+            return held.let_go(self.tally, last)
         except errors.PASSING:
             raise
         except BaseException as error:  # the verdict is pytest's, whatever is wrong here
             errors.say("%s could not be let go of: %s" % (
-                redaction.redact_id(hand.test), redaction.text_of_error(error)))
+                redaction.redact_id(held.test), redaction.text_of_error(error)))
             return True
 
     def _notify(self, what: str, *arguments: Any) -> Any:
@@ -292,11 +292,11 @@ class Following:
         """Try the tests that somebody has kept, if it is the *last* time or something has changed
         for them."""
         kept, self._kept = self._kept, []
-        for hand in kept:
-            if last or hand.is_due():
-                self._let_go(hand, last)
+        for held in kept:
+            if last or held.is_due():
+                self._let_go(held, last)
             else:
-                self._kept.append(hand)
+                self._kept.append(held)
 
     # The scopes around it.
 
@@ -340,13 +340,13 @@ class Following:
         """A scope's fixture is about to be torn down."""
         self._function_over()
         self._notify("current", name)
-        if self._hand is not None and self._hand.is_case:
-            self._kept.append(self._hand)       # unless it is gone, nothing is done with that
-            self._hand = None
-        for hand in self._kept:
+        if self._held is not None and self._held.is_case:
+            self._kept.append(self._held)       # unless it is gone, nothing is done with that
+            self._held = None
+        for held in self._kept:
             # Before pytest 8.2 the generator that calls setUpClass holds the first test of the
             # class.
-            hand.hold()
+            held.hold()
 
     def _fixture_over(self, fixturedef: Any) -> None:
         """A fixture was torn down; pytest still has its value."""
@@ -373,7 +373,7 @@ def _is_last_try() -> bool:
 
 
 def register(config: pytest.Config, asked: Asked) -> None:
-    """Register what does the things *asked*."""
+    """Register what does the things *thawed_by_test*."""
     if asked.mode != "off":
         from unittest_leakfix.pytest_plugin import summary
         watcher = None
