@@ -16,8 +16,8 @@ __unittest = True
 bind(globals())
 
 
-def finding(options):
-    """Return the `leaks.run.Finding` that the *options* ask for, None when finding is off.
+def leak_session(options):
+    """Return the `leaks.run.LeakSession` that the *options* ask for, None when finding is off.
 
     Raises ``ValueError`` for options that do not fit.
     """
@@ -29,9 +29,9 @@ def finding(options):
         raise ValueError("%s: finding leaks needs Python 3.8 or later; closing and letting go "
                          "works here too"
                          % ", ".join("%s=%r" % each for each in sorted(asked.items())))
-    from unittest_leakfix.leaks.run import Finding
+    from unittest_leakfix.leaks.run import LeakSession
     from unittest_leakfix.options import decided
-    return Finding(**decided(asked))
+    return LeakSession(**decided(asked))
 
 
 def asserting(test, message):

@@ -7,7 +7,7 @@ import sys
 import unittest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._optional import counting, finding
+from unittest_leakfix._optional import counting, leak_session
 from unittest_leakfix.runner import LeakFixTestRunner
 
 __unittest = True
@@ -35,7 +35,7 @@ class LeakFixProgram(unittest.TestProgram):
             asked, option = _asked(self)
             most = asked.pop("max_connections", None)
             if asked and asked != {"leaks": "off"}:
-                self.testRunner = _with(self.testRunner, "finding", asked, finding, option("leaks"),
+                self.testRunner = _with(self.testRunner, "finding", asked, leak_session, option("leaks"),
                                         "leaks=%r" % asked.get("leaks", "report"))
             if most is not None:
                 self.testRunner = _with(self.testRunner, "max_connections", most, counting,

@@ -7,7 +7,7 @@ import unittest
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import fault
-from unittest_leakfix._optional import counting, finding
+from unittest_leakfix._optional import counting, leak_session
 from unittest_leakfix.result import LeakFixResultMixin, LeakFixTextTestResult, Sweep
 from unittest_leakfix.suite import Run, Tally
 
@@ -65,18 +65,18 @@ class LeakFixTestRunner(unittest.TextTestRunner):
 
         Raises ``TypeError`` if ``resultclass`` is none, or *test* no test.
         """
-        guided = test
-        if not isinstance(test, Guided):    # somebody guides it already
-            finder = finding(self.finding)
+        proxy = test
+        if not isinstance(test, SuiteProxy):    # somebody guides it already
+            finder = leak_session(self.finding)
             counting(self.max_connections)      # raises before anything is printed
-            guided = Guided(test, finder, self.watching, self._to_find)
+            proxy = SuiteProxy(test, finder, self.watching, self._to_find)
         run = super(LeakFixTestRunner, self).run
         try:
-            if guided is test:
-                return run(guided)
-            return guided.told(run, self.stream, self.verbosity > 1)
+            if proxy is test:
+                return run(proxy)
+            return proxy.run_and_report(run, self.stream, self.verbosity > 1)
         finally:
-            self.tally = guided.tally
+            self.tally = proxy.tally
 
     def watching(self, watcher):
         """Return who watches the run: *watcher*, which is finding's or None, or a
@@ -85,11 +85,11 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         return watcher if counts is None else counts(watcher)
 
 
-class Guided(object):
+class SuiteProxy(object):
     """Stands for a suite in a runner's ``run``, which calls it with the result: the run is ours.
 
     :param test: the suite, or a test.
-    :param finding: what was asked of finding, as `finding` returns it, or None.
+    :param finding: what was asked of finding, as `leak_session` returns it, or None.
     :param watching: called with finding's watcher, or None, returns who watches the run.
     :param to_find: what to type in order to learn who holds a test, when finding is off.
     """
@@ -140,15 +140,15 @@ class Guided(object):
     def __getattr__(self, name):
         return getattr(self._test, name)
 
-    def told(self, run, stream, verbose):
-        """Call *run* with this suite, `tell`, and return what *run* returned.
+    def run_and_report(self, run, stream, verbose):
+        """Call *run* with this suite, `write_report`, and return what *run* returned.
 
         Ctrl-C ends it as it ends plain unittest; what was found by then is still written,
         shortly, unless it is pressed again.
         """
         try:
             result = run(self)
-            self.tell(stream, verbose)
+            self.write_report(stream, verbose)
             return result
         except KeyboardInterrupt:
             if self._finding is not None:
@@ -158,18 +158,18 @@ class Guided(object):
             if self._finding is not None:
                 self._finding.close()
 
-    def tell(self, stream, verbose):
+    def write_report(self, stream, verbose):
         """Write to *stream* what was closed, and what was found. *verbose*: even if that is
         nothing."""
         try:
-            lines = [said(self.tally, verbose, self._to_find if self._finding is None else "")]
+            lines = [summary_line(self.tally, verbose, self._to_find if self._finding is None else "")]
             lines += ["unittest_leakfix: switched off: %s; the verdicts stand" % why
                       for why in self.tally.off]
             for line in filter(None, lines):
                 stream.write(line + "\n")
                 stream.flush()
             if self._finding is not None:
-                self._finding.tell(stream, verbose)
+                self._finding.write_report(stream, verbose)
         except Exception:   # the stream is broken, or no memory left: the verdict stands
             pass
 
@@ -185,7 +185,7 @@ def _check_class(resultclass):
                 resultclass.__name__ if isinstance(resultclass, type) else repr(resultclass)))
 
 
-def said(tally, always, to_find=""):
+def summary_line(tally, always, to_find=""):
     """Return the line for what a run did, "" if there is nothing to say.
 
     With *always* the line comes even if nothing was closed. *to_find* is what to type in order

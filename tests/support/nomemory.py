@@ -96,11 +96,11 @@ def hooks():
     """Return {name: (place, name of the attribute)}: what is called of ours while a run is under
     way."""
     found = {"release": (suite.Run, "_release"), "tell": (suite.Run, "_notify"),
-             "told": (runner.Guided, "tell"), "closings": (mixins.Life, "add_closings"),
+             "told": (runner.SuiteProxy, "write_report"), "closings": (mixins.Life, "add_closings"),
              "life": (mixins.Life, "end")}
     if FINDS:
-        found["begin"], found["end"] = (finding.Finding, "begin"), (finding.Finding, "end")
-        found["report"] = (finding.Finding, "tell")
+        found["begin"], found["end"] = (finding.LeakSession, "begin"), (finding.LeakSession, "end")
+        found["report"] = (finding.LeakSession, "write_report")
         for name in ("test_started", "test_finished", "test_released", "class_started", "class_finished", "module_started",
                      "module_finished",
                      "before_fixture"):
@@ -159,7 +159,7 @@ def main():
     numbers = range(*map(int, sys.argv[1:4]))
     names = sys.argv[4:] or sorted(hooks())
     if FINDS:
-        finding.Finding()
+        finding.LeakSession()
     with_pid = os.getpid()
     folder = tempfile.mkdtemp()
     try:

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 
 from unittest_leakfix import options as table
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._optional import counting, finding
+from unittest_leakfix._optional import counting, leak_session
 from unittest_leakfix.options import CHOICE, NUMBER, SETTINGS, decided, from_environment, given_in
 
 __unittest = True
@@ -49,7 +49,7 @@ def take(options: Dict[str, Any]) -> Asked:
     try:
         found = decided(given, [from_environment(), standing], "django")
         most = found.pop("max_connections", None)
-        finding(found)
+        leak_session(found)
         counting(most)
     except ValueError as error:
         raise CommandError(str(error)) from None

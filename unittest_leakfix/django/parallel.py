@@ -24,11 +24,11 @@ from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.detector import Finder, Unmeasured
 from unittest_leakfix.leaks.model.leak import Findings, Leak, by_test, merge
 from unittest_leakfix.leaks.report import json_report, text_report
-from unittest_leakfix.leaks.run import Finding
+from unittest_leakfix.leaks.run import LeakSession
 from unittest_leakfix.leaks.suppressions import Baseline
 from unittest_leakfix.options import Options
 from unittest_leakfix.result import Sweep
-from unittest_leakfix.runner import Guided
+from unittest_leakfix.runner import SuiteProxy
 from unittest_leakfix.suite import Run
 from unittest_leakfix.tracing.opened_connections import ConnectionRecord
 
@@ -159,16 +159,16 @@ class _RemoteRunner:
 
     def run(self, suite: Any) -> Any:
         """Run *suite* and return the result, whose events end with our part."""
-        guided = _Subsuite(suite, self._worker)
-        result = self._theirs.run(guided)
-        result.events.append((EVENT, 0, tuple(self._worker.part(guided.tally))))
+        proxy = _Subsuite(suite, self._worker)
+        result = self._theirs.run(proxy)
+        result.events.append((EVENT, 0, tuple(self._worker.part(proxy.tally))))
         return result
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._theirs, name)
 
 
-class _Subsuite(Guided):
+class _Subsuite(SuiteProxy):
     """Stands for the suite of one class."""
 
     def __init__(self, suite: Any, worker: Worker) -> None:
@@ -288,11 +288,11 @@ class ParallelRun:
 
     def __init__(self, suite: Any, asked: Asked) -> None:
         self.tally = Tally()
-        self.finding = None if asked.finding.get("leaks", "off") == "off" else Gathered(asked)
+        self.finding = None if asked.finding.get("leaks", "off") == "off" else ParallelSession(asked)
         self._suite = suite
         baseline = None if self.finding is None else self.finding.baseline
         suite.runner_class = RemoteRunners(suite.runner_class, asked, baseline)
-        suite.subsuites = _Given(suite.subsuites)
+        suite.subsuites = _DrainedSuites(suite.subsuites)
 
     def __call__(self, result: Any) -> None:
         """Run it into *result*."""
@@ -325,7 +325,7 @@ class ParallelRun:
         self._sweep()
 
 
-class Gathered(Finding):
+class ParallelSession(LeakSession):
     """Finding in a parallel run: the workers find, this one puts together and tells."""
 
     def __init__(self, asked: Asked) -> None:
@@ -352,7 +352,7 @@ class Gathered(Finding):
         return replace(found, gone=gone)
 
 
-class _Given(List[Any]):
+class _DrainedSuites(List[Any]):
     """The suites of a parallel run. What is taken out by its place gives its tests away.
 
     So Django takes them, once, when the worker is done with them.
@@ -360,11 +360,11 @@ class _Given(List[Any]):
 
     def __getitem__(self, place: Any) -> Any:
         suite = super().__getitem__(place)
-        return _giving(suite) if isinstance(place, int) and hasattr(suite,
+        return _drain(suite) if isinstance(place, int) and hasattr(suite,
                                                                     "_removeTestAtIndex") else suite
 
 
-def _giving(suite: Any) -> Iterator[Any]:
+def _drain(suite: Any) -> Iterator[Any]:
     for place, test in enumerate(suite):
         suite._removeTestAtIndex(place)
         yield test

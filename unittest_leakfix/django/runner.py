@@ -9,12 +9,12 @@ from typing import Any, Optional
 from django.test.runner import DiscoverRunner, ParallelTestSuite
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._optional import finding
+from unittest_leakfix._optional import leak_session
 from unittest_leakfix.django import options as options_of
 from unittest_leakfix.django.databases import DatabasesMixin
 from unittest_leakfix.django.observers import watchers
 from unittest_leakfix.observer import RunObserver
-from unittest_leakfix.runner import Guided
+from unittest_leakfix.runner import SuiteProxy
 
 __unittest = True
 bind(globals())
@@ -51,7 +51,7 @@ class LeakFixRunnerMixin(DatabasesMixin):
     def run_suite(self, suite: unittest.TestSuite, **kwargs: Any) -> Any:
         """Run *suite* with the ``test_runner``, and tell what was closed and found."""
         theirs = self.test_runner
-        self.test_runner = lambda **options: _GuidingRunner(theirs, options, self)
+        self.test_runner = lambda **options: _RunnerProxy(theirs, options, self)
         try:
             return super().run_suite(suite, **kwargs)  # type: ignore[misc]
         finally:
@@ -65,7 +65,7 @@ class LeakFixDiscoverRunner(LeakFixRunnerMixin, DiscoverRunner):  # type: ignore
     """
 
 
-class _GuidingRunner:
+class _RunnerProxy:
     """Runs the suite with a runner of the class *theirs*, made with *options*, on behalf of
     *owner*."""
 
@@ -77,21 +77,21 @@ class _GuidingRunner:
         """Run *suite* and return the result."""
         owner = self._owner
         stream = getattr(self._runner, "stream", sys.stderr)
-        guided: Any
+        proxy: Any
         if isinstance(suite, ParallelTestSuite):
             from unittest_leakfix.django.parallel import ParallelRun
             run = ParallelRun(suite, owner.leakfix)
-            guided = Guided(run, run.finding, owner.leakfix_watching, _TO_FIND)
+            proxy = SuiteProxy(run, run.finding, owner.leakfix_watching, _TO_FIND)
         else:
             run = None
-            guided = Guided(suite, finding(owner.leakfix.finding), owner.leakfix_watching, _TO_FIND)
+            proxy = SuiteProxy(suite, leak_session(owner.leakfix.finding), owner.leakfix_watching, _TO_FIND)
 
-        def through(guided: Any) -> Any:
-            result = self._runner.run(guided)
+        def through(proxy: Any) -> Any:
+            result = self._runner.run(proxy)
             if run is not None:
-                guided.tally = run.tally
+                proxy.tally = run.tally
             return result
-        return guided.told(through, stream, getattr(owner, "verbosity", 1) > 1)
+        return proxy.run_and_report(through, stream, getattr(owner, "verbosity", 1) > 1)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._runner, name)

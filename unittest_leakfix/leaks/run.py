@@ -31,12 +31,12 @@ bind(globals())
 _exc_info = sys.exc_info
 
 
-_OUTER = ("this run", "it is part of a test of a run that finds already")
+_NESTED = ("this run", "it is part of a test of a run that finds already")
 _getpid = os.getpid
-_GONE = "the descriptor that was kept for it is gone, a test has closed it"
+_NO_RESERVE = "the descriptor that was kept for it is gone, a test has closed it"
 
 
-class Finding:
+class LeakSession:
     """What a runner was asked to find. The arguments are those of ``LeakFixTestRunner``; "leaks" is
     "report" where it is not given.
 
@@ -61,7 +61,7 @@ class Finding:
         self._begun = True
         if self._files is not None:
             self._files.begin()     # before anybody looks which descriptors there are
-        kind = _Failing if self.options.leaks == "fail" else Finder
+        kind = _FailingDetector if self.options.leaks == "fail" else Finder
         finder = kind(self.options, result, self._baseline)
         if finder.start():
             self._finder = finder
@@ -81,10 +81,10 @@ class Finding:
         """Return what was found."""
         if self._finder is not None:
             return described(self._finder.findings())
-        return leak_model.Findings(unmeasured=(_OUTER,) if self._begun else ())
+        return leak_model.Findings(unmeasured=(_NESTED,) if self._begun else ())
 
     @originals.around
-    def tell(self, stream: Any, verbose: bool) -> None:
+    def write_report(self, stream: Any, verbose: bool) -> None:
         """Write the report to *stream*, and the files that were asked for."""
         if self._finder is not None and not self._finder.here():
             return      # the child of a test that forked
@@ -133,7 +133,7 @@ class Finding:
             self._files.end()
 
 
-class _Failing(Finder):
+class _FailingDetector(Finder):
     """A finder that makes each leak a failure of its test, once it is known."""
 
     def __init__(self, options: Options, result: unittest.TestResult,
@@ -144,7 +144,7 @@ class _Failing(Finder):
         self._twins: Dict[str, Any] = {}
 
     def test_finished(self, test: unittest.TestCase) -> None:
-        self._twin = _twin(test)
+        self._twin = _fresh_instance(test)
         super().test_finished(test)
 
     def _end(self, test: str) -> None:
@@ -166,7 +166,7 @@ class _Failing(Finder):
         return news
 
 
-def _twin(test: unittest.TestCase) -> Any:
+def _fresh_instance(test: unittest.TestCase) -> Any:
     """Return an instance of the same class and method, as fresh as the loader makes it.
 
     Reporters look at a test's type, which tells a stand-in from it.
@@ -247,7 +247,7 @@ class Files:
                 self._written[option] = True
             except Exception as error:  # nothing that a file lacks is a matter of the verdict
                 faults.append("%s could not be written: %s%s" % (
-                    target.name, reason(error), "" if held else " (%s)" % _GONE))
+                    target.name, reason(error), "" if held else " (%s)" % _NO_RESERVE))
         return faults
 
     def end(self) -> None:

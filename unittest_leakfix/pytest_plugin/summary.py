@@ -10,7 +10,7 @@ from unittest_leakfix._core.errors import fault
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.pytest_plugin.options import Asked
 from unittest_leakfix.pytest_plugin.xdist import Controller, Worker
-from unittest_leakfix.runner import said
+from unittest_leakfix.runner import summary_line
 
 if TYPE_CHECKING:
     from unittest_leakfix.leaks.model.leak import Findings
@@ -98,7 +98,7 @@ class Summary:
         # Functions have no instance to let go of.
         short = "--leaks=report" if self._asked.short else "--leakfix=report"
         to_find = "" if self._asked.finds else short
-        closed = said(self._following.tally, verbose,
+        closed = summary_line(self._following.tally, verbose,
                       to_find).replace("let go of 0 finished tests, ", "")
         lines = [closed, self._found(terminalreporter, verbose)]
         shown = [line.rstrip("\n") for line in lines + self.controller.lost + self._faults if line]

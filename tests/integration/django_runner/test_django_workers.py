@@ -229,13 +229,13 @@ class OthersTest(ProjectCase):
 
 class SuitesTest(unittest.TestCase):
     def test_suites_of_the_parent_give_their_tests_away(self):
-        from unittest_leakfix.django.parallel import _Given
+        from unittest_leakfix.django.parallel import _DrainedSuites
 
         class Tests(unittest.TestCase):
             def test_one(self):
                 pass
         suite = unittest.TestSuite([Tests("test_one"), Tests("test_one")])
-        given = _Given([suite])
+        given = _DrainedSuites([suite])
         self.assertEqual([each.countTestCases() for each in given], [2])
         self.assertEqual([type(test) for test in given[0]], [Tests, Tests])
         self.assertEqual(suite._tests, [None, None])

@@ -21,7 +21,7 @@ from unittest import mock
 
 from tests.support import forked, paths
 from unittest_leakfix.cli import LeakFixProgram
-from unittest_leakfix.leaks.run import Finding
+from unittest_leakfix.leaks.run import LeakSession
 from unittest_leakfix.suite import Run
 
 SECONDS = 30    # after which a run counts as hung
@@ -142,7 +142,7 @@ def differences(module, how, names=()):
 
 
 def main():
-    Finding()
+    LeakSession()
     Run(unittest.TestResult())
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
