@@ -67,9 +67,9 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         """
         proxy = test
         if not isinstance(test, SuiteProxy):    # somebody guides it already
-            finder = leak_session(self.finding)
+            detector = leak_session(self.finding)
             counting(self.max_connections)      # raises before anything is printed
-            proxy = SuiteProxy(test, finder, self.watching, self._to_find)
+            proxy = SuiteProxy(test, detector, self.watching, self._to_find)
         run = super(LeakFixTestRunner, self).run
         try:
             if proxy is test:
@@ -105,24 +105,24 @@ class SuiteProxy(object):
         """Run the suite into *result*."""
         sweep = None if isinstance(result, LeakFixResultMixin) else Sweep(result)
         off = []
-        finder = None
+        detector = None
         if self._finding is not None:
             try:
-                finder = self._finding.begin(result)
+                detector = self._finding.begin(result)
             except Exception:   # no descriptor left, and the like
                 off.append("finding, by %s" % fault())
-        watcher = self._watching(finder)
+        watcher = self._watching(detector)
         run = Run(result, sweep, watcher)
         self.tally = run.tally
         self.tally.off += off
         whole = False
         try:
-            if watcher is not finder:
+            if watcher is not detector:
                 watcher.start()
             run.all(self._test)
             whole = True
         finally:
-            if watcher is not finder:
+            if watcher is not detector:
                 watcher.stop()
             if self._finding is not None:
                 try:

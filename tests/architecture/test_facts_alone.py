@@ -25,7 +25,7 @@ sys.meta_path.insert(0, hidden)
 
 LEAKING = '''
 import json, os, socket, tempfile, threading, warnings
-from unittest_leakfix.leaks.detector import Finder
+from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.options import Options
 from unittest_leakfix.result import LeakFixTestResult
 from unittest_leakfix.suite import Run

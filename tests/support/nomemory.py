@@ -104,7 +104,7 @@ def hooks():
         for name in ("test_started", "test_finished", "test_released", "class_started", "class_finished", "module_started",
                      "module_finished",
                      "before_fixture"):
-            found["finder." + name] = (detector.Finder, name)
+            found["finder." + name] = (detector.LeakDetector, name)
     return found
 
 

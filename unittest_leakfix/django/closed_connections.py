@@ -79,7 +79,7 @@ def _where(record: ConnectionRecord) -> str:
 
 def _told(record: ConnectionRecord) -> bool:
     listening = sys.modules.get("unittest_leakfix.leaks.detector")
-    if listening is None or not listening.Listening._active:
+    if listening is None or not listening.ListeningObserver._active:
         return False
     from unittest_leakfix.leaks.identify import matched, place_of
     from unittest_leakfix.leaks.model.leak import Leak
@@ -87,7 +87,7 @@ def _told(record: ConnectionRecord) -> bool:
     opened = Acquisition("database connection", record.place, record.test,
                          "%s (no longer running)" % (record.thread or "?"), record.frames)
     return bool(
-        listening.Listening.hear(
+        listening.ListeningObserver.accept(
             Leak(
                 "connection",
                 "%s was left open" % record.place,

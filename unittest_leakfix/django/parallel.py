@@ -21,7 +21,7 @@ from unittest_leakfix.django.observers import watchers
 from unittest_leakfix.django.options import Asked
 from unittest_leakfix.instance_release import Tally
 from unittest_leakfix.leaks import suppressions
-from unittest_leakfix.leaks.detector import Finder, Unmeasured
+from unittest_leakfix.leaks.detector import LeakDetector, Unmeasured
 from unittest_leakfix.leaks.model.leak import Findings, Leak, by_test, merge
 from unittest_leakfix.leaks.report import json_report, text_report
 from unittest_leakfix.leaks.run import LeakSession
@@ -48,7 +48,7 @@ _ATOMS = tuple(PLAIN)
 # The finder of a worker, which finds through many results and tells nobody but the parent.
 
 
-class WorkerFinder(Finder):
+class WorkerDetector(LeakDetector):
     """`feed` it with the result of each class, which is a ``RemoteTestResult``; `take` what it
     found."""
 
@@ -70,7 +70,7 @@ class WorkerFinder(Finder):
     def take(self) -> Tuple[Findings, Tuple[str, ...], Tuple[Tuple[str, str], ...]]:
         """Return what was found since the last time, the ids of the tests that ran, where there is
         a baseline, and (fixture, message) of leaks that are failures of no test."""
-        self._over()
+        self._classify_rest()
         found, ran, failures = self.findings(), tuple(self._ran), tuple(self._failures)
         self._heard_of.clear()
         self._news.leaks, self._news.known, self._tests = [], [], 0
@@ -91,8 +91,8 @@ class WorkerFinder(Finder):
             self._news.failed.add(self._test)
         super().test_finished(test)
 
-    def tell(self, leaks: List[Leak]) -> List[Leak]:
-        news = super().tell(leaks)
+    def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
+        news = super().report_leaks(leaks)
         if self._failing:
             for name, mine in by_test(news).items():
                 self._fail(name, text_report.failure_text(mine))
@@ -237,11 +237,11 @@ class Worker:
 
     def __init__(self, makers: RemoteRunners) -> None:
         self.pid = _getpid()
-        self.finder = _finder(makers)
+        self.detector = _detector(makers)
         begin(say)
         self._closed = Closed()
         connections.reaped = self._closed.take  # type: ignore[method-assign]
-        self.watcher = watchers(self.finder, makers.asked, Reaping)
+        self.watcher = watchers(self.detector, makers.asked, Reaping)
         self.watcher.start()
 
     @classmethod
@@ -253,16 +253,16 @@ class Worker:
 
     def begin(self, result: Any) -> None:
         """A class is about to be run into *result*."""
-        if self.finder is not None:
-            self.finder.feed(result)
+        if self.detector is not None:
+            self.detector.feed(result)
 
     def part(self, tally: Tally) -> Part:
         """Return what has come since the last class, whose *tally* this is."""
         counts = tally.counts()
         closed = tuple(self._closed.hand_over())
-        if self.finder is None:
+        if self.detector is None:
             return Part(counts, closed)
-        found, ran, failures = self.finder.take()
+        found, ran, failures = self.detector.take()
         return Part(counts, closed, json_report.to_value(replace(found, worker=name())), ran,
                     failures)
 
@@ -272,11 +272,11 @@ def name() -> str:
     return str(django_runner._worker_id or multiprocessing.current_process().name)
 
 
-def _finder(makers: RemoteRunners) -> Optional[WorkerFinder]:
+def _detector(makers: RemoteRunners) -> Optional[WorkerDetector]:
     asked = makers.asked.finding
     if asked.get("leaks", "off") == "off":
         return None
-    made = WorkerFinder(Options(**asked), makers.baseline)
+    made = WorkerDetector(Options(**asked), makers.baseline)
     return made if made.start() else None
 
 

@@ -59,11 +59,11 @@ UNCOUNTED: Tuple[Tuple[str, str], ...] = () if COUNTED else ((
 # hears.
 
 
-class Listening(RunObserver):
+class ListeningObserver(RunObserver):
     """A `RunObserver` with ears, open between `start` and `stop`."""
 
     _getpid = staticmethod(os.getpid)
-    _active: List["Listening"] = []
+    _active: List["ListeningObserver"] = []
     _without: Tuple[type, ...] = ()     # what a runner puts back by itself
 
     def __init__(self) -> None:
@@ -76,31 +76,31 @@ class Listening(RunObserver):
             self._complaints = self._overheard = NoComplaints(self._acquisitions)
             self._census = NoCensus()
         self._first_imports = FirstImports(lambda: ProcessState(self._acquisitions, self._without))
-        self._fresh: List[Leak] = []        # of the class that runs
-        self._let_go: List[int] = []        # ids of connections that die with the test
+        self._new_leaks: List[Leak] = []        # of the class that runs
+        self._released_ids: List[int] = []        # ids of connections that die with the test
         self._test = ""                     # the one that runs
         self._pid = 0
         self._installed = False
 
     @staticmethod
-    def hear(leak: Leak) -> bool:
+    def accept(leak: Leak) -> bool:
         """Take a leak that somebody else has found, for the class that runs; False where nobody
         finds."""
-        active = Listening._active
+        active = ListeningObserver._active
         if not active or not active[-1].here():
             return False
-        active[-1]._fresh.append(leak)
+        active[-1]._new_leaks.append(leak)
         return True
 
     def start(self) -> bool:
         """Begin to listen. Returns whether this is the finder that finds."""
-        if Listening._active:
+        if ListeningObserver._active:
             return False
         self._listen(True)
         return True
 
     def _listen(self, first: bool) -> None:
-        Listening._active.append(self)
+        ListeningObserver._active.append(self)
         self._pid = self._getpid()
         self._installed = first
         if first:
@@ -124,61 +124,61 @@ class Listening(RunObserver):
             if self.here():
                 self._complaints.remove()
                 self._overheard.remove()
-                self._over(True)
+                self._classify_rest(True)
         finally:
-            self._deafen()
+            self._stop_listening()
 
-    def _deafen(self) -> None:
+    def _stop_listening(self) -> None:
         if self.here() and self._installed:
             self._first_imports.remove()
             self._acquisitions.remove()
         scan.listeners[:] = [each for each in scan.listeners if each != self._closing]
         attributes.drop_listeners[:] = [
             each for each in attributes.drop_listeners if each != self._dropping]
-        if self in Listening._active:
-            Listening._active.remove(self)
+        if self in ListeningObserver._active:
+            ListeningObserver._active.remove(self)
 
     def here(self) -> bool:
         """Tell whether this is the process that started; a test may fork, and the child run on."""
         return self._getpid() == self._pid
 
-    def _over(self, last: bool = False) -> None:
+    def _classify_rest(self, last: bool = False) -> None:
         """Judge what is left."""
         raise NotImplementedError
 
-    def _alive(self) -> bool:
-        active = Listening._active
+    def _is_active(self) -> bool:
+        active = ListeningObserver._active
         return bool(active) and active[-1] is self     # none in a forked child
 
     @originals.around
     def _closing(self, owner: Any, found: scan.Found) -> None:
         test = self._test or self._acquisitions.current
-        if test and self._alive():
-            self._fresh.append(identify.of_closing(
+        if test and self._is_active():
+            self._new_leaks.append(identify.of_closing(
                 found, self._acquisitions.of(found.value), test))
             if found.kind.awaits(found.value):
-                self._let_go.append(id(found.value))
+                self._released_ids.append(id(found.value))
 
     def _dropping(self, values: Dict[str, Any]) -> None:
-        if self._test and self._alive():
+        if self._test and self._is_active():
             self._census.attributes(values)
 
 
 if hasattr(os, "register_at_fork"):
     # A child of a test runs on and finds nothing. Asking for the process id at each test costs
     # more.
-    os.register_at_fork(after_in_child=Listening._active.clear)
+    os.register_at_fork(after_in_child=ListeningObserver._active.clear)
 
 
 # The changes of the process's state that tests and fixtures left, made into leaks.
 
 
-class Changes:
+class ReportedChanges:
     """Tells each change once: by its test, not again by the fixtures around it."""
 
     def __init__(self, acquisitions: Acquisitions) -> None:
         self._acquisitions = acquisitions
-        self._told: Set[Tuple[Any, ...]] = set()
+        self._reported: Set[Tuple[Any, ...]] = set()
         self.pending: List[Pending] = []
         """Those to be told when their class is over."""
         self.waited = False
@@ -190,7 +190,7 @@ class Changes:
 
     def forget(self) -> None:
         """The module is over."""
-        self._told.clear()
+        self._reported.clear()
         self.waited = False
 
     @originals.around
@@ -208,9 +208,9 @@ class Changes:
                 continue
             if change.thread and frameworks.runs(change.thread):
                 continue
-            if fixture and change.key in self._told:
+            if fixture and change.key in self._reported:
                 continue    # a test of the class, or a class of the module
-            self._told.add(change.key)
+            self._reported.add(change.key)
             acquisition = self._opened(change)
             if kinds.of_change(change.kind).waits:
                 self.pending.append(Pending(change, test, acquisition, os_facts.target(change.fd)))
@@ -258,7 +258,7 @@ class Unmeasured:
         self.add(name, "finding failed: %s" % fault())
 
 
-class Finder(Listening):
+class LeakDetector(ListeningObserver):
     """A `RunObserver` that finds what each test, class and module left behind.
 
     `start()` before the run, `stop()` after it; then `findings()`. Of several at a time only the
@@ -275,7 +275,7 @@ class Finder(Listening):
         self._news = News(baseline, options.leaks_failed, result)
         self._shared = SharedResources(self._acquisitions)
         self._fixtures = Fixtures(self._acquisitions)
-        self._changed = Changes(self._acquisitions)
+        self._changed = ReportedChanges(self._acquisitions)
         self._imported = Imported()
         self._judge: Optional[classify.Judge] = None
         self._suspects = Suspects()
@@ -283,9 +283,9 @@ class Finder(Listening):
         self._unmeasured = Unmeasured()
         self._ran: Set[str] = set()     # for the baseline's sake
         self._tests = 0
-        self._lasts = False         # the finished test stands in the suite once more
+        self._runs_again = False         # the finished test stands in the suite once more
         self._measuring = False
-        self._moved = True              # fixtures came between
+        self._fixtures_ran = True              # fixtures came between
         self._ids = Ids()
 
     def silent(self) -> bool:
@@ -305,7 +305,7 @@ class Finder(Listening):
     # What the run tells. Nothing that goes wrong here may break the run.
 
     def test_started(self, test: unittest.TestCase) -> None:
-        if self._alive():
+        if self._is_active():
             self._begin(self._ids.of(test))
 
     def _begin(self, name: str) -> None:
@@ -317,8 +317,8 @@ class Finder(Listening):
             if self.options.leaks_baseline is not None:
                 self._ran.add(name)
             self._acquisitions.current = name
-            if self._moved:
-                self._moved = False
+            if self._fixtures_ran:
+                self._fixtures_ran = False
                 if self._fixtures.cls is not None:
                     self._shared.take(self._fixtures.cls)
                 self._news.mark()
@@ -332,7 +332,7 @@ class Finder(Listening):
             self._unmeasured.fault(name)
 
     def test_finished(self, test: unittest.TestCase) -> None:
-        if not self._alive() or not self._measuring:
+        if not self._is_active() or not self._measuring:
             return
         try:
             self._news.ended(self._test)
@@ -344,10 +344,10 @@ class Finder(Listening):
             self._unmeasured.fault(self._test)
 
     def test_runs_again(self) -> None:
-        self._lasts = True
+        self._runs_again = True
 
     def test_released(self) -> None:
-        if not self._alive():
+        if not self._is_active():
             return
         test, self._test = self._test, ""
         try:
@@ -358,7 +358,7 @@ class Finder(Listening):
         except BaseException:
             self._unmeasured.fault(test)
         finally:
-            self._measuring = self._lasts = False
+            self._measuring = self._runs_again = False
             self._acquisitions.current = ""
             self._complaints.remove()
 
@@ -374,16 +374,16 @@ class Finder(Listening):
                                  "what came in it cannot be told: it has thawed the heap, or "
                                  "switched on gc.set_debug()")
         # What a test has that runs once more is looked at after its last time.
-        if survivors and not self._lasts:
+        if survivors and not self._runs_again:
             self._suspects.add(survivors)
         if self._overheard.any or self._complaints.any:
-            self._heard(test)
-        self._let_go.clear()
+            self._take_complaints(test)
+        self._released_ids.clear()
         changes = self._states[0].after()
         closed = self._shared.closed() if self._shared.any else []
         if closed:
             with originals:
-                self._fresh += [identify.of_change(change, test, opened)
+                self._new_leaks += [identify.of_change(change, test, opened)
                                 for change, opened in closed]
         if changes:
             self._changed.waited |= any(change.thread or change.pid for change in changes)
@@ -392,13 +392,13 @@ class Finder(Listening):
                            or change.fd not in seen], test)
 
     @originals.around
-    def _heard(self, test: str) -> None:
+    def _take_complaints(self, test: str) -> None:
         for heard in (self._overheard, self._complaints):
             for complaint in heard.take():
-                if not told_already(complaint, self._let_go):
+                if not told_already(complaint, self._released_ids):
                     # What dies unclosed later is the leak of the test that opened it.
                     opened = complaint.acquisition.test if complaint.acquisition else ""
-                    self._fresh.append(identify.of_complaint(complaint, opened or test))
+                    self._new_leaks.append(identify.of_complaint(complaint, opened or test))
 
     def before_fixture(self, name: str) -> None:
         self._acquisitions.current = name
@@ -406,12 +406,12 @@ class Finder(Listening):
 
     def _between(self) -> None:
         """No test runs now, but perhaps a fixture."""
-        self._moved = True
+        self._fixtures_ran = True
         self._overheard.remove()
 
     def class_started(self, cls: type) -> None:
         self._between()
-        if self._alive():
+        if self._is_active():
             name = self._acquisitions.current = "setUpClass (%s)" % qualified(cls)
             try:
                 self._acquisitions.renew_probe()
@@ -425,22 +425,22 @@ class Finder(Listening):
     def class_finished(self, cls: type) -> None:
         self._acquisitions.current = ""
         self._ids.forget()
-        if self._alive():
+        if self._is_active():
             name = "setUpClass (%s)" % qualified(cls)
             try:
                 self._changes(self._states[1].full(self._changed.grace()), name, 1)
                 self._shared.forget()
-                self._fresh += self._fixtures.left_open(cls, "cls.%s", (name,))
-                self._fresh += self._fixtures.held_by(cls)
+                self._new_leaks += self._fixtures.left_open(cls, "cls.%s", (name,))
+                self._new_leaks += self._fixtures.held_by(cls)
             except errors.PASSING:
                 raise
             except BaseException:
                 self._unmeasured.fault(name)
-            self._over()
+            self._classify_rest()
 
     def module_started(self, name: str) -> None:
         self._between()
-        if self._alive():
+        if self._is_active():
             self._acquisitions.current = "setUpModule (%s)" % name
             self._module = name
             try:
@@ -452,31 +452,31 @@ class Finder(Listening):
                 self._unmeasured.fault(self._acquisitions.current)
 
     def module_finished(self) -> None:
-        if self._alive() and self._module:
+        if self._is_active() and self._module:
             name, module = "setUpModule (%s)" % self._module, os_facts.loaded(self._module)
             self._module = ""
             try:
                 if module is not None:
-                    self._fresh += self._fixtures.left_open(module, "%s", (name,))
+                    self._new_leaks += self._fixtures.left_open(module, "%s", (name,))
                 self._changes(self._states[2].full(self._changed.grace()), name, 2)
                 self._changed.forget()
             except errors.PASSING:
                 raise
             except BaseException:
                 self._unmeasured.fault(name)
-            self._over()
+            self._classify_rest()
 
     # What it makes of it.
 
     def _changes(self, changes: List[Change], test: str, scope: int = 0) -> None:
         back = self._states[scope].restore(changes) if self.options.restore and changes else []
-        self._fresh += self._changed.leaks(changes, test, back, scope > 0)
+        self._new_leaks += self._changed.leaks(changes, test, back, scope > 0)
 
-    def _over(self, last: bool = False) -> None:
+    def _classify_rest(self, last: bool = False) -> None:
         """A class or module is over, or the run: tell what is known by then."""
         self._suspects.timeline.over()
         explains = last or self._explains()
-        fresh, self._fresh = self._fresh, []
+        fresh, self._new_leaks = self._new_leaks, []
         waiting: List[Pending] = []
         if explains:
             waiting, self._changed.pending = self._changed.pending, []
@@ -486,11 +486,11 @@ class Finder(Listening):
                 known = {each.key for each in self._suspects}
                 self._suspects.add([survivor("resource", test, "", each) for each, test in
                                     self._acquisitions.connections_left(
-                                        self._connections, known, self._yet())])
+                                        self._connections, known, self._open_fixtures())])
             if fresh or waiting or explains and self._suspects:
-                self._judge_all(explains, waiting, fresh)
+                self._classify_all(explains, waiting, fresh)
         except KeyboardInterrupt:
-            self._fresh = fresh + self._fresh
+            self._new_leaks = fresh + self._new_leaks
             raise
         except errors.PASSING:
             raise
@@ -502,12 +502,12 @@ class Finder(Listening):
         """Tell whether objects are judged now, though the run goes on."""
         return False
 
-    def _yet(self) -> Container[str]:
+    def _open_fixtures(self) -> Container[str]:
         """Return the names of the fixtures that are not over."""
         return ("setUpModule (%s)" % self._module,)
 
     @originals.around
-    def _judge_all(self, explains: bool, waiting: List[Pending], fresh: List[Leak]) -> None:
+    def _classify_all(self, explains: bool, waiting: List[Pending], fresh: List[Leak]) -> None:
         covered: Set[object] = set()
         if explains and self._suspects:
             leaks, covered = self._objects()
@@ -515,8 +515,8 @@ class Finder(Listening):
         self._heard_of += fresh
         if waiting:
             covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()
-            fresh += told(waiting, covered, self._heard_of)
-        self.tell(fresh)
+            fresh += pending_leaks(waiting, covered, self._heard_of)
+        self.report_leaks(fresh)
 
     def _objects(self) -> Tuple[List[Leak], Set[object]]:
         try:
@@ -534,14 +534,14 @@ class Finder(Listening):
             if heap.thawed():
                 heap.full()
 
-    def rest(self) -> None:
+    def take_interrupted(self) -> None:
         """The run was interrupted: take what was found and did not come to be told."""
         taken = {id(each)
                  for each in (*self._news.leaks, *(item.leak for item in self._news.known))}
-        fresh, self._fresh = self._fresh, []
+        fresh, self._new_leaks = self._new_leaks, []
         self._news.take([each for each in fresh if id(each) not in taken])
 
-    def tell(self, leaks: List[Leak]) -> List[Leak]:
+    def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
         """Take the leaks of a class that is over; return those that are news."""
         return self._news.take(leaks)
 
@@ -578,7 +578,7 @@ class Pending(NamedTuple):
                 and os_facts.target(change.fd) == self.target)
 
 
-def told(pending: Sequence[Pending], covered: Set[object], leaks: Sequence[Leak]) -> List[Leak]:
+def pending_leaks(pending: Sequence[Pending], covered: Set[object], leaks: Sequence[Leak]) -> List[Leak]:
     """Return a leak for each of the *pending* changes that must be told for itself."""
     left = [each for each in pending if each.still_there(covered, leaks)]
     # mkstemp's descriptor and file are one.

@@ -14,7 +14,7 @@ from unittest_leakfix._core.errors import fault
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.finished_test import finished
 from unittest_leakfix.leaks import suppressions
-from unittest_leakfix.leaks.detector import Finder
+from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.report import json_report, text_report
@@ -50,7 +50,7 @@ class LeakSession:
         self._files = None
         if options.leaks_json is not None or options.leaks_write_baseline is not None:
             self._files = Files(options.leaks_json, options.leaks_write_baseline, read)
-        self._finder: Optional[Finder] = None
+        self._detector: Optional[LeakDetector] = None
         self._begun = False
         self._whole = False         # all tests have run, and what they left is known
         self._stop = False          # do not even write any more
@@ -61,17 +61,17 @@ class LeakSession:
         self._begun = True
         if self._files is not None:
             self._files.begin()     # before anybody looks which descriptors there are
-        kind = _FailingDetector if self.options.leaks == "fail" else Finder
-        finder = kind(self.options, result, self._baseline)
-        if finder.start():
-            self._finder = finder
-        return self._finder
+        kind = _FailingDetector if self.options.leaks == "fail" else LeakDetector
+        detector = kind(self.options, result, self._baseline)
+        if detector.start():
+            self._detector = detector
+        return self._detector
 
     def end(self, whole: bool = True) -> None:
         """The run is over; not *whole* if it was interrupted."""
         try:
-            if self._finder is not None:
-                self._finder.stop()
+            if self._detector is not None:
+                self._detector.stop()
             self._whole = whole
         except KeyboardInterrupt:
             self._stop = not whole      # the second one
@@ -79,16 +79,16 @@ class LeakSession:
 
     def findings(self) -> Findings:
         """Return what was found."""
-        if self._finder is not None:
-            return described(self._finder.findings())
+        if self._detector is not None:
+            return described(self._detector.findings())
         return leak_model.Findings(unmeasured=(_NESTED,) if self._begun else ())
 
     @originals.around
     def write_report(self, stream: Any, verbose: bool) -> None:
         """Write the report to *stream*, and the files that were asked for."""
-        if self._finder is not None and not self._finder.here():
+        if self._detector is not None and not self._detector.here():
             return      # the child of a test that forked
-        if self._finder is not None and self._finder.silent() and not (verbose or self._files):
+        if self._detector is not None and self._detector.silent() and not (verbose or self._files):
             return
         found = self.findings()
         try:
@@ -107,11 +107,11 @@ class LeakSession:
 
     def interrupted(self, stream: Any) -> None:
         """Ctrl-C was pressed, in the run or after it: write what was found by then, shortly."""
-        if self._stop or not self._begun or self._finder is not None and not self._finder.here():
+        if self._stop or not self._begun or self._detector is not None and not self._detector.here():
             return
         try:
-            if self._finder is not None:
-                self._finder.rest()
+            if self._detector is not None:
+                self._detector.take_interrupted()
             found = self.findings()
             if not self._whole:
                 found = leak_model.interrupted(found)
@@ -133,7 +133,7 @@ class LeakSession:
             self._files.end()
 
 
-class _FailingDetector(Finder):
+class _FailingDetector(LeakDetector):
     """A finder that makes each leak a failure of its test, once it is known."""
 
     def __init__(self, options: Options, result: unittest.TestResult,
@@ -150,14 +150,14 @@ class _FailingDetector(Finder):
     def _end(self, test: str) -> None:
         twin, self._twin = self._twin, None
         super()._end(test)
-        if self._fresh or self._changed.pending or self._suspects.latest():
+        if self._new_leaks or self._changed.pending or self._suspects.latest():
             self._twins[test] = twin
 
     def _explains(self) -> bool:
         return bool(getattr(self._result, "failfast", False))
 
-    def tell(self, leaks: List[Leak]) -> List[Leak]:
-        news = super().tell(leaks)
+    def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
+        news = super().report_leaks(leaks)
         for name, mine in leak_model.by_test(news).items():
             try:
                 raise AssertionError(text_report.failure_text(mine))

@@ -10,7 +10,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import classify
 from unittest_leakfix.leaks.class_scope import Fixtures
-from unittest_leakfix.leaks.detector import Changes, Finder
+from unittest_leakfix.leaks.detector import ReportedChanges, LeakDetector
 from unittest_leakfix.leaks.model.leak import Leak, group
 from unittest_leakfix.leaks.report import text_report
 from unittest_leakfix.leaks.report.describe import in_words
@@ -19,7 +19,7 @@ __unittest = True
 bind(globals())
 
 
-class _Block(Finder):
+class _BlockDetector(LeakDetector):
     """A finder for one block of code."""
 
     _asker = ""
@@ -29,7 +29,7 @@ class _Block(Finder):
         outer = self._active[-1] if self._active else None
         if outer is not None:
             self._acquisitions = outer._acquisitions
-            self._fixtures, self._changed = Fixtures(self._acquisitions), Changes(
+            self._fixtures, self._changed = Fixtures(self._acquisitions), ReportedChanges(
                 self._acquisitions)
             self._asker = self._acquisitions.current
         self._judge = classify.Judge(self._acquisitions, self._imported)
@@ -52,12 +52,12 @@ class Watch:
     def __init__(self, name: str) -> None:
         self.leaks: List[Leak] = []
         self._name = name
-        self._finder = _Block()
+        self._detector = _BlockDetector()
 
     def __enter__(self) -> "Watch":
         heap.enter()
         try:
-            self._finder.begin_block(self._name)
+            self._detector.begin_block(self._name)
         except BaseException:
             heap.leave()
             raise
@@ -66,7 +66,7 @@ class Watch:
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
         try:
-            self.leaks = list(map(in_words, group(self._finder.end_block())))
+            self.leaks = list(map(in_words, group(self._detector.end_block())))
         finally:
             heap.leave()
 

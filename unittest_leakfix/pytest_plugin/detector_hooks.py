@@ -14,7 +14,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import captured_warnings, identify, suppressions
 from unittest_leakfix.leaks.classify import Imported
-from unittest_leakfix.leaks.detector import Finder
+from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import CodeScope
 from unittest_leakfix.leaks.report import (
@@ -103,7 +103,7 @@ def is_held_rightly(leak: Leak) -> bool:
 _HOOKS = frozenset(["sys.unraisablehook", "threading.excepthook"])
 
 
-class ScopedFinder(Finder):
+class ScopedDetector(LeakDetector):
     """Finds in a pytest session.
 
     *told* is called with the leaks that are news, once the class or module that they are of is
@@ -155,10 +155,10 @@ class ScopedFinder(Finder):
 
     def function_started(self, name: str) -> None:
         """The scopes' fixtures are set up; the test's own come now."""
-        if not self._alive() or self._measuring:
+        if not self._is_active() or self._measuring:
             return
         tests = self._tests
-        self._moved = True
+        self._fixtures_ran = True
         self._overheard.catchers = captured_warnings._catchers()
         self._begin(name)
         self._tests = tests
@@ -171,7 +171,7 @@ class ScopedFinder(Finder):
     def function_finished(self, slot: List[Any]) -> None:
         """The test and its fixtures are torn down; the instance in *slot*, if any, is about to be
         let go."""
-        if not self._alive() or not self._measuring:
+        if not self._is_active() or not self._measuring:
             return
         try:
             if slot[0] is not None and issubclass(type(slot[0]), unittest.TestCase):
@@ -219,7 +219,7 @@ class ScopedFinder(Finder):
 
     def scope_ends(self, scope: Scope) -> None:
         """The fixtures of *scope* are torn down: look what they have left."""
-        if not self._alive():
+        if not self._is_active():
             return
         self._acquisitions.current = ""
         kept: Kept = scope.kept
@@ -229,10 +229,10 @@ class ScopedFinder(Finder):
                 self._shared.forget()
             if scope.holder is not None:
                 form = "cls.%s" if scope.kind == "class" else "%s"
-                self._fresh += self._fixtures.left_open(scope.holder, form, kept.fixtures)
+                self._new_leaks += self._fixtures.left_open(scope.holder, form, kept.fixtures)
             if scope.kind == "class":
                 for leak in self._fixtures.held_by(scope.holder):
-                    self._fresh.append(self.wordings.of_class(leak, scope.name))
+                    self._new_leaks.append(self.wordings.of_class(leak, scope.name))
         except errors.PASSING:
             raise
         except BaseException:
@@ -247,15 +247,15 @@ class ScopedFinder(Finder):
                 by.setdefault(name, []).append(change)
         for name, changes in by.items():
             back = kept.state.restore(changes) if self.options.restore else []
-            self._fresh += self._changed.leaks(changes, name, back, True)
+            self._new_leaks += self._changed.leaks(changes, name, back, True)
 
     def scope_finished(self, scope: Scope) -> None:
         """Judge what was left in *scope*, now that all of pytest's reports on it are made."""
         self._scopes.remove(scope)
         kept: Kept = scope.kept
         self._spare.append(kept.state)
-        if self._alive():
-            self._over(not self._scopes)
+        if self._is_active():
+            self._classify_rest(not self._scopes)
         if scope.kind != "class":
             self._changed.forget()
 
@@ -266,7 +266,7 @@ class ScopedFinder(Finder):
 
     def fixture_started(self, name: str, scope: Optional[Scope], fixturedef: Any) -> Any:
         """A scope's fixture is about to be set up. Returns what `fixture_ready` wants."""
-        if not self._alive() or scope is None:
+        if not self._is_active() or scope is None:
             return None
         scope.kept.fixtures.add(name)
         scope.kept.values.append((name, fixturedef))
@@ -312,25 +312,25 @@ class ScopedFinder(Finder):
 
     def _closing(self, owner: Any, found: scan.Found) -> None:
         test = self._test or self._acquisitions.current
-        if test and self._alive():
-            self._fresh.append(identify.of_closing(found, self._acquisitions.of(found.value), test,
+        if test and self._is_active():
+            self._new_leaks.append(identify.of_closing(found, self._acquisitions.of(found.value), test,
                                                    fixture=type(owner).__module__
                                                    == "_pytest.fixtures"))
 
-    def _yet(self) -> Container[str]:
+    def _open_fixtures(self) -> Container[str]:
         return {name for scope in self._scopes for name in scope.kept.fixtures}
 
-    def rest(self) -> None:
-        self._fresh = self._worded(self._fresh)
-        super().rest()
-        self._deafen()
+    def take_interrupted(self) -> None:
+        self._new_leaks = self._worded(self._new_leaks)
+        super().take_interrupted()
+        self._stop_listening()
 
     def _worded(self, leaks: List[Leak]) -> List[Leak]:
         return [self.wordings.of(leak) for leak in leaks
                 if not is_held_rightly(leak) and not self.wordings.is_harness(leak)]
 
-    def tell(self, leaks: List[Leak]) -> List[Leak]:
-        news = super().tell(self._worded(leaks))
+    def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
+        news = super().report_leaks(self._worded(leaks))
         if news:
             self._told(news)
         return news
@@ -341,7 +341,7 @@ class ScopedFinder(Finder):
 _VERSION = tuple(int(part) for part in pytest.__version__.split(".")[:2])
 
 
-class Watching(ScopedFinder):
+class SessionDetector(ScopedDetector):
     """The finder as the plugin follows items: knows their markers, and hands on what is news."""
 
     def __init__(self, config: pytest.Config, asked: Asked,
@@ -396,7 +396,7 @@ class Watching(ScopedFinder):
         self.reports.leaks(leaks)
 
 
-def begin(config: pytest.Config, asked: Asked) -> Watching:
+def begin(config: pytest.Config, asked: Asked) -> SessionDetector:
     """Return what finds in this session. Raises ``pytest.UsageError`` for a baseline that is
     none."""
     baseline = None
@@ -406,7 +406,7 @@ def begin(config: pytest.Config, asked: Asked) -> Watching:
                                              xdist.baseline_of(config))
         except ValueError as error:
             raise pytest.UsageError(str(error)) from error
-    watching = Watching(config, asked, baseline)
+    watching = SessionDetector(config, asked, baseline)
     config.pluginmanager.register(watching, "leakfix-finding")
     config.pluginmanager.register(watching.reports, "leakfix-reports")
     return watching

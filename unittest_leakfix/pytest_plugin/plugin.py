@@ -183,7 +183,7 @@ class Following:
                 self.watcher.stop()
         except KeyboardInterrupt:
             if self.watcher is not None:
-                self.watcher.rest()
+                self.watcher.take_interrupted()
             raise
         finally:
             heap.leave()
