@@ -29,7 +29,7 @@ bind(globals())
 
 _getframe = sys._getframe
 
-_AT_MOST = 1000
+_MOST_CAUGHT = 1000
 _ALWAYS = (
     ("always", None, ResourceWarning, None, 0),
     ("always", re.compile("coroutine .* was never awaited"), RuntimeWarning, None, 0),
@@ -43,7 +43,7 @@ _ASYNCIO = (
 _excepthook = threading.excepthook  # 3.8 and 3.9 keep no other copy
 
 
-class Complaints:
+class ComplaintCapture:
     """Catches complaints between `install()` and `remove()`."""
 
     _formatted = staticmethod(traceback.format_exception)
@@ -53,7 +53,7 @@ class Complaints:
         self._caught: List[Complaint] = []
         self._swap = Swap()
         # Bound once, since a window is opened for nearly every test.
-        self._hears = self._on_warning, self._on_unraisable, self._on_thread
+        self._handlers = self._on_warning, self._on_unraisable, self._on_thread
         self._show: Any = None
         self._unraisable: Any = None
         self._in_thread: Any = None
@@ -64,7 +64,7 @@ class Complaints:
             return
         if self._acquisitions is not None:
             self._acquisitions.remember_dead(True)
-        show, unraisable, in_thread = self._hears
+        show, unraisable, in_thread = self._handlers
         filters = warnings.filters
         self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
         self._unraisable, self._in_thread = sys.unraisablehook, threading.excepthook
@@ -77,7 +77,7 @@ class Complaints:
         asyncio: Any = os_facts.loaded("asyncio.base_events")
         logger = getattr(asyncio, "logger", None)
         if logger is not None:
-            swapped.append((asyncio, "logger", _Ear(logger, self._on_asyncio)))
+            swapped.append((asyncio, "logger", _LoggerTap(logger, self._on_asyncio)))
         self._swap.put_each(swapped)
 
     def remove(self) -> None:
@@ -97,13 +97,13 @@ class Complaints:
         caught, self._caught = self._caught, []
         return caught
 
-    def _add(self, kind: str, text: str, said: str = "", acquisition: Optional[Acquisition] = None,
+    def _add(self, kind: str, text: str, more: str = "", acquisition: Optional[Acquisition] = None,
              spot: Optional[Spot] = None) -> None:
-        """Keep a complaint: its first line, what was *said* after that, and the *spot* that we
+        """Keep a complaint: its first line, what was *more* after that, and the *spot* that we
         know of."""
-        if len(self._caught) < _AT_MOST:
+        if len(self._caught) < _MOST_CAUGHT:
             self._caught.append(
-                _read(kind, redaction.redact(text), redaction.redact(said), acquisition, spot)
+                _read(kind, redaction.redact(text), redaction.redact(more), acquisition, spot)
             )
 
     def _on_warning(self, message: Any) -> None:
@@ -117,7 +117,7 @@ class Complaints:
         ):
             first, _, created = text.partition("\n")
             self._add("coroutine was never awaited", first, created,
-                      spot=None if created else _written(message.source))
+                      spot=None if created else _written_at(message.source))
         else:
             self._show(message)
 
@@ -132,7 +132,7 @@ class Complaints:
         try:
             self._add(
                 "unraisable exception",
-                _unraised(unraisable.err_msg, unraisable.object, unraisable.exc_traceback),
+                _unraisable_text(unraisable.err_msg, unraisable.object, unraisable.exc_traceback),
                 self._traceback(unraisable.exc_type, unraisable.exc_value,
                                 unraisable.exc_traceback),
             )
@@ -151,8 +151,8 @@ class Complaints:
             self._in_thread(args)
 
     def _on_asyncio(self, text: str, exc_info: Any, context: Any) -> bool:
-        for said, kind in _ASYNCIO:
-            if said in text.partition("\n")[0]:
+        for more, kind in _ASYNCIO:
+            if more in text.partition("\n")[0]:
                 detail = text.partition("\n")[2]
                 if isinstance(exc_info, tuple):
                     detail += "\n" + self._traceback(*exc_info)
@@ -176,7 +176,7 @@ class Complaints:
             return getattr(kind, "__name__", "?")
 
 
-class _Ear:
+class _LoggerTap:
     """Stands in for asyncio's logger inside the window; what is no complaint goes on to the
     logger."""
 
@@ -194,23 +194,23 @@ class _Ear:
         return getattr(self._logger, name)
 
 
-def _unraised(said: Optional[str], where: object, trace: Any) -> str:
+def _unraisable_text(more: Optional[str], where: object, trace: Any) -> str:
     """Say where an exception was ignored, on every version in the same words and without an
     address."""
-    if where is not None or not said:
-        return "%s: %s" % (said or "Exception ignored in", value_text.naming(where))
+    if where is not None or not more:
+        return "%s: %s" % (more or "Exception ignored in", value_text.naming(where))
     # Since 3.15 the message has it: "Exception ignored while calling deallocator <function
     # A.__del__ at 0x7f>".
     code = getattr(getattr(trace, "tb_frame", None), "f_code", None)
     called = getattr(code, "co_qualname", None)
-    if called and "<function %s at 0x" % called in said:
+    if called and "<function %s at 0x" % called in more:
         module = trace.tb_frame.f_globals.get("__name__")
         return "Exception ignored in: %s" % (".".join((module, called)) if type(module) is str
                                              else called)
-    return redaction.cut(_ADDRESS.sub("", said))
+    return redaction.cut(_ADDRESS.sub("", more))
 
 
-def _written(coroutine: Any) -> Optional[Spot]:
+def _written_at(coroutine: Any) -> Optional[Spot]:
     code = getattr(coroutine, "cr_code", None)
     return (
         None
@@ -226,13 +226,13 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 
 
 def _read(
-    kind: str, text: str, said: str, acquisition: Optional[Acquisition], spot: Optional[Spot]
+    kind: str, text: str, more: str, acquisition: Optional[Acquisition], spot: Optional[Spot]
 ) -> Complaint:
     spots = [] if spot is None else [spot]
-    frames = _FRAME.findall(said)
+    frames = _FRAME.findall(more)
     called = ""
     if kind == "task was destroyed pending":
-        for how, file, line in _DEFINED.findall(said)[:1]:
+        for how, file, line in _DEFINED.findall(more)[:1]:
             if how != "created":
                 spots.append(Spot(how, Frame(short(file), int(line), "")))
     elif frames:
@@ -247,9 +247,9 @@ def _read(
         text,
         acquisition,
         tuple(spots),
-        (said.splitlines() or [""])[-1].strip(),
+        (more.splitlines() or [""])[-1].strip(),
         called,
-        "Event loop is closed" in said,
+        "Event loop is closed" in more,
     )
 
 
@@ -268,7 +268,7 @@ def _catchers() -> Tuple[Any, ...]:
 _CATCHERS = _catchers()
 
 
-class Overheard(Complaints):
+class PassThroughCapture(ComplaintCapture):
     """Listens between `install()` and `remove()`, and holds nothing back."""
 
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
@@ -285,11 +285,11 @@ class Overheard(Complaints):
                 return
             self.remove()
         self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
-        swapped: List[Tuple[Any, str, Any]] = [(warnings, "_showwarnmsg", self._hears[0])]
+        swapped: List[Tuple[Any, str, Any]] = [(warnings, "_showwarnmsg", self._handlers[0])]
         asyncio: Any = os_facts.loaded("asyncio.base_events")
         self._logger = getattr(asyncio, "logger", None)
         if self._logger is not None:
-            swapped.append((asyncio, "logger", _Ear(self._logger, self._on_asyncio)))
+            swapped.append((asyncio, "logger", _LoggerTap(self._logger, self._on_asyncio)))
         self._swap.put_each(swapped)
 
     def remove(self) -> None:
@@ -317,7 +317,7 @@ class Overheard(Complaints):
                                  and "was never awaited" in text):
             return True
         if not self._expected():
-            spot = _dropped()
+            spot = _dropped_at()
             if unclosed:
                 self._add("ResourceWarning", text, "", self._opened(message.source, text), spot)
             else:
@@ -354,7 +354,7 @@ class Overheard(Complaints):
         return False
 
 
-def _dropped() -> Optional[Spot]:
+def _dropped_at() -> Optional[Spot]:
     """Return where the user's code is that dropped something just now; None if the test has
     returned."""
     frame: Optional[FrameType] = _getframe(2)
@@ -367,7 +367,7 @@ def _dropped() -> Optional[Spot]:
 
 # What connections that were let go of complain about as they die: they are told already.
 
-def told_already(complaint: Complaint, ids: Collection[int]) -> bool:
+def is_reported(complaint: Complaint, ids: Collection[int]) -> bool:
     """Tell whether a complaint is of one of the connections with these *ids*, or of what is below
     it.
 

@@ -26,7 +26,7 @@ from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import classify, identify, suppressions
-from unittest_leakfix.leaks.captured_warnings import Complaints, Overheard, told_already
+from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, PassThroughCapture, is_reported
 from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
 from unittest_leakfix.leaks.classify import Imported
 from unittest_leakfix.leaks.model import kinds
@@ -36,7 +36,7 @@ from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.suppressions import News
 from unittest_leakfix.leaks.survivors import Census, survivor
 from unittest_leakfix.leaks.suspects import Suspects
-from unittest_leakfix.leaks.uncounted import NoCensus, NoComplaints
+from unittest_leakfix.leaks.uncounted import NoSurvivorWatch, NoCapture
 from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
@@ -69,12 +69,12 @@ class ListeningObserver(RunObserver):
     def __init__(self) -> None:
         self._acquisitions = Acquisitions()
         if COUNTED:
-            self._complaints = Complaints(self._acquisitions)
-            self._overheard = Overheard(self._acquisitions)
+            self._release_capture = ComplaintCapture(self._acquisitions)
+            self._test_capture = PassThroughCapture(self._acquisitions)
             self._census = Census()
         else:
-            self._complaints = self._overheard = NoComplaints(self._acquisitions)
-            self._census = NoCensus()
+            self._release_capture = self._test_capture = NoCapture(self._acquisitions)
+            self._census = NoSurvivorWatch()
         self._first_imports = FirstImports(lambda: ProcessState(self._acquisitions, self._without))
         self._new_leaks: List[Leak] = []        # of the class that runs
         self._released_ids: List[int] = []        # ids of connections that die with the test
@@ -122,8 +122,8 @@ class ListeningObserver(RunObserver):
         """Judge what is left and stop listening, whatever happens."""
         try:
             if self.here():
-                self._complaints.remove()
-                self._overheard.remove()
+                self._release_capture.remove()
+                self._test_capture.remove()
                 self._classify_rest(True)
         finally:
             self._stop_listening()
@@ -323,7 +323,7 @@ class LeakDetector(ListeningObserver):
                     self._shared.take(self._fixtures.cls)
                 self._news.mark()
                 self._states[0].before()
-            self._overheard.install()
+            self._test_capture.install()
             self._census.begin(name)
             self._measuring = True
         except errors.PASSING:
@@ -337,7 +337,7 @@ class LeakDetector(ListeningObserver):
         try:
             self._news.ended(self._test)
             if not self._census.finished(test):
-                self._complaints.install()
+                self._release_capture.install()
         except errors.PASSING:
             raise
         except BaseException:
@@ -360,13 +360,13 @@ class LeakDetector(ListeningObserver):
         finally:
             self._measuring = self._runs_again = False
             self._acquisitions.current = ""
-            self._complaints.remove()
+            self._release_capture.remove()
 
     def _end(self, test: str) -> None:
         try:
             survivors = self._census.end()
         finally:
-            self._complaints.remove()
+            self._release_capture.remove()
         self._acquisitions.current = ""
         self._imported.note(test)
         if survivors is None:
@@ -376,7 +376,7 @@ class LeakDetector(ListeningObserver):
         # What a test has that runs once more is looked at after its last time.
         if survivors and not self._runs_again:
             self._suspects.add(survivors)
-        if self._overheard.any or self._complaints.any:
+        if self._test_capture.any or self._release_capture.any:
             self._take_complaints(test)
         self._released_ids.clear()
         changes = self._states[0].after()
@@ -393,9 +393,9 @@ class LeakDetector(ListeningObserver):
 
     @originals.around
     def _take_complaints(self, test: str) -> None:
-        for heard in (self._overheard, self._complaints):
-            for complaint in heard.take():
-                if not told_already(complaint, self._released_ids):
+        for capture in (self._test_capture, self._release_capture):
+            for complaint in capture.take():
+                if not is_reported(complaint, self._released_ids):
                     # What dies unclosed later is the leak of the test that opened it.
                     opened = complaint.acquisition.test if complaint.acquisition else ""
                     self._new_leaks.append(identify.of_complaint(complaint, opened or test))
@@ -407,7 +407,7 @@ class LeakDetector(ListeningObserver):
     def _between(self) -> None:
         """No test runs now, but perhaps a fixture."""
         self._fixtures_ran = True
-        self._overheard.remove()
+        self._test_capture.remove()
 
     def class_started(self, cls: type) -> None:
         self._between()

@@ -10,7 +10,7 @@ import unittest
 from typing import Any, Dict, List, Optional, Set
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.captured_warnings import Overheard
+from unittest_leakfix.leaks.captured_warnings import PassThroughCapture
 from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.survivors import Census
 
@@ -18,7 +18,7 @@ __unittest = True
 bind(globals())
 
 
-class NoCensus(Census):
+class NoSurvivorWatch(Census):
     """Counts nothing."""
 
     def begin(self, test: str) -> None:
@@ -42,7 +42,7 @@ class NoCensus(Census):
         return []
 
 
-class NoComplaints(Overheard):
+class NoCapture(PassThroughCapture):
     """Listens to nothing."""
 
     def install(self) -> None:

@@ -39,7 +39,7 @@ class _BlockDetector(LeakDetector):
 
     def end_block(self) -> List[Leak]:
         """End the block; return what it left behind."""
-        self._complaints.install()
+        self._release_capture.install()
         self.test_released()
         self._acquisitions.current = self._asker
         self.stop()

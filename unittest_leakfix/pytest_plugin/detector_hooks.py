@@ -159,7 +159,7 @@ class ScopedDetector(LeakDetector):
             return
         tests = self._tests
         self._fixtures_ran = True
-        self._overheard.catchers = captured_warnings._catchers()
+        self._test_capture.catchers = captured_warnings._catchers()
         self._begin(name)
         self._tests = tests
 
@@ -178,7 +178,7 @@ class ScopedDetector(LeakDetector):
                 self._census.finished(slot[0])
             elif slot[0] is not None:
                 self._census.held(slot[0])
-            self._complaints.install()
+            self._release_capture.install()
         except errors.PASSING:
             raise
         except BaseException:

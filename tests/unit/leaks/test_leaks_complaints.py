@@ -15,7 +15,7 @@ import unittest
 import warnings
 import weakref
 
-from unittest_leakfix.leaks.captured_warnings import Complaints
+from unittest_leakfix.leaks.captured_warnings import ComplaintCapture
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.tracing.stacks import short
 
@@ -38,7 +38,7 @@ class ComplaintsCase(unittest.TestCase):
         self.records = Acquisitions()
         self.records.install()
         self.addCleanup(self.records.remove)
-        self.complaints = Complaints(self.records)
+        self.complaints = ComplaintCapture(self.records)
         self.addCleanup(self.complaints.remove)
         gc.collect()
         gc.disable()
