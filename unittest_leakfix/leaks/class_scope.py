@@ -149,6 +149,6 @@ class Fixtures:
             opened = self._acquisitions.of(value)
             if opened is not None and opened.test in fixtures:
                 leaks.append(identify.of_scope(form % name, value, kind, opened, opened.test))
-                self.covered |= survivors.held(value, opened)[0]
+                self.covered |= survivors.held_resources(value, opened)[0]
                 self._acquisitions.connection_told(value)
         return leaks

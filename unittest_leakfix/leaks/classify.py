@@ -19,7 +19,7 @@ from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.search import Trace, traces
-from unittest_leakfix.leaks.survivors import held, recalled
+from unittest_leakfix.leaks.survivors import held_resources, looked_up
 from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import os_facts
@@ -31,7 +31,7 @@ bind(globals())
 
 # Which modules a test has imported: what hangs on them is warm-up.
 
-class Imported:
+class TestImports:
     """The modules that each test has imported, by its id."""
 
     def __init__(self) -> None:
@@ -61,11 +61,11 @@ LARGE = 1000000
 TRACED = 400
 """How many objects are traced at once; of more, some of each group stand for the others."""
 _SIZED = 20
-_WORTH = 1000     # bytes from which an attribute of a kept test is told
+_LEAST_SIZE = 1000     # bytes from which an attribute of a kept test is told
 _RUNS = "unittest_leakfix.suite._runs["     # by which a result of somebody's own is held
 
 
-class _Case(NamedTuple):
+class _Candidate(NamedTuple):
     survivor: Survivor
     value: Any
     acquisition: Optional[Acquisition]
@@ -73,10 +73,10 @@ class _Case(NamedTuple):
     """A test or a resource: a cause of its own, whatever holds it."""
 
 
-class Judge:
+class Classifier:
     """Tells which of the suspects are leaks."""
 
-    def __init__(self, acquisitions: Acquisitions, imported: Imported) -> None:
+    def __init__(self, acquisitions: Acquisitions, imported: TestImports) -> None:
         self.grows = GROWS
         self._acquisitions = acquisitions
         self._imported = imported
@@ -88,7 +88,7 @@ class Judge:
         With them, what need not be told again: descriptors, process ids and paths that the open
         resources among them hold. The heap must be thawed, and have been collected.
         """
-        with recalled(suspects):
+        with looked_up(suspects):
             return self._objects(suspects)
 
     def _objects(self, suspects: Suspects) -> Tuple[List[Leak], Set[object]]:
@@ -102,14 +102,14 @@ class Judge:
         found = traces(targets, [id(case.value) for case in cases if case.certain],
                        [targets, cases, chosen, *cases, *groups.values()])
         del targets
-        parts = _covered(chosen, [each.chain for each in found], covered)
+        parts = _mark_covered(chosen, [each.chain for each in found], covered)
         results = self._results(suspects, chosen, found, parts, groups)
         pairs = [pair for group in groups.values() for pair in self._of_group(group, results)]
         for case in cases:
             case.survivor.seen = True
         return self._growing(suspects, pairs), covered
 
-    def _groups(self, suspects: Suspects) -> Dict[Any, List[_Case]]:
+    def _groups(self, suspects: Suspects) -> Dict[Any, List[_Candidate]]:
         """Return what is worth tracing, those alike together, in order of running."""
         alive = suspects.alive()
         ages: Dict[Tuple[str, str], Set[int]] = defaultdict(set)
@@ -117,36 +117,36 @@ class Judge:
             ages[each.module, each.type].add(each.nth)
         growing = {kind for kind, nths in ages.items() if self.grows == 1 or
                    suspects.timeline.grows(nths, suspects.lost.get(kind, ()), self.grows)}
-        groups: Dict[Any, List[_Case]] = defaultdict(list)
+        groups: Dict[Any, List[_Candidate]] = defaultdict(list)
         for survivor in alive:
-            anybodys = survivor.what == "instance" and not _of_its_own(survivor)
+            anybodys = survivor.what == "instance" and not _is_of_test_module(survivor)
             if anybodys and (survivor.module, survivor.type) not in growing:
                 continue
-            case = self._case(survivor)
+            case = self._candidate(survivor)
             if case is not None:
                 groups[_group_of(case)].append(case)
         return {key: group for key, group in groups.items()
                 if not all(case.survivor.seen for case in group)}
 
-    def _case(self, survivor: Survivor) -> Optional[_Case]:
+    def _candidate(self, survivor: Survivor) -> Optional[_Candidate]:
         """Return what is worth tracing, None for what is closed, or open on purpose."""
         value = survivor.value()
         if survivor.what == "test":
-            return _Case(survivor, value, None, True)
+            return _Candidate(survivor, value, None, True)
         kind = kind_of(value)
         if kind is None:
-            return _Case(survivor, value, None, False)
+            return _Candidate(survivor, value, None, False)
         if kind.name in ("thread", "thread timer", "mock patch"):
             return None     # told as a change of the process
         acquisition = self._acquisitions.of(value)
         sure = acquisition is not None and acquisition.test == survivor.test
         if kind.is_open(value) is not True or kept(value) or not (sure or survivor.name
-                                                                  or _weak(survivor)):
+                                                                  or _is_weakly_held(survivor)):
             return None
-        return _Case(survivor, value, acquisition, True)
+        return _Candidate(survivor, value, acquisition, True)
 
-    def _results(self, suspects: Suspects, chosen: Sequence[_Case], found: Sequence[Trace],
-                 parts: Set[int], groups: Dict[Any, List[_Case]]) -> Dict[int, Optional[Leak]]:
+    def _results(self, suspects: Suspects, chosen: Sequence[_Candidate], found: Sequence[Trace],
+                 parts: Set[int], groups: Dict[Any, List[_Candidate]]) -> Dict[int, Optional[Leak]]:
         """Return what became of each traced case, by the id of its survivor.
 
         What hangs on another that is reported is part of that: so those with the shortest chains
@@ -165,7 +165,7 @@ class Judge:
             results[id(case.survivor)] = leak
         return results
 
-    def _of_group(self, group: Sequence[_Case],
+    def _of_group(self, group: Sequence[_Candidate],
                   results: Dict[int, Optional[Leak]]) -> List[Tuple[Survivor, Leak]]:
         """Return a leak for each case of a *group*: one that was not traced has the chain of the
         one before it."""
@@ -174,7 +174,7 @@ class Judge:
         for case in group:
             key = id(case.survivor)
             last = leak = results.get(key, last)
-            if leak is not None and not case.survivor.told:
+            if leak is not None and not case.survivor.reported:
                 if key not in results:
                     leak = _like(leak, case)
                 pairs.append((case.survivor, leak))
@@ -190,11 +190,11 @@ class Judge:
             lost = suspects.lost.get((survivor.module, survivor.type), ())
             if leak.kind != "growth" or suspects.timeline.grows(self._grown[leak.cause], lost,
                                                                 self.grows):
-                survivor.told = True
+                survivor.reported = True
                 leaks.append(_counted(leak, survivor))
         return leaks
 
-    def _leak(self, suspects: Suspects, case: _Case, chain: Optional[Chain],
+    def _leak(self, suspects: Suspects, case: _Candidate, chain: Optional[Chain],
               sized: bool) -> Optional[Leak]:
         survivor, value, acquisition, _ = case
         if chain is None or chain.root == "leak":
@@ -221,16 +221,16 @@ class Judge:
             holding = tuple(item for item in sizes.heaviest(
                 [("." + name, values[name]) for name in list(values) if not name.startswith("_")],
                 most=len(values))
-                if item[2] >= _WORTH or kind_of(values[item[0][1:]]) is not None)[:3]
+                if item[2] >= _LEAST_SIZE or kind_of(values[item[0][1:]]) is not None)[:3]
         leak = identify.of_survivor(survivor, value, kind, chain, acquisition, size, holding)
-        if survivor.what == "instance" and self.grows > 1 and not _of_its_own(survivor):
+        if survivor.what == "instance" and self.grows > 1 and not _is_of_test_module(survivor):
             leak = identify.growth(leak, survivor)
         return leak
 
     def _may_stay(self, suspects: Suspects, survivor: Survivor, chain: Chain) -> bool:
         """Tell whether an object that a test had may be a pool's, or a singleton of the
         application."""
-        if self.grows == 1 or _of_its_own(survivor) or ids.defines(survivor.test, _home(chain)):
+        if self.grows == 1 or _is_of_test_module(survivor) or ids.defines(survivor.test, _home(chain)):
             return False
         kind = survivor.module, survivor.type
         alive = [each.nth for each in suspects if (each.module, each.type) == kind]
@@ -250,7 +250,7 @@ class Judge:
         return root.category == "module" and self._imported.by(survivor.test, root.name)
 
 
-def _group_of(case: _Case) -> Tuple[Any, ...]:
+def _group_of(case: _Candidate) -> Tuple[Any, ...]:
     """Return what a case has in common with those that most likely have the same cause."""
     survivor, _, acquisition, _ = case
     alike = survivor.what, survivor.module, survivor.type
@@ -262,12 +262,12 @@ def _group_of(case: _Case) -> Tuple[Any, ...]:
     return (*alike, survivor.name, of_class)
 
 
-def _chosen(groups: Dict[Any, List[_Case]]) -> List[_Case]:
+def _chosen(groups: Dict[Any, List[_Candidate]]) -> List[_Candidate]:
     """Return the cases to trace: all, or of too many the first, the last and some between of each
     group."""
     if sum(map(len, groups.values())) <= TRACED:
         return [case for group in groups.values() for case in group]
-    chosen: List[_Case] = []
+    chosen: List[_Candidate] = []
     for group in groups.values():
         most = max(2, TRACED * len(group) // sum(map(len, groups.values())))
         step = max(1, len(group) // most)
@@ -276,7 +276,7 @@ def _chosen(groups: Dict[Any, List[_Case]]) -> List[_Case]:
     return chosen
 
 
-def _like(leak: Leak, case: _Case) -> Leak:
+def _like(leak: Leak, case: _Candidate) -> Leak:
     """Return the leak of a *case* that has the same cause as *leak*."""
     twin = object.__new__(Leak)     # without redacting all of it once more
     twin.__dict__.update(leak.__dict__, tests=(case.survivor.test,), size=0, holding=(),
@@ -310,7 +310,7 @@ def _librarys(value: object, chain: Chain) -> bool:
             and not sizes.is_users(type(value)))
 
 
-def _covered(cases: Sequence[_Case], found: Sequence[Optional[Chain]],
+def _mark_covered(cases: Sequence[_Candidate], found: Sequence[Optional[Chain]],
              covered: Set[object]) -> Set[int]:
     """Add to *covered* what the held resources among the *cases* hold; return the ids of those that
     are parts of others."""
@@ -319,17 +319,17 @@ def _covered(cases: Sequence[_Case], found: Sequence[Optional[Chain]],
         value = case.value
         if chain is None or kind_of(value) is None or id(value) in parts:
             continue
-        stands, mine = held(value, case.acquisition)
+        stands, mine = held_resources(value, case.acquisition)
         covered.update(stands)
         parts |= mine - {id(value)}
     return parts
 
 
-def _of_its_own(survivor: Survivor) -> bool:
+def _is_of_test_module(survivor: Survivor) -> bool:
     """An instance of a class that the test's own module defines is no application's cache."""
     return ids.defines(survivor.test, survivor.module)
 
 
-def _weak(survivor: Survivor) -> bool:
+def _is_weakly_held(survivor: Survivor) -> bool:
     """Tell whether the reference is to this very object rather than to its id."""
     return not hasattr(survivor.ref, "_key")

@@ -28,13 +28,13 @@ from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import classify, identify, suppressions
 from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, PassThroughCapture, is_reported
 from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
-from unittest_leakfix.leaks.classify import Imported
+from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import Ids
 from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.suppressions import News
-from unittest_leakfix.leaks.survivors import Census, survivor
+from unittest_leakfix.leaks.survivors import SurvivorWatch, survivor
 from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.leaks.uncounted import NoSurvivorWatch, NoCapture
 from unittest_leakfix.observer import RunObserver
@@ -71,10 +71,10 @@ class ListeningObserver(RunObserver):
         if COUNTED:
             self._release_capture = ComplaintCapture(self._acquisitions)
             self._test_capture = PassThroughCapture(self._acquisitions)
-            self._census = Census()
+            self._survivor_watch = SurvivorWatch()
         else:
             self._release_capture = self._test_capture = NoCapture(self._acquisitions)
-            self._census = NoSurvivorWatch()
+            self._survivor_watch = NoSurvivorWatch()
         self._first_imports = FirstImports(lambda: ProcessState(self._acquisitions, self._without))
         self._new_leaks: List[Leak] = []        # of the class that runs
         self._released_ids: List[int] = []        # ids of connections that die with the test
@@ -161,7 +161,7 @@ class ListeningObserver(RunObserver):
 
     def _dropping(self, values: Dict[str, Any]) -> None:
         if self._test and self._is_active():
-            self._census.attributes(values)
+            self._survivor_watch.attributes(values)
 
 
 if hasattr(os, "register_at_fork"):
@@ -276,8 +276,8 @@ class LeakDetector(ListeningObserver):
         self._shared = SharedResources(self._acquisitions)
         self._fixtures = Fixtures(self._acquisitions)
         self._changed = ReportedChanges(self._acquisitions)
-        self._imported = Imported()
-        self._judge: Optional[classify.Judge] = None
+        self._imported = TestImports()
+        self._classifier: Optional[classify.Classifier] = None
         self._suspects = Suspects()
         self._heard_of: List[Leak] = []     # all leaks so far, news or not
         self._unmeasured = Unmeasured()
@@ -324,7 +324,7 @@ class LeakDetector(ListeningObserver):
                 self._news.mark()
                 self._states[0].before()
             self._test_capture.install()
-            self._census.begin(name)
+            self._survivor_watch.begin(name)
             self._measuring = True
         except errors.PASSING:
             raise
@@ -336,7 +336,7 @@ class LeakDetector(ListeningObserver):
             return
         try:
             self._news.ended(self._test)
-            if not self._census.finished(test):
+            if not self._survivor_watch.finished(test):
                 self._release_capture.install()
         except errors.PASSING:
             raise
@@ -364,7 +364,7 @@ class LeakDetector(ListeningObserver):
 
     def _end(self, test: str) -> None:
         try:
-            survivors = self._census.end()
+            survivors = self._survivor_watch.end()
         finally:
             self._release_capture.remove()
         self._acquisitions.current = ""
@@ -520,11 +520,11 @@ class LeakDetector(ListeningObserver):
 
     def _objects(self) -> Tuple[List[Leak], Set[object]]:
         try:
-            if self._judge is None:
-                self._judge = classify.Judge(self._acquisitions, self._imported)
+            if self._classifier is None:
+                self._classifier = classify.Classifier(self._acquisitions, self._imported)
             heap.thaw()
             heap.collect_all()
-            return self._judge.objects(self._suspects)
+            return self._classifier.objects(self._suspects)
         except errors.PASSING:
             raise
         except BaseException:

@@ -83,14 +83,14 @@ def survivor(what: str, test: str, name: str, value: object, fixture: bool = Fal
     )
 
 
-class Census:
+class SurvivorWatch:
     """Counts the survivors of one test after the other."""
 
     def __init__(self) -> None:
         self._test = ""
         self._window = 0
         self._held: List[Survivor] = []
-        self._quiet: Optional[Callable[[], Any]] = None
+        self._test_alone: Optional[Callable[[], Any]] = None
         self._new = 0
         self._others: Set[int] = set()
 
@@ -100,7 +100,7 @@ class Census:
             self._held = []
         if self._others:
             self._others = set()
-        self._quiet = None
+        self._test_alone = None
         self._test = test
         if self._window:
             heap.drop_window(self._window)      # something went wrong before it was asked for
@@ -117,7 +117,7 @@ class Census:
         values = namespace(test)
         if len(values) == _BARE and new is not None and (
                 not new or len(new) < 3 and all(map(_is_plain, new))):
-            self._quiet = weakref.ref(test)
+            self._test_alone = weakref.ref(test)
             self._new = len(new)
             return True
         new = None
@@ -142,12 +142,12 @@ class Census:
 
     def end(self) -> Optional[List[Survivor]]:
         """Call when the test was let go. Returns who outlived it, None if that cannot be told."""
-        if self._quiet is not None:
-            if self._quiet() is None:
+        if self._test_alone is not None:
+            if self._test_alone() is None:
                 heap.close_window(self._new)
                 return []
-            self._note("test", self._quiet(), "")
-        born = heap.newborn(self._window, _may_be_news)
+            self._note("test", self._test_alone(), "")
+        born = heap.newborn(self._window, _may_matter)
         if born is None:
             return None
         held = {each.key: each for each in self._held}
@@ -158,13 +158,13 @@ class Census:
         crowds: List[List[Any]] = []
         if len(born) >= _CROWD:
             crowds, born = self._crowds(born, held)
-        news: Dict[int, bool] = {}      # by id: a metaclass may forbid to be hashed
+        matters: Dict[int, bool] = {}      # by id: a metaclass may forbid to be hashed
         while born:
             each = born.pop()
             kind = id(type(each))
-            if kind not in news:
-                news[kind] = _is_news(each)
-            if news[kind] and id(each) not in held and id(each) not in self._others:
+            if kind not in matters:
+                matters[kind] = _matters(each)
+            if matters[kind] and id(each) not in held and id(each) not in self._others:
                 found.append(self._of(each))
         for crowd in crowds:
             one = self._of(crowd.pop())
@@ -183,12 +183,12 @@ class Census:
         There may be a million: so first by their classes.
         """
         types = list(map(id, map(type, born)))
-        news = {kind for kind, each in dict(zip(types, born)).items() if _is_news(each)}
-        by_class: Dict[int, List[Any]] = {kind: [] for kind in news}
-        if news:
+        matters = {kind for kind, each in dict(zip(types, born)).items() if _matters(each)}
+        by_class: Dict[int, List[Any]] = {kind: [] for kind in matters}
+        if matters:
             others = self._others
             for kind, each in zip(types, born):
-                if kind in news and id(each) not in held and id(each) not in others:
+                if kind in matters and id(each) not in held and id(each) not in others:
                     by_class[kind].append(each)
         crowds, few = [], []
         for same in by_class.values():
@@ -249,7 +249,7 @@ class ById:
 
 
 @contextmanager
-def recalled(survivors: Iterable[Survivor]) -> Iterator[None]:
+def looked_up(survivors: Iterable[Survivor]) -> Iterator[None]:
     """Look up at once all that is known by id alone: going through the heap takes 20 ms a million.
 
     Meanwhile the ``ref`` of those refers to them. Thaws the heap if there are any.
@@ -277,11 +277,11 @@ def recalled(survivors: Iterable[Survivor]) -> Iterator[None]:
             ref._found = ref
 
 
-def _may_be_news(value: object) -> bool:
-    return isinstance(value, unittest.TestCase) or _is_news(value)
+def _may_matter(value: object) -> bool:
+    return isinstance(value, unittest.TestCase) or _matters(value)
 
 
-def _is_news(value: object) -> bool:
+def _matters(value: object) -> bool:
     """Tell whether a survivor is worth a word: a resource, or an instance of somebody's class."""
     cls = type(value)
     if kind_of(value) is not None:
@@ -312,7 +312,7 @@ def is_users(cls: type) -> bool:
 # What an open resource holds outside Python's memory: so that its parts are not told again.
 
 
-def held(value: object, acquisition: Optional[Acquisition]) -> Tuple[Set[object], Set[int]]:
+def held_resources(value: object, acquisition: Optional[Acquisition]) -> Tuple[Set[object], Set[int]]:
     """Return what stands for the parts of the resource *value*, and their ids.
 
     The first: descriptors, ("pid", n), ("thread", n), a path. A pool's threads, children and pipes

@@ -12,13 +12,13 @@ from typing import Any, Dict, List, Optional, Set
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.captured_warnings import PassThroughCapture
 from unittest_leakfix.leaks.model.survivor import Survivor
-from unittest_leakfix.leaks.survivors import Census
+from unittest_leakfix.leaks.survivors import SurvivorWatch
 
 __unittest = True
 bind(globals())
 
 
-class NoSurvivorWatch(Census):
+class NoSurvivorWatch(SurvivorWatch):
     """Counts nothing."""
 
     def begin(self, test: str) -> None:

@@ -32,8 +32,8 @@ class _BlockDetector(LeakDetector):
             self._fixtures, self._changed = Fixtures(self._acquisitions), ReportedChanges(
                 self._acquisitions)
             self._asker = self._acquisitions.current
-        self._judge = classify.Judge(self._acquisitions, self._imported)
-        self._judge.grows = 1       # one instance will do: a block runs once
+        self._classifier = classify.Classifier(self._acquisitions, self._imported)
+        self._classifier.grows = 1       # one instance will do: a block runs once
         self._listen(outer is None)
         self._begin(name)
 

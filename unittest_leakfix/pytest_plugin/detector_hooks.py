@@ -13,7 +13,7 @@ from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import captured_warnings, identify, suppressions
-from unittest_leakfix.leaks.classify import Imported
+from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import CodeScope
@@ -125,7 +125,7 @@ class ScopedDetector(LeakDetector):
         self._put_back: FrozenSet[str] = frozenset()    # names of what pytest puts back
 
     def start(self, session: Any = None) -> bool:
-        self._imported = Imported()     # the test modules are loaded by now
+        self._imported = TestImports()     # the test modules are loaded by now
         self._finds = super().start()
         if self._finds:
             roots.running = Holders(session, self._scopes)
@@ -166,7 +166,7 @@ class ScopedDetector(LeakDetector):
     def fixture_value(self, name: str, value: object) -> None:
         """A fixture of the test has this *value*."""
         if self._measuring:
-            self._census.attributes({name: value}, fixture=True)
+            self._survivor_watch.attributes({name: value}, fixture=True)
 
     def function_finished(self, slot: List[Any]) -> None:
         """The test and its fixtures are torn down; the instance in *slot*, if any, is about to be
@@ -175,9 +175,9 @@ class ScopedDetector(LeakDetector):
             return
         try:
             if slot[0] is not None and issubclass(type(slot[0]), unittest.TestCase):
-                self._census.finished(slot[0])
+                self._survivor_watch.finished(slot[0])
             elif slot[0] is not None:
-                self._census.held(slot[0])
+                self._survivor_watch.held(slot[0])
             self._release_capture.install()
         except errors.PASSING:
             raise
@@ -286,7 +286,7 @@ class ScopedDetector(LeakDetector):
         self._spare.append(state)
         now = self._since()
         if seen is not None and now is not None:
-            self._census.exclude(now - seen)
+            self._survivor_watch.exclude(now - seen)
         self._acquisitions.current = before
 
     def current(self, name: str) -> None:
@@ -295,7 +295,7 @@ class ScopedDetector(LeakDetector):
         self._acquisitions.current = name
 
     def _since(self) -> Optional[Set[int]]:
-        return heap.ids_since(self._census._window) if self._measuring else None
+        return heap.ids_since(self._survivor_watch._window) if self._measuring else None
 
     def _matters(self, change: Change, others: Set[Key]) -> bool:
         return change.key not in others and change.name not in self._put_back

@@ -570,11 +570,11 @@ class OwnFaultTests(FaultCase):
     """A mistake in finding itself costs what it found out, not the run."""
 
     def test_each_part_may_fail(self) -> None:
-        for part, _ in (("leaks.survivors.Census.begin", "After.test_leaves"),
-                           ("leaks.survivors.Census.finished", "After.test_leaves"),
-                           ("leaks.survivors.Census.end", "After.test_leaves"),
+        for part, _ in (("leaks.survivors.SurvivorWatch.begin", "After.test_leaves"),
+                           ("leaks.survivors.SurvivorWatch.finished", "After.test_leaves"),
+                           ("leaks.survivors.SurvivorWatch.end", "After.test_leaves"),
                            ("process_state.monitors.ProcessState.after", "After.test_leaves"),
-                           ("leaks.classify.Judge.objects", "After.test_leaves"),
+                           ("leaks.classify.Classifier.objects", "After.test_leaves"),
                            ("process_state.monitors.ProcessState.full", "setUpModule (sample)"),
                            ("leaks.suppressions.News.take", "sample.After")):
             with self.subTest(part):

@@ -4,7 +4,7 @@ from __future__ import annotations
 import unittest
 
 from unittest_leakfix.leaks import survivors
-from unittest_leakfix.leaks.survivors import recalled, survivor
+from unittest_leakfix.leaks.survivors import looked_up, survivor
 
 
 class RecalledTest(unittest.TestCase):
@@ -19,7 +19,7 @@ class RecalledTest(unittest.TestCase):
             return get_objects()
         survivors._get_objects = counted
         self.addCleanup(setattr, survivors, "_get_objects", get_objects)
-        with recalled([first, second]):
+        with looked_up([first, second]):
             self.assertIs(first.ref(), value)
             self.assertIs(second.ref(), value)
         self.assertEqual(len(passes), 1)

@@ -210,8 +210,8 @@ class Process(unittest.TestCase):
         records.current = "later"
         found = records.of_pid(second.pid)
         self.assertEqual(found.test, "")
-        self.assertNotIn(("pid", second.pid), survivors.held(first, None)[0])
-        self.assertIn(("pid", second.pid), survivors.held(second, None)[0])
+        self.assertNotIn(("pid", second.pid), survivors.held_resources(first, None)[0])
+        self.assertIn(("pid", second.pid), survivors.held_resources(second, None)[0])
 
     @unittest.skipUnless("fork" in multiprocessing.get_all_start_methods(),
                          "this system does not fork")
@@ -268,8 +268,8 @@ class Thread(unittest.TestCase):
         self.addCleanup(running.join)
         self.addCleanup(go.set)
         ended._ident = running.ident    # as the system may give it again
-        self.assertNotIn(("thread", running.ident), survivors.held(ended, None)[0])
-        self.assertIn(("thread", running.ident), survivors.held(running, None)[0])
+        self.assertNotIn(("thread", running.ident), survivors.held_resources(ended, None)[0])
+        self.assertIn(("thread", running.ident), survivors.held_resources(running, None)[0])
 
 
 class Id(unittest.TestCase):

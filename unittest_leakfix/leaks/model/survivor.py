@@ -22,7 +22,7 @@ class Survivor:
     """
 
     __slots__ = ("what", "test", "name", "fixture", "type", "module", "ref", "key", "nth", "more",
-                 "seen", "told")
+                 "seen", "reported")
 
     def __init__(self, what: str, test: str, name: str, fixture: bool, type: str, module: str,
                  ref: Callable[[], Any], key: int) -> None:
@@ -30,7 +30,7 @@ class Survivor:
         self.type, self.module, self.ref, self.key = type, module, ref, key
         self.nth = 0
         self.more: List[Callable[[], Any]] = []
-        self.seen = self.told = False
+        self.seen = self.reported = False
 
     def refs(self) -> Iterator[Callable[[], Any]]:
         """Return what calls for each of the objects that this stands for."""
