@@ -73,7 +73,7 @@ class WorkerDetector(LeakDetector):
         self._classify_rest()
         found, ran, failures = self.findings(), tuple(self._ran), tuple(self._failures)
         self._heard_of.clear()
-        self._news.leaks, self._news.known, self._tests = [], [], 0
+        self._reported_leaks.leaks, self._reported_leaks.known, self._tests = [], [], 0
         self._unmeasured = Unmeasured()
         self._ran.clear()
         self._failures.clear()
@@ -88,15 +88,15 @@ class WorkerDetector(LeakDetector):
         self._places[self._test] = self._result.testsRun - 1
         new, self._seen = self._events[self._seen:], len(self._events)
         if any(event[0] in _FAILED for event in new):
-            self._news.failed.add(self._test)
+            self._reported_leaks.failed.add(self._test)
         super().test_finished(test)
 
     def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
-        news = super().report_leaks(leaks)
+        reported = super().report_leaks(leaks)
         if self._failing:
-            for name, mine in by_test(news).items():
+            for name, mine in by_test(reported).items():
                 self._fail(name, text_report.failure_text(mine))
-        return news
+        return reported
 
     def _fail(self, name: str, message: str) -> None:
         """Say that the leaks of test *name* fail it."""

@@ -31,9 +31,9 @@ from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
 from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model import leak as leak_model
-from unittest_leakfix.leaks.model.ids import Ids
+from unittest_leakfix.leaks.model.ids import TestIds
 from unittest_leakfix.leaks.model.leak import Findings, Leak
-from unittest_leakfix.leaks.suppressions import News
+from unittest_leakfix.leaks.suppressions import ReportedLeaks
 from unittest_leakfix.leaks.survivors import SurvivorWatch, survivor
 from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.leaks.uncounted import NoSurvivorWatch, NoCapture
@@ -272,7 +272,7 @@ class LeakDetector(ListeningObserver):
         """*result*: of the run, which tells whether a test has failed."""
         super().__init__()
         self.options = options
-        self._news = News(baseline, options.leaks_failed, result)
+        self._reported_leaks = ReportedLeaks(baseline, options.leaks_failed, result)
         self._shared = SharedResources(self._acquisitions)
         self._fixtures = Fixtures(self._acquisitions)
         self._changed = ReportedChanges(self._acquisitions)
@@ -286,21 +286,21 @@ class LeakDetector(ListeningObserver):
         self._runs_again = False         # the finished test stands in the suite once more
         self._measuring = False
         self._fixtures_ran = True              # fixtures came between
-        self._ids = Ids()
+        self._ids = TestIds()
 
     def silent(self) -> bool:
         """Tell whether there is nothing to tell."""
-        return not (self._news.leaks or self._news.known or self._news.hidden
+        return not (self._reported_leaks.leaks or self._reported_leaks.known or self._reported_leaks.hidden
                     or self._unmeasured
                     or self.options.leaks_baseline)
 
     def findings(self) -> Findings:
         """Return what was found so far, grouped by cause."""
-        leaks = leak_model.group(self._news.leaks)
-        return leak_model.Findings(tuple(leaks), tuple(self._news.known),
-                                   self._news.gone(leaks, self._ran),
+        leaks = leak_model.group(self._reported_leaks.leaks)
+        return leak_model.Findings(tuple(leaks), tuple(self._reported_leaks.known),
+                                   self._reported_leaks.gone(leaks, self._ran),
                         self._tests, self._unmeasured.all(),
-                                   failed=len(leak_model.group(self._news.hidden)))
+                                   failed=len(leak_model.group(self._reported_leaks.hidden)))
 
     # What the run tells. Nothing that goes wrong here may break the run.
 
@@ -321,7 +321,7 @@ class LeakDetector(ListeningObserver):
                 self._fixtures_ran = False
                 if self._fixtures.cls is not None:
                     self._shared.take(self._fixtures.cls)
-                self._news.mark()
+                self._reported_leaks.mark()
                 self._states[0].before()
             self._test_capture.install()
             self._survivor_watch.begin(name)
@@ -335,7 +335,7 @@ class LeakDetector(ListeningObserver):
         if not self._is_active() or not self._measuring:
             return
         try:
-            self._news.ended(self._test)
+            self._reported_leaks.ended(self._test)
             if not self._survivor_watch.finished(test):
                 self._release_capture.install()
         except errors.PASSING:
@@ -537,13 +537,13 @@ class LeakDetector(ListeningObserver):
     def take_interrupted(self) -> None:
         """The run was interrupted: take what was found and did not come to be told."""
         taken = {id(each)
-                 for each in (*self._news.leaks, *(item.leak for item in self._news.known))}
+                 for each in (*self._reported_leaks.leaks, *(item.leak for item in self._reported_leaks.known))}
         fresh, self._new_leaks = self._new_leaks, []
-        self._news.take([each for each in fresh if id(each) not in taken])
+        self._reported_leaks.take([each for each in fresh if id(each) not in taken])
 
     def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
         """Take the leaks of a class that is over; return those that are news."""
-        return self._news.take(leaks)
+        return self._reported_leaks.take(leaks)
 
 
 # Changes that are told when their class is over: unless they are part of something told by then.

@@ -14,7 +14,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.complaint import Complaint
-from unittest_leakfix.leaks.model.ids import spoken as spoken_test
+from unittest_leakfix.leaks.model.ids import readable_id as spoken_test
 from unittest_leakfix.leaks.model.kinds import LeakKind, is_fixture
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.seen import (

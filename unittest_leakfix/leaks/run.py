@@ -117,7 +117,7 @@ class LeakSession:
                 found = leak_model.interrupted(found)
             self._write(found, stream)
             if not self._written:
-                said = text_report.shortly(found, text_report.style_for(stream))
+                said = text_report.render_brief(found, text_report.style_for(stream))
                 stream.write("\n" + said if said else "")
                 stream.flush()
         except Exception:   # what is wrong here does not change how the run ends
@@ -157,13 +157,13 @@ class _FailingDetector(LeakDetector):
         return bool(getattr(self._result, "failfast", False))
 
     def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
-        news = super().report_leaks(leaks)
-        for name, mine in leak_model.by_test(news).items():
+        reported = super().report_leaks(leaks)
+        for name, mine in leak_model.by_test(reported).items():
             try:
                 raise AssertionError(text_report.failure_text(mine))
             except AssertionError:
                 self._result.addFailure(self._twins.get(name) or _ErrorHolder(name), _exc_info())
-        return news
+        return reported
 
 
 def _fresh_instance(test: unittest.TestCase) -> Any:

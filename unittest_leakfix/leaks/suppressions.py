@@ -169,12 +169,12 @@ def _escaped(line: str) -> str:
 # Which leaks are news: not those of failing tests, nor what is ignored or in the baseline.
 
 
-class News:
+class ReportedLeaks:
     """The leaks of a run, as they come in: news apart from what is known."""
 
-    def __init__(self, baseline: Optional[Baseline], of_failed: bool,
+    def __init__(self, baseline: Optional[Baseline], report_failed: bool,
                  result: Optional[unittest.TestResult] = None) -> None:
-        """*of_failed*: the leaks of failing tests are news too; *result* tells which have
+        """*report_failed*: the leaks of failing tests are news too; *result* tells which have
         failed."""
         self.leaks: List[Leak] = []
         self.known: List[Known] = []
@@ -183,7 +183,7 @@ class News:
         self.entries: Callable[[Leak], List[Ignored]] = _class_entries
         """Returns what is known of a leak where its test is written."""
         self._baseline = baseline
-        self._of_failed = of_failed
+        self._report_failed = report_failed
         self._lists = [each for each in (getattr(result, "failures", None),
                                          getattr(result, "errors", None)) if isinstance(each, list)]
         self._count = 0
@@ -204,7 +204,7 @@ class News:
 
         Raises what `of_class` raises for a ``leakfix_ignore`` that is none.
         """
-        news: List[Leak] = []
+        reported: List[Leak] = []
         for leak in leaks:
             hidden = self._hides(leak)
             entry = match(leak, self.entries(leak))
@@ -215,13 +215,13 @@ class News:
             elif hidden:
                 self.hidden.append(leak)
             else:
-                news.append(leak)
-        self.leaks += news
-        return news
+                reported.append(leak)
+        self.leaks += reported
+        return reported
 
     def _hides(self, leak: Leak) -> bool:
         """Tell whether *leak* is only counted: a failing test left it, and no later test met it."""
-        return (not self._of_failed and bool(leak.tests) and leak.tests[0] in self.failed
+        return (not self._report_failed and bool(leak.tests) and leak.tests[0] in self.failed
                 and not any(label == leak_model.MET for label, _ in leak.notes))
 
     def gone(self, leaks: List[Leak], ran: Set[str]) -> Tuple[str, ...]:

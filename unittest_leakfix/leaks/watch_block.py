@@ -43,7 +43,7 @@ class _BlockDetector(LeakDetector):
         self.test_released()
         self._acquisitions.current = self._asker
         self.stop()
-        return self._news.leaks
+        return self._reported_leaks.leaks
 
 
 class Watch:

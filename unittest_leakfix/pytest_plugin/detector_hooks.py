@@ -83,14 +83,14 @@ class Holders(roots.Harness):
         self._session = session
         self._scopes = scopes       # those under way, outermost first
 
-    def named(self) -> Iterator[roots.Named]:
+    def named(self) -> Iterator[roots.NamedObject]:
         for scope in self._scopes:
             for name, fixturedef in scope.kept.values:
                 cached = fixturedef.cached_result
                 if cached is not None and cached[0] is not None:
-                    yield roots.Named(cached[0], name, objects.place(fixturedef.func))
-        yield roots.Named(self._session, _SESSION, "")
-        yield roots.Named(self._session.config, _CONFIG, "")
+                    yield roots.NamedObject(cached[0], name, objects.place(fixturedef.func))
+        yield roots.NamedObject(self._session, _SESSION, "")
+        yield roots.NamedObject(self._session.config, _CONFIG, "")
 
 
 def is_held_rightly(leak: Leak) -> bool:
@@ -117,7 +117,7 @@ class ScopedDetector(LeakDetector):
         super().__init__(options, None, baseline)
         self.wordings = Wordings()
         self._told = told
-        self._news.entries = lambda leak: entries(leak.left_by)
+        self._reported_leaks.entries = lambda leak: entries(leak.left_by)
         self._scopes: List[Scope] = []
         self._spare: List[ProcessState] = []
         self._finds = False
@@ -191,7 +191,7 @@ class ScopedDetector(LeakDetector):
 
     def failed(self, name: str) -> None:
         """Take note that this test failed."""
-        self._news.failed.add(name)
+        self._reported_leaks.failed.add(name)
 
     def fault(self) -> None:
         """What is being handled now has gone wrong here."""
@@ -330,10 +330,10 @@ class ScopedDetector(LeakDetector):
                 if not is_held_rightly(leak) and not self.wordings.is_harness(leak)]
 
     def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
-        news = super().report_leaks(self._worded(leaks))
-        if news:
-            self._told(news)
-        return news
+        reported = super().report_leaks(self._worded(leaks))
+        if reported:
+            self._told(reported)
+        return reported
 
 
 # Finding in a session: between the plugin's hooks, the finder, and the reports.
@@ -347,7 +347,7 @@ class SessionDetector(ScopedDetector):
     def __init__(self, config: pytest.Config, asked: Asked,
                  baseline: Optional[suppressions.Baseline]) -> None:
         self.baseline = baseline
-        super().__init__(asked.options, baseline, self._entries, self._news_of)
+        super().__init__(asked.options, baseline, self._entries, self._on_leaks)
         self._config = config
         self._known: Dict[str, List[suppressions.Ignored]] = {}
         self.reports = Reports(config, failing=asked.mode == "fail")
@@ -392,7 +392,7 @@ class SessionDetector(ScopedDetector):
         fixture = name.partition(" (")[2]
         return self._known.get("(" + fixture if fixture and name not in self._known else name, [])
 
-    def _news_of(self, leaks: List[Any]) -> None:
+    def _on_leaks(self, leaks: List[Any]) -> None:
         self.reports.leaks(leaks)
 
 

@@ -48,10 +48,10 @@ class Summary:
         try:
             self._write()
         except KeyboardInterrupt:
-            self._shortly()
+            self._write_brief()
             raise
         if interrupted:     # while it was judged what is left: no section follows
-            self._shortly()
+            self._write_brief()
 
     def pytest_unconfigure(self) -> None:
         """Give up what is held for the files."""
@@ -63,7 +63,7 @@ class Summary:
         try:
             self._section(terminalreporter)
         except KeyboardInterrupt:
-            self._shortly()
+            self._write_brief()
             raise
         except Exception:   # in our own code: the verdicts stand
             terminalreporter.write_line("unittest_leakfix: no report: %s; the verdicts stand"
@@ -79,14 +79,14 @@ class Summary:
         if found is not None and self._files is not None:
             self._faults += self._files.write(found, self._whole)
 
-    def _shortly(self) -> None:
+    def _write_brief(self) -> None:
         """Ctrl-C: write the files, if that was not done, and a line for each leak. A second one
         ends this too."""
         from unittest_leakfix.leaks.report import text_report
         self._write()
         found, reporter = self._findings(), self._config.pluginmanager.get_plugin(
             "terminalreporter")
-        said = "" if found is None else text_report.shortly(found,
+        said = "" if found is None else text_report.render_brief(found,
                                                             text_report.Style(encoding="ascii"))
         if reporter is not None:
             for line in said.splitlines() + self._faults:

@@ -576,7 +576,7 @@ class OwnFaultTests(FaultCase):
                            ("process_state.monitors.ProcessState.after", "After.test_leaves"),
                            ("leaks.classify.Classifier.objects", "After.test_leaves"),
                            ("process_state.monitors.ProcessState.full", "setUpModule (sample)"),
-                           ("leaks.suppressions.News.take", "sample.After")):
+                           ("leaks.suppressions.ReportedLeaks.take", "sample.After")):
             with self.subTest(part):
                 module, cls, name = part.rsplit(".", 2)
                 source = """

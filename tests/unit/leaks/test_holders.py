@@ -14,7 +14,7 @@ import weakref
 if sys.version_info < (3, 8):
     raise unittest.SkipTest("finding needs Python 3.8")
 
-from unittest_leakfix.leaks.report.reference_chain import wording
+from unittest_leakfix.leaks.report.reference_chain import thing_text
 from unittest_leakfix.leaks.retention import search
 
 SOURCE = '''
@@ -191,7 +191,7 @@ class ShapesTest(unittest.TestCase):
             target = zoo.target(made, hold)
             found = search.chains([target], ignore=[sys._getframe()])[0]
             self.assertIsNotNone(found)
-            shown = ", ".join(wording(step.what) + "*" * step.suspect for step in found.steps)
+            shown = ", ".join(thing_text(step.what) + "*" * step.suspect for step in found.steps)
             self.assertTrue(match(expression, found.expression), found.expression)
             self.assertTrue(match(labels, shown), shown)
             self.assertTrue(found.evaluates)

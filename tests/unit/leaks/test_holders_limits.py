@@ -22,7 +22,7 @@ if sys.version_info < (3, 8):
 
 from tests.support.paths import ROOT
 from unittest_leakfix.leaks.model.chain import Thing
-from unittest_leakfix.leaks.report.reference_chain import wording
+from unittest_leakfix.leaks.report.reference_chain import thing_text
 from unittest_leakfix.leaks.retention import edges as naming
 from unittest_leakfix.leaks.retention import objects, search
 from unittest_leakfix.tracing import stacks
@@ -196,7 +196,7 @@ class EndTest(unittest.TestCase):
             ctypes.pythonapi.Py_DecRef(ctypes.py_object(held))
         self.assertEqual(found.root, "unknown")
         self.assertEqual(
-            [wording(step.what) for step in found.steps],
+            [thing_text(step.what) for step in found.steps],
             ["C code (1 reference out of the collector's sight)", "list (1 item)", "T"],
         )
         self.assertFalse(found.evaluates)
@@ -208,7 +208,7 @@ class EndTest(unittest.TestCase):
         module(self, x=link)
         del link
         found = search.chains([target], ignore=[sys._getframe()], limit=5)[0]
-        self.assertEqual((found.root, wording(found.steps[0].what)),
+        self.assertEqual((found.root, thing_text(found.steps[0].what)),
                          ("unknown", "gave up after 5 levels"))
         self.assertEqual(search.chains([target])[0].expression, "zoo.x" + "[0]" * 20)
 

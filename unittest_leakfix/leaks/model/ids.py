@@ -12,7 +12,7 @@ __unittest = True
 bind(globals())
 
 
-def spoken(test: str) -> str:
+def readable_id(test: str) -> str:
     """Return what a test is called in a sentence: its class and method; of pytest's, the whole node
     id."""
     return test if "::" in test.partition("[")[0] else ".".join(test.rsplit(".", 2)[-2:])
@@ -27,7 +27,7 @@ def defines(test: str, module: str) -> bool:
     return ("." + path.rpartition(".")[0].replace("/", ".")).endswith("." + module)
 
 
-class Ids:
+class TestIds:
     """Knows what the tests of the class under way are called."""
 
     def __init__(self) -> None:

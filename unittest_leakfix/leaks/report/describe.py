@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.complaint import Complaint
-from unittest_leakfix.leaks.model.ids import spoken as spoken_test
+from unittest_leakfix.leaks.model.ids import readable_id as spoken_test
 from unittest_leakfix.leaks.model.kinds import LeakKind, amount
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.model.remedy import (
@@ -161,13 +161,13 @@ def _awaiting(complaint: Complaint, site: Site) -> Optional[Remedy]:
 
 def _places(complaint: Complaint) -> List[Tuple[str, str]]:
     """Return labelled places: where it was dropped, written, made or raised."""
-    found = [("%s at" % how, _spoken_place(frame)) for how, frame in complaint.spots]
+    found = [("%s at" % how, _place_text(frame)) for how, frame in complaint.spots]
     if complaint.kind == "unraisable exception" and complaint.spots:
         found.append(("it was", complaint.error))
     return found
 
 
-def _spoken_place(frame: Frame) -> str:
+def _place_text(frame: Frame) -> str:
     """Return "shop/mail.py:61 in _loop"."""
     return "%s:%d%s" % (frame.file, frame.line, " in " + frame.function if frame.function else "")
 
@@ -323,7 +323,7 @@ def _signals(change: Change) -> Notes:
 
 
 def _now_at(change: Change) -> Notes:
-    return () if change.at is None else (("now at", _spoken_place(change.at)),)
+    return () if change.at is None else (("now at", _place_text(change.at)),)
 
 
 # Those with more to say than their row's headline and the values before and after.

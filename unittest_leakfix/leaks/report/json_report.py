@@ -12,7 +12,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.report import describe, whole_file
-from unittest_leakfix.leaks.report.reference_chain import wording
+from unittest_leakfix.leaks.report.reference_chain import thing_text
 
 __unittest = True
 bind(globals())
@@ -118,7 +118,7 @@ def _chain(chain: Any) -> Optional[Dict[str, Any]]:
         "steps": [
             {
                 "access": _text(step.access),
-                "label": _short(wording(step.what)),
+                "label": _short(thing_text(step.what)),
                 "category": step.what.category,
                 "place": step.place,
                 "suspect": bool(step.suspect),

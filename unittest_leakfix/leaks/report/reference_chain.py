@@ -47,7 +47,7 @@ def draw_chain(chain: Chain, style: Style, whole: bool = False) -> List[str]:
 def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
     bar = style.glyph("│")
     access = style.clean(_short(step.access.strip() or "reference in C"))
-    label = style.clean(_short(wording(step.what)))
+    label = style.clean(_short(thing_text(step.what)))
     branch = style.glyph("╰→") if last else style.glyph("├─") if index else style.glyph("┬")
     beside = index == 1 and access.startswith(".")  # what the root's own name leads to
     text = "%s %s%s" % (branch, label, "  " + access if beside else "")
@@ -67,7 +67,7 @@ def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
     return lines
 
 
-def wording(what: Thing) -> str:
+def thing_text(what: Thing) -> str:
     """Return what an object is, in a few words: "module shop", "list (3 items)", "Order"."""
     if what.text:
         return what.text

@@ -51,7 +51,7 @@ def is_own(frame: Frame, test: str) -> bool:
     return name in FIXTURES or bool(test) and name == Names.method(test)
 
 
-def who(acquisition: Acquisition, names: Names) -> str:
+def opened_by(acquisition: Acquisition, names: Names) -> str:
     """Return who opened it: a fixture, where it was one, else the test."""
     for frame in acquisition.frames:
         owner, _, name = frame.function.rpartition(".")
@@ -168,7 +168,7 @@ class Blocks:
             unknown = kind.traced and not leak.chain
             return _Opening([_BLOCK_INDENT + "where it was %s is not known" % kind.verb] if unknown
                             else [])
-        name = who(acquisition, self.names)
+        name = opened_by(acquisition, self.names)
         first = _BLOCK_INDENT + kind.verb + (" by " + style.test(name) if name else "")
         column = cells(first) + 3
         if acquisition.thread not in ("", "MainThread"):
@@ -257,7 +257,7 @@ def render(findings: Findings, style: Style = Style(), stacks: bool = False, ver
     return text + "\n" if text else ""
 
 
-def shortly(findings: Findings, style: Style = Style()) -> str:
+def render_brief(findings: Findings, style: Style = Style()) -> str:
     """Return a report with one line for each leak, at most ten: somebody wants the run to end. ""
     for none."""
     leaks = sorted(described(findings).leaks, key=rank)
@@ -281,7 +281,7 @@ def one_line(leak: Leak, style: Style = Style()) -> str:
         frame = leak.acquisition.frames[0]
         line += ", %s at %s" % (kind_of(leak).verb, place(frame, style))
         own = is_own(frame, leak.acquisition.test)
-        line += " in " + style.test(who(leak.acquisition, names) if own else frame.function)
+        line += " in " + style.test(opened_by(leak.acquisition, names) if own else frame.function)
     return line
 
 

@@ -44,7 +44,7 @@ _WARM = tuple((re.compile(pattern), reason) for pattern, reason in (
 ))
 
 
-def warm_up(names: str, library: bool, cached: bool, target: object) -> Optional[str]:
+def known_cache(names: str, library: bool, cached: bool, target: object) -> Optional[str]:
     """The known cache that a chain hangs on, or None.
 
     `names`: the accesses of all its steps, one after the other; `library`: the root is of the

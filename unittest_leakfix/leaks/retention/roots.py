@@ -30,7 +30,7 @@ _THREADS = "{t.name: t for t in threading.enumerate()}"
 # What runs the tests, where that keeps objects of its own while they run: pytest, by its plugin.
 
 
-class Named(NamedTuple):
+class NamedObject(NamedTuple):
     """An object by which a harness keeps others, and what it is called: "fixture registry"."""
 
     value: Any
@@ -44,7 +44,7 @@ class Harness:
     While one is `running`, the frames of this thread are its own, and no holders.
     """
 
-    def named(self) -> Iterable[Named]:
+    def named(self) -> Iterable[NamedObject]:
         """Return what of it keeps objects for good."""
         return ()
 

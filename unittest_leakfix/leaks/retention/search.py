@@ -79,13 +79,13 @@ class Path(NamedTuple):
 
 def best(search: Search, walk: Walk) -> Optional[Path]:
     """The best path from any root that a search has met to its target, or None."""
-    finder = _Finder(search, walk)
+    finder = _PathFinder(search, walk)
     found = finder.best(search.target)
     finder.known.clear()
     return found
 
 
-class _Finder:
+class _PathFinder:
     """Paths from roots down to each object on the way to the target."""
 
     def __init__(self, search: Search, walk: Walk) -> None:
@@ -184,20 +184,20 @@ def _along(above: Path, edge: edges.Edge, child: Any) -> Path:
     if last.silent:
         hops, access, link, key = hops[:-1], last.access + access, Link.OTHER, ""
     silent = edge.access in _SILENT or _is_cell_or_traceback(child)
-    hop = roots.Hop(access, objects.thing(child), objects.place(child), id(child), _lasting(child),
+    hop = roots.Hop(access, objects.thing(child), objects.place(child), id(child), _outlives_call(child),
                     _container(child), silent, link, key)
     expression = edge.before + above.expression + edge.after
     path = above._replace(expression=expression, hops=hops + (hop,),
                           evaluates=above.evaluates and edge.evaluates)
     names = "".join(step.access for step in path.hops)
-    return path._replace(warm_up=known_caches.warm_up(names, path.library, path.cached, child))
+    return path._replace(warm_up=known_caches.known_cache(names, path.library, path.cached, child))
 
 
 def _is_cell_or_traceback(obj: Any) -> bool:
     return type(obj) is types.CellType or type(obj) is types.TracebackType
 
 
-def _lasting(obj: Any) -> bool:
+def _outlives_call(obj: Any) -> bool:
     return objects.inherits(obj, type) or objects.inherits(obj, types.ModuleType)
 
 
@@ -245,13 +245,13 @@ def last_resort(search: Search, walk: Walk) -> Optional[Path]:
         hop = roots.Hop("<unknown>", Thing("end", length=search.gave_up), "")
         end = _plain(" ...", walk.nodes[search.target])
         return Path(roots.LEAK, "unknown", "<unknown>", False, (hop, end))
-    hidden = [oid for oid in search.levels if surplus(oid, search, walk) > 0] if EXACT else []
+    hidden = [oid for oid in search.levels if unexplained_references(oid, search, walk) > 0] if EXACT else []
     if not hidden:
         return None
     top = min(search.levels[oid] for oid in hidden)
     for oid in hidden:
         if search.levels[oid] == top:
-            count = surplus(oid, search, walk)
+            count = unexplained_references(oid, search, walk)
             hop = roots.Hop("<C code>", Thing("C code", length=count), "", lasting=True)
             entry = edges.Edge("", "", "", False)
             search.roots[oid] = [roots.Root(roots.LEAK, "unknown", "<C code>", False, hop, entry)]
@@ -262,7 +262,7 @@ def _plain(access: str, obj: Any) -> roots.Hop:
     return roots.Hop(access, objects.thing(obj), objects.place(obj), id(obj))
 
 
-def surplus(oid: int, search: Search, walk: Walk) -> int:
+def unexplained_references(oid: int, search: Search, walk: Walk) -> int:
     """How many references to an object neither the collector, nor the frames, nor we ourselves
     explain."""
     obj = walk.nodes[oid]
