@@ -91,9 +91,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
     if _asked(config):
-        from unittest_leakfix.pytest_plugin.options import asked
+        from unittest_leakfix.pytest_plugin.options import chosen_options
         from unittest_leakfix.pytest_plugin.plugin import register
-        register(config, asked(config))
+        register(config, chosen_options(config))
 
 
 @pytest.hookimpl(trylast=True)

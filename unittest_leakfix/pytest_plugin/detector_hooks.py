@@ -30,8 +30,8 @@ from unittest_leakfix.process_state.monitors import ProcessState
 from unittest_leakfix.process_state.warning_filters import WarningFilters
 from unittest_leakfix.pytest_plugin import options, xdist
 from unittest_leakfix.pytest_plugin.failure_text import Reports
-from unittest_leakfix.pytest_plugin.options import Asked
-from unittest_leakfix.pytest_plugin.scopes import Kept, Key, Scope
+from unittest_leakfix.pytest_plugin.options import PytestOptions
+from unittest_leakfix.pytest_plugin.scopes import ScopeData, Key, Scope
 from unittest_leakfix.resources import scan
 from unittest_leakfix.tracing.stacks import _LIBRARY, HARNESS, LIBRARY, kind_of
 
@@ -43,7 +43,7 @@ bind(globals())
 _exists = os.path.exists
 _isabs = os.path.isabs
 
-class Wordings:
+class PytestWording:
     """Knows which tests are functions, where ``self.addCleanup`` is of no use."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Wordings:
 _SESSION, _CONFIG = "session", "session.config"
 
 
-class Holders(roots.Harness):
+class PytestRoots(roots.Harness):
     """The values of the scopes' fixtures, and the session with its items."""
 
     def __init__(self, session: Any, scopes: List[Scope]) -> None:
@@ -85,7 +85,7 @@ class Holders(roots.Harness):
 
     def named(self) -> Iterator[roots.NamedObject]:
         for scope in self._scopes:
-            for name, fixturedef in scope.kept.values:
+            for name, fixturedef in scope.data.values:
                 cached = fixturedef.cached_result
                 if cached is not None and cached[0] is not None:
                     yield roots.NamedObject(cached[0], name, objects.place(fixturedef.func))
@@ -93,7 +93,7 @@ class Holders(roots.Harness):
         yield roots.NamedObject(self._session.config, _CONFIG, "")
 
 
-def is_held_rightly(leak: Leak) -> bool:
+def is_expected_holder(leak: Leak) -> bool:
     """Tell whether what holds an object may: a wider fixture, which lets go of it when its scope is
     over, or a plugin of pytest that keeps its results until it reports them."""
     return (leak.chain is not None and leak.chain.root == "harness"
@@ -106,17 +106,17 @@ _HOOKS = frozenset(["sys.unraisablehook", "threading.excepthook"])
 class ScopedDetector(LeakDetector):
     """Finds in a pytest session.
 
-    *told* is called with the leaks that are news, once the class or module that they are of is
+    *on_leaks* is called with the leaks that are news, once the class or module that they are of is
     over;
     *entries* returns what the markers of a test or scope make known.
     """
 
     def __init__(self, options: Options, baseline: Optional[suppressions.Baseline],
                  entries: Callable[[str], List[suppressions.Ignored]],
-                 told: Callable[[List[Leak]], None]) -> None:
+                 on_leaks: Callable[[List[Leak]], None]) -> None:
         super().__init__(options, None, baseline)
-        self.wordings = Wordings()
-        self._told = told
+        self.wording = PytestWording()
+        self._on_reported = on_leaks
         self._reported_leaks.entries = lambda leak: entries(leak.left_by)
         self._scopes: List[Scope] = []
         self._spare: List[ProcessState] = []
@@ -128,7 +128,7 @@ class ScopedDetector(LeakDetector):
         self._imported = TestImports()     # the test modules are loaded by now
         self._finds = super().start()
         if self._finds:
-            roots.running = Holders(session, self._scopes)
+            roots.running = PytestRoots(session, self._scopes)
         else:
             self._unmeasured.add("this session", "it is part of a test of a run that finds already")
         return self._finds
@@ -151,7 +151,7 @@ class ScopedDetector(LeakDetector):
         """One more test is about to be set up."""
         self._tests += 1
         if not is_case:
-            self.wordings.functions.add(name)
+            self.wording.functions.add(name)
 
     def function_started(self, name: str) -> None:
         """The scopes' fixtures are set up; the test's own come now."""
@@ -205,7 +205,7 @@ class ScopedDetector(LeakDetector):
             # Only now does pytest capture what is written, by other descriptors and streams.
             self._states = tuple(self._state() for _ in self._states)
         state = self._spare.pop() if self._spare else self._state()
-        scope.kept = Kept(state)
+        scope.data = ScopeData(state)
         self._scopes.append(scope)
         try:
             self._acquisitions.renew_probe()
@@ -222,38 +222,38 @@ class ScopedDetector(LeakDetector):
         if not self._is_active():
             return
         self._acquisitions.current = ""
-        kept: Kept = scope.kept
+        data: ScopeData = scope.data
         try:
-            self._scope_changes(scope, kept)
+            self._scope_changes(scope, data)
             if scope.kind == "class":
                 self._shared.forget()
             if scope.holder is not None:
                 form = "cls.%s" if scope.kind == "class" else "%s"
-                self._new_leaks += self._fixtures.left_open(scope.holder, form, kept.fixtures)
+                self._new_leaks += self._fixtures.left_open(scope.holder, form, data.fixtures)
             if scope.kind == "class":
                 for leak in self._fixtures.held_by(scope.holder):
-                    self._new_leaks.append(self.wordings.of_class(leak, scope.name))
+                    self._new_leaks.append(self.wording.of_class(leak, scope.name))
         except errors.PASSING:
             raise
         except BaseException:
             self._unmeasured.fault(scope.name)
 
-    def _scope_changes(self, scope: Scope, kept: Kept) -> None:
+    def _scope_changes(self, scope: Scope, data: ScopeData) -> None:
         others = self._made(but=scope)
         by: Dict[str, List[Change]] = {}
-        for change in kept.state.full(self._changed.grace()):
+        for change in data.state.full(self._changed.grace()):
             if self._matters(change, others):
-                name = kept.made.get(change.key, "%s (%s)" % (scope.kind, scope.name))
+                name = data.made.get(change.key, "%s (%s)" % (scope.kind, scope.name))
                 by.setdefault(name, []).append(change)
         for name, changes in by.items():
-            back = kept.state.restore(changes) if self.options.restore else []
+            back = data.state.restore(changes) if self.options.restore else []
             self._new_leaks += self._changed.leaks(changes, name, back, True)
 
     def scope_finished(self, scope: Scope) -> None:
         """Judge what was left in *scope*, now that all of pytest's reports on it are made."""
         self._scopes.remove(scope)
-        kept: Kept = scope.kept
-        self._spare.append(kept.state)
+        data: ScopeData = scope.data
+        self._spare.append(data.state)
         if self._is_active():
             self._classify_rest(not self._scopes)
         if scope.kind != "class":
@@ -268,8 +268,8 @@ class ScopedDetector(LeakDetector):
         """A scope's fixture is about to be set up. Returns what `fixture_ready` wants."""
         if not self._is_active() or scope is None:
             return None
-        scope.kept.fixtures.add(name)
-        scope.kept.values.append((name, fixturedef))
+        scope.data.fixtures.add(name)
+        scope.data.values.append((name, fixturedef))
         before, self._acquisitions.current = self._acquisitions.current, name
         state = self._spare.pop() if self._spare else self._state()
         state.before(dear=True)
@@ -281,7 +281,7 @@ class ScopedDetector(LeakDetector):
         if begun is None or scope is None:
             return
         before, state, seen = begun
-        scope.kept.made.update((change.key, name) for change in state.full(0.0)
+        scope.data.made.update((change.key, name) for change in state.full(0.0)
                                if change.key not in self._made())
         self._spare.append(state)
         now = self._since()
@@ -301,7 +301,7 @@ class ScopedDetector(LeakDetector):
         return change.key not in others and change.name not in self._put_back
 
     def _made(self, but: Optional[Scope] = None) -> Set[Key]:
-        return {key for scope in self._scopes if scope is not but for key in scope.kept.made}
+        return {key for scope in self._scopes if scope is not but for key in scope.data.made}
 
     # What the finder of unittest does by class and module.
 
@@ -318,7 +318,7 @@ class ScopedDetector(LeakDetector):
                                                    == "_pytest.fixtures"))
 
     def _open_fixtures(self) -> Container[str]:
-        return {name for scope in self._scopes for name in scope.kept.fixtures}
+        return {name for scope in self._scopes for name in scope.data.fixtures}
 
     def take_interrupted(self) -> None:
         self._new_leaks = self._worded(self._new_leaks)
@@ -326,13 +326,13 @@ class ScopedDetector(LeakDetector):
         self._stop_listening()
 
     def _worded(self, leaks: List[Leak]) -> List[Leak]:
-        return [self.wordings.of(leak) for leak in leaks
-                if not is_held_rightly(leak) and not self.wordings.is_harness(leak)]
+        return [self.wording.of(leak) for leak in leaks
+                if not is_expected_holder(leak) and not self.wording.is_harness(leak)]
 
     def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
         reported = super().report_leaks(self._worded(leaks))
         if reported:
-            self._told(reported)
+            self._on_reported(reported)
         return reported
 
 
@@ -344,14 +344,14 @@ _VERSION = tuple(int(part) for part in pytest.__version__.split(".")[:2])
 class SessionDetector(ScopedDetector):
     """The finder as the plugin follows items: knows their markers, and hands on what is news."""
 
-    def __init__(self, config: pytest.Config, asked: Asked,
+    def __init__(self, config: pytest.Config, chosen: PytestOptions,
                  baseline: Optional[suppressions.Baseline]) -> None:
         self.baseline = baseline
-        super().__init__(asked.options, baseline, self._entries, self._on_leaks)
+        super().__init__(chosen.options, baseline, self._entries, self._on_leaks)
         self._config = config
         self._known: Dict[str, List[suppressions.Ignored]] = {}
-        self.reports = Reports(config, failing=asked.mode == "fail")
-        self._fails_early = asked.mode == "fail" and bool(config.getoption("maxfail", 0))
+        self.reports = Reports(config, failing=chosen.mode == "fail")
+        self._fails_early = chosen.mode == "fail" and bool(config.getoption("maxfail", 0))
         has = config.pluginmanager.hasplugin
         self.restored_by_pytest(
             filters=has("warnings"),
@@ -396,17 +396,17 @@ class SessionDetector(ScopedDetector):
         self.reports.leaks(leaks)
 
 
-def begin(config: pytest.Config, asked: Asked) -> SessionDetector:
+def begin(config: pytest.Config, chosen: PytestOptions) -> SessionDetector:
     """Return what finds in this session. Raises ``pytest.UsageError`` for a baseline that is
     none."""
     baseline = None
-    if asked.options.leaks_baseline is not None:
+    if chosen.options.leaks_baseline is not None:
         try:
-            baseline = suppressions.Baseline(asked.options.leaks_baseline,
+            baseline = suppressions.Baseline(chosen.options.leaks_baseline,
                                              xdist.baseline_of(config))
         except ValueError as error:
             raise pytest.UsageError(str(error)) from error
-    watching = SessionDetector(config, asked, baseline)
+    watching = SessionDetector(config, chosen, baseline)
     config.pluginmanager.register(watching, "leakfix-finding")
     config.pluginmanager.register(watching.reports, "leakfix-reports")
     return watching

@@ -17,7 +17,7 @@ bind(globals())
 PROPERTY = "leak"
 
 
-class Told(NamedTuple):
+class FailureText(NamedTuple):
     """What was told of one test: an error's text, and a property for each leak."""
 
     test: str
@@ -30,7 +30,7 @@ class Reports:
     end."""
 
     def __init__(self, config: pytest.Config, failing: bool) -> None:
-        self.told: List[Told] = []
+        self.failures: List[FailureText] = []
         self._config = config
         self._failing = failing
         self._worker = hasattr(config, "workerinput")   # of xdist: the controller has the reports
@@ -63,30 +63,30 @@ class Reports:
             of_test.setdefault(leak.left_by if leak.left_by in self._reports else self._last,
                                []).append(leak)
         for name, mine in of_test.items():
-            told = Told(name, _message(name, mine),
+            failure = FailureText(name, _message(name, mine),
                         tuple((PROPERTY, text_report.one_line(leak)) for leak in mine))
             if self._worker:
-                self.told.append(told)
+                self.failures.append(failure)
             else:
-                self.tell(told)
+                self.tell(failure)
 
-    def tell(self, told: Told) -> None:
-        """Add what was *told* to the report of its test; make an error of it if so asked."""
-        report = self._reports.get(told.test)
+    def tell(self, failure: FailureText) -> None:
+        """Add what was *failure* to the report of its test; make an error of it if so asked."""
+        report = self._reports.get(failure.test)
         if report is not None:
-            report.user_properties += told.properties
-            _add_properties(self._xml.get(told.test), told.properties)
+            report.user_properties += failure.properties
+            _add_properties(self._xml.get(failure.test), failure.properties)
         if self._failing:
-            self._error(told, report)
+            self._error(failure, report)
 
-    def _error(self, told: Told, like: Any) -> None:
+    def _error(self, failure: FailureText, like: Any) -> None:
         """Report an error in the tear-down of a test, whose own report is *like* it."""
         report: Any = pytest.TestReport(
-            nodeid=told.test, when="teardown", outcome="failed", longrepr=_said(told.message),
+            nodeid=failure.test, when="teardown", outcome="failed", longrepr=_longrepr(failure.message),
             location=like.location if like is not None
-            else (told.test.partition("::")[0], None, told.test),
+            else (failure.test.partition("::")[0], None, failure.test),
             keywords=like.keywords if like is not None else {},
-            user_properties=list(told.properties))
+            user_properties=list(failure.properties))
         report.leakfix = True
         for name in ("node", "worker_id"):      # of xdist
             if hasattr(like, name):
@@ -107,7 +107,7 @@ def _message(name: str, leaks: List[Leak]) -> str:
                                   first.strip())] + others)
 
 
-def _said(message: str) -> Any:
+def _longrepr(message: str) -> Any:
     """Return *message* as pytest shows the text of a failure, with no traceback."""
     try:
         pytest.fail(message, pytrace=False)

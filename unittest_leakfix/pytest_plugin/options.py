@@ -19,7 +19,7 @@ _join = os.path.join
 _ROWS = given_in("pytest")
 
 
-class Asked(NamedTuple):
+class PytestOptions(NamedTuple):
     """mode: "off", "release", "report" or "fail"; options: those of finding, by their names in the
     table; most: how many connections, None for any.
 
@@ -37,7 +37,7 @@ class Asked(NamedTuple):
         return self.mode in FINDS
 
 
-def asked(config: pytest.Config) -> Asked:
+def chosen_options(config: pytest.Config) -> PytestOptions:
     """Return what was asked. Raises ``pytest.UsageError`` for what makes no sense."""
     given = {option.name: vars(config.option).get(option.dest) for option in _ROWS}
     standing = {option.name: config.getini(str(option.ini)) for option in _ROWS if option.ini}
@@ -58,7 +58,7 @@ def asked(config: pytest.Config) -> Asked:
                   for option in _ROWS if option.type == FILE and found.get(option.name)})
     most = _number(found.pop("max_connections", None))
     mode = found.pop("leaks")
-    return Asked(mode, Options(leaks=mode if mode in FINDS else "off", **found), most, short)
+    return PytestOptions(mode, Options(leaks=mode if mode in FINDS else "off", **found), most, short)
 
 
 def _number(value: Any) -> Optional[int]:

@@ -18,7 +18,7 @@ from unittest_leakfix._core.ownership import owned
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.instance_release import Tally, getrefcount, give_back, is_alone
 from unittest_leakfix.pytest_plugin import fixtures
-from unittest_leakfix.pytest_plugin.options import Asked
+from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.scopes import Scope, Scopes
 
 __unittest = True
@@ -81,7 +81,7 @@ class HeldInstance:
         held[0] = None
         return False
 
-    def let_go(self, tally: Tally, last: bool) -> bool:
+    def release(self, tally: Tally, last: bool) -> bool:
         """Close what the instance owns and let go of it, once nobody else refers to it.
 
         Returns whether it is gone. If somebody does refer to it, one can try again later; with
@@ -137,10 +137,10 @@ _getframe = sys._getframe
 
 # pytest keeps the last failure here for a post-mortem, until the next test is called.
 _LAST = ("last_type", "last_value", "last_traceback", "last_exc")
-_KEPT = 16      # so many tests that somebody has are tried again at most
+_MOST_UNRELEASED = 16      # so many tests that somebody has are tried again at most
 
 
-class Following:
+class ReleasePlugin:
     """Lets go of each finished test. Told of what happens between, ``watcher`` finds (None: nobody
     does)."""
 
@@ -153,8 +153,8 @@ class Following:
         self._more = True                           # another item follows
         self._entered = False
         # tests of this class or module that somebody has
-        self._kept: List[HeldInstance] = []
-        self._over: List[Scope] = []                # those torn down with it
+        self._unreleased: List[HeldInstance] = []
+        self._finished_scopes: List[Scope] = []                # those torn down with it
 
     # The session.
 
@@ -215,7 +215,7 @@ class Following:
         """First the test's own fixtures, then those of the scopes that end with it."""
         self._held = HeldInstance(item)
         yield
-        self._function_over()
+        self._finish_function()
         if self.watcher is not None:
             self._leave(nextitem)
 
@@ -225,7 +225,7 @@ class Following:
         if self._item is not None and _is_last_try():
             self._finish(self._item)
 
-    def _function_over(self) -> None:
+    def _finish_function(self) -> None:
         """The test's own fixtures are torn down. pytest drops a TestCase now, before its
         class's."""
         held = self._held
@@ -234,7 +234,7 @@ class Following:
         held.is_over = True
         self._notify("function_finished", held.slot())
         if held.is_case:
-            self._gone(held, False)
+            self._try_release(held, False)
         self._notify("test_released")
 
     def _finish(self, item: pytest.Item) -> None:
@@ -248,27 +248,27 @@ class Following:
         born = heap.thawed_by_test or young >= SOME or middle
         forget(item)
         if held is not None:
-            self._let_go(held, False)
-        elif self._kept:
+            self._release(held, False)
+        elif self._unreleased:
             self._try_again(False)
         if born:
             heap.collect()
-        if self._over:
+        if self._finished_scopes:
             self._judge()
 
-    def _let_go(self, held: HeldInstance, last: bool) -> None:
+    def _release(self, held: HeldInstance, last: bool) -> None:
         """Let go of a test that is over; later, if somebody has it who will not have it for
         long."""
         self._notify("current", held.test)
-        if not self._gone(held, last):
-            self._kept.append(held)
-            if len(self._kept) > _KEPT:
+        if not self._try_release(held, last):
+            self._unreleased.append(held)
+            if len(self._unreleased) > _MOST_UNRELEASED:
                 self._try_again(True)
         self._notify("current", "")
 
-    def _gone(self, held: HeldInstance, last: bool) -> bool:
+    def _try_release(self, held: HeldInstance, last: bool) -> bool:
         try:
-            return held.let_go(self.tally, last)
+            return held.release(self.tally, last)
         except errors.PASSING:
             raise
         except BaseException as error:  # the verdict is pytest's, whatever is wrong here
@@ -291,12 +291,12 @@ class Following:
     def _try_again(self, last: bool) -> None:
         """Try the tests that somebody has kept, if it is the *last* time or something has changed
         for them."""
-        kept, self._kept = self._kept, []
+        kept, self._unreleased = self._unreleased, []
         for held in kept:
             if last or held.is_due():
-                self._let_go(held, last)
+                self._release(held, last)
             else:
-                self._kept.append(held)
+                self._unreleased.append(held)
 
     # The scopes around it.
 
@@ -305,10 +305,10 @@ class Following:
             if not interrupted:     # pytest captures no longer: the streams are others
                 self._notify("scope_ends", scope)
             self._scopes.leave(scope)
-            self._over.append(scope)
+            self._finished_scopes.append(scope)
 
     def _judge(self) -> None:
-        over, self._over = self._over, []
+        over, self._finished_scopes = self._finished_scopes, []
         self._try_again(True)
         for scope in over:
             self._notify("scope_finished", scope)
@@ -320,7 +320,7 @@ class Following:
         """Follow one fixture from here to its end."""
         scope = None
         name = begun = None
-        fixturedef.addfinalizer(lambda: self._fixture_over(fixturedef))     # the last to be called
+        fixturedef.addfinalizer(lambda: self._fixture_finished(fixturedef))     # the last to be called
         if fixturedef.scope == "function":
             self._notify("function_started", request.node.nodeid)
         elif self.watcher is not None:
@@ -338,17 +338,17 @@ class Following:
 
     def _fixture_ends(self, name: Optional[str]) -> None:
         """A scope's fixture is about to be torn down."""
-        self._function_over()
+        self._finish_function()
         self._notify("current", name)
         if self._held is not None and self._held.is_case:
-            self._kept.append(self._held)       # unless it is gone, nothing is done with that
+            self._unreleased.append(self._held)       # unless it is gone, nothing is done with that
             self._held = None
-        for held in self._kept:
+        for held in self._unreleased:
             # Before pytest 8.2 the generator that calls setUpClass holds the first test of the
             # class.
             held.hold()
 
-    def _fixture_over(self, fixturedef: Any) -> None:
+    def _fixture_finished(self, fixturedef: Any) -> None:
         """A fixture was torn down; pytest still has its value."""
         try:
             fixtures.close_owned(fixturedef, self._item, lambda found: self.tally.close(found.kind))
@@ -358,7 +358,7 @@ class Following:
             errors.say("the value of fixture %s could not be looked at: %s" % (
                 fixturedef.argname, redaction.text_of_error(error)))
         if fixturedef.scope != "function":
-            if self._kept:
+            if self._unreleased:
                 self._try_again(False)
             self._notify("current", "")
 
@@ -372,21 +372,21 @@ def _is_last_try() -> bool:
             and str(frame.f_back.f_globals.get("__name__")).startswith("pluggy"))
 
 
-def register(config: pytest.Config, asked: Asked) -> None:
+def register(config: pytest.Config, chosen: PytestOptions) -> None:
     """Register what does the things *thawed_by_test*."""
-    if asked.mode != "off":
+    if chosen.mode != "off":
         from unittest_leakfix.pytest_plugin import summary
         watcher = None
-        if asked.finds:
+        if chosen.finds:
             from unittest_leakfix.pytest_plugin.detector_hooks import begin
-            watcher = begin(config, asked)
-        following = Following(watcher)
+            watcher = begin(config, chosen)
+        following = ReleasePlugin(watcher)
         config.pluginmanager.register(following, "leakfix-following")
-        summary.register(config, asked, following, watcher)
+        summary.register(config, chosen, following, watcher)
         if any(map(config.pluginmanager.hasplugin, ("django", "pytest_django.plugin"))):
             from unittest_leakfix.pytest_plugin.django import Databases
             # Last, so the innermost around a tear-down: it closes before anybody judges.
             config.pluginmanager.register(Databases(config), "leakfix-django")
-    if asked.most is not None:
+    if chosen.most is not None:
         from unittest_leakfix.pytest_plugin.connection_limit import register as register_budgets
-        register_budgets(config, asked.most)
+        register_budgets(config, chosen.most)

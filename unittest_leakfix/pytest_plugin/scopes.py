@@ -21,7 +21,7 @@ class Scope:
         self.node = node
         self.kind = kind
         self.name = node.nodeid if kind != "session" else "session"
-        self.kept: Any = None       # what the finder keeps with it
+        self.data: Any = None       # what the finder keeps with it
 
     @property
     def holder(self) -> Any:
@@ -78,7 +78,7 @@ def _kind(node: Any) -> Optional[str]:
 Key = Tuple[object, ...]      # of a change
 
 
-class Kept:
+class ScopeData:
     """The state of the process before the scope, and what is known of its fixtures."""
 
     def __init__(self, state: ProcessState) -> None:

@@ -8,8 +8,8 @@ import pytest
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import fault
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.pytest_plugin.options import Asked
-from unittest_leakfix.pytest_plugin.xdist import Controller, Worker
+from unittest_leakfix.pytest_plugin.options import PytestOptions
+from unittest_leakfix.pytest_plugin.xdist import XdistController, XdistWorker
 from unittest_leakfix.runner import summary_line
 
 if TYPE_CHECKING:
@@ -25,15 +25,15 @@ _NOT_WHOLE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 class Summary:
     """Says what was found, closed, and let go of."""
 
-    def __init__(self, config: pytest.Config, asked: Asked, following: Any, watching: Any) -> None:
-        self._asked = asked
-        self.controller = Controller(following, watching)
+    def __init__(self, config: pytest.Config, chosen: PytestOptions, following: Any, watching: Any) -> None:
+        self._chosen = chosen
+        self.controller = XdistController(following, watching)
         self._following = following
         self._watching = watching
         self._config = config
         self._whole = True
         self._faults: List[str] = []
-        self._files = files_of(asked)
+        self._files = files_of(chosen)
         if self._files is not None:
             self._files.begin()
 
@@ -96,8 +96,8 @@ class Summary:
     def _section(self, terminalreporter: Any) -> None:
         verbose = terminalreporter.verbosity > 0
         # Functions have no instance to let go of.
-        short = "--leaks=report" if self._asked.short else "--leakfix=report"
-        to_find = "" if self._asked.finds else short
+        short = "--leaks=report" if self._chosen.short else "--leakfix=report"
+        to_find = "" if self._chosen.finds else short
         closed = summary_line(self._following.tally, verbose,
                       to_find).replace("let go of 0 finished tests, ", "")
         lines = [closed, self._found(terminalreporter, verbose)]
@@ -130,10 +130,10 @@ class Summary:
         writer = reporter._tw
         style = Style(width=min(max(writer.fullwidth, 60), 160), colour=bool(reporter.hasmarkup),
                       encoding=getattr(writer._file, "encoding", None) or "utf-8")
-        said = text_report.render(found, style, stacks=self._asked.options.leaks_stacks,
+        said = text_report.render(found, style, stacks=self._chosen.options.leaks_stacks,
                                   verbose=verbose,
-                           failing=self._asked.mode == "fail", mark="@pytest.mark.leakfix_ignore")
-        if not self._asked.short:
+                           failing=self._chosen.mode == "fail", mark="@pytest.mark.leakfix_ignore")
+        if not self._chosen.short:
             said = said.replace("More: --leaks-stacks", "More: --leakfix-stacks").replace(
                 "As failures: --leaks=fail", "As failures: --leakfix=fail")
         return said
@@ -141,13 +141,13 @@ class Summary:
     def _loud(self, found: Findings) -> bool:
         """Tell whether there is anything to tell."""
         return bool(found.leaks or found.known or found.unmeasured or found.more
-                    or self._asked.options.leaks_baseline)
+                    or self._chosen.options.leaks_baseline)
 
 
-def files_of(asked: Asked) -> Optional[Files]:
-    """Return the files *asked* for, None for none. Raises ``pytest.UsageError`` for what cannot be
+def files_of(chosen: PytestOptions) -> Optional[Files]:
+    """Return the files *chosen* for, None for none. Raises ``pytest.UsageError`` for what cannot be
     written."""
-    options = asked.options
+    options = chosen.options
     if options.leaks_json is None and options.leaks_write_baseline is None:
         return None
     from unittest_leakfix.leaks.run import Files
@@ -157,12 +157,12 @@ def files_of(asked: Asked) -> Optional[Files]:
         raise pytest.UsageError(str(error)) from error
 
 
-def register(config: pytest.Config, asked: Asked, following: Any, watching: Any) -> None:
+def register(config: pytest.Config, chosen: PytestOptions, following: Any, watching: Any) -> None:
     """Register what tells; in a worker of xdist, what sends it to the one that tells."""
     manager = config.pluginmanager
     if hasattr(config, "workerinput"):
-        manager.register(Worker(config, following, watching), "leakfix-worker")
+        manager.register(XdistWorker(config, following, watching), "leakfix-worker")
         return
-    summary = Summary(config, asked, following, watching)
+    summary = Summary(config, chosen, following, watching)
     manager.register(summary, "leakfix-summary")
     manager.register(summary.controller, "leakfix-controller")      # idle without xdist

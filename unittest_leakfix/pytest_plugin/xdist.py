@@ -29,7 +29,7 @@ def baseline_of(config: pytest.Config) -> Optional[str]:
     return text if isinstance(text, str) else None
 
 
-class Worker:
+class XdistWorker:
     """Sends what this worker found."""
 
     def __init__(self, config: Any, following: Any, watching: Any) -> None:
@@ -48,13 +48,13 @@ class Worker:
             from unittest_leakfix.leaks.report import json_report
             found = replace(self._watching.findings(), worker=self._config.workerinput["workerid"])
             sent["findings"] = json_report.to_value(found)
-            sent["told"] = [[told.test, told.message, [list(pair) for pair in told.properties]]
-                            for told in self._watching.reports.told]
+            sent["told"] = [[failure.test, failure.message, [list(pair) for pair in failure.properties]]
+                            for failure in self._watching.reports.failures]
         # As JSON: execnet sends no surrogates, which names of files have.
         self._config.workeroutput[_KEY] = dumps(sent)
 
 
-class Controller:
+class XdistController:
     """Takes what the workers found, as each is done."""
 
     def __init__(self, following: Any, watching: Any) -> None:
@@ -85,11 +85,11 @@ class Controller:
         tally.merge(sent["tally"])
         if self._watching is not None:
             from unittest_leakfix.leaks.report import json_report
-            from unittest_leakfix.pytest_plugin.failure_text import Told
+            from unittest_leakfix.pytest_plugin.failure_text import FailureText
             self.parts.append(json_report.from_value(sent["findings"]))
             for test, message, properties in sent["told"]:
                 self._watching.reports.tell(
-                    Told(test, message, tuple((name, value) for name, value in properties)))
+                    FailureText(test, message, tuple((name, value) for name, value in properties)))
 
     def findings(self) -> Optional[Findings]:
         """Return what all of them found; None when there was no worker."""
