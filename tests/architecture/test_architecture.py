@@ -237,7 +237,7 @@ STATE: Dict[Tuple[str, str], str] = {
     ("databases.session_mixins",
      "_watched"): "the sessions of each class before its tests, until they are over",
     ("django.blocked_flush",
-     "waiting"): "the watch over flushes: Django's commands are patched once",
+     "blocked_flushes"): "the watch over flushes: Django's commands are patched once",
     ("django.connections",
      "connections"): "Django's connections are the process's, and so is their patch",
     ("django.live_server",

@@ -103,7 +103,7 @@ class Settings(SimpleTestCase):
         before = TransactionTestCase._fixture_teardown
         for patience, told in ((0.5, []), (3, []), ("long", ["'long'"]), (-1, ["-1"]),
                                (None, ["None"])):
-            heard, other = [], blocked_flush.Waiting()
+            heard, other = [], blocked_flush.BlockedFlushes()
             with override_settings(LEAKFIX_PATIENCE=patience):
                 other.install(heard.append)
                 self.assertEqual(blocked_flush.seconds(), 10 if told else patience)

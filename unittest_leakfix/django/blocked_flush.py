@@ -19,7 +19,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.databases.server import Server, rows
 from unittest_leakfix.databases.server_sessions import Session, Sessions, outcome, table
-from unittest_leakfix.django.clean_up import ASKED, asking, may_terminate, said
+from unittest_leakfix.django.clean_up import ASKED, server_connection, may_terminate, error_text
 from unittest_leakfix.django.connections import connections, driver_of
 from unittest_leakfix.django.options import setting
 from unittest_leakfix.options import SETTINGS
@@ -43,8 +43,8 @@ def seconds() -> float:
     return float(found) if type(found) in (int, float) and found > 0 else PATIENCE
 
 
-class Waiting:
-    """Watches the flushes between `install` and `remove`. There is one, `waiting`."""
+class BlockedFlushes:
+    """Watches the flushes between `install` and `remove`. There is one, `blocked_flushes`."""
 
     def __init__(self) -> None:
         self.created: Collection[str] = ()
@@ -100,7 +100,7 @@ class Waiting:
                 except Exception as error:
                     text = "unittest_leakfix: %s is over, and its flush waits; " \
                            "who it waits for cannot be asked: %s" % (
-                        test, said(error, wrapper))
+                        test, error_text(error, wrapper))
                 if text and text != told:
                     told = text
                     self._say[-1](text)
@@ -113,7 +113,7 @@ class Waiting:
             raise LookupError("the driver does not say which session is its own")
         if not own:
             return ""
-        with asking(wrapper) as server:
+        with server_connection(wrapper) as server:
             found = _blocking(server, wrapper.vendor, name, own, patience)
             if not len(found):
                 return ""
@@ -165,4 +165,4 @@ def _is_ours(session: Session) -> bool:
     return isinstance(session.opened_by, ConnectionRecord)
 
 
-waiting = Waiting()
+blocked_flushes = BlockedFlushes()

@@ -52,7 +52,7 @@ def may_terminate() -> bool:
 
 
 @contextmanager
-def asking(wrapper: Any) -> Iterator[Server]:
+def server_connection(wrapper: Any) -> Iterator[Server]:
     """Give the server, over a connection of Django's own that is on none of the test databases."""
     end = _clock() + _PATIENCE
     while True:
@@ -73,7 +73,7 @@ def asking(wrapper: Any) -> Iterator[Server]:
         context.__exit__(None, None, None)
 
 
-def said(error: Exception, wrapper: Any) -> str:
+def error_text(error: Exception, wrapper: Any) -> str:
     """Return what an error says, without the wrapper's password."""
     return redaction.error(error, str(wrapper.settings_dict.get("PASSWORD") or ""))
 
@@ -109,7 +109,7 @@ def _names(wrapper: Any, parallel: int) -> Iterable[str]:
 
 # This thread's own connections to the test databases, closed before those are destroyed.
 
-def close_own(databases: Sequence[Database]) -> str:
+def close_thread_connections(databases: Sequence[Database]) -> str:
     """Close this thread's connections to the *databases*, and the pools; return what stood in the
     way.
 
@@ -130,7 +130,7 @@ def close_own(databases: Sequence[Database]) -> str:
             lines += closed if not any(wrapper is each for each in makers) else []
         except Exception as error:
             lines.append("unittest_leakfix: closing the connection %r raised %s"
-                         % (wrapper.alias, said(error, wrapper)))
+                         % (wrapper.alias, error_text(error, wrapper)))
     return "\n".join(lines)
 
 
@@ -169,13 +169,13 @@ def before_destroy(old_config: OldConfig, parallel: int = 0, keepdb: bool = Fals
     if terminate is None:
         terminate = may_terminate()
     connections.reap()
-    parts = [close_own(databases)]
+    parts = [close_thread_connections(databases)]
     for database in databases:
         try:
             parts.append(_clear(database, terminate, style or Style()))
         except Exception as error:
             parts.append("unittest_leakfix: who is on %s cannot be asked: %s" % (
-                quoted(database.name), said(error, database.wrapper)))
+                quoted(database.name), error_text(error, database.wrapper)))
     return "\n".join(part for part in parts if part)
 
 
@@ -187,38 +187,38 @@ def _clear(database: Database, terminate: bool, style: Style) -> str:
         return "unittest_leakfix: who is on %s cannot be asked: %r is on %s, " \
                "neither PostgreSQL nor MySQL" % (
             quoted(name), wrapper.alias, wrapper.vendor)
-    with asking(wrapper) as asked:
+    with server_connection(wrapper) as server:
         # What was closed a moment ago stands on the list for another.
-        left = asked.wait(name, asked.look(name), _GRACE)
+        left = server.wait(name, server.look(name), _GRACE)
         if not left:
             return ""
-        found = asked.sessions(name, book.who)
+        found = server.sessions(name, book.who)
         found = replace(found,
                         sessions=tuple(each for each in found if any(map(each.is_same, left))))
-        return _text(found, _end(asked, name) if terminate else None, style) if len(found) else ""
+        return _text(found, _end(server, name) if terminate else None, style) if len(found) else ""
 
 
-def _end(asked: Server, name: str) -> Ended:
+def _end(server: Server, name: str) -> Ended:
     """End all sessions on the database, and those of clients that come again at once."""
-    ended = asked.terminate(name)
+    ended = server.terminate(name)
     if ended.complete:
-        _shut(asked, name)
+        _shut(server, name)
     for _ in range(_ROUNDS):
         known = ended.lingering + tuple(each.session for each in ended.refused)
-        if all(any(map(each.is_same, known)) for each in asked.look(name)):
+        if all(any(map(each.is_same, known)) for each in server.look(name)):
             break
-        again = asked.terminate(name, keep=known)
+        again = server.terminate(name, keep=known)
         ended = replace(ended, ended=ended.ended + again.ended, gone=ended.gone + again.gone,
                         refused=ended.refused + again.refused,
                         lingering=ended.lingering + again.lingering)
     return ended
 
 
-def _shut(asked: Server, name: str) -> None:
+def _shut(server: Server, name: str) -> None:
     """Let nobody on to a database that can be dropped now, where the server can do that."""
-    if isinstance(asked, PostgreSQL):
+    if isinstance(server, PostgreSQL):
         try:
-            rows(asked.connection,
+            rows(server.connection,
                  'ALTER DATABASE "%s" ALLOW_CONNECTIONS false' % name.replace('"', '""'))
         except Exception:   # not its owner: then nobody can drop it either, and Django says so
             pass

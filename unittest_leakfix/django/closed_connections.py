@@ -18,7 +18,7 @@ _MOST = 10000
 _SHOWN = 20
 
 
-class Closed:
+class ReapedConnections:
     """The records of the connections that `Connections.reap` has closed, and nobody was told of
     yet."""
 
@@ -29,7 +29,7 @@ class Closed:
     def take(self, records: Sequence[ConnectionRecord]) -> None:
         """Hand them to the finder, if one finds; keep them otherwise."""
         for record in records:
-            if not _told(record):
+            if not _was_reported(record):
                 self.count += 1
                 if len(self._records) < _MOST:
                     self._records.append(record)
@@ -77,7 +77,7 @@ def _where(record: ConnectionRecord) -> str:
                             frame.function)
 
 
-def _told(record: ConnectionRecord) -> bool:
+def _was_reported(record: ConnectionRecord) -> bool:
     listening = sys.modules.get("unittest_leakfix.leaks.detector")
     if listening is None or not listening.ListeningObserver._active:
         return False

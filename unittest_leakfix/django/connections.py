@@ -50,7 +50,7 @@ bind(globals())
 _current_frames = sys._current_frames
 
 
-class Held(NamedTuple):
+class HeldConnection(NamedTuple):
     """A wrapper that has connected, and where that was."""
 
     wrapper: ref[Any]
@@ -65,7 +65,7 @@ class Held(NamedTuple):
         return thread is None or not thread.is_alive()
 
 
-def own() -> List[Any]:
+def thread_connections() -> List[Any]:
     """Return the wrappers that Django has for this thread; none where the settings are no good."""
     try:
         return list(_of_thread.all(initialized_only=True))
@@ -82,7 +82,7 @@ def is_open_copy(wrapper: Any) -> Optional[bool]:
     if wrapper.connection is None:
         return False
     if wrapper._thread_ident != get_ident() or is_in_memory(wrapper) or any(wrapper is each
-                                                                            for each in own()):
+                                                                            for each in thread_connections()):
         return None
     return True
 
@@ -94,10 +94,10 @@ def described(wrapper: Any) -> str:
                                                                 name_of(wrapper))
 
 
-def own_descriptors() -> Set[int]:
-    """Return the descriptors of the connections of `own`; not SQLite's, which has them for
+def thread_descriptors() -> Set[int]:
+    """Return the descriptors of the connections of `thread_connections`; not SQLite's, which has them for
     itself."""
-    return set().union(*(descriptors_of(each.connection) for each in own()
+    return set().union(*(descriptors_of(each.connection) for each in thread_connections()
                          if each.connection is not None and each.vendor != "sqlite"))
 
 
@@ -109,7 +109,7 @@ def is_in_memory(wrapper: Any) -> bool:
 def _close_memory(wrapper: Any) -> None:
     """Close a connection to a database in memory, but not the last one: that would destroy the
     database."""
-    mine = next((each for each in own() if each.alias == wrapper.alias), None)
+    mine = next((each for each in thread_connections() if each.alias == wrapper.alias), None)
     name = str(wrapper.settings_dict["NAME"])
     if mine is None or mine is wrapper or mine.connection is None or "cache=shared" not in name:
         return
@@ -118,7 +118,7 @@ def _close_memory(wrapper: Any) -> None:
         connection.close()
 
 
-def rests(connection: object) -> bool:
+def is_pooled(connection: object) -> bool:
     """Tell whether a connection belongs to one of Django's pools (psycopg_pool notes on it which
     one has lent it)."""
     pool = getattr(connection, "_pool", None)
@@ -135,14 +135,14 @@ def pool_threads() -> List[object]:
 def pool_ports() -> Tuple[str, ...]:
     """Return how the addresses of the pools' servers end: ":5432"."""
     found = pools()
-    return tuple(":%s" % (each.settings_dict.get("PORT") or 5432) for each in own()
+    return tuple(":%s" % (each.settings_dict.get("PORT") or 5432) for each in thread_connections()
                  if each.alias in found)
 
 
 def pools() -> Dict[str, Any]:
     """Return the pools of connections by alias (Django 5.1 and later, PostgreSQL only)."""
     found: Dict[str, Any] = {}
-    for wrapper in own():
+    for wrapper in thread_connections():
         found.update(getattr(type(wrapper), "_connection_pools", {}))
     return found
 
@@ -159,7 +159,7 @@ def driver_of(connection: object) -> str:
                 module.partition(".")[0])
 
 
-def close(held: Held) -> Optional[ConnectionRecord]:
+def close(held: HeldConnection) -> Optional[ConnectionRecord]:
     """Close the connection of a thread that is over; None where there was nothing to close."""
     wrapper = held.wrapper()
     if wrapper is None or wrapper.connection is None or wrapper.allow_thread_sharing:
@@ -201,7 +201,7 @@ class Connections:
     _collect = staticmethod(gc.collect)
 
     def __init__(self) -> None:
-        self._held: Dict[int, Held] = {}
+        self._held: Dict[int, HeldConnection] = {}
         self._users = 0
         self._swap = Swap()
         self._tests = 0     # the thread that runs the tests
@@ -278,7 +278,7 @@ class Connections:
             known = thread is not None and not isinstance(thread, _DummyThread)
             if raw[IDENT] == self._tests and wrapper.vendor != "sqlite":
                 self._kept |= descriptors_of(wrapper.connection)
-            self._held[id(wrapper)] = Held(ref(wrapper), ref(thread) if known else None, raw)  # type: ignore[arg-type]
+            self._held[id(wrapper)] = HeldConnection(ref(wrapper), ref(thread) if known else None, raw)  # type: ignore[arg-type]
         except Exception:   # what is only watched must not fail
             return
 
@@ -295,7 +295,7 @@ class Connections:
 
     # What is asked.
 
-    def open(self) -> List[Held]:
+    def open(self) -> List[HeldConnection]:
         """Return those of this process that are open now, oldest first."""
         return [each for each in tuple(self._held.values())
                 if each.raw[PID] == book.pid
@@ -333,7 +333,7 @@ class Connections:
     def look(self) -> None:
         """Take note of the descriptors of Django's own connections, which its test cases close as
         they like."""
-        self._kept = own_descriptors()
+        self._kept = thread_descriptors()
 
     # What the records of connections ask of a framework.
 
@@ -355,7 +355,7 @@ class Connections:
         held = self._of(connection)
         return "" if held is None or held.raw[IDENT] == self._tests else REMEDY
 
-    def _of(self, connection: object) -> Optional[Held]:
+    def _of(self, connection: object) -> Optional[HeldConnection]:
         for held in tuple(self._held.values()):
             if getattr(held.wrapper(), "connection", None) is connection is not None:
                 return held
@@ -365,10 +365,10 @@ class Connections:
         """Tell whether it is Django's own for the thread that runs the tests, rests in a pool, or
         leads to memory."""
         if get_ident() == self._tests and any(
-                each.connection is connection for each in own()):
+                each.connection is connection for each in thread_connections()):
             return True
         held = self._of(connection)
-        return rests(connection) if held is None else is_in_memory(held.wrapper())
+        return is_pooled(connection) if held is None else is_in_memory(held.wrapper())
 
     def runs(self, thread: int) -> bool:
         """Tell whether it is a thread of one of Django's pools."""
@@ -380,8 +380,8 @@ class Connections:
         what, target = on
         if what == "eventpoll" and pools() or what == "socket" and target.endswith(pool_ports()):
             return True
-        return fd in (self._kept if closed else own_descriptors()) or any(
-            str(each.settings_dict["NAME"]) in target for each in own()
+        return fd in (self._kept if closed else thread_descriptors()) or any(
+            str(each.settings_dict["NAME"]) in target for each in thread_connections()
             if each.vendor == "sqlite" and not each.is_in_memory_db())
 
 

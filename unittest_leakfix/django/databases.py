@@ -12,9 +12,9 @@ from django.db import connections as django_connections
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.connection_limit import Counting
 from unittest_leakfix.django import clean_up
-from unittest_leakfix.django.blocked_flush import waiting
+from unittest_leakfix.django.blocked_flush import blocked_flushes
 from unittest_leakfix.django.clean_up import created
-from unittest_leakfix.django.closed_connections import Closed
+from unittest_leakfix.django.closed_connections import ReapedConnections
 from unittest_leakfix.django.connections import connections
 from unittest_leakfix.django.live_server import live_servers
 from unittest_leakfix.leaks.report.terminal import style_for
@@ -74,7 +74,7 @@ def _place(alias: str) -> Tuple[str, ...]:
             str(settings.get("PORT") or _PORTS[wrapper.vendor]))
 
 
-class Reaping(Counting):
+class ReapingObserver(Counting):
     """A watcher that closes the connections of threads that are over, after each test and
     fixture."""
 
@@ -107,12 +107,12 @@ def begin(say: Callable[[str], None]) -> None:
     """
     connections.install()
     live_servers.install()
-    waiting.install(say)
+    blocked_flushes.install(say)
 
 
 def end() -> None:
     """End it; with the last one Django is as it was."""
-    waiting.remove()
+    blocked_flushes.remove()
     live_servers.remove()
     connections.remove()
 
@@ -131,8 +131,8 @@ class DatabasesMixin:
     A runner that makes no databases, or does not call these, is watched from its first test on.
     """
 
-    _leakfix_watchers: Optional[List[Reaping]] = None   # None: nothing is watched
-    _leakfix_closed: Closed
+    _leakfix_watchers: Optional[List[ReapingObserver]] = None   # None: nothing is watched
+    _leakfix_closed: ReapedConnections
     _leakfix_stream: Any
 
     def setup_databases(self, **kwargs: Any) -> Any:
@@ -141,7 +141,7 @@ class DatabasesMixin:
         try:
             self._leakfix_say("\n".join(unmirrored(kwargs.get("aliases"))))
             old_config = super().setup_databases(**kwargs)  # type: ignore[misc]
-            waiting.created = {each.name
+            blocked_flushes.created = {each.name
                                for each in created(old_config or (), *self._leakfix_how())}
             return old_config
         except BaseException:
@@ -150,7 +150,7 @@ class DatabasesMixin:
 
     def leakfix_watching(self, watcher: Optional[RunObserver]) -> RunObserver:
         """Return a watcher of the run that reaps, before *watcher* (None: before nobody)."""
-        reaping = Reaping(watcher)
+        reaping = ReapingObserver(watcher)
         reaping.start()
         self._leakfix_begin().append(reaping)
         return reaping
@@ -171,9 +171,9 @@ class DatabasesMixin:
     def _leakfix_how(self) -> Tuple[int, bool]:
         return getattr(self, "parallel", 0), getattr(self, "keepdb", False)
 
-    def _leakfix_begin(self) -> List[Reaping]:
+    def _leakfix_begin(self) -> List[ReapingObserver]:
         if self._leakfix_watchers is None:
-            self._leakfix_watchers, self._leakfix_closed = [], Closed()
+            self._leakfix_watchers, self._leakfix_closed = [], ReapedConnections()
             self._leakfix_stream = sys.stderr   # as it is before tests replace it
             begin(self._leakfix_say)
             connections.reaped = self._leakfix_closed.take  # type: ignore[method-assign]
@@ -183,7 +183,7 @@ class DatabasesMixin:
         for each in self._leakfix_watchers or ():
             each.stop()
         self._leakfix_watchers = None
-        waiting.created = ()
+        blocked_flushes.created = ()
         end()
 
     def _leakfix_say(self, text: str) -> None:

@@ -12,17 +12,17 @@ from unittest_leakfix import class_mixin
 from unittest_leakfix._core.attributes import ClassAttributes, gained
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.connection_limit import Counting
-from unittest_leakfix.django.options import Asked
+from unittest_leakfix.django.options import DjangoOptions
 from unittest_leakfix.observer import ForwardingObserver, RunObserver
 
 __unittest = True
 bind(globals())
 
-DJANGOS = frozenset(["atomics", "async_client", "client", "cls_atomics"])
+OF_DJANGO = frozenset(["atomics", "async_client", "client", "cls_atomics"])
 """What Django keeps on the class for its running tests (5.2; cls_atomics: all)."""
 
 
-class LettingGo(ForwardingObserver):
+class DjangoReleasing(ForwardingObserver):
     """A watcher after which Django's connections no longer hold a test, nor a class the data of its
     run.
 
@@ -70,7 +70,7 @@ class LettingGo(ForwardingObserver):
         holder = ClassAttributes(cls)
         now = holder.read()
         for name in gained(before, now):
-            if type(now[name]) is not TestData and name not in DJANGOS:
+            if type(now[name]) is not TestData and name not in OF_DJANGO:
                 continue
             if name in before:
                 holder.put(name, before[name])
@@ -83,11 +83,11 @@ class LettingGo(ForwardingObserver):
 _Outermost = TypeVar("_Outermost", bound=RunObserver)
 
 
-def watchers(watcher: Optional[RunObserver], asked: Asked,
+def observers_of(watcher: Optional[RunObserver], chosen: DjangoOptions,
              outermost: Callable[[RunObserver], _Outermost]) -> _Outermost:
     """Return what *outermost* makes of *watcher*, of finding or None, behind those for what was
-    *asked*."""
-    inner: ForwardingObserver = LettingGo(watcher, asked.release_classes)
-    if asked.max_connections is not None:
-        inner = Counting(inner, asked.max_connections)
+    *chosen*."""
+    inner: ForwardingObserver = DjangoReleasing(watcher, chosen.release_classes)
+    if chosen.max_connections is not None:
+        inner = Counting(inner, chosen.max_connections)
     return outermost(inner)

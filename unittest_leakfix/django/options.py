@@ -22,7 +22,7 @@ _HELP = ("The settings %s say the same for every run. With --parallel, each proc
          "of its own." % ", ".join(str(option.setting) for option in _BOTH))
 
 
-class Asked(NamedTuple):
+class DjangoOptions(NamedTuple):
     """finding: the options of finding, by their names on the runner; max_connections: the budget of
     each process; release_classes: classes are put back to what they had before ``setUpClass``."""
 
@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     table.add_arguments(parser.add_argument_group("options of unittest_leakfix", _HELP), "django")
 
 
-def take(options: Dict[str, Any]) -> Asked:
+def take(options: Dict[str, Any]) -> DjangoOptions:
     """Take our options out of a runner's keyword arguments, the settings' where one is missing.
 
     Raises ``CommandError`` for what does not fit.
@@ -53,7 +53,7 @@ def take(options: Dict[str, Any]) -> Asked:
         counting(most)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    return Asked(found, most, bool(setting("release_classes")))
+    return DjangoOptions(found, most, bool(setting("release_classes")))
 
 
 def setting(name: str) -> Any:

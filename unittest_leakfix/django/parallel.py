@@ -14,11 +14,11 @@ from django.test import runner as django_runner
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import PLAIN
-from unittest_leakfix.django.closed_connections import Closed
+from unittest_leakfix.django.closed_connections import ReapedConnections
 from unittest_leakfix.django.connections import connections
-from unittest_leakfix.django.databases import Reaping, begin, say
-from unittest_leakfix.django.observers import watchers
-from unittest_leakfix.django.options import Asked
+from unittest_leakfix.django.databases import ReapingObserver, begin, say
+from unittest_leakfix.django.observers import observers_of
+from unittest_leakfix.django.options import DjangoOptions
 from unittest_leakfix.instance_release import Tally
 from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.detector import LeakDetector, Unmeasured
@@ -115,7 +115,7 @@ class WorkerDetector(LeakDetector):
 # found goes to the parent with the events of each class.
 
 
-class Part(NamedTuple):
+class WorkerPart(NamedTuple):
     """What a worker has to say after a class, as plain values.
 
     closed: connections of threads that were over, which finding has not told; found: `Findings`
@@ -136,15 +136,15 @@ class RemoteRunners:
     It is pickled with each class, on its way to a worker.
     """
 
-    def __init__(self, theirs: Any, asked: Asked,
+    def __init__(self, theirs: Any, chosen: DjangoOptions,
                  baseline: Optional[suppressions.Baseline]) -> None:
         self.theirs = theirs
-        self.asked = asked
+        self.chosen = chosen
         self.baseline = baseline
 
     def __call__(self, *args: Any, **options: Any) -> _RemoteRunner:
         """Return the runner of one class."""
-        return _RemoteRunner(self.theirs(*args, **options), Worker.of_process(self))
+        return _RemoteRunner(self.theirs(*args, **options), ParallelWorker.of_process(self))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):       # asked for while it is unpickled, too
@@ -153,7 +153,7 @@ class RemoteRunners:
 
 
 class _RemoteRunner:
-    def __init__(self, theirs: Any, worker: Worker) -> None:
+    def __init__(self, theirs: Any, worker: ParallelWorker) -> None:
         self._theirs = theirs
         self._worker = worker
 
@@ -171,7 +171,7 @@ class _RemoteRunner:
 class _Subsuite(SuiteProxy):
     """Stands for the suite of one class."""
 
-    def __init__(self, suite: Any, worker: Worker) -> None:
+    def __init__(self, suite: Any, worker: ParallelWorker) -> None:
         super().__init__(suite, None, None)     # type: ignore[arg-type]
         self._worker = worker
 
@@ -230,25 +230,25 @@ def _packed(item: Any) -> Any:
         return item
 
 
-class Worker:
+class ParallelWorker:
     """What goes on in this process from class to class. There is one, made with the first class."""
 
-    _one: Optional[Worker] = None
+    _one: Optional[ParallelWorker] = None
 
     def __init__(self, makers: RemoteRunners) -> None:
         self.pid = _getpid()
         self.detector = _detector(makers)
         begin(say)
-        self._closed = Closed()
+        self._closed = ReapedConnections()
         connections.reaped = self._closed.take  # type: ignore[method-assign]
-        self.watcher = watchers(self.detector, makers.asked, Reaping)
+        self.watcher = observers_of(self.detector, makers.chosen, ReapingObserver)
         self.watcher.start()
 
     @classmethod
-    def of_process(cls, makers: RemoteRunners) -> Worker:
+    def of_process(cls, makers: RemoteRunners) -> ParallelWorker:
         """Return the one of this process."""
         if cls._one is None or cls._one.pid != _getpid():
-            cls._one = Worker(makers)
+            cls._one = ParallelWorker(makers)
         return cls._one
 
     def begin(self, result: Any) -> None:
@@ -256,14 +256,14 @@ class Worker:
         if self.detector is not None:
             self.detector.feed(result)
 
-    def part(self, tally: Tally) -> Part:
+    def part(self, tally: Tally) -> WorkerPart:
         """Return what has come since the last class, whose *tally* this is."""
         counts = tally.counts()
         closed = tuple(self._closed.hand_over())
         if self.detector is None:
-            return Part(counts, closed)
+            return WorkerPart(counts, closed)
         found, ran, failures = self.detector.take()
-        return Part(counts, closed, json_report.to_value(replace(found, worker=name())), ran,
+        return WorkerPart(counts, closed, json_report.to_value(replace(found, worker=name())), ran,
                     failures)
 
 
@@ -273,10 +273,10 @@ def name() -> str:
 
 
 def _detector(makers: RemoteRunners) -> Optional[WorkerDetector]:
-    asked = makers.asked.finding
-    if asked.get("leaks", "off") == "off":
+    chosen = makers.chosen.finding
+    if chosen.get("leaks", "off") == "off":
         return None
-    made = WorkerDetector(Options(**asked), makers.baseline)
+    made = WorkerDetector(Options(**chosen), makers.baseline)
     return made if made.start() else None
 
 
@@ -286,12 +286,12 @@ class ParallelRun:
     `tally` is that of all workers, `finding` what was asked of finding, or None.
     """
 
-    def __init__(self, suite: Any, asked: Asked) -> None:
+    def __init__(self, suite: Any, chosen: DjangoOptions) -> None:
         self.tally = Tally()
-        self.finding = None if asked.finding.get("leaks", "off") == "off" else ParallelSession(asked)
+        self.finding = None if chosen.finding.get("leaks", "off") == "off" else ParallelSession(chosen)
         self._suite = suite
         baseline = None if self.finding is None else self.finding.baseline
-        suite.runner_class = RemoteRunners(suite.runner_class, asked, baseline)
+        suite.runner_class = RemoteRunners(suite.runner_class, chosen, baseline)
         suite.subsuites = _DrainedSuites(suite.subsuites)
 
     def __call__(self, result: Any) -> None:
@@ -313,7 +313,7 @@ class ParallelRun:
 
     def _take(self, test: Any, *values: Any) -> None:
         """Called as a method of the result, with the part of a worker."""
-        part = Part(*values[0])
+        part = WorkerPart(*values[0])
         self.tally.merge(part.tally)
         connections.reaped(list(part.closed))
         if self.finding is not None and part.found is not None:
@@ -328,8 +328,8 @@ class ParallelRun:
 class ParallelSession(LeakSession):
     """Finding in a parallel run: the workers find, this one puts together and tells."""
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__(**asked.finding)
+    def __init__(self, chosen: DjangoOptions) -> None:
+        super().__init__(**chosen.finding)
         self.parts: List[Findings] = []
         self.ran: Set[str] = set()
 

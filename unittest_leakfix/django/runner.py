@@ -12,7 +12,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._optional import leak_session
 from unittest_leakfix.django import options as options_of
 from unittest_leakfix.django.databases import DatabasesMixin
-from unittest_leakfix.django.observers import watchers
+from unittest_leakfix.django.observers import observers_of
 from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.runner import SuiteProxy
 
@@ -46,7 +46,7 @@ class LeakFixRunnerMixin(DatabasesMixin):
     def leakfix_watching(self, watcher: Optional[RunObserver]) -> RunObserver:
         """Return who watches the run in this process: *watcher*, of finding or None, behind
         others."""
-        return watchers(watcher, self.leakfix, super().leakfix_watching)
+        return observers_of(watcher, self.leakfix, super().leakfix_watching)
 
     def run_suite(self, suite: unittest.TestSuite, **kwargs: Any) -> Any:
         """Run *suite* with the ``test_runner``, and tell what was closed and found."""

@@ -97,10 +97,10 @@ class Databases:
         from django.test import utils
 
         from unittest_leakfix.django import databases
-        from unittest_leakfix.django.closed_connections import Closed
+        from unittest_leakfix.django.closed_connections import ReapedConnections
         from unittest_leakfix.django.connections import connections
         databases.begin(self._say_of_test)
-        self._closed = Closed()
+        self._closed = ReapedConnections()
         connections.reaped = self._closed.take      # type: ignore[method-assign]
         drivers.install(self)
         self._patch(utils, "setup_databases", self._setting_up)
@@ -110,10 +110,10 @@ class Databases:
 
     def _end(self) -> None:
         from unittest_leakfix.django import databases
-        from unittest_leakfix.django.blocked_flush import waiting
+        from unittest_leakfix.django.blocked_flush import blocked_flushes
         self._patches.back()
         drivers.remove(self)
-        waiting.created = ()
+        blocked_flushes.created = ()
         databases.end()
         self._say(self._closed.text())
 
@@ -134,11 +134,11 @@ class Databases:
 
     def _creating(self, original: Any, creation: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        from unittest_leakfix.django.blocked_flush import waiting
+        from unittest_leakfix.django.blocked_flush import blocked_flushes
         name = original(creation, *args, **kwargs)
         if not kwargs.get("keepdb"):
             self._created.add(str(name))
-            waiting.created = frozenset(self._created)
+            blocked_flushes.created = frozenset(self._created)
         return name
 
     def _destroying(self, original: Any, creation: Any, *args: Any, **kwargs: Any) -> Any:
