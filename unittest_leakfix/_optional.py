@@ -42,7 +42,7 @@ def asserting(test, message):
     return Asserting(test, message)
 
 
-def counting(most):
+def connection_counting(most):
     """Return what makes a watcher that allows *most* connections at once; None for None.
 
     It takes the run's own watcher, or None. Raises ``ValueError`` for anything but a
@@ -53,16 +53,16 @@ def counting(most):
     if sys.version_info < (3, 8):
         raise ValueError("max_connections=%r: counting connections needs Python 3.8 or later"
                          % (most,))
-    from unittest_leakfix.databases.connection_limit import Counting
-    Counting(most=most)
-    return lambda watcher: Counting(watcher, most)
+    from unittest_leakfix.databases.connection_limit import CountingObserver
+    CountingObserver(most=most)
+    return lambda watcher: CountingObserver(watcher, most)
 
 
 def counting_by_class(watcher):
     """Return a watcher before *watcher* that counts for the classes that limit their
     connections."""
-    from unittest_leakfix.databases.connection_limit import Counting
-    return Counting(watcher)
+    from unittest_leakfix.databases.connection_limit import CountingObserver
+    return CountingObserver(watcher)
 
 
 def begin_budget(test):

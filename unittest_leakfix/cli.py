@@ -7,7 +7,7 @@ import sys
 import unittest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._optional import counting, leak_session
+from unittest_leakfix._optional import connection_counting, leak_session
 from unittest_leakfix.runner import LeakFixTestRunner
 
 __unittest = True
@@ -38,7 +38,7 @@ class LeakFixProgram(unittest.TestProgram):
                 self.testRunner = _with(self.testRunner, "finding", asked, leak_session, option("leaks"),
                                         "leaks=%r" % asked.get("leaks", "report"))
             if most is not None:
-                self.testRunner = _with(self.testRunner, "max_connections", most, counting,
+                self.testRunner = _with(self.testRunner, "max_connections", most, connection_counting,
                                         option("max_connections"), "max_connections=%d" % most)
         super(LeakFixProgram, self).runTests()
 

@@ -7,7 +7,7 @@ import unittest
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import fault
-from unittest_leakfix._optional import counting, leak_session
+from unittest_leakfix._optional import connection_counting, leak_session
 from unittest_leakfix.result import LeakFixResultMixin, LeakFixTextTestResult, Sweep
 from unittest_leakfix.suite import Run, Tally
 
@@ -68,7 +68,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         proxy = test
         if not isinstance(test, SuiteProxy):    # somebody guides it already
             detector = leak_session(self.finding)
-            counting(self.max_connections)      # raises before anything is printed
+            connection_counting(self.max_connections)      # raises before anything is printed
             proxy = SuiteProxy(test, detector, self.watching, self._to_find)
         run = super(LeakFixTestRunner, self).run
         try:
@@ -81,7 +81,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     def watching(self, watcher):
         """Return who watches the run: *watcher*, which is finding's or None, or a
         ``watcher.Passing`` that stands before it. For subclasses."""
-        counts = counting(self.max_connections)
+        counts = connection_counting(self.max_connections)
         return watcher if counts is None else counts(watcher)
 
 

@@ -269,7 +269,7 @@ STATE: Dict[Tuple[str, str], str] = {
     ("tracing.frameworks",
      "frameworks"): "the frameworks in use that open connections, as each enters itself",
     ("tracing.opened_connections",
-     "book"): "the records of the process, which the drivers' patches write",
+     "connection_registry"): "the records of the process, which the drivers' patches write",
     ("tracing.sources", "_listeners"): "the audit hook's: such a hook can never be removed",
     ("tracing.sources",
      "_listening_pid"): "the process the audit hook is for: a forked child has it too",

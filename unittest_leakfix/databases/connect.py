@@ -132,26 +132,26 @@ def filled(address: Address, environ: Optional[Mapping[str, str]] = None,
     files = list(system)
     if environ.get("MYSQL_HOME"):
         files.append(_join(environ["MYSQL_HOME"], "my.cnf"))
-    told: Dict[str, str] = {}
+    settings: Dict[str, str] = {}
     for path in files + [_join(home, ".my.cnf")]:
-        told.update(_option_file(path))
+        settings.update(_option_file(path))
     # Files before the environment, which is the weaker of the two for MySQL's client as well.
-    told.setdefault("password", environ.get("MYSQL_PWD", ""))
-    told.setdefault("host", environ.get("MYSQL_HOST", ""))
-    told.setdefault("port", environ.get("MYSQL_TCP_PORT", ""))
-    told.setdefault("socket", environ.get("MYSQL_UNIX_PORT", ""))
-    return _with(address, told)
+    settings.setdefault("password", environ.get("MYSQL_PWD", ""))
+    settings.setdefault("host", environ.get("MYSQL_HOST", ""))
+    settings.setdefault("port", environ.get("MYSQL_TCP_PORT", ""))
+    settings.setdefault("socket", environ.get("MYSQL_UNIX_PORT", ""))
+    return _with(address, settings)
 
 
-def _with(address: Address, told: Mapping[str, str]) -> Address:
+def _with(address: Address, settings: Mapping[str, str]) -> Address:
     options = address.options
-    if not address.host and not options and not told["host"] and told["socket"]:
-        options = (("unix_socket", told["socket"]),)
-    port = told["port"] if told["port"].isdigit() else ""
+    if not address.host and not options and not settings["host"] and settings["socket"]:
+        options = (("unix_socket", settings["socket"]),)
+    port = settings["port"] if settings["port"].isdigit() else ""
     return replace(
-        address, user=address.user or told.get("user", "") or getpass.getuser(),
-        password=address.password or told["password"],
-        host=address.host or told["host"] or "127.0.0.1",
+        address, user=address.user or settings.get("user", "") or getpass.getuser(),
+        password=address.password or settings["password"],
+        host=address.host or settings["host"] or "127.0.0.1",
         port=address.port or int(port or 3306), options=options)
 
 
@@ -162,15 +162,15 @@ def _option_file(path: str) -> Dict[str, str]:
             lines = file.read().splitlines()
     except OSError:
         return {}
-    told: Dict[str, str] = {}
+    settings: Dict[str, str] = {}
     group = ""
     for line in map(str.strip, lines):
         if line.startswith("["):
             group = line.strip("[] ")
         elif group in _GROUPS and line[:1] not in ("", "#", ";", "!"):
             name, _, value = line.partition("=")
-            told[name.strip().replace("_", "-")] = _unquoted(value.strip())
-    return told
+            settings[name.strip().replace("_", "-")] = _unquoted(value.strip())
+    return settings
 
 
 def _unquoted(value: str) -> str:

@@ -14,7 +14,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.observer import ForwardingObserver, RunObserver
 from unittest_leakfix.tracing.drivers import drivers
-from unittest_leakfix.tracing.opened_connections import PID, ConnectionRecord, Raw, book
+from unittest_leakfix.tracing.opened_connections import PID, ConnectionRecord, Raw, connection_registry
 
 __unittest = True
 bind(globals())
@@ -103,37 +103,37 @@ class Budget:
     def begin(self) -> None:
         """Begin to count. Connections that were opened under records before count as well."""
         drivers.install(self)
-        self._pid = book.pid
+        self._pid = connection_registry.pid
         Budget._budgets.append(self)
-        book.admit = Budget._admit
+        connection_registry.before_connect = Budget._before_connect
 
     def end(self) -> None:
         """Allow any number again, or what the budget that began before this one allows."""
         if self in Budget._budgets:
             Budget._budgets.remove(self)
         if not Budget._budgets:
-            book.admit = None
+            connection_registry.before_connect = None
         drivers.remove(self)
 
     @staticmethod
-    def _admit(connection: object, raw: Raw) -> Optional[ConnectionBudgetError]:
+    def _before_connect(connection: object, raw: Raw) -> Optional[ConnectionBudgetError]:
         budget = Budget._budgets[-1] if Budget._budgets else None
         # A forked child is no part of the run; and a thread that it lacks may hold its lock.
         if budget is not None and raw[PID] == budget._pid:
             with Budget._lock:
                 if not budget._has_room(connection):
                     return ConnectionBudgetError(
-                        budget.most, budget.said, tuple(book.open_records(connection)))
-                book.reserve(raw)
+                        budget.most, budget.said, tuple(connection_registry.open_records(connection)))
+                connection_registry.reserve(raw)
         return None
 
     def _has_room(self, connection: object) -> bool:
-        if book.count(connection) < self.most:
+        if connection_registry.count(connection) < self.most:
             return True
         # What waits for the collector would be gone soon: first that of this test, then all.
         for collect in (heap.collect_new, _collect):
             collect()
-            if book.count(connection) < self.most:
+            if connection_registry.count(connection) < self.most:
                 return True
         return False
 
@@ -175,7 +175,7 @@ def message(most: int, said: str, records: Tuple[ConnectionRecord, ...]) -> str:
 
 # A watcher that keeps the connection budgets of a run and of its classes.
 
-class Counting(ForwardingObserver):
+class CountingObserver(ForwardingObserver):
     """Counts for itself, and tells the watcher behind it all; between `start` and `stop`.
 
     *most*: how many connections may be open at once in the whole run, None for any number. The

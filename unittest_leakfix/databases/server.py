@@ -75,15 +75,15 @@ class Server:
         return Ended(database, tuple(each for each in ended if each not in lingering), tuple(gone),
                      tuple(refused), lingering)
 
-    def remaining(self, database: str, told: Iterable[Session]) -> Tuple[Session, ...]:
-        """Return those of `told` that are still there."""
+    def remaining(self, database: str, known: Iterable[Session]) -> Tuple[Session, ...]:
+        """Return those of `known` that are still there."""
         now = self.look(database).sessions
-        return tuple(each for each in told if any(map(each.is_same, now)))
+        return tuple(each for each in known if any(map(each.is_same, now)))
 
-    def wait(self, database: str, told: Iterable[Session], patience: float) -> Tuple[Session, ...]:
-        """Wait until none of `told` is there, or `patience` seconds are over; return those that
+    def wait(self, database: str, known: Iterable[Session], patience: float) -> Tuple[Session, ...]:
+        """Wait until none of `known` is there, or `patience` seconds are over; return those that
         are."""
-        left, step, end = tuple(told), 0.001, self._clock() + patience
+        left, step, end = tuple(known), 0.001, self._clock() + patience
         while left:
             left = self.remaining(database, left)
             if not left or self._clock() >= end:
@@ -92,12 +92,12 @@ class Server:
             step = min(step * 2, 0.2)
         return left
 
-    def _lingering(self, database: str, told: List[Session], patience: float) -> Tuple[Session,
+    def _lingering(self, database: str, known: List[Session], patience: float) -> Tuple[Session,
                                                                                        ...]:
         try:
-            return self.wait(database, told, patience)
+            return self.wait(database, known, patience)
         except Exception:  # the server went away meanwhile: nothing was seen to be gone
-            return tuple(told)
+            return tuple(known)
 
 
 def _opened(session: Session, who: Optional[Who]) -> Session:

@@ -89,7 +89,7 @@ class _SessionsMixin:
         """Return who opened `session`: by our records, where connections are recorded. May be
         overridden."""
         records = sys.modules.get("unittest_leakfix.tracing.opened_connections")
-        return None if records is None else records.book.who(session)
+        return None if records is None else records.connection_registry.record_of_session(session)
 
     @classmethod
     def _leakfix_watch(cls) -> None:
@@ -125,7 +125,7 @@ class _SessionsMixin:
         if not kept:
             return
         ended = watched.server.terminate(watched.database, only=kept)
-        text = _said(cls, replace(shown, sessions=kept), ended)
+        text = _left_text(cls, replace(shown, sessions=kept), ended)
         if cls.leakfix_fail_on_sessions:
             report((SessionsLeft, SessionsLeft(text), None))
         else:
@@ -228,7 +228,7 @@ def _left(watched: _Watched, grace: float, collect: Callable[[], object]) -> Tup
     return watched.server.wait(watched.database, found, grace)
 
 
-def _said(cls: type, left: Sessions, ended: Ended) -> str:
+def _left_text(cls: type, left: Sessions, ended: Ended) -> str:
     lines = table(left).split("\n")
     number = len(left.sessions)
     lines[0] = "%s left %s on %s, %s" % (cls.__name__, count(number), quoted(left.database or ""),

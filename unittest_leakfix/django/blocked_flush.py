@@ -25,7 +25,7 @@ from unittest_leakfix.django.options import setting
 from unittest_leakfix.options import SETTINGS
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing.driver_ids import session_of
-from unittest_leakfix.tracing.opened_connections import ConnectionRecord, book
+from unittest_leakfix.tracing.opened_connections import ConnectionRecord, connection_registry
 
 __unittest = True
 bind(globals())
@@ -131,7 +131,7 @@ class BlockedFlushes:
 
 def _blocking(server: Server, vendor: str, name: str, own: int, patience: float) -> Sessions:
     """Return the sessions on the database that the session *own* waits for."""
-    found = server.sessions(name, book.who)
+    found = server.sessions(name, connection_registry.record_of_session)
     if vendor == "postgresql":
         ids = {int(row[0])
                for row in rows(server.connection, "SELECT unnest(pg_blocking_pids(%s))", (own,))}

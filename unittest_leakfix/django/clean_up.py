@@ -25,7 +25,7 @@ from unittest_leakfix.django.closed_connections import opened
 from unittest_leakfix.django.connections import REMEDY, connections
 from unittest_leakfix.django.options import setting
 from unittest_leakfix.leaks.report.terminal import Style
-from unittest_leakfix.tracing.opened_connections import IDENT, ConnectionRecord, book
+from unittest_leakfix.tracing.opened_connections import IDENT, ConnectionRecord, connection_registry
 
 __unittest = True
 bind(globals())
@@ -192,7 +192,7 @@ def _clear(database: Database, terminate: bool, style: Style) -> str:
         left = server.wait(name, server.look(name), _GRACE)
         if not left:
             return ""
-        found = server.sessions(name, book.who)
+        found = server.sessions(name, connection_registry.record_of_session)
         found = replace(found,
                         sessions=tuple(each for each in found if any(map(each.is_same, left))))
         return _text(found, _end(server, name) if terminate else None, style) if len(found) else ""

@@ -38,7 +38,7 @@ from unittest_leakfix.tracing.opened_connections import (
     PID,
     ConnectionRecord,
     Raw,
-    book,
+    connection_registry,
 )
 
 __unittest = True
@@ -167,7 +167,7 @@ def close(held: HeldConnection) -> Optional[ConnectionRecord]:
     if is_in_memory(wrapper):
         _close_memory(wrapper)
         return None     # Django itself never closes it, so nobody is to blame
-    record = replace(book.made(wrapper.connection, held.raw),
+    record = replace(connection_registry.record_from(wrapper.connection, held.raw),
                      place=place_of(wrapper.connection, held.raw[DRIVER], name_of(wrapper)))
     wrapper.inc_thread_sharing()
     try:
@@ -274,7 +274,7 @@ class Connections:
             if wrapper.connection is None or wrapper.alias == NO_DB_ALIAS:
                 return
             raw = self._raw(wrapper.connection, frame)
-            thread = book._threads.get(raw[IDENT])
+            thread = connection_registry._threads.get(raw[IDENT])
             known = thread is not None and not isinstance(thread, _DummyThread)
             if raw[IDENT] == self._tests and wrapper.vendor != "sqlite":
                 self._kept |= descriptors_of(wrapper.connection)
@@ -285,12 +285,12 @@ class Connections:
     def _raw(self, connection: object, frame: Optional[FrameType]) -> Raw:
         """Return the driver's record; a new one where there is none, or that of a pool's own
         thread."""
-        known = book.raw_of(connection)
+        known = connection_registry.raw_of(connection)
         if known is not None and getattr(connection, "_pool", None) is None:
             return known
         driver = driver_of(connection) if known is None else known[DRIVER]
-        raw = book.raw(driver, frame)
-        book.connected(connection, raw)
+        raw = connection_registry.raw(driver, frame)
+        connection_registry.connected(connection, raw)
         return raw
 
     # What is asked.
@@ -298,7 +298,7 @@ class Connections:
     def open(self) -> List[HeldConnection]:
         """Return those of this process that are open now, oldest first."""
         return [each for each in tuple(self._held.values())
-                if each.raw[PID] == book.pid
+                if each.raw[PID] == connection_registry.pid
                 and getattr(each.wrapper(), "connection", None) is not None]
 
     def record_of(self, wrapper: Any) -> Optional[ConnectionRecord]:
@@ -318,7 +318,7 @@ class Connections:
         for key in over:
             held = self._held.pop(key, None)    # of two threads that reap, one has it
             try:
-                record = None if held is None or held.raw[PID] != book.pid else close(held)
+                record = None if held is None or held.raw[PID] != connection_registry.pid else close(held)
             except Exception:   # the warning that it could not be closed, where warnings are errors
                 continue
             if record is not None:
@@ -348,7 +348,7 @@ class Connections:
         if held is not None and held.wrapper() is connection:
             return self.record_of(connection)
         held = self._of(connection)
-        return None if held is None else book.made(connection, held.raw)
+        return None if held is None else connection_registry.record_from(connection, held.raw)
 
     def remedy_of(self, connection: object) -> str:
         """Return what a thread has to do, for a connection of another thread's wrapper."""
@@ -370,11 +370,11 @@ class Connections:
         held = self._of(connection)
         return is_pooled(connection) if held is None else is_in_memory(held.wrapper())
 
-    def runs(self, thread: int) -> bool:
+    def runs_thread(self, thread: int) -> bool:
         """Tell whether it is a thread of one of Django's pools."""
         return any(thread == getattr(each, "ident", 0) for each in pool_threads())
 
-    def owns(self, fd: int, on: Tuple[str, str], closed: bool) -> bool:
+    def owns_descriptor(self, fd: int, on: Tuple[str, str], closed: bool) -> bool:
         """Tell whether it is of one of Django's own, or of a pool's thread that is about to
         connect."""
         what, target = on

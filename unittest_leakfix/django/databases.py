@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db import connections as django_connections
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases.connection_limit import Counting
+from unittest_leakfix.databases.connection_limit import CountingObserver
 from unittest_leakfix.django import clean_up
 from unittest_leakfix.django.blocked_flush import blocked_flushes
 from unittest_leakfix.django.clean_up import created
@@ -74,7 +74,7 @@ def _place(alias: str) -> Tuple[str, ...]:
             str(settings.get("PORT") or _PORTS[wrapper.vendor]))
 
 
-class ReapingObserver(Counting):
+class ReapingObserver(CountingObserver):
     """A watcher that closes the connections of threads that are over, after each test and
     fixture."""
 

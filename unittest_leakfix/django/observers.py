@@ -11,7 +11,7 @@ from django.test.testcases import TestData
 from unittest_leakfix import class_mixin
 from unittest_leakfix._core.attributes import ClassAttributes, gained
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases.connection_limit import Counting
+from unittest_leakfix.databases.connection_limit import CountingObserver
 from unittest_leakfix.django.options import DjangoOptions
 from unittest_leakfix.observer import ForwardingObserver, RunObserver
 
@@ -89,5 +89,5 @@ def observers_of(watcher: Optional[RunObserver], chosen: DjangoOptions,
     *chosen*."""
     inner: ForwardingObserver = DjangoReleasing(watcher, chosen.release_classes)
     if chosen.max_connections is not None:
-        inner = Counting(inner, chosen.max_connections)
+        inner = CountingObserver(inner, chosen.max_connections)
     return outermost(inner)

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 
 from unittest_leakfix import options as table
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._optional import counting, leak_session
+from unittest_leakfix._optional import connection_counting, leak_session
 from unittest_leakfix.options import CHOICE, NUMBER, SETTINGS, decided, from_environment, given_in
 
 __unittest = True
@@ -50,7 +50,7 @@ def take(options: Dict[str, Any]) -> DjangoOptions:
         found = decided(given, [from_environment(), standing], "django")
         most = found.pop("max_connections", None)
         leak_session(found)
-        counting(most)
+        connection_counting(most)
     except ValueError as error:
         raise CommandError(str(error)) from None
     return DjangoOptions(found, most, bool(setting("release_classes")))

@@ -150,5 +150,5 @@ class Fixtures:
             if opened is not None and opened.test in fixtures:
                 leaks.append(identify.of_scope(form % name, value, kind, opened, opened.test))
                 self.covered |= survivors.held_resources(value, opened)[0]
-                self._acquisitions.connection_told(value)
+                self._acquisitions.mark_connection_reported(value)
         return leaks

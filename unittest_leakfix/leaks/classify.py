@@ -24,7 +24,7 @@ from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
-from unittest_leakfix.tracing.frameworks import kept
+from unittest_leakfix.tracing.frameworks import is_kept
 
 __unittest = True
 bind(globals())
@@ -140,7 +140,7 @@ class Classifier:
             return None     # told as a change of the process
         acquisition = self._acquisitions.of(value)
         sure = acquisition is not None and acquisition.test == survivor.test
-        if kind.is_open(value) is not True or kept(value) or not (sure or survivor.name
+        if kind.is_open(value) is not True or is_kept(value) or not (sure or survivor.name
                                                                   or _is_weakly_held(survivor)):
             return None
         return _Candidate(survivor, value, acquisition, True)

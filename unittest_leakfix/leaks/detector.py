@@ -203,10 +203,10 @@ class ReportedChanges:
         """
         fresh: List[Leak] = []
         for change in changes:
-            if change.fd >= 0 and frameworks.owns(
+            if change.fd >= 0 and frameworks.owns_descriptor(
                     change.fd, change.on, change.kind == "closed descriptor"):
                 continue
-            if change.thread and frameworks.runs(change.thread):
+            if change.thread and frameworks.runs_thread(change.thread):
                 continue
             if fixture and change.key in self._reported:
                 continue    # a test of the class, or a class of the module

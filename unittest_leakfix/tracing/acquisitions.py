@@ -98,7 +98,7 @@ class Acquisitions(Records):
             opened = frameworks.opening_of(obj)
             return _made(raw) if opened is None else _of_connection(opened)
         if self._drivers is not None:
-            record = self._drivers.book.of(os_facts.connection_of(obj)) or frameworks.opening_of(
+            record = self._drivers.registry.of(os_facts.connection_of(obj)) or frameworks.opening_of(
                 obj)
             if record is not None:
                 return _of_connection(record)
@@ -140,20 +140,20 @@ class Acquisitions(Records):
         None where references are not counted (PyPy): what is garbage is still open there.
         """
         return [] if self._drivers is None or not COUNTED else list(
-            self._drivers.book.left_open(since, known, yet))
+            self._drivers.registry.left_open(since, known, yet))
 
-    def connection_told(self, connection: object) -> None:
+    def mark_connection_reported(self, connection: object) -> None:
         """Leave *connection* out of `connections_left` from now on."""
         if self._drivers is not None:
-            self._drivers.book.told(connection)
+            self._drivers.registry.mark_reported(connection)
 
     def connection_descriptors(self) -> Set[int]:
         """Return the descriptors of the open connections, which are told themselves."""
-        return set() if self._drivers is None else set(self._drivers.book.descriptors())
+        return set() if self._drivers is None else set(self._drivers.registry.descriptors())
 
     def connections_mark(self) -> int:
         """Return a mark for `connections_left`."""
-        return 0 if self._drivers is None else int(self._drivers.book.mark())
+        return 0 if self._drivers is None else int(self._drivers.registry.mark())
 
     def started_at(self, thread: threading.Thread) -> Tuple[object, ...]:
         """Return the frames that started a thread, flat (see `frames.walk`); none where unknown."""

@@ -1,4 +1,4 @@
-"""Where each driver is patched, so that `book` hears of every connection that is opened.
+"""Where each driver is patched, so that `connection_registry` hears of every connection that is opened.
 
 One point in each, the last one that all its ways to connect pass: ``from pymysql import connect``
 done long ago goes through it as well. A point is patched when its module is there, or as soon as
@@ -17,7 +17,7 @@ from typing import Any, Callable, FrozenSet, NamedTuple, Optional, Tuple
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import LateSwap
 from unittest_leakfix.resources import scan
-from unittest_leakfix.tracing.opened_connections import Book, User, book
+from unittest_leakfix.tracing.opened_connections import ConnectionRegistry, Subscriber, connection_registry
 
 __unittest = True
 bind(globals())
@@ -25,16 +25,16 @@ bind(globals())
 _getframe = sys._getframe
 
 
-class Late:
+class LateImports:
     """A finder on ``sys.meta_path`` that finds nothing itself.
 
-    It calls *tell* when one of the modules *names* has been executed. It is asked only for modules
+    It calls *on_import* when one of the modules *names* has been executed. It is asked only for modules
     that are not loaded yet, so it costs nothing otherwise.
     """
 
-    def __init__(self, names: FrozenSet[str], tell: Callable[[], None]) -> None:
+    def __init__(self, names: FrozenSet[str], on_import: Callable[[], None]) -> None:
         self._names = names
-        self._tell = tell
+        self._on_import = on_import
 
     def install(self) -> None:
         """Go to the front of the finders."""
@@ -53,18 +53,18 @@ class Late:
             spec = None if find is None else find(name, path, target)
             if spec is not None:
                 if hasattr(spec.loader, "exec_module") and hasattr(spec.loader, "create_module"):
-                    spec.loader = _Telling(spec.loader, self._tell)
+                    spec.loader = _NotifyingLoader(spec.loader, self._on_import)
                 found: ModuleSpec = spec
                 return found
         return None
 
 
-class _Telling:
+class _NotifyingLoader:
     """A loader in front of the real one, for one module; it takes itself away as it goes."""
 
-    def __init__(self, loader: Any, tell: Callable[[], None]) -> None:
+    def __init__(self, loader: Any, on_import: Callable[[], None]) -> None:
         self._loader = loader
-        self._tell = tell
+        self._on_import = on_import
 
     def create_module(self, spec: ModuleSpec) -> Optional[ModuleType]:
         """Return what the real one makes."""
@@ -77,7 +77,7 @@ class _Telling:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
-        self._tell()
+        self._on_import()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
@@ -87,32 +87,32 @@ class _Opening:
     """The block in which a driver opens *connection*, None as long as there is no object: the book
     hears of it."""
 
-    __slots__ = ("_driver", "_book", "_raw", "connection")
+    __slots__ = ("_driver", "_registry", "_raw", "connection")
 
-    def __init__(self, driver: str, book: Book, connection: object = None) -> None:
+    def __init__(self, driver: str, book: ConnectionRegistry, connection: object = None) -> None:
         self._driver = driver
-        self._book = book
+        self._registry = book
         self._raw: Any = None
         self.connection = connection
 
     def __enter__(self) -> _Opening:
-        if self._book.admit is not None:
-            self._raw = self._book.opening(self._driver, self.connection, _getframe(2))
+        if self._registry.before_connect is not None:
+            self._raw = self._registry.opening(self._driver, self.connection, _getframe(2))
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if self._raw is None:
-            if kind is None and self._book.users:
-                self._book.opened(self._driver, self.connection, _getframe(2))
+            if kind is None and self._registry.subscribers:
+                self._registry.opened(self._driver, self.connection, _getframe(2))
         elif kind is None:
-            self._book.connected(self.connection, self._raw)
+            self._registry.connected(self.connection, self._raw)
         else:
-            self._book.failed(self._raw)
+            self._registry.failed(self._raw)
 
 
 # The ways to connect. What is called in the block runs between the two frames that it looks at.
 
-def _method(driver: str, original: Any, book: Book) -> Any:
+def _method(driver: str, original: Any, book: ConnectionRegistry) -> Any:
     """For a method that connects *self*: ``connect``, or ``__init__`` of a C class's child."""
     def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _Opening(driver, book, self):
@@ -120,7 +120,7 @@ def _method(driver: str, original: Any, book: Book) -> Any:
     return update_wrapper(connect, original)
 
 
-def _function(driver: str, original: Any, book: Book) -> Any:
+def _function(driver: str, original: Any, book: ConnectionRegistry) -> Any:
     """For a function that returns the connection."""
     def connect(*args: Any, **kwargs: Any) -> Any:
         with _Opening(driver, book) as opening:
@@ -129,7 +129,7 @@ def _function(driver: str, original: Any, book: Book) -> Any:
     return update_wrapper(connect, original)
 
 
-def _generator(driver: str, original: Any, book: Book) -> Any:
+def _generator(driver: str, original: Any, book: ConnectionRegistry) -> Any:
     """For a class method that is a generator and returns the connection (psycopg 3, sync and
     async)."""
     make = original.__func__
@@ -141,7 +141,7 @@ def _generator(driver: str, original: Any, book: Book) -> Any:
     return classmethod(update_wrapper(connect, make))
 
 
-def _awaited_method(driver: str, original: Any, book: Book) -> Any:
+def _awaited_method(driver: str, original: Any, book: ConnectionRegistry) -> Any:
     """For a coroutine method that connects *self*."""
     async def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _Opening(driver, book, self):
@@ -149,7 +149,7 @@ def _awaited_method(driver: str, original: Any, book: Book) -> Any:
     return update_wrapper(connect, original)
 
 
-def _awaited_function(driver: str, original: Any, book: Book) -> Any:
+def _awaited_function(driver: str, original: Any, book: ConnectionRegistry) -> Any:
     """For a coroutine function that returns the connection."""
     async def connect(*args: Any, **kwargs: Any) -> Any:
         with _Opening(driver, book) as opening:
@@ -165,7 +165,7 @@ class Point(NamedTuple):
     module: str
     owner: str
     name: str
-    wrap: Callable[[str, Any, Book], Any]
+    wrap: Callable[[str, Any, ConnectionRegistry], Any]
 
 
 POINTS: Tuple[Point, ...] = (
@@ -188,30 +188,30 @@ POINTS: Tuple[Point, ...] = (
 class Drivers:
     """The patches of all drivers. There is one, `drivers`."""
 
-    def __init__(self, book: Book = book) -> None:
-        self.book = book
-        self._late = Late(frozenset(point.module for point in POINTS), self.look)
+    def __init__(self, book: ConnectionRegistry = connection_registry) -> None:
+        self.registry = book
+        self._late = LateImports(frozenset(point.module for point in POINTS), self.look)
         self._patches = LateSwap([(point.module, point.owner, point.name,
                                    partial(_patch, point, book)) for point in POINTS])
 
-    def install(self, user: User) -> None:
-        """Begin to record for *user*; patches the drivers for the first one."""
-        if not any(each is user for each in self.book.users):
-            self.book.users.append(user)
-        if len(self.book.users) == 1:
+    def install(self, subscriber: Subscriber) -> None:
+        """Begin to record for *subscriber*; patches the drivers for the first one."""
+        if not any(each is subscriber for each in self.registry.subscribers):
+            self.registry.subscribers.append(subscriber)
+        if len(self.registry.subscribers) == 1:
             self._late.install()
-            scan.foreign.append(self.book.foreign)
+            scan.foreign.append(self.registry.foreign)
             self._patches.install()
         self.look()
 
-    def remove(self, user: User) -> None:
-        """*user* wants no more records; with the last one the drivers are as they were."""
-        users = self.book.users
-        users[:] = [each for each in users if each is not user]
+    def remove(self, subscriber: Subscriber) -> None:
+        """*subscriber* wants no more records; with the last one the drivers are as they were."""
+        users = self.registry.subscribers
+        users[:] = [each for each in users if each is not subscriber]
         if users:
             return
         self._late.remove()
-        scan.foreign[:] = [each for each in scan.foreign if each != self.book.foreign]
+        scan.foreign[:] = [each for each in scan.foreign if each != self.registry.foreign]
         self._patches.remove()
 
     def look(self) -> None:
@@ -219,7 +219,7 @@ class Drivers:
         self._patches.look()
 
 
-def _patch(point: Point, book: Book, original: Any) -> Any:
+def _patch(point: Point, book: ConnectionRegistry, original: Any) -> Any:
     return point.wrap(point.driver, original, book)
 
 

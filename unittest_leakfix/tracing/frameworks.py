@@ -33,10 +33,10 @@ class Framework(Protocol):
     def keeps(self, connection: object) -> bool:
         """Tell whether the connection stays open on purpose: it is no test's leak."""
 
-    def runs(self, thread: int) -> bool:
+    def runs_thread(self, thread: int) -> bool:
         """Tell whether the thread of that number runs on purpose."""
 
-    def owns(self, fd: int, on: Tuple[str, str], closed: bool) -> bool:
+    def owns_descriptor(self, fd: int, on: Tuple[str, str], closed: bool) -> bool:
         """Tell whether the descriptor *fd* is of one that it keeps; was, if it is *closed*.
 
         *on*: what it is open on, as ("socket", "127.0.0.1:80").
@@ -46,19 +46,19 @@ class Framework(Protocol):
 frameworks: List[Framework] = []
 
 
-def kept(connection: object) -> bool:
+def is_kept(connection: object) -> bool:
     """Tell whether a framework keeps *connection* open on purpose."""
     return any(each.keeps(connection) for each in frameworks)
 
 
-def runs(thread: int) -> bool:
+def runs_thread(thread: int) -> bool:
     """Tell whether the thread of that number is a framework's own, which runs on purpose."""
-    return any(each.runs(thread) for each in frameworks)
+    return any(each.runs_thread(thread) for each in frameworks)
 
 
-def owns(fd: int, on: Tuple[str, str], closed: bool) -> bool:
+def owns_descriptor(fd: int, on: Tuple[str, str], closed: bool) -> bool:
     """Tell whether a descriptor is a framework's own, which it opens and closes at any time."""
-    return any(each.owns(fd, on, closed) for each in frameworks)
+    return any(each.owns_descriptor(fd, on, closed) for each in frameworks)
 
 
 def opening_of(connection: object) -> Optional[ConnectionRecord]:

@@ -19,7 +19,7 @@ from weakref import ref
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing.driver_ids import descriptors_of, note, port_of, session_of
-from unittest_leakfix.tracing.frameworks import kept, place_of
+from unittest_leakfix.tracing.frameworks import is_kept, place_of
 from unittest_leakfix.tracing.stacks import Frame, entry, frames_of, is_installed, stack, walk
 
 __unittest = True
@@ -58,20 +58,20 @@ class ConnectionRecord:
     frames: Tuple[Frame, ...]
 
 
-class User(Protocol):
+class Subscriber(Protocol):
     """Who wants the records: knows what runs now."""
 
     current: str
 
 
-class Book:
-    """The records of this process. There is one, `book`; the patches in `drivers.py` write it."""
+class ConnectionRegistry:
+    """The records of this process. There is one, `connection_registry`; the patches in `drivers.py` write it."""
 
     _threads: Dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
 
     def __init__(self) -> None:
-        self.users: List[User] = []
-        self.admit: Optional[Callable[[object, Raw], Optional[Exception]]] = None
+        self.subscribers: List[Subscriber] = []
+        self.before_connect: Optional[Callable[[object, Raw], Optional[Exception]]] = None
         """Called before a connection is opened, with the connection if there is an object yet.
         Returns None once it has reserved a place, or the error to raise."""
         self.pid = _getpid()
@@ -79,7 +79,7 @@ class Book:
         self._most = _SWEPT
         self._opening: Dict[int, Raw] = {}
         self._serial = count(1)
-        self._told: Set[int] = set()
+        self._reported: Set[int] = set()
 
     # What the patches tell. Microseconds count: a local connection takes a hundred of them.
 
@@ -88,7 +88,7 @@ class Book:
         try:
             ident = get_ident()
             thread = self._threads.get(ident)
-            raw = (driver, self.users[-1].current or self._current(),
+            raw = (driver, self.subscribers[-1].current or self._current(),
                    "" if thread is None else thread._name,  # type: ignore[attr-defined]
                    ident, self.pid, next(self._serial),
                    *(stack(frame) or self._origin(thread) or entry(frame) or walk(frame)))
@@ -112,10 +112,10 @@ class Book:
         """Note that the code in *frame* is about to open a connection; returns its record.
 
         For budgets. *connection*: the object that will be connected, None where the driver makes
-        it later. Raises what ``admit`` returns; `connected` or `failed` has to follow otherwise.
+        it later. Raises what ``before_connect`` returns; `connected` or `failed` has to follow otherwise.
         """
         raw = self.raw(driver, frame)
-        refused = None if self.admit is None else self.admit(connection, raw)
+        refused = None if self.before_connect is None else self.before_connect(connection, raw)
         if refused is not None:
             raise refused
         self.reserve(raw)
@@ -150,17 +150,17 @@ class Book:
         self._most = 2 * len(self._ties) + _SWEPT
 
     def _current(self) -> str:
-        for user in reversed(self.users):
-            if user.current:
-                return user.current
+        for subscriber in reversed(self.subscribers):
+            if subscriber.current:
+                return subscriber.current
         return ""
 
     def _origin(self, thread: Optional[threading.Thread]) -> Tuple[object, ...]:
         """Return the user's frames that started *thread* (a pool's own), where one of the users
         knows."""
         flat: Tuple[object, ...] = ()
-        for user in self.users:
-            started = getattr(user, "started_at", None)
+        for subscriber in self.subscribers:
+            started = getattr(subscriber, "started_at", None)
             if started is not None and thread is not None:
                 flat = started(thread)
         while flat and is_installed(str(flat[0])):
@@ -177,7 +177,7 @@ class Book:
     def of(self, connection: object) -> Optional[ConnectionRecord]:
         """Return the record of *connection*, None where it has none."""
         raw = self.raw_of(connection)
-        return None if raw is None else self.made(connection, raw)
+        return None if raw is None else self.record_from(connection, raw)
 
     def foreign(self, connection: object) -> bool:
         """Tell whether *connection* was opened by another process, from which this one was
@@ -188,11 +188,11 @@ class Book:
     def open_connections(self) -> List[Tuple[Any, ConnectionRecord]]:
         """Return the connections that this process has open now, oldest first, with their
         records."""
-        return [(each, self.made(each, raw)) for each, raw in self._open()]
+        return [(each, self.record_from(each, raw)) for each, raw in self._open()]
 
     def open_records(self, but: object = None) -> List[ConnectionRecord]:
         """Return the records of what is open now or being opened, oldest first; without *but*."""
-        made = {raw[SERIAL]: self.made(each, raw) for each, raw in self._taken(but)}
+        made = {raw[SERIAL]: self.record_from(each, raw) for each, raw in self._taken(but)}
         return [made[serial] for serial in sorted(made)]
 
     def count(self, but: object = None) -> int:
@@ -221,19 +221,19 @@ class Book:
         """
         found = [(each, raw) for each, raw in self._open()
                  if raw[SERIAL] > since and raw[TEST] and raw[TEST] not in yet
-                 and raw[SERIAL] not in self._told and not kept(each)]
-        self._told.update(raw[SERIAL] for _, raw in found)
+                 and raw[SERIAL] not in self._reported and not is_kept(each)]
+        self._reported.update(raw[SERIAL] for _, raw in found)
         return [(each, raw[TEST]) for each, raw in found if id(each) not in known]
 
-    def told(self, connection: object) -> None:
+    def mark_reported(self, connection: object) -> None:
         """Leave *connection* out of `left_open` from now on."""
-        self._told.add((self.raw_of(connection) or (0,) * PLAIN)[SERIAL])
+        self._reported.add((self.raw_of(connection) or (0,) * PLAIN)[SERIAL])
 
     def descriptors(self) -> Set[int]:
         """Return the descriptors of the open connections that tests and fixtures opened."""
         return set().union(*(descriptors_of(each) for each, raw in self._open() if raw[TEST]))
 
-    def who(self, session: Any) -> Optional[ConnectionRecord]:
+    def record_of_session(self, session: Any) -> Optional[ConnectionRecord]:
         """Return the record of the connection whose server session is *session*
         (``sessions.Session``).
 
@@ -252,7 +252,7 @@ class Book:
         alive = [(each(), raw) for each, raw in tuple(self._ties.values()) if raw[PID] == pid]
         return [(each, raw) for each, raw in alive if each is not None and _is_open(each)]
 
-    def made(self, connection: object, raw: Raw) -> ConnectionRecord:
+    def record_from(self, connection: object, raw: Raw) -> ConnectionRecord:
         """Return a record as it is told."""
         thread = self._threads.get(raw[IDENT])
         return ConnectionRecord(
@@ -266,11 +266,11 @@ def _is_open(connection: object) -> bool:
     return kind is None or kind.is_open(connection) is not False
 
 
-book = Book()
+connection_registry = ConnectionRegistry()
 
 
 def _forked() -> None:
-    book.pid = _getpid()
+    connection_registry.pid = _getpid()
 
 
 # asking for it each time would cost each connection a system call

@@ -17,7 +17,7 @@ from tests.integration.databases.connection_suites import DRIVERS, paragraph
 from unittest_leakfix import LeakFixMixin, LeakFixTestRunner
 from unittest_leakfix.databases import connection_limit
 from unittest_leakfix.databases.connection_limit import Budget, ConnectionBudgetError
-from unittest_leakfix.tracing.opened_connections import ConnectionRecord, book
+from unittest_leakfix.tracing.opened_connections import ConnectionRecord, connection_registry
 from unittest_leakfix.tracing.stacks import Frame
 
 
@@ -129,7 +129,7 @@ class Budgets(unittest.TestCase):
         self.driver = DRIVERS["pymysql"]
         self.settings = self.driver.settings()
         gc.collect()
-        self.assertEqual(book.count(), 0)
+        self.assertEqual(connection_registry.count(), 0)
 
     def limited(self, most):
         limit = Budget(most)
@@ -192,7 +192,7 @@ class Budgets(unittest.TestCase):
     def test_ends(self):
         self.limited(0).end()
         self.driver.open().close()
-        self.assertIsNone(book.admit)
+        self.assertIsNone(connection_registry.before_connect)
 
     def test_reconnect_needs_no_second_place(self):
         self.limited(1)

@@ -15,7 +15,7 @@ from tests.integration.databases import connection_suites
 from tests.integration.databases.connection_suites import DRIVERS
 from unittest_leakfix.tracing import opened_connections
 from unittest_leakfix.tracing.drivers import drivers
-from unittest_leakfix.tracing.opened_connections import book
+from unittest_leakfix.tracing.opened_connections import connection_registry
 
 
 class Recording(unittest.TestCase):
@@ -27,10 +27,10 @@ class Recording(unittest.TestCase):
         drivers.install(self)
         self.addCleanup(drivers.remove, self)
         gc.collect()
-        self.before = book.count()
+        self.before = connection_registry.count()
 
     def opened(self) -> int:
-        return book.count() - self.before
+        return connection_registry.count() - self.before
 
 
 class Each:
@@ -45,7 +45,7 @@ class Each:
 
     def test_says_who_and_where(self) -> None:
         connection = self.driver.open()
-        record = book.of(connection)
+        record = connection_registry.of(connection)
         self.assertEqual((record.driver, record.test, record.thread, record.running),
                          (self.name, self.current, "MainThread", True))
         self.assertEqual((record.frames[0].file, record.frames[0].function),
@@ -61,14 +61,14 @@ class Each:
     def test_says_so_while_another_thread_runs_a_query(self) -> None:
         """mysqlclient 2.3 refuses to say which session it is, and its descriptor, meanwhile."""
         connection = self.driver.open()
-        before = book.of(connection), book.descriptors()
+        before = connection_registry.of(connection), connection_registry.descriptors()
         cursor = connection.cursor()
         sleep = "pg_sleep" if self.name.startswith("psycopg") else "SLEEP"
         thread = threading.Thread(target=lambda: (cursor.execute("SELECT %s(1)" % sleep),
                                                   cursor.fetchall()))
         thread.start()
         time.sleep(0.3)
-        meanwhile, busy = (book.of(connection), book.descriptors()), thread.is_alive()
+        meanwhile, busy = (connection_registry.of(connection), connection_registry.descriptors()), thread.is_alive()
         thread.join()
         cursor.close()
         self.assertTrue(busy)
@@ -76,7 +76,7 @@ class Each:
         self.assertTrue(meanwhile[0].session)
         connection.close()
         if self.name == "MySQLdb":      # what was noted is not said of a connection that is closed
-            self.assertEqual(book.of(connection).session, 0)
+            self.assertEqual(connection_registry.of(connection).session, 0)
 
     def test_counts_while_it_is_open(self) -> None:
         connection = self.driver.open()
@@ -100,14 +100,14 @@ class Each:
         drivers.install(self)
         values = self.driver.settings()
         connection = connect(**values)
-        self.assertEqual(book.of(connection).frames[0].function,
+        self.assertEqual(connection_registry.of(connection).frames[0].function,
                          "test_connect_that_was_imported_before")
         connection.close()
 
     def test_not_after_the_end(self) -> None:
         drivers.remove(self)
         connection = self.driver.open()
-        self.assertIsNone(book.of(connection))
+        self.assertIsNone(connection_registry.of(connection))
         connection.close()
 
     def test_in_a_thread(self) -> None:
@@ -115,7 +115,7 @@ class Each:
         worker = threading.Thread(target=lambda: kept.append(self.driver.open()), name="worker")
         worker.start()
         worker.join()
-        record = book.of(kept[0])
+        record = connection_registry.of(kept[0])
         self.assertEqual((record.test, record.thread, record.running),
                          (self.current, "worker", False))
         kept.pop().close()
@@ -123,24 +123,24 @@ class Each:
     def test_refused(self) -> None:
         with self.assertRaises(Exception):
             self.driver.open(password="wrong-one")
-        self.assertEqual((self.opened(), book._opening), (0, {}))
+        self.assertEqual((self.opened(), connection_registry._opening), (0, {}))
 
     def test_server_knows_it(self) -> None:
         connection = self.driver.open()
-        record = book.of(connection)
+        record = connection_registry.of(connection)
 
         class Session:
             id = record.session
             client_port = opened_connections.port_of(connection) or None
-        self.assertEqual(book.who(Session).frames, record.frames)
+        self.assertEqual(connection_registry.who(Session).frames, record.frames)
         Session.client_port = 1
         if opened_connections.port_of(connection):
-            self.assertIsNone(book.who(Session))
+            self.assertIsNone(connection_registry.who(Session))
         connection.close()
 
     def test_record_is_light(self) -> None:
         connection = self.driver.open()
-        raw = book.raw_of(connection)
+        raw = connection_registry.raw_of(connection)
         gc.collect()
         self.assertFalse(gc.is_tracked(raw))
         connection.close()
@@ -187,7 +187,7 @@ class Psycopg(Each, Recording):
         async def use() -> None:
             import psycopg
             connection = await psycopg.AsyncConnection.connect(**self.settings)
-            record = book.of(connection)
+            record = connection_registry.of(connection)
             self.assertEqual((record.driver, record.frames[0].function), ("psycopg", "use"))
             await connection.close()
         asyncio.run(use())
@@ -215,7 +215,7 @@ class Asynchronous(Recording):
 
         async def use() -> None:
             connection = await driver.connect(**settings)
-            record = book.of(connection)
+            record = connection_registry.of(connection)
             self.assertEqual((record.driver, record.test, record.frames[0].function),
                              (module.replace(".aio", ""), self.current, "use"))
             self.assertIn("leakfix@127.0.0.1:%d/leakfix" % settings["port"], record.place)
@@ -257,7 +257,7 @@ class Pools(Recording):
         return DRIVERS[driver].settings()
 
     def functions(self) -> Any:
-        return [record.frames[0].function for record in book.open_records()][self.before:]
+        return [record.frames[0].function for record in connection_registry.open_records()][self.before:]
 
     def test_sqlalchemy(self) -> None:
         for name, driver in (("mysql+pymysql", "pymysql"), ("mysql+mysqldb", "MySQLdb"),
@@ -294,7 +294,7 @@ class Pools(Recording):
         self.addCleanup(acquisitions.remove)
         pool = ConnectionPool(kwargs=settings, min_size=2, open=True)
         pool.wait()
-        record = book.open_records()[-1]
+        record = connection_registry.open_records()[-1]
         self.assertRegex(record.thread, r"^pool-\d+-worker-\d+$")
         # Its threads have no line of the user's: the one that started them has.
         self.assertEqual(self.functions(), ["test_psycopg_pool"] * 2)

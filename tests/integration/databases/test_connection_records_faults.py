@@ -12,7 +12,7 @@ from tests.integration.databases import connection_suites
 from tests.integration.databases.connection_suites import DRIVERS
 from tests.support import servers, servers_postgresql
 from unittest_leakfix.databases.connection_limit import Budget, ConnectionBudgetError
-from unittest_leakfix.tracing.opened_connections import book
+from unittest_leakfix.tracing.opened_connections import connection_registry
 
 WAYS = ((), ("--leaks=report",), ("--max-connections=9",),
         ("--leaks=report", "--max-connections=9"))
@@ -218,7 +218,7 @@ class Hanging(unittest.TestCase):
                 failed.append(type(error).__name__)
         thread = threading.Thread(target=hang, name="slow")
         thread.start()
-        while not book._opening:
+        while not connection_registry._opening:
             pass
         with self.assertRaises(ConnectionBudgetError) as caught:
             self.driver.open()
@@ -229,7 +229,7 @@ open now:
       user_code.py:1 in <module>
       outside of the tests, in thread slow$""")  # noqa: E501
         thread.join()
-        self.assertEqual((failed, book._opening), (["OperationalError"], {}))
+        self.assertEqual((failed, connection_registry._opening), (["OperationalError"], {}))
         self.driver.open().close()
 
 

@@ -12,7 +12,7 @@ import unittest
 from tests.integration.databases import connection_suites
 from unittest_leakfix.tracing import drivers as late
 from unittest_leakfix.tracing.drivers import POINTS, Drivers, drivers
-from unittest_leakfix.tracing.opened_connections import Book, book
+from unittest_leakfix.tracing.opened_connections import ConnectionRegistry, connection_registry
 
 try:
     import pymysql
@@ -82,7 +82,7 @@ class Installing(unittest.TestCase):
         connection = pymysql.connect(defer_connect=True, host="127.0.0.1", port=1, unix_socket=None)
         with self.assertRaises(pymysql.err.OperationalError):
             saved(connection)
-        self.assertIsNone(book.of(connection))
+        self.assertIsNone(connection_registry.of(connection))
 
     def test_signature_stays(self):
         import inspect
@@ -123,7 +123,7 @@ print([name for name in sys.modules if name.partition(".")[0] in (
 
     def test_half_imported(self):
         """Another thread is still executing the module when records begin."""
-        book, user = Book(), User()
+        book, user = ConnectionRegistry(), User()
         mine = Drivers(book)
         half = types.ModuleType("pymysql.connections")
         real = sys.modules["pymysql.connections"]
@@ -144,7 +144,7 @@ print([name for name in sys.modules if name.partition(".")[0] in (
 
     def test_import_that_fails_half_way(self):
         told = []
-        finder = late.Late(frozenset(["leakfix_broken"]), lambda: told.append(1))
+        finder = late.LateImports(frozenset(["leakfix_broken"]), lambda: told.append(1))
         source = types.SimpleNamespace(create_module=lambda spec: None, exec_module=self._fail)
         other = types.SimpleNamespace(find_spec=lambda name, path=None, target=None:
                                       __import__("importlib").machinery.ModuleSpec(name, source)
@@ -171,17 +171,17 @@ class Records(unittest.TestCase):
         self.addCleanup(drivers.remove, self.user)
 
     def test_connection_that_fails(self):
-        before = book.count()
+        before = connection_registry.count()
         with self.assertRaises(pymysql.err.OperationalError):
             pymysql.connect(host="127.0.0.1", port=1, user="app", password="hunter2-secret")
-        self.assertEqual(book.count(), before)
+        self.assertEqual(connection_registry.count(), before)
 
     def test_every_point_stands_there_once(self):
         self.assertEqual(len({(point.module, point.owner) for point in POINTS}), len(POINTS))
 
     def test_object_that_allows_no_weak_reference(self):
-        book.opened("psycopg2", (), sys._getframe())
-        self.assertIsNone(book.of(()))
+        connection_registry.opened("psycopg2", (), sys._getframe())
+        self.assertIsNone(connection_registry.of(()))
 
     def test_the_dead_are_swept_out(self):
         class Connection:
@@ -189,23 +189,23 @@ class Records(unittest.TestCase):
         alive = []
         for number in range(1000):
             each = Connection()
-            book.opened("pymysql", each, sys._getframe())
+            connection_registry.opened("pymysql", each, sys._getframe())
             if number % 100 == 0:
                 alive.append(each)
-        self.assertLess(len(book._ties), 200)
-        self.assertTrue(all(book.of(each) for each in alive))
+        self.assertLess(len(connection_registry._ties), 200)
+        self.assertTrue(all(connection_registry.of(each) for each in alive))
 
     def test_same_id_again(self):
         class Connection:
             pass
         one = Connection()
-        book.opened("pymysql", one, sys._getframe())
-        gone = book._ties[id(one)]
+        connection_registry.opened("pymysql", one, sys._getframe())
+        gone = connection_registry._ties[id(one)]
         del one
         gc.collect()
         other = Connection()
-        book._ties[id(other)] = gone    # as if it had the same id
-        self.assertIsNone(book.of(other))
+        connection_registry._ties[id(other)] = gone    # as if it had the same id
+        self.assertIsNone(connection_registry.of(other))
 
 
 if __name__ == "__main__":
