@@ -22,7 +22,7 @@ from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.leaks.model.complaint import Complaint, Spot
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
-from unittest_leakfix.tracing.stacks import HARNESS, RUNNER, USER, Frame, kind_of, short
+from unittest_leakfix.tracing.stacks import HARNESS, RUNNER, USER, Frame, origin_of, short
 
 __unittest = True
 bind(globals())
@@ -198,7 +198,7 @@ def _unraisable_text(more: Optional[str], where: object, trace: Any) -> str:
     """Say where an exception was ignored, on every version in the same words and without an
     address."""
     if where is not None or not more:
-        return "%s: %s" % (more or "Exception ignored in", value_text.naming(where))
+        return "%s: %s" % (more or "Exception ignored in", value_text.name_text(where))
     # Since 3.15 the message has it: "Exception ignored while calling deallocator <function
     # A.__del__ at 0x7f>".
     code = getattr(getattr(trace, "tb_frame", None), "f_code", None)
@@ -358,9 +358,9 @@ def _dropped_at() -> Optional[Spot]:
     """Return where the user's code is that dropped something just now; None if the test has
     returned."""
     frame: Optional[FrameType] = _getframe(2)
-    while frame is not None and kind_of(frame.f_code.co_filename) not in (USER, RUNNER, HARNESS):
+    while frame is not None and origin_of(frame.f_code.co_filename) not in (USER, RUNNER, HARNESS):
         frame = frame.f_back
-    if frame is None or kind_of(frame.f_code.co_filename) != USER:
+    if frame is None or origin_of(frame.f_code.co_filename) != USER:
         return None
     return Spot("dropped", Frame(short(frame.f_code.co_filename), frame.f_lineno, ""))
 

@@ -416,7 +416,7 @@ class LeakDetector(ListeningObserver):
             try:
                 self._acquisitions.renew_probe()
                 self._fixtures.begin(cls)
-                self._states[1].before(dear=True)
+                self._states[1].before(costly=True)
             except errors.PASSING:
                 raise
             except BaseException:
@@ -445,7 +445,7 @@ class LeakDetector(ListeningObserver):
             self._module = name
             try:
                 self._acquisitions.renew_probe()
-                self._states[2].before(dear=True)
+                self._states[2].before(costly=True)
             except errors.PASSING:
                 raise
             except BaseException:

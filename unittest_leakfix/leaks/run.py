@@ -235,7 +235,7 @@ class Files:
         if not self._targets or self._pid != _getpid():
             return []
         faults = []
-        held = self._reserve.give_up()
+        held = self._reserve.release()
         for option, target in self._targets.items():
             if option in self._written:
                 continue
@@ -252,7 +252,7 @@ class Files:
 
     def end(self) -> None:
         """Give up what is held. Twice is once."""
-        self._reserve.give_up()
+        self._reserve.release()
 
 
 def _baseline(found: Findings) -> str:

@@ -32,7 +32,7 @@ from unittest_leakfix.resources.scan import is_atom
 from unittest_leakfix.tracing import driver_ids, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition
 from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OWN
-from unittest_leakfix.tracing.stacks import kind_of as code_of
+from unittest_leakfix.tracing.stacks import origin_of as code_of
 
 __unittest = True
 bind(globals())

@@ -66,7 +66,7 @@ HOW = ("added", "removed", "changed", "replaced", "reordered", "started", "runni
 
 Undo = Optional[Callable[[], None]]
 #: A change, with what puts it back (None where nothing can).
-Found = Tuple[Change, Undo]
+FoundChange = Tuple[Change, Undo]
 
 
 def merged(base: List[Any], before: List[Any], after: List[Any],
@@ -90,7 +90,7 @@ def merged(base: List[Any], before: List[Any], after: List[Any],
     return front + found
 
 
-class Watch:
+class Monitor:
     """One aspect of the process. `same` is cheap; the others may take their time."""
 
     #: may go away by itself: worth a collection and some patience
@@ -104,7 +104,7 @@ class Watch:
         """Return True when nothing is seen to differ from the base."""
         raise NotImplementedError
 
-    def changes(self) -> List[Found]:
+    def changes(self) -> List[FoundChange]:
         """Return how the process differs from the base."""
         raise NotImplementedError
 

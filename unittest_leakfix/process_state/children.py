@@ -8,7 +8,7 @@ from typing import Dict, List, Optional
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.process_state import descriptors
-from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
 from unittest_leakfix.tracing import os_facts, sources
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
@@ -16,7 +16,7 @@ __unittest = True
 bind(globals())
 
 
-class Children(Watch):
+class Children(Monitor):
     """Watches this process's children.
 
     One system call tells whether there are any. Where there are, they are listed from /proc;
@@ -57,7 +57,7 @@ class Children(Watch):
     def waits(self) -> bool:
         return any(_state(pid) != "Z" for pid in self._new())
 
-    def changes(self) -> List[Found]:
+    def changes(self) -> List[FoundChange]:
         return [(self._change(pid), None) for pid in self._new()]
 
     def _new(self) -> List[int]:

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.ownership import COUNTED
-from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
@@ -97,7 +97,7 @@ class Reserve:
         self._identity, self._pid = (status.st_dev, status.st_ino), _getpid()
         Reserve._held.append(self)
 
-    def give_up(self) -> bool:
+    def release(self) -> bool:
         """Close it. Returns False if it was held and is gone: a test has closed it."""
         number, self._number = self._number, -1
         if self in Reserve._held:
@@ -133,7 +133,7 @@ class Opened(NamedTuple):
     target: str
 
 
-class Descriptors(Watch):
+class Descriptors(Monitor):
     """Watches the descriptors of this process.
 
     Their number is one `os.stat` on Linux 6.2 and later. One closed and one opened hide each other
@@ -248,9 +248,9 @@ class Descriptors(Watch):
         """Return True when there are new ones. (Only a thread or child would close them now.)"""
         return bool(self._new(self.listing()))
 
-    def changes(self) -> List[Found]:
+    def changes(self) -> List[FoundChange]:
         now = self.listing()
-        found: List[Found] = []
+        found: List[FoundChange] = []
         # Where references are not counted (PyPy) a file may be garbage for long, and be closed any
         # time.
         for fd, base in self._base.items() if COUNTED else ():

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, MutableMapping, Optional, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, Found, Undo, Watch, merged
+from unittest_leakfix.process_state.base import Change, FoundChange, Undo, Monitor, merged
 from unittest_leakfix.tracing import sources, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
@@ -20,7 +20,7 @@ _fsdecode = os.fsdecode
 _Environ: Any = type(os.environ)
 
 
-class Environment(Watch):
+class Environment(Monitor):
     """Watches `os.environ`: variables added, changed and removed, and the mapping itself."""
 
     #: Variables by which a runner tells where it is.
@@ -63,8 +63,8 @@ class Environment(Watch):
         if self._acquisitions is not None and self._seen >= 0 and self._data == self._base:
             self._seen = self._acquisitions.environment
 
-    def changes(self) -> List[Found]:
-        found: List[Found] = []
+    def changes(self) -> List[FoundChange]:
+        found: List[FoundChange] = []
         mapping, base = self._mapping, self._base
         now = dict(self._data)
         for key in sorted(set(base) | set(now), key=str):
@@ -73,11 +73,11 @@ class Environment(Watch):
                 found.append(self._changed(mapping, key, old, new))
         if os.environ is not mapping:
             change = Change("environment", "os.environ", "replaced",
-                            value_text.naming(mapping), value_text.naming(os.environ), True)
+                            value_text.name_text(mapping), value_text.name_text(os.environ), True)
             found.append((change, lambda: setattr(os, "environ", mapping)))
         return found
 
-    def _changed(self, mapping: Any, key: Any, old: Any, new: Any) -> Found:
+    def _changed(self, mapping: Any, key: Any, old: Any, new: Any) -> FoundChange:
         name = _text(key)
         how = "added" if old is None else "removed" if new is None else "changed"
         before, after = ("" if v is None else redaction.cut(redaction.redact(_text(v), name))
@@ -100,10 +100,10 @@ def _data(mapping: MutableMapping[str, str]) -> Any:
 
 
 def _text(value: Any) -> str:
-    return _fsdecode(value) if issubclass(type(value), (str, bytes)) else value_text.naming(value)
+    return _fsdecode(value) if issubclass(type(value), (str, bytes)) else value_text.name_text(value)
 
 
-class WorkingDirectory(Watch):
+class WorkingDirectory(Monitor):
     """Watches the current working directory, and that it still exists."""
 
     _getcwd = staticmethod(os.getcwd)
@@ -142,7 +142,7 @@ class WorkingDirectory(Watch):
         except OSError:
             return self._base == "(removed)"
 
-    def changes(self) -> List[Found]:
+    def changes(self) -> List[FoundChange]:
         now, base = self._now(), self._base
         if now == base:
             return []
@@ -154,7 +154,7 @@ class WorkingDirectory(Watch):
         return [(change, undo)]
 
 
-class ImportPath(Watch):
+class ImportPath(Monitor):
     """Watches `sys.path`, `sys.meta_path` and `sys.path_hooks`: their contents, order and the
     lists."""
 
@@ -182,17 +182,17 @@ class ImportPath(Watch):
             and all(map(_alike, self._base, self._lists))
         )
 
-    def changes(self) -> List[Found]:
-        found: List[Found] = []
+    def changes(self) -> List[FoundChange]:
+        found: List[FoundChange] = []
         for name, old, kept in zip(self._names, self._lists, self._base):
             now = getattr(sys, name)
             if now is old and _alike(kept, now):
                 continue
             change = Change("sys.path", "sys." + name, before="%d entries" % len(kept),
                             after="%d entries" % len(now), restorable=True, replaced=now is not old,
-                            added=tuple(value_text.naming(each) for each in now
+                            added=tuple(value_text.name_text(each) for each in now
                                         if not _has(kept, each)),
-                            removed=tuple(value_text.naming(each) for each in kept
+                            removed=tuple(value_text.name_text(each) for each in kept
                                           if not _has(now, each)))
             found.append((change, _put_back(name, old, kept)))
         return found

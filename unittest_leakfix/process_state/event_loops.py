@@ -8,7 +8,7 @@ from weakref import ref
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import name_slot
-from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.tracing.stacks import Frame, short
@@ -21,7 +21,7 @@ bind(globals())
 _REGISTRY = "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"
 
 
-class Loops(Watch):
+class Loops(Monitor):
     """Watches the current event loop, the loops that acquisitions know of, and their tasks."""
 
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
@@ -61,10 +61,10 @@ class Loops(Watch):
         registry = getattr(os_facts.loaded("asyncio.tasks"), _REGISTRY, None)
         return registry is None or not registry.data
 
-    def changes(self) -> List[Found]:
+    def changes(self) -> List[FoundChange]:
         if "asyncio.events" not in sys.modules:
             return []
-        found: List[Found] = []
+        found: List[FoundChange] = []
         for loop in self._loops():
             if not self._is_known(loop):
                 how = "running" if loop.is_running() else "open"
@@ -125,4 +125,4 @@ def _task(task: Any) -> Change:
     frame = getattr(coro, "cr_frame", None)
     at = None if frame is None else Frame(short(frame.f_code.co_filename), frame.f_lineno, "")
     name = redaction.shown(str(get_name())) if get_name is not None else "task"
-    return Change("task", name, "pending", oid=id(task), at=at, runs=value_text.naming(coro))
+    return Change("task", name, "pending", oid=id(task), at=at, runs=value_text.name_text(coro))

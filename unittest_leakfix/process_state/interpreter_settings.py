@@ -18,7 +18,7 @@ from operator import is_
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, Found, Undo, Watch
+from unittest_leakfix.process_state.base import Change, FoundChange, Undo, Monitor
 from unittest_leakfix.tracing import os_facts, value_text
 
 __unittest = True
@@ -44,7 +44,7 @@ class Setting(NamedTuple):
     write: Optional[Callable[[Any], object]]
 
 
-class Settings(Watch):
+class Settings(Monitor):
     """Watches a group of values.
 
     `read_all` reads them all in one go, in the order of `settings`. Where `plain` is true they are
@@ -72,14 +72,14 @@ class Settings(Watch):
             return self._read_all() == self._base
         return all(map(is_, self._read_all(), self._base))
 
-    def changes(self) -> List[Found]:
-        found: List[Found] = []
+    def changes(self) -> List[FoundChange]:
+        found: List[FoundChange] = []
         for setting, old, new in zip(self._settings, self._base, self._read_all()):
             if (old == new or old == "") if self._plain else (old is new):
                 continue    # "": its module was not loaded yet
             undo = _writing(setting.write, old)
-            change = Change(setting.kind, setting.name, "", value_text.naming(old),
-                            value_text.naming(new),
+            change = Change(setting.kind, setting.name, "", value_text.name_text(old),
+                            value_text.name_text(new),
                             undo is not None)
             found.append((change, undo))
         return found
@@ -191,7 +191,7 @@ _COLLECTORS = (
 ) if _get_threshold is not None else ()
 
 
-def dear_values() -> Settings:
+def costly_values() -> Settings:
     """Return the watch of what is dearer to read: locale, umask, decimal context, collector, time
     zone."""
     settings = _COLLECTORS + (

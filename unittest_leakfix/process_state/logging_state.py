@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Sequence, Set, Tuple
 from weakref import ref
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, Found, Undo, Watch, merged
+from unittest_leakfix.process_state.base import Change, FoundChange, Undo, Monitor, merged
 from unittest_leakfix.tracing import os_facts, value_text
 
 __unittest = True
@@ -19,7 +19,7 @@ State = Tuple[Tuple[Any, ...], int, bool, bool]
 NEW: State = ((), 0, False, True)
 
 
-class Logging(Watch):
+class Logging(Monitor):
     """Watches the root logger at each look, and every logger when a handler was made or in full."""
 
     def __init__(self) -> None:
@@ -84,9 +84,9 @@ class Logging(Watch):
         return (_alike(handlers, self._handlers)
                 and _look(module) == self._quick)
 
-    def changes(self) -> List[Found]:
+    def changes(self) -> List[FoundChange]:
         module = os_facts.loaded("logging")
-        found: List[Found] = []
+        found: List[FoundChange] = []
         if module is None:
             return found
         if module.root.manager.disable != self._disable:
@@ -132,9 +132,9 @@ def _states(loggers: Dict[str, Any]) -> Dict[str, State]:
     }
 
 
-def _differences(module: Any, name: str, base: State, state: State) -> List[Found]:
+def _differences(module: Any, name: str, base: State, state: State) -> List[FoundChange]:
     logger = module.root if name == "root" else module.root.manager.loggerDict[name]
-    found: List[Found] = []
+    found: List[FoundChange] = []
 
     def undo() -> None:
         logger.handlers[:] = base[0]

@@ -14,7 +14,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix.leaks.model.kinds import restored_changes
 from unittest_leakfix.process_state import environment, interpreter_settings
-from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
 from unittest_leakfix.process_state.children import Children
 from unittest_leakfix.process_state.descriptors import Descriptors
 from unittest_leakfix.process_state.event_loops import Loops
@@ -59,7 +59,7 @@ class ProcessState:
         self._children = Children(acquisitions)
         self._descriptors = Descriptors(acquisitions)
         self._logging = Logging()
-        self._cheap: Tuple[Watch, ...] = tuple(watch for watch in (
+        self._cheap: Tuple[Monitor, ...] = tuple(watch for watch in (
             self._threads, self._children, self._descriptors,
             environment.Environment(acquisitions), environment.WorkingDirectory(),
             environment.ImportPath(),
@@ -68,10 +68,10 @@ class ProcessState:
             interpreter_settings.values(), Loops(acquisitions), TemporaryPaths(acquisitions),
         ) if not isinstance(watch, without))
         self._looks = tuple((watch.same, watch) for watch in self._cheap)
-        self._dear: Tuple[Watch, ...] = (ModuleAttributes(), interpreter_settings.all_signals(),
-                                         interpreter_settings.dear_values())
+        self._dear: Tuple[Monitor, ...] = (ModuleAttributes(), interpreter_settings.all_signals(),
+                                         interpreter_settings.costly_values())
         self._based = False
-        self._undo: List[Found] = []
+        self._undo: List[FoundChange] = []
         self._outlasted: Dict[str, int] = {}
         _live.append(ref(self, _live.remove))
 
@@ -85,7 +85,7 @@ class ProcessState:
         """Take into the base what has changed since *since* took its own: it is no change of a
         test's."""
         if self._based:
-            others: Dict[type, List[Watch]] = {}    # one may be without some of the other's
+            others: Dict[type, List[Monitor]] = {}    # one may be without some of the other's
             for each in since._cheap + since._dear:
                 others.setdefault(type(each), []).append(each)
             for mine in self._cheap + self._dear:
@@ -97,7 +97,7 @@ class ProcessState:
                 except BaseException:   # something was left that cannot even be looked at
                     pass
 
-    def before(self, dear: bool = False) -> None:
+    def before(self, costly: bool = False) -> None:
         """Take the base. Cheap while nothing differs from the base that stands.
 
         With `dear` also of what `full` alone looks at (20 us): for what ends with `full`.
@@ -107,7 +107,7 @@ class ProcessState:
             return
         for watch in self._differing():
             watch.take()
-        for watch in self._dear if dear else ():
+        for watch in self._dear if costly else ():
             watch.take()
 
     def after(self, grace: float = 0.5) -> List[Change]:
@@ -153,7 +153,7 @@ class ProcessState:
             self._take_all()
         return done
 
-    def _differing(self) -> List[Watch]:
+    def _differing(self) -> List[Monitor]:
         try:
             return [watch for same, watch in self._looks if not same()]
         except errors.PASSING:
@@ -169,13 +169,13 @@ class ProcessState:
         self._logging.retake()
         self._based = True
 
-    def _report(self, watches: Iterable[Watch], grace: float) -> List[Change]:
+    def _report(self, watches: Iterable[Monitor], grace: float) -> List[Change]:
         watches = list(watches)
         if not COUNTED and not all(map(_same, watches)):
             self._collect()     # a folder, a file: perhaps garbage by now
         if any(watch.passing and not _same(watch) for watch in watches):
             self._wait(grace)
-        found: List[Found] = []
+        found: List[FoundChange] = []
         for watch in watches:
             try:
                 found += watch.changes()
@@ -221,7 +221,7 @@ class ProcessState:
         return ",".join(sorted(found[0].runs for found in self._threads.changes())) or "other"
 
 
-def _same(watch: Watch) -> bool:
+def _same(watch: Monitor) -> bool:
     try:
         return watch.same()
     except errors.PASSING:

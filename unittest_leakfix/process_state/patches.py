@@ -8,14 +8,14 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
 from unittest_leakfix.tracing import os_facts, value_text
 
 __unittest = True
 bind(globals())
 
 
-class MockPatches(Watch):
+class MockPatches(Monitor):
     """Watches patches of `unittest.mock` that were started and not stopped."""
 
     _modules = sys.modules
@@ -44,8 +44,8 @@ class MockPatches(Watch):
                        if not any(patch is each for each in since._base)
                        and not any(patch is each for each in self._base)]
 
-    def changes(self) -> List[Found]:
-        found: List[Found] = []
+    def changes(self) -> List[FoundChange]:
+        found: List[FoundChange] = []
         for patch in list(_active()):
             if any(patch is each for each in self._base):
                 continue
@@ -67,7 +67,7 @@ def _target(patch: Any) -> str:
     held = patch.__dict__
     if "in_dict" in held:
         where = held["in_dict"]
-        return "dictionary " + (where if type(where) is str else value_text.naming(where))
+        return "dictionary " + (where if type(where) is str else value_text.name_text(where))
     target = held.get("target")
     if target is None:
         try:
@@ -76,7 +76,7 @@ def _target(patch: Any) -> str:
             raise
         except BaseException:  # what was patched is gone
             return str(held.get("attribute"))
-    name = target.__name__ if type(target) is type(sys) else value_text.naming(target)
+    name = target.__name__ if type(target) is type(sys) else value_text.name_text(target)
     return "%s.%s" % (name, held.get("attribute"))
 
 
@@ -103,7 +103,7 @@ _OWN_STATE = frozenset((
 ))
 
 
-class ModuleAttributes(Watch):
+class ModuleAttributes(Monitor):
     """Watches the attributes of `_WATCHED` modules for replacements by hand. Dear: some 50 us."""
 
     def __init__(self) -> None:
@@ -128,8 +128,8 @@ class ModuleAttributes(Watch):
     def same(self) -> bool:
         return not self.changes()
 
-    def changes(self) -> List[Found]:
-        found: List[Found] = []
+    def changes(self) -> List[FoundChange]:
+        found: List[FoundChange] = []
         for name, (module, base) in self._base.items():
             # Another module in its place is not a change of this one.
             if os_facts.loaded(name) is not module or (name == "os.path"
@@ -138,7 +138,7 @@ class ModuleAttributes(Watch):
             now = vars(module)
             for attribute, old in base.items():
                 new = now.get(attribute, _MISSING)
-                if new is not old and attribute not in _OWN_STATE and not _of_no_account(old, new):
+                if new is not old and attribute not in _OWN_STATE and not _is_irrelevant(old, new):
                     found.append(_replaced(module, attribute, old, new))
         return found
 
@@ -147,7 +147,7 @@ _MISSING = object()
 _EMPTY = (dict, list, set)
 
 
-def _of_no_account(old: Any, new: Any) -> bool:
+def _is_irrelevant(old: Any, new: Any) -> bool:
     """Tell whether a change is no replacement: a module is new, a value was worked out when it was
     first asked for (urllib.request._localhost), an empty container took another's place."""
     kind = type(old)
@@ -155,8 +155,8 @@ def _of_no_account(old: Any, new: Any) -> bool:
             or kind is type(new) and any(kind is each for each in _EMPTY) and not old and not new)
 
 
-def _replaced(module: Any, attribute: str, old: Any, new: Any) -> Found:
-    after = "(deleted)" if new is _MISSING else value_text.naming(new)
+def _replaced(module: Any, attribute: str, old: Any, new: Any) -> FoundChange:
+    after = "(deleted)" if new is _MISSING else value_text.name_text(new)
     change = Change("patch", "%s.%s" % (module.__name__, attribute), "replaced",
-                    value_text.naming(old), after, True)
+                    value_text.name_text(old), after, True)
     return change, lambda: setattr(module, attribute, old)

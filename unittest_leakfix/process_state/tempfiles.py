@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import List, Optional, Set
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
 __unittest = True
 bind(globals())
 
 
-class TemporaryPaths(Watch):
+class TemporaryPaths(Monitor):
     """Watches the paths that acquisitions recorded; the temporary folder is never listed."""
 
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
@@ -35,10 +35,10 @@ class TemporaryPaths(Watch):
     def same(self) -> bool:
         return self._acquisitions is None or len(self._acquisitions.paths) == len(self._known)
 
-    def changes(self) -> List[Found]:
+    def changes(self) -> List[FoundChange]:
         if self._acquisitions is None:
             return []
-        found: List[Found] = []
+        found: List[FoundChange] = []
         for path in self._acquisitions.left(self._known):
             record = self._acquisitions.of_path(path)
             kind = "temporary folder" if record is None else record.what

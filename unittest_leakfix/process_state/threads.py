@@ -10,7 +10,7 @@ from weakref import ref
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, Found, Watch
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.stacks import now_at
 
@@ -19,7 +19,7 @@ bind(globals())
 _Timer = threading.Timer
 
 
-class Threads(Watch):
+class Threads(Monitor):
     """Watches `threading`'s threads, and those that were started below it."""
 
     passing = True
@@ -70,15 +70,15 @@ class Threads(Watch):
                 found.append((ident, thread))
         return found
 
-    def changes(self) -> List[Found]:
-        found: List[Found] = []
+    def changes(self) -> List[FoundChange]:
+        found: List[FoundChange] = []
         for ident, thread in self.new():
             held = os_facts.attributes(thread)
             runs = held.get("_target") or type(thread).run
             found.append((Change(
                 "thread", redaction.shown(str(held.get("_name", "?"))), thread=ident,
                 at=now_at(ident),
-                runs=value_text.naming(runs), daemon=bool(held.get("_daemonic")),
+                runs=value_text.name_text(runs), daemon=bool(held.get("_daemonic")),
                 timer=issubclass(type(thread), _Timer),
             ), None))
         for ident in self._raw_threads():

@@ -7,7 +7,7 @@ from operator import is_
 from typing import Any, List, Sequence
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, Found, Watch, merged
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, merged
 from unittest_leakfix.tracing import value_text
 
 __unittest = True
@@ -16,7 +16,7 @@ bind(globals())
 _PATTERN = type(re.compile(""))
 
 
-class WarningFilters(Watch):
+class WarningFilters(Monitor):
     """Watches `warnings.filters` and `warnings.showwarning`."""
 
     def __init__(self) -> None:
@@ -40,8 +40,8 @@ class WarningFilters(Watch):
         if warnings.showwarning is not since._show and self._show is since._show:
             self._show = warnings.showwarning
 
-    def changes(self) -> List[Found]:
-        found: List[Found] = []
+    def changes(self) -> List[FoundChange]:
+        found: List[FoundChange] = []
         now, old, base, show = list(warnings.filters), self._list, self._base, self._show
 
         def undo() -> None:
@@ -96,13 +96,13 @@ def _has(entries: Sequence[Any], wanted: Any) -> bool:
 
 def _text(entry: Any) -> str:
     if type(entry) is not tuple or len(entry) != 5:
-        return value_text.naming(entry)
+        return value_text.name_text(entry)
     action, message, category, module, line = entry
-    parts = [str(action) if type(action) is str else value_text.naming(action),
-             value_text.naming(category).rpartition(".")[2]]
+    parts = [str(action) if type(action) is str else value_text.name_text(action),
+             value_text.name_text(category).rpartition(".")[2]]
     for name, part in (("message", message), ("module", module)):
         if part is not None:
             text = part.pattern if type(part) is _PATTERN else part
             parts.append("%s=%s"
-                         % (name, repr(text) if type(text) is str else value_text.naming(text)))
+                         % (name, repr(text) if type(text) is str else value_text.name_text(text)))
     return " ".join(parts)

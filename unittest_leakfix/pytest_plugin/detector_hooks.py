@@ -33,7 +33,7 @@ from unittest_leakfix.pytest_plugin.failure_text import Reports
 from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.scopes import ScopeData, Key, Scope
 from unittest_leakfix.resources import scan
-from unittest_leakfix.tracing.stacks import _LIBRARY, HARNESS, LIBRARY, kind_of
+from unittest_leakfix.tracing.stacks import _LIBRARY, HARNESS, LIBRARY, origin_of
 
 __unittest = True
 bind(globals())
@@ -67,7 +67,7 @@ class PytestWording:
         if opened is None or not opened.frames or opened.thread not in ("", "MainThread"):
             return False
         file = opened.frames[0].file
-        return (kind_of(file) in (HARNESS, LIBRARY)
+        return (origin_of(file) in (HARNESS, LIBRARY)
                 or not _isabs(file) and _exists(_LIBRARY + file) and not _exists(file))
 
 
@@ -209,7 +209,7 @@ class ScopedDetector(LeakDetector):
         self._scopes.append(scope)
         try:
             self._acquisitions.renew_probe()
-            state.before(dear=True)
+            state.before(costly=True)
             if scope.kind == "class":
                 self._fixtures.begin(scope.holder)
         except errors.PASSING:
@@ -272,7 +272,7 @@ class ScopedDetector(LeakDetector):
         scope.data.values.append((name, fixturedef))
         before, self._acquisitions.current = self._acquisitions.current, name
         state = self._spare.pop() if self._spare else self._state()
-        state.before(dear=True)
+        state.before(costly=True)
         seen = self._since()
         return before, state, seen
 

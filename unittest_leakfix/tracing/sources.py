@@ -19,7 +19,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import LateSwap
 from unittest_leakfix.tracing import value_text
 from unittest_leakfix.tracing.records import Records
-from unittest_leakfix.tracing.stacks import OWN, kind_of
+from unittest_leakfix.tracing.stacks import OWN, origin_of
 
 __unittest = True
 bind(globals())
@@ -42,7 +42,7 @@ _Thread = threading.Thread
 # The audit hook: one for the process, added when first wanted, inert while nobody listens.
 
 
-def _hook(
+def _audit_hook(
     event: str,
     args: Tuple[Any, ...],
     listeners: Dict[str, Tuple[Listener, ...]] = _listeners,
@@ -65,7 +65,7 @@ def add(listens: Dict[str, Listener]) -> None:
     """
     if not _listening_pid:
         _listening_pid.append(_getpid())
-        _addaudithook(_hook)
+        _addaudithook(_audit_hook)
     _listening_pid[0] = _getpid()
     for event, listener in listens.items():
         _listeners[event] = _listeners.get(event, ()) + (listener,)
@@ -109,7 +109,7 @@ def _sqlite(records: Records, original: Callable[..., Any]) -> Callable[..., Any
 def _loop(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         if _listens(records):
-            _quietly(_record, records, self, "event loop", type(self).__name__, _getframe(1))
+            _quietly(_record_opened, records, self, "event loop", type(self).__name__, _getframe(1))
         original(self, *args, **kwargs)
 
     return __init__
@@ -119,7 +119,7 @@ def _task(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
     def create_task(self: Any, coro: Any, *args: Any, **kwargs: Any) -> Any:
         task = original(self, coro, *args, **kwargs)
         if _listens(records):
-            _quietly(_record, records, task, "task", value_text.naming(coro), _getframe(1))
+            _quietly(_record_opened, records, task, "task", value_text.name_text(coro), _getframe(1))
         # In debug mode the stack that led here is kept, without the last frame: now that is ours.
         stack = getattr(task, "_source_traceback", None)
         if stack and stack[-1].filename == __file__:
@@ -133,7 +133,7 @@ def _process(records: Records, original: Callable[..., Any]) -> Callable[..., An
     def start(self: Any) -> Any:
         if _listens(records):
             name = redaction.shown(str(getattr(self, "_name", "")))
-            _quietly(_record, records, self, "child process", name, _getframe(1))
+            _quietly(_record_opened, records, self, "child process", name, _getframe(1))
         return original(self)
 
     return start
@@ -143,7 +143,7 @@ def _listens(records: Records) -> bool:
     return records.listening and in_this_process()
 
 
-def _record(records: Records, obj: object, what: str, detail: str, frame: Any) -> None:
+def _record_opened(records: Records, obj: object, what: str, detail: str, frame: Any) -> None:
     records.tie(obj, records.record(what, detail, frame))
 
 
@@ -217,7 +217,7 @@ class Events:
         if type(path) is int:
             return  # a file object around a descriptor that is open already
         frame = _getframe(2)
-        if kind_of(frame.f_code.co_filename) == OWN:
+        if origin_of(frame.f_code.co_filename) == OWN:
             return
         path = value_text.plain(path)
         what = "temporary file" if path in self._records.paths else "file"
@@ -225,7 +225,7 @@ class Events:
 
     def _on_socket(self, args: Tuple[Any, ...]) -> None:
         frame = _getframe(2)
-        if kind_of(frame.f_code.co_filename) != OWN:
+        if origin_of(frame.f_code.co_filename) != OWN:
             self._records.tie(args[0], self._records.record("socket", "", frame))
 
     def _on_address(self, args: Tuple[Any, ...]) -> None:

@@ -49,12 +49,12 @@ class Frame(NamedTuple):
     function: str
 
 
-def kind_of(filename: str) -> int:
+def origin_of(filename: str) -> int:
     """Tell whose code `filename` holds: USER, LIBRARY, RUNNER (unittest itself), OWN, or
     HARNESS (pytest and its like)."""
     kind = _KINDS.get(filename)
     if kind is None:
-        kind = _find_kind(filename)
+        kind = _find_origin(filename)
         # generated code may have a file name of its own each time
         if len(_KINDS) >= _KINDS_AT_MOST:
             _KINDS.clear()
@@ -62,7 +62,7 @@ def kind_of(filename: str) -> int:
     return kind
 
 
-def _find_kind(filename: str) -> int:
+def _find_origin(filename: str) -> int:
     if filename.startswith(_PACKAGE):
         return OWN
     if filename.startswith(_RUNNER):
@@ -91,7 +91,7 @@ def walk(frame: Optional[FrameType], limit: int = 10) -> Tuple[object, ...]:
         filename = code.co_filename
         kind = kinds.get(filename)
         if kind is None:
-            kind = kind_of(filename)
+            kind = origin_of(filename)
         if kind == USER:
             found += (filename, frame.f_lineno, code.co_name)
             limit -= 1
@@ -121,7 +121,7 @@ def short(filename: str) -> str:
     library's."""
     if filename.startswith(_START):
         return filename[len(_START):]
-    return filename[len(_LIBRARY):] if kind_of(
+    return filename[len(_LIBRARY):] if origin_of(
         filename) == LIBRARY and filename.startswith(_LIBRARY) else filename
 
 
@@ -148,7 +148,7 @@ def stack(frame: Optional[FrameType]) -> Tuple[object, ...]:
         filename = code.co_filename
         kind = known.get(filename)
         if kind is None:
-            kind = _find_driver_kind(filename)
+            kind = _find_driver_origin(filename)
         if kind == USER or kind == _OWN_FOLDER and not inside:
             inside = False
             found += (code, frame.f_lasti)
@@ -165,7 +165,7 @@ def entry(frame: Optional[FrameType]) -> Tuple[object, ...]:
     to do."""
     found: Tuple[object, ...] = ()
     while frame is not None:
-        if _find_driver_kind(frame.f_code.co_filename) == _OWN_FOLDER:
+        if _find_driver_origin(frame.f_code.co_filename) == _OWN_FOLDER:
             found = (frame.f_code, frame.f_lasti)
         frame = frame.f_back
     return found
@@ -197,11 +197,11 @@ def _line(code: CodeType, place: int) -> int:
 
 def is_installed(filename: str) -> bool:
     """Tell whether a file is no user's: of an installed package, the standard library, or ours."""
-    return _find_driver_kind(filename) not in (USER, RUNNER, HARNESS)
+    return _find_driver_origin(filename) not in (USER, RUNNER, HARNESS)
 
 
-def _find_driver_kind(filename: str) -> int:
-    kind = kind_of(filename)
+def _find_driver_origin(filename: str) -> int:
+    kind = origin_of(filename)
     if kind == USER and any(part in filename for part in _PACKAGES):
         kind = _OWN_FOLDER
     if len(_DRIVER_KINDS) < 10000:     # generated code may have a file name of its own each time

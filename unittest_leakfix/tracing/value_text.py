@@ -26,7 +26,7 @@ def plain(value: object) -> str:
     return plain(fspath(value))
 
 
-def naming(value: object) -> str:
+def name_text(value: object) -> str:
     """Name an object by what it is, without running any of its code (no `repr` of foreign
     objects)."""
     kind = type(value)

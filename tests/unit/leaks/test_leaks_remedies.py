@@ -123,14 +123,14 @@ class KindTests(unittest.TestCase):
                               leak.notes), (
                 "airship", "airship LZ 129 was not moored", "self.addCleanup(mast.moor, airship)",
                 'airship="LZ *"', "airship LZ *", (("was", "Lakehurst"),)))
-            self.assertEqual(kinds.kind_of(leak).plural, "stray airships")
+            self.assertEqual(kinds.leak_kind_of(leak).plural, "stray airships")
             leak = change_in_words(Change("zeppelin", "LZ 129"), "setUpClass (m.ATests)", None)
             self.assertEqual(leak.remedy, "cls.addClassCleanup(mast.moor, airship)")
             leak = change_in_words(Change("zeppelin", "LZ 129"), "fixture mast (t.py)", None)
             self.assertEqual(leak.remedy, "mast.moor(airship), after the fixture's yield")
 
     def test_a_kind_without_a_row_goes_by_its_own_name(self):
-        row = kinds.kind_of(Leak("zeppelin", "a zeppelin"))
+        row = kinds.leak_kind_of(Leak("zeppelin", "a zeppelin"))
         self.assertEqual((row.singular, row.plural, row.state),
                          ("zeppelin", "zeppelins", "was left open"))
 

@@ -444,7 +444,7 @@ class SettingTest(ProcessCase):
         self.addCleanup(setattr, sys, "stdout", sys.stdout)
         before = type(sys.stdout)
         name = "%s.%s object" % (before.__module__, before.__qualname__)
-        hook = value_text.naming(sys.excepthook)    # a library may have its own there by now
+        hook = value_text.name_text(sys.excepthook)    # a library may have its own there by now
         sys.excepthook = len_of
         sys.stdout = io.StringIO()
         self.check(Change("hook", "sys.excepthook", "", hook, __name__ + ".len_of", True),

@@ -298,7 +298,7 @@ FIXTURES = frozenset(["setUp", "asyncSetUp", "tearDown", "asyncTearDown", "setUp
                       "session"])
 
 
-def kind_of(leak: Leak) -> LeakKind:
+def leak_kind_of(leak: Leak) -> LeakKind:
     """Return the row of the kind of ``leak``; a kind unknown here goes by its own name."""
     return named(leak.kind)
 

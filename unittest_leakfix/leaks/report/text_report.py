@@ -13,7 +13,7 @@ from unittest_leakfix.leaks.model.kinds import (
     count,
     is_fixture,
     is_node_id,
-    kind_of,
+    leak_kind_of,
     listed,
     rank,
     scopes,
@@ -163,7 +163,7 @@ class Blocks:
         return lines
 
     def _opening(self, leak: Leak) -> _Opening:
-        acquisition, kind, style = leak.acquisition, kind_of(leak), self.style
+        acquisition, kind, style = leak.acquisition, leak_kind_of(leak), self.style
         if acquisition is None:
             unknown = kind.traced and not leak.chain
             return _Opening([_BLOCK_INDENT + "where it was %s is not known" % kind.verb] if unknown
@@ -279,7 +279,7 @@ def one_line(leak: Leak, style: Style = Style()) -> str:
         line += ": held by " + style.plain(leak.chain.expression)
     elif leak.acquisition and leak.acquisition.frames:
         frame = leak.acquisition.frames[0]
-        line += ", %s at %s" % (kind_of(leak).verb, place(frame, style))
+        line += ", %s at %s" % (leak_kind_of(leak).verb, place(frame, style))
         own = is_own(frame, leak.acquisition.test)
         line += " in " + style.test(opened_by(leak.acquisition, names) if own else frame.function)
     return line
@@ -305,7 +305,7 @@ def _header(findings: Findings, leaks: Sequence[Leak], blocks: Blocks) -> str:
     kinds: Dict[str, int] = {}
     for leak in leaks:
         kinds[leak.kind] = kinds.get(leak.kind, 0) + 1
-    words = {leak.kind: kind_of(leak) for leak in leaks}
+    words = {leak.kind: leak_kind_of(leak) for leak in leaks}
     counts = [count(number, words[kind].singular, words[kind].plural)
               for kind, number in kinds.items()]
     head = "LEAKS%s  %s in %s: " % (" of worker " + blocks.style.plain(findings.worker)

@@ -19,7 +19,7 @@ from unittest_leakfix.leaks.model.remedy import CodeScope
 from unittest_leakfix.leaks.report.reference_chain import whole_source
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.tracing.acquisitions import Acquisition
-from unittest_leakfix.tracing.stacks import _START, LIBRARY, RUNNER, kind_of
+from unittest_leakfix.tracing.stacks import _START, LIBRARY, RUNNER, origin_of
 
 __unittest = True
 bind(globals())
@@ -429,7 +429,7 @@ def _looked_up(test: str, function: str) -> Tuple[Any, Optional[types.FunctionTy
         if inner is None:
             break
         value = inner
-    if type(value) is not types.FunctionType or kind_of(value.__code__.co_filename) in (RUNNER,
+    if type(value) is not types.FunctionType or origin_of(value.__code__.co_filename) in (RUNNER,
                                                                                         LIBRARY):
         value = None        # TestCase's own setUpClass
     return module, value
