@@ -93,8 +93,8 @@ def restore(cls, report=None):
     try:
         _restore(cls, before, pid, report)
     except Exception:   # in our own code: the verdict stands
-        errors.say("%s is over, but not all that it gained could be dropped: %s" % (
-            errors.label(cls), errors.fault()))
+        errors.warn_text("%s is over, but not all that it gained could be dropped: %s" % (
+            errors.label(cls), errors.fault_text()))
 
 
 def _restore(cls, before, pid, report):
@@ -122,7 +122,7 @@ def _close(cls, found, report):
         except errors.PASSING:
             raise
         except BaseException as cause:
-            _tell(cls, each, cause, report)
+            _report(cls, each, cause, report)
 
 
 def _found(cls, now, before, keep):
@@ -136,7 +136,7 @@ def _found(cls, now, before, keep):
     return scan.in_stages(found, now, names, owned)
 
 
-def _tell(cls, found, cause, report):
+def _report(cls, found, cause, report):
     """An error of the class where unittest asks for them (3.8+), else a warning."""
     if report is None:
         errors.warn(cls, found, cause)

@@ -21,7 +21,7 @@ bind(globals())
 _ATOMS = PLAIN | frozenset([object])
 
 
-def _said(test, name, otherwise):
+def _call_text(test, name, otherwise):
     """Call a method that the user may have overridden; *otherwise* when it raises."""
     try:
         return getattr(test, name)()
@@ -59,27 +59,27 @@ class FinishedTest(object):
         self._class = kind = type(test)
         self._testMethodName = _has(test, "_testMethodName")
         self._testMethodDoc = _has(test, "_testMethodDoc")
-        if _says_itself(kind, test):
+        if _describes_itself(kind, test):
             # The others unittest's own functions say when they are asked.
-            self._str = _said(test, "__str__", "")
-            self._short = _said(test, "shortDescription", None)
-            self._id = self._repr = _UNTOLD
+            self._str = _call_text(test, "__str__", "")
+            self._short = _call_text(test, "shortDescription", None)
+            self._id = self._repr = _DEFERRED
             self._count = 1
             self._key = None
             return
         self._take_texts(test)
-        self._repr = _said(test, "__repr__", "<%s>" % (self._id,))
-        self._short = _said(test, "shortDescription", None)
-        self._count = _said(test, "countTestCases", 1)
+        self._repr = _call_text(test, "__repr__", "<%s>" % (self._id,))
+        self._short = _call_text(test, "shortDescription", None)
+        self._count = _call_text(test, "countTestCases", 1)
         # What equality goes by: unittest's own is the class and the method's name.
         self._key = None
         if not _compares_by_name(kind):
-            self._key = _said(test, "__hash__", None), self._id
+            self._key = _call_text(test, "__hash__", None), self._id
 
     def _take_texts(self, test):
-        self._id = _said(test, "id", "%s.%s.%s" % (
+        self._id = _call_text(test, "id", "%s.%s.%s" % (
             self._class.__module__, self._class.__name__, self._testMethodName))
-        self._str = _said(test, "__str__", self._id)
+        self._str = _call_text(test, "__str__", self._id)
 
     def __getattribute__(self, name):
         # The class of the stand-in has these two as well.
@@ -98,22 +98,22 @@ class FinishedTest(object):
 
     def id(self):
         """Return the test's id, as it was."""
-        return self._told("_id")
+        return self._text_of("_id")
 
     def __str__(self):
         return _str_of(self)
 
     def __repr__(self):
-        return self._told("_repr")
+        return self._text_of("_repr")
 
     def shortDescription(self):
         """Return the first line of the test's document, or None, as it was."""
         return self._short
 
-    def _told(self, slot):
+    def _text_of(self, slot):
         """Return the text in *slot*; what was left for later is said now."""
         text = getattr(self, slot)
-        if text is _UNTOLD:
+        if text is _DEFERRED:
             text = _OWN_TEXTS[slot](self)
         return text
 
@@ -150,7 +150,7 @@ class FinishedTest(object):
         names = [name for base in type(self).__mro__
                  for name in getattr(base, "__slots__", ())]
         return _unpickled, (type(self), dict(
-            (name, self._told(name)) for name in names if name != "__weakref__"))
+            (name, self._text_of(name)) for name in names if name != "__weakref__"))
 
 
 class FinishedSubTest(FinishedTest):
@@ -165,7 +165,7 @@ class FinishedSubTest(FinishedTest):
     def _take_texts(self, subtest):
         # Parameters may be long: they are written out once, in _sub.
         self._id = self._str = None
-        self._sub = _said(subtest, "_subDescription", "(<subtest>)")
+        self._sub = _call_text(subtest, "_subDescription", "(<subtest>)")
         self._message = _light(subtest._message)
         self.params = dict((key, _light(value))
                            for key, value in subtest.params.items())
@@ -198,19 +198,19 @@ class FinishedFunctionTest(FinishedTest):
     def __init__(self, test):
         FinishedTest.__init__(self, test)
         for name in FinishedFunctionTest.__slots__:
-            setattr(self, name, _Like(_has(test, name)))
+            setattr(self, name, _EqualTo(_has(test, name)))
 
 
-class _Like(object):
+class _EqualTo(object):
     """Equal to what it was made of, and does not hold it."""
 
     __slots__ = ("_hash",)
 
     def __init__(self, value):
-        self._hash = _said(value, "__hash__", id(value))
+        self._hash = _call_text(value, "__hash__", id(value))
 
     def __eq__(self, other):
-        return self._hash == _said(other, "__hash__", id(other))
+        return self._hash == _call_text(other, "__hash__", id(other))
 
     def __ne__(self, other):
         return not self == other
@@ -219,7 +219,7 @@ class _Like(object):
         return self._hash
 
     def __reduce__(self):
-        return _unpickled, (_Like, {"_hash": self._hash})
+        return _unpickled, (_EqualTo, {"_hash": self._hash})
 
 
 def finished(test):
@@ -243,7 +243,7 @@ def _function(cls, name):
 
 
 #: Stands for a text that unittest's own function says when it is asked for.
-_UNTOLD = None, None
+_DEFERRED = None, None
 _TestCase = unittest.TestCase
 _ID, _STR, _REPR, _SHORT, _COUNT, _EQ, _HASH = [_function(_TestCase, name) for name in (
     "id", "__str__", "__repr__", "shortDescription", "countTestCases", "__eq__", "__hash__")]
@@ -253,7 +253,7 @@ _str_of = FinishedTest.__dict__["_str"].__get__
 _class_of = FinishedTest.__dict__["_class"].__get__
 
 
-def _says_itself(kind, test):
+def _describes_itself(kind, test):
     """Tell whether *test* of the class *kind* says who it is, compares and counts by unittest's own
     functions, which read no more of it than we keep. False if in doubt, and on 2.7.
 

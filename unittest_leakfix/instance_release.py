@@ -1,7 +1,7 @@
 """Letting go of a finished test that nobody asked to do anything.
 
 Most tests hold nothing but plain values: `release` is all that they need. What the others hold
-is for `give_back`.
+is for `release_held`.
 """
 
 from __future__ import absolute_import
@@ -29,7 +29,7 @@ _OWN = frozenset(vars(unittest.TestCase("run")))
 _TRACEBACK = getattr(BaseException, "__traceback__", None)      # not on 2.7
 
 
-def give_back(slot, alone, tally):
+def release_held(slot, alone, tally):
     """Close what the test in *slot*, a list of one, owns, and break the cycle it is in.
 
     *alone* tells that nothing but *slot* refers to the test. If somebody else does,
@@ -102,7 +102,7 @@ def _close(test, found, tally):
         return
     for each in found:
         if each.kind.awaits(each.value):
-            scan.let_go(test, each)
+            scan.mark_awaited(test, each)
             continue
         try:
             scan.close(test, each)
@@ -147,7 +147,7 @@ def _needs_nothing(kind):
 # Bound here once: they are called for each test.
 getrefcount = getattr(sys, "getrefcount", None) or (lambda value: sys.maxsize)     # PyPy
 _SLOT = [object()]
-_SOLE = getrefcount(_SLOT[0])      # what a list of one that has the only reference sees
+_ALONE = getrefcount(_SLOT[0])      # what a list of one that has the only reference sees
 _attribute = object.__getattribute__
 _TestCase = unittest.TestCase
 _getpid = os.getpid
@@ -187,12 +187,12 @@ class Tally(object):
 
 def is_alone(slot):
     """Tell whether *slot*, a list of one, has the only reference to what is in it."""
-    if getrefcount(slot[0]) == _SOLE:
+    if getrefcount(slot[0]) == _ALONE:
         return True
     # An exception, its traceback and unittest's frames form a cycle that
     # holds the test (3.12, python/cpython#129280; async tests on all).
     heap.collect_new()
-    return getrefcount(slot[0]) == _SOLE
+    return getrefcount(slot[0]) == _ALONE
 
 
 def release(slot, tally):
@@ -203,14 +203,14 @@ def release(slot, tally):
     that could leave more to collect.
     """
     if _is_plain(slot[0]):
-        if getrefcount(slot[0]) == _SOLE:
+        if getrefcount(slot[0]) == _ALONE:
             tally.released += 1
             return False
         heap.collect_young()    # as in is_alone, if it is as young
-        if getrefcount(slot[0]) == _SOLE:
+        if getrefcount(slot[0]) == _ALONE:
             tally.released += 1
             return True
-    give_back(slot, is_alone(slot), tally)
+    release_held(slot, is_alone(slot), tally)
     return False
 
 

@@ -27,22 +27,22 @@ _SMALL = PLAIN | frozenset([type])
 DROPPED = "_leakfix_dropped"
 # The loop, runner and task of IsolatedAsyncioTestCase (3.8), which it ends itself: the
 # task is the one that awaits the cleanups.
-_UNITTESTS = frozenset(["_asyncioTestLoop", "_asyncioCallsQueue",
+_OF_UNITTEST = frozenset(["_asyncioTestLoop", "_asyncioCallsQueue",
                         "_asyncioCallsTask", "_asyncioRunner"])
 # What unittest itself puts on a test is never gained, closed or put back. One of them leads
 # to the result, and by that to everything that the run has.
-_OWN = list(vars(unittest.TestCase("run")))
-_OWNS = frozenset(_OWN)
-_BARE = len(_OWN)
+_OF_TESTCASE = list(vars(unittest.TestCase("run")))
+_OF_TESTCASE_SET = frozenset(_OF_TESTCASE)
+_BARE = len(_OF_TESTCASE)
 # But for what 2.7 does not take back: it holds the result.
-_LEFT = _OWNS.difference(["_resultForDoCleanups"])
+_LEFT = _OF_TESTCASE_SET.difference(["_resultForDoCleanups"])
 _ORDERED = sys.version_info >= (3, 6)    # a __dict__ remembers who came first
 _getpid = os.getpid
 _attribute = object.__getattribute__
 _slotless = attributes.slotless
-#: {id of a test that runs: its `Life`}. Not on the test: it may be pickled, copied or
+#: {id of a test that runs: its `TestSnapshot`}. Not on the test: it may be pickled, copied or
 #: cleared while it runs (Django pickles it to see whether a subtest can be).
-lives = {}
+snapshots = {}
 _RUN = unittest.TestCase.__dict__["run"].__code__
 _getframe = sys._getframe
 
@@ -59,14 +59,14 @@ _PLAIN = dict((name, _function(unittest.TestCase, name)) for name in _TEXTS)
 _ID, _STR, _REPR, _SHORT = [_PLAIN[name] for name in _TEXTS]
 
 
-def says_itself(kind):
+def describes_itself(kind):
     """Tell whether the class *kind* describes its tests as unittest does, which needs no
     attribute that was dropped."""
     return (kind.id is _ID and kind.__str__ is _STR and kind.__repr__ is _REPR
-            and kind.shortDescription is _SHORT or not _own(kind))
+            and kind.shortDescription is _SHORT or not _own_texts(kind))
 
 
-def _own(kind):
+def _own_texts(kind):
     return [name for name in _TEXTS if _function(kind, name) is not _PLAIN[name]]
 
 
@@ -77,19 +77,19 @@ def keep_reportable(test, holder, dropped):
     come back, then all.
     """
     kind = type(test)
-    own = _own(kind)
-    if not own or _says(test, own):
+    own = _own_texts(kind)
+    if not own or _can_describe(test, own):
         return
     for small in (True, False):
         for name, value in dropped.items():
             kind = type(value)
             if not small or type(kind) is type and kind in _SMALL:
                 holder.put(name, value)
-        if _says(test, own):
+        if _can_describe(test, own):
             return
 
 
-def _says(test, names):
+def _can_describe(test, names):
     try:
         for name in names:
             getattr(test, name)()
@@ -106,7 +106,7 @@ def _says(test, names):
 # whether there is anything to do at all. What the looks cost stands in benchmarks/README.md.
 
 
-class Life(object):
+class TestSnapshot(object):
     """What a test had before it began, until it is over."""
 
     # Slots, all set: what only the class has is slow to reach (3.12).
@@ -127,13 +127,13 @@ class Life(object):
         self.pid = _getpid()
         self.budget = None
         # What it had; None: unittest's own attributes and no other.
-        if _ORDERED and id(type(test)) in _slotless and list(values) == _OWN:
+        if _ORDERED and id(type(test)) in _slotless and list(values) == _OF_TESTCASE:
             self.before = self.at_run = None
         else:
             self.before = self.at_run = attributes.read(test)
         if type(test).leakfix_max_connections is not None:
             self.budget = begin_budget(test)
-        lives[id(test)] = self
+        snapshots[id(test)] = self
 
     def enter(self, test, result):
         """Take note of what the framework gave *test* before ``run``: not to be
@@ -160,7 +160,7 @@ class Life(object):
         if self.none and self.at_run is None and self.before is None:
             values = self.values
             names = list(values)
-            if names[:_BARE] == _OWN and not may_hold([
+            if names[:_BARE] == _OF_TESTCASE and not may_hold([
                     values[name] for name in names[_BARE:]]):
                 self.plain = names
                 return False
@@ -178,10 +178,10 @@ class Life(object):
 
     def end(self, test):
         """Close what only now is seen to be owned, then drop what was gained."""
-        lives.pop(id(test), None)
+        snapshots.pop(id(test), None)
         values = self.values = _attribute(test, "__dict__")      # it may have got another one
         try:
-            if (self.plain is not None and list(values) == self.plain and says_itself(type(test))
+            if (self.plain is not None and list(values) == self.plain and describes_itself(type(test))
                     and not attributes.drop_listeners):
                 # As it was when the cleanups were over.
                 names = self.plain[_BARE:]
@@ -215,7 +215,7 @@ class Life(object):
         for each in found:
             # An awaitable close would need the test's loop, which is gone.
             if each.kind.awaits(each.value):
-                scan.let_go(test, each)
+                scan.mark_awaited(test, each)
             else:
                 try:
                     scan.close(test, each)
@@ -228,11 +228,11 @@ class Life(object):
         """Return the names that *test* gained since *before*, first assigned first."""
         if before is None:
             names = list(self.values)
-            if names[:_BARE] == _OWN:
+            if names[:_BARE] == _OF_TESTCASE:
                 return names[_BARE:]
             before = ()     # it was cleared
         return [name for name in attributes.gained(before, attributes.read(test))
-                if name not in _OWNS]
+                if name not in _OF_TESTCASE_SET]
 
     def _untried(self, test, before, late=False):
         """Return what *test* gained since *before*, owns, and nobody tried to close, as
@@ -273,12 +273,12 @@ class Life(object):
         now = attributes.read(test)
         keep = declared(type(test), "leakfix_keep")
         names = [name for name in names
-                 if name not in keep and name not in closed and name not in _UNITTESTS]
+                 if name not in keep and name not in closed and name not in _OF_UNITTEST]
         if not closed and not may_hold([now[name] for name in names]):
             return [[], [], [], []]
         # Nothing of unittest's own is walked through: it has all the tests before.
         past = [id(test), id(self.values), id(self), self.result]
-        past.extend([id(now[name]) for name in _OWN if name in now])
+        past.extend([id(now[name]) for name in _OF_TESTCASE if name in now])
         owned = scan.owned_by(now, names, past)
         if late and ownership.certain() and not owned.issuperset([id(now[name]) for name in names]):
             heap.collect_new()
@@ -372,16 +372,16 @@ class LeakFixMixin(Limited):
 
     def __call__(self, *args, **kwds):
         """Run the test. Django sets attributes here, before ``run``."""
-        if id(self) in lives:
+        if id(self) in snapshots:
             return super(LeakFixMixin, self).__call__(*args, **kwds)
         values = _attribute(self, "__dict__")
         if "tearDown" in values:      # as in run
             return super(LeakFixMixin, self).__call__(*args, **kwds)
-        life = Life(self, values)
+        snapshot = TestSnapshot(self, values)
         try:
             return super(LeakFixMixin, self).__call__(*args, **kwds)
         finally:
-            _end(life, self)
+            _end(snapshot, self)
 
     def run(self, *args, **kwds):
         """Run the test, then close and drop what it gained.
@@ -389,28 +389,28 @@ class LeakFixMixin(Limited):
         Only the outermost of ``__call__`` and ``run`` does so. pytest's ``--pdb`` puts
         a ``tearDown`` on the instance to call the real one later: nothing is dropped.
         """
-        life = lives.get(id(self))
-        outermost = life is None
+        snapshot = snapshots.get(id(self))
+        outermost = snapshot is None
         if outermost:
             values = _attribute(self, "__dict__")
             if "tearDown" in values:
                 return super(LeakFixMixin, self).run(*args, **kwds)
-            life = Life(self, values)
-        life.enter(self, args[0] if args else kwds.get("result"))
+            snapshot = TestSnapshot(self, values)
+        snapshot.enter(self, args[0] if args else kwds.get("result"))
         try:
             return super(LeakFixMixin, self).run(*args, **kwds)
         finally:
-            life.depth -= 1
+            snapshot.depth -= 1
             if outermost:
-                _end(life, self)
+                _end(snapshot, self)
 
     def doCleanups(self):
         """Run the cleanups. After the last one of ``run``, close what is owned."""
         outcome = super(LeakFixMixin, self).doCleanups()
-        life = lives.get(id(self))
-        if (life is not None and life.depth == 1
+        snapshot = snapshots.get(id(self))
+        if (snapshot is not None and snapshot.depth == 1
                 and (_getframe(1).f_code is _RUN or _called_by_run(_getframe(1)))
-                and _add_closings(life, self)):
+                and _add_closings(snapshot, self)):
             outcome = super(LeakFixMixin, self).doCleanups() and outcome
         return outcome
 
@@ -443,22 +443,22 @@ class LeakFixMixin(Limited):
 DEFAULTS.append(LeakFixMixin)
 
 
-def _end(life, test):
+def _end(snapshot, test):
     """Do `Life.end`; what goes wrong in our own code is a warning: the verdict stands."""
     try:
-        life.end(test)
+        snapshot.end(test)
     except Exception:
-        errors.say("%s is finished, but not all that it gained could be dropped: %s" % (
-            errors.label(test), errors.fault()))
+        errors.warn_text("%s is finished, but not all that it gained could be dropped: %s" % (
+            errors.label(test), errors.fault_text()))
 
 
-def _add_closings(life, test):
+def _add_closings(snapshot, test):
     """Do `Life.add_closings`; what goes wrong there is a warning."""
     try:
-        return life.add_closings(test)
+        return snapshot.add_closings(test)
     except Exception:
-        errors.say("%s: what it left open could not be found out: %s" % (
-            errors.label(test), errors.fault()))
+        errors.warn_text("%s: what it left open could not be found out: %s" % (
+            errors.label(test), errors.fault_text()))
         return False
 
 

@@ -6,7 +6,7 @@ import sys
 import unittest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.errors import fault
+from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix._optional import connection_counting, leak_session
 from unittest_leakfix.result import LeakFixResultMixin, LeakFixTextTestResult, Sweep
 from unittest_leakfix.suite import Run, Tally
@@ -110,7 +110,7 @@ class SuiteProxy(object):
             try:
                 detector = self._finding.begin(result)
             except Exception:   # no descriptor left, and the like
-                off.append("finding, by %s" % fault())
+                off.append("finding, by %s" % fault_text())
         watcher = self._watching(detector)
         run = Run(result, sweep, watcher)
         self.tally = run.tally
@@ -128,7 +128,7 @@ class SuiteProxy(object):
                 try:
                     self._finding.end(whole)
                 except Exception:
-                    self.tally.off.append("finding, by %s" % fault())
+                    self.tally.off.append("finding, by %s" % fault_text())
             if sweep is not None:
                 sweep()
 

@@ -8,7 +8,7 @@ import unittest.suite
 
 from unittest_leakfix._core.declarations import most_connections
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.errors import PASSING, fault
+from unittest_leakfix._core.errors import PASSING, fault_text
 from unittest_leakfix._core.gc_control import SOME, get_count, heap
 from unittest_leakfix._core.introspection import MISSING, names_in, on_type, qualified
 from unittest_leakfix._core.swap import originals
@@ -261,7 +261,7 @@ class Run(object):
                 raise
             except BaseException:
                 self._watcher = None
-                self.tally.off.append("watching, by %s" % fault())
+                self.tally.off.append("watching, by %s" % fault_text())
 
     def suite(self, suite, debug=False):
         """Run the tests of *suite* as ``unittest.TestSuite.run`` does."""
@@ -322,7 +322,7 @@ class Run(object):
                     raise
                 except BaseException:   # an end of letting go, not of the run
                     self._releases = False
-                    self.tally.off.append("closing and letting go, by %s" % fault())
+                    self.tally.off.append("closing and letting go, by %s" % fault_text())
             slot[0] = None
             if young >= SOME or middle or heap.thawed_by_test:
                 if clean and not middle and not heap.thawed_by_test:
@@ -367,7 +367,7 @@ class Run(object):
                 counting = counting_by_class(self._watcher)
                 counting.start()
             except Exception:
-                self.tally.off.append("counting connections, by %s" % fault())
+                self.tally.off.append("counting connections, by %s" % fault_text())
             else:
                 self._watcher = self._counting = counting
 

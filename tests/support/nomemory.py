@@ -96,8 +96,8 @@ def hooks():
     """Return {name: (place, name of the attribute)}: what is called of ours while a run is under
     way."""
     found = {"release": (suite.Run, "_release"), "tell": (suite.Run, "_notify"),
-             "told": (runner.SuiteProxy, "write_report"), "closings": (mixins.Life, "add_closings"),
-             "life": (mixins.Life, "end")}
+             "told": (runner.SuiteProxy, "write_report"), "closings": (mixins.TestSnapshot, "add_closings"),
+             "life": (mixins.TestSnapshot, "end")}
     if FINDS:
         found["begin"], found["end"] = (finding.LeakSession, "begin"), (finding.LeakSession, "end")
         found["report"] = (finding.LeakSession, "write_report")

@@ -261,15 +261,15 @@ class FaultTests(unittest.TestCase):
         def breaks(*args):
             raise KeyError("ours")
         for broken in ("end", "add_closings"):
-            old = getattr(mixins.Life, broken)
-            setattr(mixins.Life, broken, breaks)
+            old = getattr(mixins.TestSnapshot, broken)
+            setattr(mixins.TestSnapshot, broken, breaks)
             try:
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
                     result = unittest.TestResult()
                     Tests("test_a").run(result)
             finally:
-                setattr(mixins.Life, broken, old)
+                setattr(mixins.TestSnapshot, broken, old)
             self.assertEqual((result.testsRun, result.wasSuccessful()), (1, True), broken)
             self.assertIn("KeyError", str([str(each.message) for each in caught]), broken)
 
@@ -278,7 +278,7 @@ class FaultTests(unittest.TestCase):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                errors.say("nobody hears it")
+                errors.warn_text("nobody hears it")
         finally:
             sys.stderr = old
 

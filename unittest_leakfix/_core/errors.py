@@ -8,7 +8,7 @@ import warnings
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import name_of, own
+from unittest_leakfix._core.introspection import name_of, own_attribute
 from unittest_leakfix._core.swap import originals
 
 __unittest = True
@@ -47,11 +47,11 @@ def close_error(owner, found, cause):
 def warn(owner, found, cause):
     """Warn that closing what was *found* on the finished *owner* raised *cause*."""
     with originals:
-        say("%s is finished, but %s" % (
+        warn_text("%s is finished, but %s" % (
             redaction.cut(label(owner), redaction.LONGEST), _sentence(owner, found, cause)))
 
 
-def say(sentence):
+def warn_text(sentence):
     """Warn of what went wrong after a test. Where warnings are errors, or cannot be shown, it is
     only printed: the verdict stands."""
     try:
@@ -64,7 +64,7 @@ def say(sentence):
             pass
 
 
-def fault():
+def fault_text():
     """Return what is being handled now, in our own code, as "KeyError: 'a' at suite.py:12". Never
     raises."""
     _, error, trace = _exc_info()
@@ -82,7 +82,7 @@ def label(owner):
     """Return "Class.method" for a test, "Class" for a class."""
     if issubclass(type(owner), type):
         return name_of(owner)[1]
-    return "%s.%s" % (name_of(type(owner))[1], own(owner, "_testMethodName", "run"))
+    return "%s.%s" % (name_of(type(owner))[1], own_attribute(owner, "_testMethodName", "run"))
 
 
 def _sentence(owner, found, cause):

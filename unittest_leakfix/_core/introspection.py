@@ -90,7 +90,7 @@ def on_type(cls, name):
     return MISSING
 
 
-def own(value, name, default=None):
+def own_attribute(value, name, default=None):
     """The instance's own attribute, from its ``__dict__`` alone."""
     if type(value) is _Instance:
         space = value.__dict__
@@ -113,7 +113,7 @@ def flag(value, name):
     if on_type(type(found), "__set__") is not MISSING:
         found = type(found).__get__(found, value, cls)
     else:
-        found = own(value, name, found)
+        found = own_attribute(value, name, found)
     kind = type(found)
     return bool(found) if type(kind) is type and kind in _NUMBERS else None
 

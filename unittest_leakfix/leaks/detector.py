@@ -20,7 +20,7 @@ from typing import (
 
 from unittest_leakfix._core import attributes, errors
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.errors import fault
+from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.ownership import COUNTED
@@ -151,7 +151,7 @@ class ListeningObserver(RunObserver):
         return bool(active) and active[-1] is self     # none in a forked child
 
     @originals.around
-    def _closing(self, owner: Any, found: scan.Found) -> None:
+    def _closing(self, owner: Any, found: scan.FoundResource) -> None:
         test = self._test or self._acquisitions.current
         if test and self._is_active():
             self._new_leaks.append(identify.of_closing(
@@ -255,7 +255,7 @@ class Unmeasured:
 
     def fault(self, name: str) -> None:
         """Note that what is being handled now kept *name* from being measured."""
-        self.add(name, "finding failed: %s" % fault())
+        self.add(name, "finding failed: %s" % fault_text())
 
 
 class LeakDetector(ListeningObserver):

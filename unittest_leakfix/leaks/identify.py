@@ -30,7 +30,7 @@ from unittest_leakfix.process_state import descriptors
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.db_connections import closing_is_awaited
 from unittest_leakfix.resources.kind import Kind
-from unittest_leakfix.resources.scan import Found
+from unittest_leakfix.resources.scan import FoundResource
 from unittest_leakfix.tracing import frameworks, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition
 from unittest_leakfix.tracing.stacks import short
@@ -121,7 +121,7 @@ def socket(value: Any) -> str:
 
 # A `Leak` for each closing, survivor, class and complaint.
 
-def of_closing(found: Found, acquisition: Optional[Acquisition], test: str,
+def of_closing(found: FoundResource, acquisition: Optional[Acquisition], test: str,
                fixture: bool = False) -> Leak:
     """An open resource that a test left, and that was closed for it.
 

@@ -10,7 +10,7 @@ from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.errors import fault
+from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.finished_test import finished
 from unittest_leakfix.leaks import suppressions
@@ -96,7 +96,7 @@ class LeakSession:
                                       stacks=self.options.leaks_stacks,
                                verbose=verbose, failing=self.options.leaks == "fail")
         except Exception:
-            said = "unittest_leakfix: no report: %s; the verdicts stand\n" % fault()
+            said = "unittest_leakfix: no report: %s; the verdicts stand\n" % fault_text()
         try:
             if said:
                 stream.write("\n" + said)

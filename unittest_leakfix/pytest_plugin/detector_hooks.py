@@ -310,7 +310,7 @@ class ScopedDetector(LeakDetector):
         super()._changes([change for change in changes if self._matters(change, others)], test,
                          scope)
 
-    def _closing(self, owner: Any, found: scan.Found) -> None:
+    def _closing(self, owner: Any, found: scan.FoundResource) -> None:
         test = self._test or self._acquisitions.current
         if test and self._is_active():
             self._new_leaks.append(identify.of_closing(found, self._acquisitions.of(found.value), test,

@@ -35,7 +35,7 @@ def name_of(fixturedef: Any, node_id: str) -> str:
     return "%s (%s)" % (name, node_id or "session")
 
 
-def close_owned(fixturedef: Any, item: Any, closed: Callable[[scan.Found], None]) -> None:
+def close_owned(fixturedef: Any, item: Any, closed: Callable[[scan.FoundResource], None]) -> None:
     """Close what is open of the value of a fixture that is torn down, if nobody else refers to it.
 
     *item* is the one whose tear-down it is, which still has the values of its fixtures. *closed* is
@@ -59,7 +59,7 @@ def close_owned(fixturedef: Any, item: Any, closed: Callable[[scan.Found], None]
         except errors.PASSING:
             raise
         except BaseException as error:
-            errors.say("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the "
+            errors.warn_text("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the "
                        "fixture, after "
                           "its yield" % (found.label, found.kind.describe(found.value),
                                          class_name_of(type(error))[1],

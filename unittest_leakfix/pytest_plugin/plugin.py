@@ -16,7 +16,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import SOME, get_count, heap
 from unittest_leakfix._core.ownership import owned
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.instance_release import Tally, getrefcount, give_back, is_alone
+from unittest_leakfix.instance_release import Tally, getrefcount, release_held, is_alone
 from unittest_leakfix.pytest_plugin import fixtures
 from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.scopes import Scope, Scopes
@@ -100,7 +100,7 @@ class HeldInstance:
             if self._turns >= self._next:
                 self._next = 2 * self._next if self._next < _LAST_TURN else 0
         else:
-            give_back(held, alone, tally)
+            release_held(held, alone, tally)
         held[0] = None
         return self._left is None
 
@@ -272,7 +272,7 @@ class ReleasePlugin:
         except errors.PASSING:
             raise
         except BaseException as error:  # the verdict is pytest's, whatever is wrong here
-            errors.say("%s could not be let go of: %s" % (
+            errors.warn_text("%s could not be let go of: %s" % (
                 redaction.redact_id(held.test), redaction.text_of_error(error)))
             return True
 
@@ -355,7 +355,7 @@ class ReleasePlugin:
         except errors.PASSING:
             raise
         except BaseException as error:
-            errors.say("the value of fixture %s could not be looked at: %s" % (
+            errors.warn_text("the value of fixture %s could not be looked at: %s" % (
                 fixturedef.argname, redaction.text_of_error(error)))
         if fixturedef.scope != "function":
             if self._unreleased:

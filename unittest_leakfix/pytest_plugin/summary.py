@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generator, List, Optional
 import pytest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.errors import fault
+from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.xdist import XdistController, XdistWorker
@@ -67,14 +67,14 @@ class Summary:
             raise
         except Exception:   # in our own code: the verdicts stand
             terminalreporter.write_line("unittest_leakfix: no report: %s; the verdicts stand"
-                                        % fault())
+                                        % fault_text())
 
     @originals.around
     def _write(self) -> None:
         try:
             found = self._findings() if self._files is not None else None
         except Exception:
-            self._faults.append("the files were not written: %s" % fault())
+            self._faults.append("the files were not written: %s" % fault_text())
             return
         if found is not None and self._files is not None:
             self._faults += self._files.write(found, self._whole)

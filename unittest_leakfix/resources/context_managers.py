@@ -10,9 +10,9 @@ from unittest_leakfix._core.introspection import (
     is_coroutine_function,
     name_of,
     on_type,
-    own,
+    own_attribute,
 )
-from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 
 __unittest = True
 bind(globals())
@@ -21,33 +21,33 @@ bind(globals())
 # -- contextlib
 
 def _stack_open(value):
-    return bool(own(value, "_exit_callbacks"))
+    return bool(own_attribute(value, "_exit_callbacks"))
 
 
 # -- mock
 
 def _patch_open(value):
-    return own(value, "is_local", MISSING) is not MISSING  # set while it is started
+    return own_attribute(value, "is_local", MISSING) is not MISSING  # set while it is started
 
 
 def _patch_text(value):
-    name = text(own(value, "attribute"))
+    name = short_text(own_attribute(value, "attribute"))
     return "mock patch of %s" % name if name else "mock patch"
 
 
 def _dict_patch_open(value):
-    if own(value, "_original") is None:  # never reset: None means never started
+    if own_attribute(value, "_original") is None:  # never reset: None means never started
         return False
     if on_type(class_of(value), "start") is not on_type(class_of(value), "__enter__"):
         # Python 3.9: start() enters it into a list; a "with" ends by itself.
         patch = sys.modules[name_of(class_of(value))[0]]._patch
         return any(active is value for active in tuple(patch._active_patches))
     # Older ones keep no record: is what it put there still to be seen?
-    put, target = own(value, "values"), own(value, "in_dict")
+    put, target = own_attribute(value, "values"), own_attribute(value, "in_dict")
     if not put:
         return None
     return all(key in target and target[key] == put[key] for key in put) \
-        and dict(target) != dict(own(value, "_original"))
+        and dict(target) != dict(own_attribute(value, "_original"))
 
 
 def _stop(is_open):
@@ -90,7 +90,7 @@ def has_all(cls, names):
 
 def context_kind(cls):
     """The kind of a context manager that also has a close, or None (for a class)."""
-    name = text(name_of(cls)[1]) or "context manager"
+    name = short_text(name_of(cls)[1]) or "context manager"
     if has_all(cls, ("__enter__", "__exit__", "close")):
         waits = is_coroutine_function(on_type(cls, "close"))
         return Kind(name, method("close"), open_by_flags, awaits=waits)

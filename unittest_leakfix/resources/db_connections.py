@@ -16,9 +16,9 @@ from unittest_leakfix._core.introspection import (
     mro,
     name_of,
     on_type,
-    own,
+    own_attribute,
 )
-from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 
 __unittest = True
 bind(globals())
@@ -50,8 +50,8 @@ def _driver(value):
 
 def _first(value, names):
     for name in names:
-        found = own(value, name)
-        shown = str(found) if type(found) is int else text(found)
+        found = own_attribute(value, name)
+        shown = str(found) if type(found) is int else short_text(found)
         if shown:
             return shown
     return ""
@@ -83,15 +83,15 @@ def _info_place(value):
         return ""
     info = value.info
     port = info.port
-    return _place(text(info.user), text(info.host), str(port) if type(port) is int else "",
-                  text(info.dbname))
+    return _place(short_text(info.user), short_text(info.host), str(port) if type(port) is int else "",
+                  short_text(info.dbname))
 
 
 def _host_info(value):
     # mysqlclient keeps no attributes; "db.example via TCP/IP" is local knowledge.
     if on_type(class_of(value), "get_host_info") is MISSING:
         return ""
-    return text(value.get_host_info())
+    return short_text(value.get_host_info())
 
 
 def _cursor_open(value):
@@ -100,7 +100,7 @@ def _cursor_open(value):
         return said
     # PyMySQL and mysqlclient: a closed cursor has let go of its connection,
     # and a cursor dies with it.
-    connection = own(value, "connection", MISSING)
+    connection = own_attribute(value, "connection", MISSING)
     if connection is None:
         return False
     if connection is not MISSING and open_by_flags(connection) is False:
@@ -117,7 +117,7 @@ CURSOR = Kind("cursor", method("close"), _cursor_open, awaits=closing_is_awaited
 
 def _connector_open(value):
     # mysql.connector: is_connected() pings the server. Look at the socket.
-    outer = own(value, "_socket", MISSING)
+    outer = own_attribute(value, "_socket", MISSING)
     if outer is MISSING:
         return None
     held = getattr(outer, "sock", None)
@@ -125,29 +125,29 @@ def _connector_open(value):
 
 
 def _connector_awaited_open(value):
-    inner = own(value, "_socket")
+    inner = own_attribute(value, "_socket")
     return inner is not None and flag(inner, "_is_connected")
 
 
 def _connector_c_open(value):
-    inner = own(value, "_cmysql")
+    inner = own_attribute(value, "_cmysql")
     return inner is not None and bool(inner.connected())  # a flag of the C client
 
 
 def _aiosqlite_open(value):
-    return own(value, "_connection") is not None
+    return own_attribute(value, "_connection") is not None
 
 
 def _needs_a_loop(value):
     # aiomysql: close() is no coroutine, but its transport asks the loop to close it.
-    loop = own(value, "_loop")
+    loop = own_attribute(value, "_loop")
     return loop is not None and loop.is_closed()
 
 
 def _asyncpg_text(value):
     address, settings = value._addr, value._params
     host, port = address if type(address) is tuple else (address, "")
-    place = _place(text(settings.user), text(host), str(port), text(settings.database))
+    place = _place(short_text(settings.user), short_text(host), str(port), short_text(settings.database))
     return "asyncpg connection to %s" % place
 
 
@@ -197,7 +197,7 @@ def _sqlite_text(value):
     try:
         for row in cursor.execute("PRAGMA database_list"):
             if row[1] in ("main", b"main"):
-                return "sqlite3 connection to %s" % (text(row[2], 100) or ":memory:")
+                return "sqlite3 connection to %s" % (short_text(row[2], 100) or ":memory:")
     finally:
         cursor.close()
 

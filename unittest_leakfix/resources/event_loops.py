@@ -8,9 +8,9 @@ import sys
 
 from unittest_leakfix._core import waiting as closing
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import own
+from unittest_leakfix._core.introspection import own_attribute
 from unittest_leakfix._core.waiting import CloseTimeout, within
-from unittest_leakfix.resources.kind import Kind, method, text
+from unittest_leakfix.resources.kind import Kind, method, short_text
 
 __unittest = True
 bind(globals())
@@ -39,7 +39,7 @@ def _end_loop(loop):
         return
     try:
         left = _cancel_tasks(loop)
-        if own(loop, "_asyncgens", True):
+        if own_attribute(loop, "_asyncgens", True):
             # asyncio keeps a WeakSet; other loops do not say.
             loop.run_until_complete(_asyncio().wait_for(
                 loop.shutdown_asyncgens(), closing.CLOSE_TIMEOUT))
@@ -64,7 +64,7 @@ def _cancel_tasks(loop):
 
 
 def _runner_open(runner):
-    return own(runner, "_state").name == "INITIALIZED"
+    return own_attribute(runner, "_state").name == "INITIALIZED"
 
 
 def _runner_close(runner):
@@ -84,7 +84,7 @@ def _task_open(task):
     return not task.done() and not _loop_of(task).is_closed()
 
 
-class _Ended(object):
+class _TaskEnd(object):
     """Awaitable: ``task`` is cancelled and over, or CloseTimeout."""
 
     def __init__(self, task):
@@ -118,12 +118,12 @@ def _driven(coroutine, check):
 
 def _task_close(task):
     task.cancel()
-    return _Ended(task)
+    return _TaskEnd(task)
 
 
 def _task_text(task):
     coroutine = task.get_coro() if hasattr(task, "get_coro") else task._coro  # 3.8
-    where = text(getattr(coroutine, "__qualname__", None))
+    where = short_text(getattr(coroutine, "__qualname__", None))
     return "task of %s" % where if where else "task"
 
 
@@ -137,22 +137,22 @@ def _generator_open(generator):
 
 
 def _generator_text(generator):
-    return "async generator %s" % text(getattr(generator, "__qualname__", None))
+    return "async generator %s" % short_text(getattr(generator, "__qualname__", None))
 
 
 def _server_open(server):
     # "_sockets" since Python 3.7, "sockets" before; None when closed.
-    return own(server, "_sockets", own(server, "sockets")) is not None
+    return own_attribute(server, "_sockets", own_attribute(server, "sockets")) is not None
 
 
 def _transport_open(transport):
     # After its loop is closed only deallocation closes the socket.
-    loop = own(transport, "_loop")
+    loop = own_attribute(transport, "_loop")
     return not transport.is_closing() and (loop is None or not loop.is_closed())
 
 
 def _writer_open(writer):
-    return _transport_open(own(writer, "_transport"))
+    return _transport_open(own_attribute(writer, "_transport"))
 
 
 _TASK = Kind("task", _task_close, _task_open, _task_text, awaits=True)

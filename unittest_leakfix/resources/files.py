@@ -4,8 +4,8 @@ from __future__ import absolute_import
 import sys
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import own
-from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
+from unittest_leakfix._core.introspection import own_attribute
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 
 __unittest = True
 bind(globals())
@@ -19,21 +19,21 @@ def _file_open(value):
 
 def _file_text(value):
     name = getattr(value, "name", None)
-    name = "descriptor %d" % name if type(name) is int else text(name)
-    mode = text(getattr(value, "mode", None), 10)
+    name = "descriptor %d" % name if type(name) is int else short_text(name)
+    mode = short_text(getattr(value, "mode", None), 10)
     return ("file %s" % name if name else "file") + (" (%s)" % mode if mode else "")
 
 
 def _named(noun, attribute):
     def describe(value):
-        return ("%s %s" % (noun, text(own(value, attribute)))).strip()
+        return ("%s %s" % (noun, short_text(own_attribute(value, attribute)))).strip()
     return describe
 
 
 def _inner_open(attribute):
     """Openness of a wrapper: that of the file it keeps under ``attribute``."""
     def is_open(value):
-        inner = own(value, attribute)
+        inner = own_attribute(value, attribute)
         return False if inner is None else _file_open(inner)
     return is_open
 
@@ -42,35 +42,35 @@ def _temporary_file_open(value):
     if _inner_open("file")(value) is not False:
         return _inner_open("file")(value)
     # Python 3.12: with delete_on_close=False the file outlives its close().
-    closer = own(value, "_closer")
-    return bool(own(closer, "delete", False)
-                and own(closer, "cleanup_called", None) is None
-                and own(closer, "delete_on_close", True) is False)
+    closer = own_attribute(value, "_closer")
+    return bool(own_attribute(closer, "delete", False)
+                and own_attribute(closer, "cleanup_called", None) is None
+                and own_attribute(closer, "delete_on_close", True) is False)
 
 
 def _temporary_file_close(value):
     try:
         value.close()
     finally:
-        cleanup = getattr(own(value, "_closer"), "cleanup", None)  # Python 3.12
+        cleanup = getattr(own_attribute(value, "_closer"), "cleanup", None)  # Python 3.12
         if cleanup is not None:
             cleanup()
 
 
 def _spooled_open(value):
     # Not rolled over yet: only memory, nothing to give back.
-    return bool(own(value, "_rolled")) and _inner_open("_file")(value)
+    return bool(own_attribute(value, "_rolled")) and _inner_open("_file")(value)
 
 
 def _folder_open(value):
     # Python 3.12: delete=False says that the folder is meant to stay.
-    if own(value, "_delete", True) is False:
+    if own_attribute(value, "_delete", True) is False:
         return False
-    return bool(own(value, "_finalizer").alive)
+    return bool(own_attribute(value, "_finalizer").alive)
 
 
 def _zip_open(value):
-    return own(value, "fp") is not None
+    return own_attribute(value, "fp") is not None
 
 
 def _map_open(value):
@@ -82,7 +82,7 @@ def _map_open(value):
 
 
 def _shelf_open(value):
-    inner = own(value, "dict")
+    inner = own_attribute(value, "dict")
     return inner is not None and type(inner).__name__ != "_ClosedDict" and \
         getattr(inner, "__class__", None) is not _closed_dict()
 
@@ -93,19 +93,19 @@ def _closed_dict():
 
 
 def _dumb_open(value):
-    return own(value, "_index") is not None
+    return own_attribute(value, "_index") is not None
 
 
 def _dbm_sqlite_open(value):
-    return own(value, "_cx") is not None
+    return own_attribute(value, "_cx") is not None
 
 
 FILE = Kind("file", method("close"), _file_open, _file_text)
 _TEMPORARY = Kind("temporary file", _temporary_file_close, _temporary_file_open,
                   _named("temporary file", "name"))
 _RESPONSE = Kind("response", method("close"), _inner_open("file"))
-_CODEC = Kind("file", lambda value: own(value, "stream").close(), _inner_open("stream"),
-              lambda value: _file_text(own(value, "stream")))
+_CODEC = Kind("file", lambda value: own_attribute(value, "stream").close(), _inner_open("stream"),
+              lambda value: _file_text(own_attribute(value, "stream")))
 _SHELF = Kind("shelf", method("close"), _shelf_open)
 _DUMB = Kind("dbm database", method("close"), _dumb_open)
 
@@ -134,7 +134,7 @@ KINDS = {
                                  _named("tar archive", "name")),
     ("mmap", "mmap"): Kind("memory map", method("close"), _map_open),
     ("multiprocessing.shared_memory", "SharedMemory"): Kind(
-        "shared memory", method("close"), lambda value: own(value, "_mmap") is not None,
+        "shared memory", method("close"), lambda value: own_attribute(value, "_mmap") is not None,
         _named("shared memory", "_name")),
     ("shelve", "Shelf"): _SHELF,
     ("dbm.dumb", "_Database"): _DUMB,

@@ -29,7 +29,7 @@ def open_by_flags(value, names=("open", "closed", "is_closed", "_closed")):
     return None
 
 
-def text(value, limit=60):
+def short_text(value, limit=60):
     """A str or bytes as one short line without secrets; "" for anything else."""
     if type(value) is bytes and bytes is not str:
         value = value.decode("utf-8", "replace")
@@ -99,7 +99,7 @@ class Kind(object):
             raise
         except BaseException:
             said = None
-        return text(said, 120) or self.name
+        return short_text(said, 120) or self.name
 
 
 def method(name):

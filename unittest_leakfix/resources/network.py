@@ -4,9 +4,9 @@ from __future__ import absolute_import
 import sys
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import class_of, mro, name_of, own
+from unittest_leakfix._core.introspection import class_of, mro, name_of, own_attribute
 from unittest_leakfix._core.waiting import within
-from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 
 try:
     from _thread import get_ident as _get_ident
@@ -36,8 +36,8 @@ def _address(ask):
         if found[1:2] == (0,):  # not bound yet
             return ""
         return "(%s)" % ", ".join(
-            repr(text(part)) if not isinstance(part, int) else str(part) for part in found[:2])
-    return text(found)
+            repr(short_text(part)) if not isinstance(part, int) else str(part) for part in found[:2])
+    return short_text(found)
 
 
 def _socket_text(value):
@@ -51,13 +51,13 @@ def _socket_text(value):
 
 def _held_socket_open(value):
     """Openness of a client that keeps its socket as ``sock``."""
-    held = own(value, "sock")
+    held = own_attribute(value, "sock")
     return bool(held) and socket_open(held)
 
 
 def _client_text(noun):
     def describe(value):
-        host, port = text(own(value, "host")), own(value, "port")
+        host, port = short_text(own_attribute(value, "host")), own_attribute(value, "port")
         if not host:
             return noun
         return "%s to %s" % (noun, host) + (":%d" % port if type(port) is int else "")
@@ -77,7 +77,7 @@ def _pop3_close(value):
 
 
 def _imap_open(value):
-    process = own(value, "process")  # IMAP4_stream talks to a child
+    process = own_attribute(value, "process")  # IMAP4_stream talks to a child
     if process is not None:
         return process.returncode is None
     return _held_socket_open(value)
@@ -106,37 +106,37 @@ def _server_close(server):
 
 
 def _server_open(server):
-    held = own(server, "socket")
+    held = own_attribute(server, "socket")
     return None if held is None else socket_open(held)
 
 
 def _server_text(server):
-    address = own(server, "server_address")
+    address = own_attribute(server, "server_address")
     return ("server %s" % _address(lambda: address)).strip()
 
 
 def _selector_open(value):
-    return own(value, "_map", own(value, "_fd_to_key")) is not None
+    return own_attribute(value, "_map", own_attribute(value, "_fd_to_key")) is not None
 
 
 def _response_open(value):
     # A body read to its end gives the connection back: fp is None, though
     # IOBase.closed is still False.
-    return own(value, "fp") is not None
+    return own_attribute(value, "fp") is not None
 
 
 def _handler_open(value):
     for name in ("stream", "sock", "socket"):
-        held = own(value, name)
+        held = own_attribute(value, name)
         if held is not None:
             return socket_open(held) if name != "stream" else open_by_flags(held)
-    if own(value, "stream", value) is None or own(value, "sock", value) is None:
+    if own_attribute(value, "stream", value) is None or own_attribute(value, "sock", value) is None:
         return False  # nothing opened yet (delay=True), or closed
     return open_by_flags(value, ("_closed",))
 
 
 def _handler_text(value):
-    name = text(own(value, "baseFilename"))
+    name = short_text(own_attribute(value, "baseFilename"))
     return "logging %s%s" % (name_of(class_of(value))[1], " " + name if name else "")
 
 
@@ -144,7 +144,7 @@ def _syslog_close(value):
     try:
         value.close()
     finally:
-        held = own(value, "socket")
+        held = own_attribute(value, "socket")
         if held is not None:  # Python 2.7 closes a unix socket only
             held.close()
 

@@ -6,10 +6,10 @@ import os
 import sys
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import name_of, own
+from unittest_leakfix._core.introspection import name_of, own_attribute
 from unittest_leakfix._core.redaction import command
 from unittest_leakfix._core.waiting import CloseTimeout, wait_until, within
-from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 from unittest_leakfix.resources.network import socket_open
 
 __unittest = True
@@ -27,11 +27,11 @@ _PIPES = ("stdin", "stdout", "stderr")
 # -- subprocess.Popen
 
 def _popen_open(value):
-    if own(value, "pid") is None:  # the child could not be started
+    if own_attribute(value, "pid") is None:  # the child could not be started
         return False
-    if own(value, "returncode") is None:
+    if own_attribute(value, "returncode") is None:
         return True
-    return any(own(value, name) is not None and open_by_flags(own(value, name)) is not False
+    return any(own_attribute(value, name) is not None and open_by_flags(own_attribute(value, name)) is not False
                for name in _PIPES)
 
 
@@ -40,7 +40,7 @@ def _popen_close(value):
         _end(value, _poll_of(value), _popen_text(value))
     finally:
         for name in _PIPES:
-            pipe = own(value, name)
+            pipe = own_attribute(value, name)
             if pipe is not None:
                 _close_pipe(pipe)
 
@@ -73,18 +73,18 @@ def _close_pipe(pipe):
 
 
 def _popen_text(value):
-    said = "child process %s" % own(value, "pid", "")
-    arguments = own(value, "args")  # not kept by Python 2.7
-    arguments = text(command(arguments) if isinstance(arguments, (list, tuple)) else arguments)
+    said = "child process %s" % own_attribute(value, "pid", "")
+    arguments = own_attribute(value, "args")  # not kept by Python 2.7
+    arguments = short_text(command(arguments) if isinstance(arguments, (list, tuple)) else arguments)
     return "%s: %s" % (said, arguments) if arguments else said
 
 
 # -- multiprocessing
 
 def _process_open(value):
-    child = own(value, "_popen")
-    return child is not None and own(value, "_parent_pid") == _getpid() \
-        and own(child, "returncode") is None and not _is_lost(child)
+    child = own_attribute(value, "_popen")
+    return child is not None and own_attribute(value, "_parent_pid") == _getpid() \
+        and own_attribute(child, "returncode") is None and not _is_lost(child)
 
 
 def _is_lost(child):
@@ -92,7 +92,7 @@ def _is_lost(child):
 
     Its own ``poll()`` says for ever that it runs, and ``terminate()`` would end that other one.
     """
-    pid = own(child, "pid")
+    pid = own_attribute(child, "pid")
     if type(pid) is not int or name_of(type(child))[0] == "multiprocessing.popen_forkserver":
         return False    # no child of this process
     if _waitid is None:
@@ -116,7 +116,7 @@ def _parent_of(pid):
 
 
 def _process_close(value):
-    child = own(value, "_popen")
+    child = own_attribute(value, "_popen")
     if child is None or _is_lost(child):  # never started, closed, or somebody else waited for it
         return
     _end(_Process(value), child.poll, _process_text(value))
@@ -137,13 +137,13 @@ class _Process(object):
 
 
 def _process_text(value):
-    child, name = own(value, "_popen"), text(own(value, "_name"))
+    child, name = own_attribute(value, "_popen"), short_text(own_attribute(value, "_name"))
     pid = getattr(child, "pid", None)
     return "child process%s%s" % (" %d" % pid if pid else "", " (%s)" % name if name else "")
 
 
 def _pool_open(value):
-    handlers = [own(value, name) for name in
+    handlers = [own_attribute(value, name) for name in
                 ("_worker_handler", "_task_handler", "_result_handler")]
     return any(handler is not None and handler.is_alive() for handler in handlers)
 
@@ -157,7 +157,7 @@ def _pool_close(value):
 
 def _manager_open(value):
     # connect() makes no shutdown: that server belongs to somebody else.
-    return own(value, "shutdown") is not None and own(value, "_state").value == 1
+    return own_attribute(value, "shutdown") is not None and own_attribute(value, "_state").value == 1
 
 
 def _manager_close(value):
@@ -165,12 +165,12 @@ def _manager_close(value):
 
 
 def _queue_open(value):
-    return not own(value, "_closed", False)
+    return not own_attribute(value, "_closed", False)
 
 
 def _queue_close(value):
     value.cancel_join_thread()
-    feeder, reader = own(value, "_thread"), own(value, "_reader")
+    feeder, reader = own_attribute(value, "_thread"), own_attribute(value, "_reader")
     if feeder is not None:
         # It ends only when what was put is read. Before Python 3.9 close()
         # shuts the reader first, so the feeder is told beforehand.
@@ -195,19 +195,19 @@ def _drain(reader):
 
 def _close_ends(value):
     for name in ("_reader", "_writer"):
-        end = own(value, name)
+        end = own_attribute(value, name)
         if end is not None and not end.closed:
             end.close()
 
 
 def _simple_queue_open(value):
-    return not own(value, "_reader").closed
+    return not own_attribute(value, "_reader").closed
 
 
 def _listener_open(value):
     # Python 2.7 and 3.6 keep the inner listener after close(): look at its socket.
-    inner = own(value, "_listener")
-    held = own(inner, "_socket") if inner is not None else None
+    inner = own_attribute(value, "_listener")
+    held = own_attribute(inner, "_socket") if inner is not None else None
     return held is not None and socket_open(held)
 
 

@@ -35,7 +35,7 @@ from unittest_leakfix.resources import (
     processes,
     threads,
 )
-from unittest_leakfix.resources.kind import Kind, method, open_by_flags, text
+from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 
 __unittest = True
 bind(globals())
@@ -158,7 +158,7 @@ def register_resource(type, close="close", is_open=None, describe=None, name=Non
             _check_callable(label, given, "a callable taking the value")
     if name is not None and not isinstance(name, str):
         raise TypeError("name: expected a str, not %s" % _noun(name))
-    kind = Kind(name or text(name_of(type)[1]), close, is_open or open_by_flags, describe,
+    kind = Kind(name or short_text(name_of(type)[1]), close, is_open or open_by_flags, describe,
                 waits)
     _registered[id(type)] = (type, kind)
     _forget_all()

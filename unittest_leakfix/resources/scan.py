@@ -12,7 +12,7 @@ import weakref
 
 from unittest_leakfix._core import ownership
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import CONTAINERS, PLAIN, own
+from unittest_leakfix._core.introspection import CONTAINERS, PLAIN, own_attribute
 from unittest_leakfix.resources.kind import Kind, method
 from unittest_leakfix.resources.registry import kind_of
 
@@ -30,14 +30,14 @@ _DEEP = 3
 ATOMS = PLAIN | frozenset([type])
 _CALLED = Kind("object", method("close"))    # named by the user, of no known kind
 
-#: Called with the owner and what was `Found`, before it is closed or let go of. Finding listens.
+#: Called with the owner and what was `FoundResource`, before it is closed or let go of. Finding listens.
 listeners = []
 #: Called with a resource that is about to be closed: True says that it is another
 #: process's, from which this one was forked. It is not ours to close then.
 foreign = []
 
 
-class Found(object):
+class FoundResource(object):
     """An open resource: the *label* one knows it by, its kind and its value."""
 
     __slots__ = ("label", "kind", "value")
@@ -107,7 +107,7 @@ def open_resources(values, names, owned, unsure=False):
     return _in_order(found, owned)
 
 
-def let_go(owner, found):
+def mark_awaited(owner, found):
     """Say that what was *found* on *owner* is let go of as it is: closing it has to be awaited,
     and the loop for that is gone. A connection ends with its last reference."""
     if found.kind.name == "database connection":
@@ -135,7 +135,7 @@ def declared_resources(values, names):
         if name in values:
             kind = kind_of(values[name]) or _CALLED
             if kind.is_open(values[name]) is not False:
-                found.append(Found(name, kind, values[name]))
+                found.append(FoundResource(name, kind, values[name]))
     return found
 
 
@@ -183,7 +183,7 @@ def _gather(label, value, owned, unsure, found, seen, depth):
         return
     is_open = kind.is_open(value)
     if is_open or (unsure and is_open is None):
-        found.append(Found(label, kind, value))
+        found.append(FoundResource(label, kind, value))
 
 
 def _items(container):
@@ -225,7 +225,7 @@ def in_stages(found, values, names, owned):
             for value in _reached([values[name]], owned):
                 kind = None if id(value) in known else kind_of(value)
                 if kind is not None and kind.is_open(value) and not kind.awaits(value):
-                    inside.append(Found(name + "...", kind, value))
+                    inside.append(FoundResource(name + "...", kind, value))
                 known.add(id(value))
     return [first, _in_order(inside, owned), last, left]
 
@@ -311,7 +311,7 @@ def _is_folder(value):
 
 def _path(found):
     """Return the path of a temporary folder, "" for anything else."""
-    name = own(found.value, "name") if found.kind.name == "temporary folder" else None
+    name = own_attribute(found.value, "name") if found.kind.name == "temporary folder" else None
     return name if type(name) is str else ""
 
 

@@ -2,9 +2,9 @@
 from __future__ import absolute_import
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import own
+from unittest_leakfix._core.introspection import own_attribute
 from unittest_leakfix._core.waiting import wait_until, within
-from unittest_leakfix.resources.kind import Kind, open_by_flags, text
+from unittest_leakfix.resources.kind import Kind, open_by_flags, short_text
 
 try:
     from _thread import get_ident as _get_ident
@@ -18,12 +18,12 @@ bind(globals())
 # -- executors
 
 def _threads_open(value):
-    return any(thread.is_alive() for thread in tuple(own(value, "_threads", ())))
+    return any(thread.is_alive() for thread in tuple(own_attribute(value, "_threads", ())))
 
 
 def _processes_open(value):
     # Set to None by shutdown(); empty until the first submit().
-    return bool(own(value, "_processes")) and not own(value, "_shutdown_thread", False)
+    return bool(own_attribute(value, "_processes")) and not own_attribute(value, "_shutdown_thread", False)
 
 
 def _executor_close(value):
@@ -36,7 +36,7 @@ def _executor_close(value):
 
 
 def _executor_text(value):
-    prefix = text(own(value, "_thread_name_prefix"))
+    prefix = short_text(own_attribute(value, "_thread_name_prefix"))
     return "executor %s" % prefix if prefix else "executor"
 
 
@@ -44,7 +44,7 @@ def _executor_text(value):
 
 def _thread_text(noun):
     def describe(value):
-        name = text(own(value, "_name", own(value, "_Thread__name")))  # mangled on 2.7
+        name = short_text(own_attribute(value, "_name", own_attribute(value, "_Thread__name")))  # mangled on 2.7
         return '%s "%s"' % (noun, name) if name else noun
     return describe
 

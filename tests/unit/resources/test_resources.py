@@ -373,7 +373,7 @@ class WaitingTests(unittest.TestCase):
         class Slotted(object):
             __slots__ = ()
 
-        self.assertIsNone(introspection.own(Slotted(), "anything"))
+        self.assertIsNone(introspection.own_attribute(Slotted(), "anything"))
 
 
 if __name__ == "__main__":
