@@ -21,7 +21,7 @@ from unittest_leakfix.options import (  # noqa: E402
     FLAG,
     NUMBER,
     OPTIONS,
-    given_in,
+    options_in,
 )
 
 COMMAND = "python docs/options.py"
@@ -55,7 +55,7 @@ def _command():
         ["option", "what it does"],
         [
             [_typed(option.command, option, option.choices), _text(option.help)]
-            for option in given_in("command")
+            for option in options_in("command")
         ],
     )
 
@@ -72,7 +72,7 @@ def _everywhere():
                 _code(option.ini),
                 _code(option.environment),
             ]
-            for option in given_in("keyword")
+            for option in options_in("keyword")
         ],
     )
 
@@ -82,7 +82,7 @@ def _django():
         ["option", "what it does"],
         [
             [_typed(option.django, option, option.choices), _text(option.help)]
-            for option in given_in("django")
+            for option in options_in("django")
         ],
     )
 
@@ -96,7 +96,7 @@ def _settings():
                 _code(repr(option.default).replace("'", '"')),
                 "as `%s`" % option.django if option.django else _text(option.help),
             ]
-            for option in given_in("setting")
+            for option in options_in("setting")
         ],
     )
 
@@ -111,7 +111,7 @@ def _pytest():
                 _code(option.ini),
                 _text(option.pytest_help or option.help),
             ]
-            for option in given_in("pytest")
+            for option in options_in("pytest")
         ],
     )
 
@@ -125,7 +125,7 @@ def _type(option):
 def _keywords():
     return "".join(
         "            %s: %s = %r,\n" % (option.keyword, _type(option), option.default)
-        for option in given_in("keyword")
+        for option in options_in("keyword")
     ).replace("'", '"')
 
 

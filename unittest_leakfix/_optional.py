@@ -21,25 +21,25 @@ def leak_session(options):
 
     Raises ``ValueError`` for options that do not fit.
     """
-    asked = dict((name, value) for name, value in options.items()
+    chosen = dict((name, value) for name, value in options.items()
                  if value is not None and value is not False)
-    if not asked or asked == {"leaks": "off"}:
+    if not chosen or chosen == {"leaks": "off"}:
         return None
     if sys.version_info < (3, 8):
         raise ValueError("%s: finding leaks needs Python 3.8 or later; closing and letting go "
                          "works here too"
-                         % ", ".join("%s=%r" % each for each in sorted(asked.items())))
+                         % ", ".join("%s=%r" % each for each in sorted(chosen.items())))
     from unittest_leakfix.leaks.run import LeakSession
     from unittest_leakfix.options import decided
-    return LeakSession(**decided(asked))
+    return LeakSession(**decided(chosen))
 
 
 def asserting(test, message):
     """Return the context manager of ``assertNoLeaks``."""
     if sys.version_info < (3, 8):
         raise NotImplementedError("assertNoLeaks needs Python 3.8 or later")
-    from unittest_leakfix.leaks.watch_block import Asserting
-    return Asserting(test, message)
+    from unittest_leakfix.leaks.watch_block import AssertingWatch
+    return AssertingWatch(test, message)
 
 
 def connection_counting(most):
@@ -58,7 +58,7 @@ def connection_counting(most):
     return lambda watcher: CountingObserver(watcher, most)
 
 
-def counting_by_class(watcher):
+def connection_counting_by_class(watcher):
     """Return a watcher before *watcher* that counts for the classes that limit their
     connections."""
     from unittest_leakfix.databases.connection_limit import CountingObserver

@@ -30,15 +30,15 @@ class LeakFixProgram(unittest.TestProgram):
     def runTests(self):
         """Run them, with our runner unless another was asked for."""
         if self.testRunner is None:
-            self.testRunner = _like(LeakFixTestRunner, "_to_find", "--leaks=report")
-        if self._leakfix_asked or self._leakfix_environment or type(self) is not LeakFixProgram:
-            asked, option = _asked(self)
-            most = asked.pop("max_connections", None)
-            if asked and asked != {"leaks": "off"}:
-                self.testRunner = _with(self.testRunner, "finding", asked, leak_session, option("leaks"),
-                                        "leaks=%r" % asked.get("leaks", "report"))
+            self.testRunner = _subclass_of(LeakFixTestRunner, "_to_find", "--leaks=report")
+        if self._leakfix_chosen or self._leakfix_environment or type(self) is not LeakFixProgram:
+            chosen, option = _chosen_options(self)
+            most = chosen.pop("max_connections", None)
+            if chosen and chosen != {"leaks": "off"}:
+                self.testRunner = _runner_with(self.testRunner, "finding", chosen, leak_session, option("leaks"),
+                                        "leaks=%r" % chosen.get("leaks", "report"))
             if most is not None:
-                self.testRunner = _with(self.testRunner, "max_connections", most, connection_counting,
+                self.testRunner = _runner_with(self.testRunner, "max_connections", most, connection_counting,
                                         option("max_connections"), "max_connections=%d" % most)
         super(LeakFixProgram, self).runTests()
 
@@ -46,10 +46,10 @@ class LeakFixProgram(unittest.TestProgram):
         """Read the command line *argv* as unittest does, and our options."""
         # Unless one is asked for, unittest knows nothing of them: its abbreviations
         # ("--ver") and the usage that it shows with an error stay as they are.
-        self._leakfix_asked = any(map(_asks, argv[1:]))
+        self._leakfix_chosen = any(map(_is_ours, argv[1:]))
         # Before a test module goes to another folder, or sets a variable.
         self._leakfix_environment = _environment()
-        if self._leakfix_asked:
+        if self._leakfix_chosen:
             if sys.version_info < (3,):
                 _old_options(argv[1:])
             argv = _discover_first(argv)
@@ -58,7 +58,7 @@ class LeakFixProgram(unittest.TestProgram):
     if sys.version_info >= (3,):
         def _getParentArgParser(self):
             parser = super(LeakFixProgram, self)._getParentArgParser()
-            if self._leakfix_asked:
+            if self._leakfix_chosen:
                 from unittest_leakfix.options import add_arguments
                 add_arguments(parser.add_argument_group("options of unittest_leakfix", _SESSIONS),
                               "command")
@@ -70,26 +70,26 @@ class LeakFixProgram(unittest.TestProgram):
             try:
                 super(LeakFixProgram, self).usageExit(msg)
             finally:
-                if self._leakfix_asked:
+                if self._leakfix_chosen:
                     print(_old_help())
 
 
-def _asks(argument):
+def _is_ours(argument):
     """Tell whether *argument* is an option of ours, or asks for help."""
     if not argument.startswith("--"):
         return argument in ("-h", "-H")
-    return argument.startswith(_ours()) or len(argument) > 2 and "--help".startswith(argument)
+    return argument.startswith(_our_options()) or len(argument) > 2 and "--help".startswith(argument)
 
 
-def _ours():
-    from unittest_leakfix.options import given_in
-    return tuple(option.command for option in given_in("command"))
+def _our_options():
+    from unittest_leakfix.options import options_in
+    return tuple(option.command for option in options_in("command"))
 
 
 def _old_options(arguments):
     """2.7: show the version, or say what an option needs."""
-    from unittest_leakfix.options import VERSION, given_in, version
-    for option in given_in("command"):
+    from unittest_leakfix.options import VERSION, options_in, version
+    for option in options_in("command"):
         if option.type == VERSION and option.command in arguments:
             print(version())
             sys.exit(0)
@@ -100,18 +100,18 @@ def _old_options(arguments):
 
 def _old_help():
     """Return the text of 2.7's help for the options that work there."""
-    from unittest_leakfix.options import given_in
+    from unittest_leakfix.options import options_in
     return "Options of unittest_leakfix:\n" + "".join(
-        "  %-16s %s\n" % (option.command, option.help) for option in given_in("command")
+        "  %-16s %s\n" % (option.command, option.help) for option in options_in("command")
         if option.works())
 
 
 def _discover_first(argv):
     """Return *argv* with "discover" before options of ours, since unittest looks for
     it in the first place only."""
-    from unittest_leakfix.options import FLAG, VERSION, given_in
-    ours = _ours()
-    with_value = [option.command for option in given_in("command")
+    from unittest_leakfix.options import FLAG, VERSION, options_in
+    ours = _our_options()
+    with_value = [option.command for option in options_in("command")
                   if option.type not in (FLAG, VERSION)]
     place = 1
     while place < len(argv) and argv[place].startswith(ours):
@@ -121,30 +121,30 @@ def _discover_first(argv):
     return argv
 
 
-def _asked(program):
+def _chosen_options(program):
     """Return the options of ours that hold for *program*, by their names, and a function.
 
     That returns what one of them is called where it was given: on the command line or in the
     environment.
     """
-    from unittest_leakfix.options import decided, given_in
-    given = [(option.name, getattr(program, option.name, None)) for option in given_in("keyword")]
+    from unittest_leakfix.options import decided, options_in
+    given = [(option.name, getattr(program, option.name, None)) for option in options_in("keyword")]
     given = dict((name, value) for name, value in given if value is not None and value is not False)
     try:
         environment = program._leakfix_environment
-        asked = decided(given, [environment]) if environment else dict(given)
+        chosen = decided(given, [environment]) if environment else dict(given)
     except ValueError as error:
         _refuse(error)
 
     def called(name):
-        rows = dict((option.name, option) for option in given_in("keyword"))
+        rows = dict((option.name, option) for option in options_in("keyword"))
         typed = any(rows[each].part == rows[name].part for each in given)
         return rows[name].command if typed else rows[name].environment
-    return asked, called
+    return chosen, called
 
 
 
-def _with(runner, attribute, value, check, option, keyword):
+def _runner_with(runner, attribute, value, check, option, keyword):
     """Return a class like *runner* whose *attribute* is *value*, if *check* takes that.
 
     If not, say why, and exit. *option* asked for it; a runner of somebody else's would take
@@ -157,7 +157,7 @@ def _with(runner, attribute, value, check, option, keyword):
         check(value)
     except ValueError as error:
         _refuse(error)
-    return _like(runner, attribute, value)
+    return _subclass_of(runner, attribute, value)
 
 
 def _environment():
@@ -175,7 +175,7 @@ def _refuse(error):
     sys.exit(2)
 
 
-def _like(runner, name, value):
+def _subclass_of(runner, name, value):
     return type(runner.__name__, (runner,), {name: value, "__doc__": runner.__doc__,
                                              "__module__": runner.__module__})
 

@@ -173,14 +173,14 @@ OPTIONS = (
 )
 
 
-def given_in(place):
+def options_in(place):
     """Return the rows of what can be given in *place*, a column of the table such as "keyword"."""
     return tuple(option for option in OPTIONS if getattr(option, place))
 
 
-KEYWORDS = tuple(option.keyword for option in given_in("keyword"))
-FINDING_KEYWORDS = tuple(option.keyword for option in given_in("keyword") if option.part == FINDING)
-SETTINGS = dict((option.name, option) for option in given_in("setting"))
+KEYWORDS = tuple(option.keyword for option in options_in("keyword"))
+FINDING_KEYWORDS = tuple(option.keyword for option in options_in("keyword") if option.part == FINDING)
+SETTINGS = dict((option.name, option) for option in options_in("setting"))
 
 
 class Options(object):
@@ -262,7 +262,7 @@ def from_environment(pytest=False):
     ``ValueError`` for what makes no sense.
     """
     found = {}
-    for option in given_in("environment"):
+    for option in options_in("environment"):
         text = os.environ.get(option.environment)
         if text:
             try:
@@ -295,7 +295,7 @@ def _read(option, text, choices):
 
 def add_arguments(group, place):
     """Add the options of the column *place* to *group*, of argparse."""
-    for option in given_in(place):
+    for option in options_in(place):
         text = option.help
         if not option.works():
             text += ". Needs %s" % option.since()

@@ -12,7 +12,7 @@ from unittest_leakfix._core.errors import PASSING, fault_text
 from unittest_leakfix._core.gc_control import SOME, get_count, heap
 from unittest_leakfix._core.introspection import MISSING, names_in, on_type, qualified
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix._optional import counting_by_class
+from unittest_leakfix._optional import connection_counting_by_class
 from unittest_leakfix.instance_release import Tally, release
 
 __unittest = True
@@ -364,7 +364,7 @@ class Run(object):
         """Count them from the first class on that limits them (3.8)."""
         if not hasattr(self._watcher, "counts_connections"):
             try:
-                counting = counting_by_class(self._watcher)
+                counting = connection_counting_by_class(self._watcher)
                 counting.start()
             except Exception:
                 self.tally.off.append("counting connections, by %s" % fault_text())

@@ -16,7 +16,7 @@ from unittest import mock
 import unittest_leakfix
 from tests.support.paths import ROOT
 from unittest_leakfix import options
-from unittest_leakfix.options import OPTIONS, Option, Options, decided, given_in
+from unittest_leakfix.options import OPTIONS, Option, Options, decided, options_in
 
 
 class TableTests(unittest.TestCase):
@@ -195,7 +195,7 @@ class PlacesTests(unittest.TestCase):
             found = {
                 name: action.dest for action in parser._actions for name in action.option_strings
             }
-            for option in given_in(place):
+            for option in options_in(place):
                 self.assertEqual(option.name, found[getattr(option, place)])
 
     def test_keywords_of_the_runner(self):

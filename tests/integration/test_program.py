@@ -17,7 +17,7 @@ import unittest
 
 from tests.support import program_project
 from tests.support.paths import ROOT
-from unittest_leakfix.options import given_in
+from unittest_leakfix.options import options_in
 
 PY2 = sys.version_info < (3,)
 NEW = sys.version_info
@@ -249,7 +249,7 @@ def _value(option):
     return u" " + option.metavar if option.metavar else u""
 
 
-for _option in given_in("command"):
+for _option in options_in("command"):
     HELP_3 += u"  %s%s %s%s\n" % (
         _option.command, _value(_option), _option.help,
         u"" if NEW >= _option.python else u". Needs Python %d.%d or later" % _option.python)

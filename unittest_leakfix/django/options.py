@@ -10,13 +10,13 @@ from django.core.management.base import CommandError
 from unittest_leakfix import options as table
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._optional import connection_counting, leak_session
-from unittest_leakfix.options import CHOICE, NUMBER, SETTINGS, decided, from_environment, given_in
+from unittest_leakfix.options import CHOICE, NUMBER, SETTINGS, decided, from_environment, options_in
 
 __unittest = True
 bind(globals())
 
 # The options that are settings too. An option that is given comes first.
-_BOTH = [option for option in given_in("setting") if option.django]
+_BOTH = [option for option in options_in("setting") if option.django]
 
 _HELP = ("The settings %s say the same for every run. With --parallel, each process has a budget "
          "of its own." % ", ".join(str(option.setting) for option in _BOTH))
@@ -43,7 +43,7 @@ def take(options: Dict[str, Any]) -> DjangoOptions:
     Raises ``CommandError`` for what does not fit.
     """
     _check_settings()
-    given = {option.name: options.pop(option.name) for option in given_in("django")
+    given = {option.name: options.pop(option.name) for option in options_in("django")
              if option.name in options}
     standing = {option.name: setting(option.name) for option in _BOTH}
     try:

@@ -75,7 +75,7 @@ class Watch:
         return text_report.failure_text(self.leaks) if self.leaks else "no leaks"
 
 
-class Asserting(Watch):
+class AssertingWatch(Watch):
     """What ``LeakFixMixin.assertNoLeaks`` gives: at the end of the block it fails the test."""
 
     def __init__(self, test: unittest.TestCase, message: Any) -> None:

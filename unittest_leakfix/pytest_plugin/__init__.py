@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Generator, List
 import pytest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.options import FLAG, Option, given_in, how
+from unittest_leakfix.options import FLAG, Option, options_in, how
 
 if TYPE_CHECKING:
     from unittest_leakfix.pytest_plugin.fixtures import LeakFix
@@ -33,9 +33,9 @@ _MARKERS = (
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Add our options, in one group, and what the ini file may say."""
     group = parser.getgroup("leakfix", "unittest_leakfix: what tests leave behind")
-    for option in given_in("pytest"):
+    for option in options_in("pytest"):
         group.addoption(str(option.pytest), dest=option.dest, default=None,
-                        help=option.pytest_help or option.help, **_how(option))
+                        help=option.pytest_help or option.help, **_arguments_of(option))
         if option.ini:
             kind: Any = "bool" if option.type == FLAG else "string"
             parser.addini(option.ini, "the default of %s" % option.pytest, type=kind,
@@ -57,7 +57,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     for given, value in zip(args, args[1:]):
         if value in files and given not in taken and any(
                 given == option.pytest_short and option.type != FLAG
-                for option in given_in("pytest_short")):
+                for option in options_in("pytest_short")):
             files.remove(value)
     yield
     _add_short(parser)
@@ -65,10 +65,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
 
 def _add_short(parser: pytest.Parser) -> None:
     group, taken = parser.getgroup("leakfix"), _taken(parser)
-    for option in given_in("pytest_short"):
+    for option in options_in("pytest_short"):
         if option.pytest_short not in taken:
             group.addoption(str(option.pytest_short), dest=option.dest, default=None,
-                            help="The same as %s" % option.pytest, **_how(option))
+                            help="The same as %s" % option.pytest, **_arguments_of(option))
 
 
 def _taken(parser: pytest.Parser) -> FrozenSet[str]:
@@ -82,7 +82,7 @@ def has_short(config: pytest.Config) -> bool:
     return any("--leaks" in option.names() for option in config._parser.getgroup("leakfix").options)
 
 
-def _how(option: Option) -> Dict[str, Any]:
+def _arguments_of(option: Option) -> Dict[str, Any]:
     return how(option, option.pytest_choices or option.choices)
 
 
@@ -90,7 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; and the plugin proper, if it is asked for."""
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
-    if _asked(config):
+    if _is_chosen(config):
         from unittest_leakfix.pytest_plugin.options import chosen_options
         from unittest_leakfix.pytest_plugin.plugin import register
         register(config, chosen_options(config))
@@ -116,13 +116,13 @@ def leakfix(request: pytest.FixtureRequest) -> "LeakFix":
     return LeakFix(request.node.nodeid)
 
 
-def _asked(config: pytest.Config) -> bool:
+def _is_chosen(config: pytest.Config) -> bool:
     values = vars(config.option)
-    asked = {option.name: values[option.dest] for option in given_in("pytest")
+    asked = {option.name: values[option.dest] for option in options_in("pytest")
              if values.get(option.dest) is not None}
-    standing = {option.name: config.getini(str(option.ini)) for option in given_in("ini")}
+    standing = {option.name: config.getini(str(option.ini)) for option in options_in("ini")}
     standing = {name: value for name, value in standing.items() if value}
     variables = {option.name: os.environ.get(str(option.environment))
-                 for option in given_in("environment")}
+                 for option in options_in("environment")}
     variables = {name: value for name, value in variables.items() if value}
     return (asked or variables or standing) not in ({}, {"leaks": "off"})

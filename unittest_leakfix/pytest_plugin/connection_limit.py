@@ -15,7 +15,7 @@ __unittest = True
 bind(globals())
 
 
-class Budgets:
+class BudgetPlugin:
     """Counts the connections of a session; *most*: of all of it, None for any number."""
 
     def __init__(self, most: Optional[int]) -> None:
@@ -78,4 +78,4 @@ def check(items: Any) -> None:
 def register(config: pytest.Config, most: Optional[int] = None) -> None:
     """Register what counts, once."""
     if not config.pluginmanager.hasplugin("leakfix-budgets"):
-        config.pluginmanager.register(Budgets(most), "leakfix-budgets")
+        config.pluginmanager.register(BudgetPlugin(most), "leakfix-budgets")

@@ -21,7 +21,7 @@ bind(globals())
 _KEY = "leakfix_django"
 
 
-class Databases:
+class DatabasesPlugin:
     """Watches one session's connections and test databases; in a worker of xdist, that worker's."""
 
     def __init__(self, config: pytest.Config) -> None:

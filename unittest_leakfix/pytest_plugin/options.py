@@ -9,14 +9,14 @@ import pytest
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import suppressions
-from unittest_leakfix.options import FILE, FINDS, Options, decided, from_environment, given_in
+from unittest_leakfix.options import FILE, FINDS, Options, decided, from_environment, options_in
 from unittest_leakfix.pytest_plugin import IGNORE, has_short
 
 __unittest = True
 bind(globals())
 
 _join = os.path.join
-_ROWS = given_in("pytest")
+_ROWS = options_in("pytest")
 
 
 class PytestOptions(NamedTuple):

@@ -384,9 +384,9 @@ def register(config: pytest.Config, chosen: PytestOptions) -> None:
         config.pluginmanager.register(following, "leakfix-following")
         summary.register(config, chosen, following, watcher)
         if any(map(config.pluginmanager.hasplugin, ("django", "pytest_django.plugin"))):
-            from unittest_leakfix.pytest_plugin.django import Databases
+            from unittest_leakfix.pytest_plugin.django import DatabasesPlugin
             # Last, so the innermost around a tear-down: it closes before anybody judges.
-            config.pluginmanager.register(Databases(config), "leakfix-django")
+            config.pluginmanager.register(DatabasesPlugin(config), "leakfix-django")
     if chosen.most is not None:
         from unittest_leakfix.pytest_plugin.connection_limit import register as register_budgets
         register_budgets(config, chosen.most)

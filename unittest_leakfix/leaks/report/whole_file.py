@@ -202,7 +202,7 @@ def _whole(path: str, data: bytes) -> None:
                 descriptor = _os_open(temporary, _NEW, 0o666)
             except FileExistsError:
                 pass
-        _like(descriptor, path)
+        _copy_mode(descriptor, path)
         _all(descriptor, data)
         _sync(descriptor)
         opened, descriptor = descriptor, -1
@@ -214,7 +214,7 @@ def _whole(path: str, data: bytes) -> None:
     _sync_folder(folder)
 
 
-def _like(descriptor: int, path: str) -> None:
+def _copy_mode(descriptor: int, path: str) -> None:
     """Give the new file the mode and the owner of the one at *path*, if there is one."""
     try:
         old = _stat(path)
