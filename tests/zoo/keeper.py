@@ -94,6 +94,8 @@ def _run(request, folder):
     options = json.loads(json.dumps(request.get("options", {})).replace("ZOO", folder))
     options.setdefault("leaks", "report")
     options.setdefault("warnings", "default")   # as unittest.main does
+    if request.get("files"):
+        sys.path.insert(0, folder)
     for name in request.get("first", ()):
         importlib.import_module(name)
     stream = io.StringIO()
@@ -103,7 +105,8 @@ def _run(request, folder):
         module, _, name = request["resultclass"].rpartition(".")
         options["resultclass"] = getattr(importlib.import_module(module), name)
     runner = LeakFixTestRunner(stream=stream, **options)
-    result = runner.run(LeakFixTestLoader().loadTestsFromNames(request["names"]))
+    result = runner.run(LeakFixTestLoader().loadTestsFromNames(
+        request["names"] + request.get("modules", [])))
     output = stream.getvalue()
     if "resultclass" in request and hasattr(result, "generate_reports"):
         import xmlrunner

@@ -147,6 +147,11 @@ def of_closing(found: FoundResource, acquisition: Optional[Acquisition], test: s
 def _resource(called: str, kind: Kind, value: Any) -> Resource:
     ends = kinds.ENDS.get(kind.name, kinds.of_resource(kind.name).ends)
     # What a subclass or a class of the same kind ends by instead.
+    if kind.name == "child process":
+        own = os_facts.attributes(value)
+        pipes: Any = [own.get(name) for name in ("stdin", "stdout", "stderr")]
+        if pipes != [None] * 3 and not (pipes[0] is not None and pipes[0].closed):
+            ends = ("communicate", "kill")      # which closes them
     ends = next((each for each in (ends, ("join", "kill"), ("aclose",), ("close",))
                  if _has(value, each)), ())
     return Resource(called, "", closing_is_awaited(value), resource=kind.name,

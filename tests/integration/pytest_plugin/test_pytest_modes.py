@@ -39,7 +39,7 @@ LEAKS  1 cause in 1 of 2 tests: 1 file
     opened by test_sample.py::test_keeps   test_sample.py:11
       10 def test_keeps():
     > 11     KEPT.append(open(__file__))
-    in your code: request.addfinalizer(file.close)
+    in your code: keep the file in file, then request.addfinalizer(file.close)
 
 More: --leaks-stacks  ·  As failures: --leaks=fail
 Silence one: @pytest.mark.leakfix_ignore(file="file 'test_sample.py'", reason="...")

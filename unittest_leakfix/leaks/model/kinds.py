@@ -173,7 +173,6 @@ _ROWS = (
         variable="patcher", remedy=calling(IT + ".stop"), restored=True, once_per_class=True),
     LeakKind(
         "environment", "environment change", watched_by="process_state.environment",
-        remedy=Remedy(manager="mock.patch.dict(os.environ)", monkeypatch="setenv(...)"),
         restored=True),
     LeakKind(
         "cwd", "directory change", watched_by="process_state.environment",
@@ -183,8 +182,8 @@ _ROWS = (
         restored=True),
     LeakKind(
         "sys.path", "sys.path change", watched_by="process_state.environment",
-        remedy=Remedy(manager='mock.patch.object(sys, "path", sys.path[:])',
-                      monkeypatch="syspath_prepend(...)"),
+        remedy=restoring("sys.path.__setitem__", "slice(None)", saved="sys.path[:]",
+                         monkeypatch="syspath_prepend(...)"),
         restored=True),
     LeakKind(
         "logging handler", verb="added", watched_by="process_state.logging_state",
@@ -192,7 +191,8 @@ _ROWS = (
     LeakKind(
         "warnings filter", verb="added", watched_by="process_state.warning_filters",
         changes=("warning filter",), subject="the warnings filters were changed",
-        remedy=Remedy(manager="warnings.catch_warnings()"), restored=True),
+        remedy=restoring("warnings.filters.__setitem__", "slice(None)", saved="warnings.filters[:]"
+                         )._replace(manager="warnings.catch_warnings()"), restored=True),
     LeakKind(
         "signal handler", verb="set", watched_by="process_state.interpreter_settings",
         subject="handler of %s was left", why_not_restored=_HAS_STATE),

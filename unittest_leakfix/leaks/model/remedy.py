@@ -9,7 +9,7 @@ from unittest_leakfix._core.early import bind
 __unittest = True
 bind(globals())
 
-IT = "@"
+IT = "\N{OBJECT REPLACEMENT CHARACTER}"
 """Stands in the expressions of a remedy for what leaked, whatever the user's code calls it."""
 
 
@@ -42,6 +42,8 @@ class Call(NamedTuple):
     """The last argument: what is to be read at once, before anything is changed."""
     awaited: bool = False
     """The call gives something that must be awaited."""
+    late: bool = False
+    """What is called is to be looked up when it runs: it is not there before."""
 
 
 class Remedy(NamedTuple):
@@ -51,7 +53,8 @@ class Remedy(NamedTuple):
     calls: Tuple[Call, ...] = ()
     """In the order of registering them: the last one is the first to run."""
     manager: str = ""
-    """What a ``with`` statement enters: "contextlib.closing(connection)"."""
+    """What a ``with`` statement enters: "contextlib.closing(connection)". Of one that has clean-ups
+    too these take its place in a set-up, where it would end too early."""
     target: str = ""
     """The name that the ``with`` statement gives it."""
     awaits: str = ""

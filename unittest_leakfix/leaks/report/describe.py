@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
+from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.complaint import Complaint
@@ -75,7 +76,10 @@ def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = N
     remedy = remedy.at(site.scope if scope is None else scope)
     known = [remedy.it.partition(".")[0]] if remedy.it else []
     remedy = remedy._replace(imports=site.imports(remedy.code, known))
-    return replace(leak, remedy=remedy_text.render(remedy), ends=remedy)
+    text = remedy_text.render(remedy)
+    if redaction.redact(text) != text:      # what is typed would not be what is shown
+        return leak
+    return replace(leak, remedy=text, ends=remedy)
 
 
 def _site(leak: Leak) -> Site:
@@ -153,10 +157,12 @@ def _awaiting(complaint: Complaint, site: Site) -> Optional[Remedy]:
     if site.test_case_called(called):
         return Remedy(advice="derive %s from unittest.IsolatedAsyncioTestCase: a plain TestCase "
                              "does not await its tests" % called.rpartition(".")[0])
-    call = "%s(...)" % called
+    call = site.made_in(called)
+    when = When.INSTEAD if call else When.AFTER
+    call = call or "%s(...)" % called
     if site.scope is CodeScope.TEST and site.names is not None and not site.awaits:
-        return Remedy(statement="asyncio.run(%s)" % call)
-    return Remedy(awaits=call)
+        return Remedy(statement="asyncio.run(%s)" % call, when=when)
+    return Remedy(awaits=call, when=when)
 
 
 def _places(complaint: Complaint) -> List[Tuple[str, str]]:
@@ -258,7 +264,19 @@ def _environment(change: Change, row: LeakKind, called: str, kind: str) -> Words
     subject = 'environment variable "%s" was %s' % (called, change.how)
     if change.how == "replaced":
         subject = "os.environ was replaced"
-    return Words(subject, row.remedy, _was_is(change))
+    return Words(subject, _variable_back(change, called), _was_is(change))
+
+
+def _variable_back(change: Change, name: str) -> Remedy:
+    """Return what gives an environment variable its old value back, in a test as in a fixture."""
+    monkeypatch = "delenv(...)" if change.how == "removed" else "setenv(...)"
+    if change.how == "replaced":
+        return restoring("setattr", "os", '"environ"', saved="os.environ",
+                         monkeypatch='setattr(os, "environ", ...)')
+    if change.how == "added":
+        return calling("os.environ.pop", '"%s"' % name, "None")._replace(monkeypatch=monkeypatch)
+    return restoring("os.environ.__setitem__", '"%s"' % name, saved='os.environ["%s"]' % name,
+                     monkeypatch=monkeypatch)
 
 
 def _temporary(change: Change, row: LeakKind, called: str, kind: str) -> Words:
@@ -280,8 +298,15 @@ def _listing(change: Change, row: LeakKind, called: str, kind: str) -> Words:
         notes += (("it was", "the list was replaced"),)
     elif not notes:
         notes = (("it was", "reordered"),)
+    remedy = row.remedy
+    if kind == "sys.path" and len(change.added) == 1 and not change.removed and not change.replaced:
+        remedy = calling("sys.path.remove", repr(change.added[0]))._replace(
+            monkeypatch=remedy.monkeypatch if remedy is not None else "")
+    elif kind == "sys.path" and change.replaced:
+        remedy = restoring("setattr", "sys", '"path"', saved="sys.path",
+                           monkeypatch='setattr(sys, "path", ...)')
     return Words("%s was changed" % called if kind == "sys.path"
-                 else "the warnings filters were changed", row.remedy, notes)
+                 else "the warnings filters were changed", remedy, notes)
 
 
 def _other(change: Change, row: LeakKind, called: str, kind: str) -> Words:

@@ -3,8 +3,6 @@ way to be closed, of an object the way out of what holds it."""
 from __future__ import annotations
 
 import re
-import sys
-import types
 from typing import List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
@@ -19,6 +17,7 @@ from unittest_leakfix.leaks.retention import objects
 __unittest = True
 bind(globals())
 
+_PACKAGE = __name__.partition(".")[0]
 _ITEMS = (Link.INDEX, Link.VALUE, Link.KEY, Link.MEMBER)
 _WEAK = ("WeakValueDictionary", "WeakKeyDictionary", "WeakSet")
 # What hands on to another object what it was made of: nothing of it is replaced.
@@ -76,13 +75,24 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
     if chain is None:
         return end_of_opened(seen, site)
     if chain.expression in STREAMS:
-        return stream(chain.expression)
-    pool = next((step.what.name for step in chain.steps[:-1] if step.what.category == "object"
+        back = stream(chain.expression)
+        return back._replace(monkeypatch="", calls=(
+            *back.calls, Call(chain.expression + ".close", late=True)))
+    keeper = next((step.what.name for step in chain.steps[:-1] if step.what.category == "object"
                  and _POOL.search(step.what.name)), "")
-    if pool:
-        return Remedy(advice="give it back to the %s that keeps it, or close that" % pool)
-    place = _Places(chain, site).of(len(chain.steps) - 1) if all(
+    if keeper:
+        return Remedy(advice="give it back to the %s that keeps it, or close that" % keeper)
+    places = _Places(chain, site)
+    place = places.of(len(chain.steps) - 1) if all(
         step.link in (Link.ROOT, Link.ATTRIBUTE) for step in chain.steps) else ""
+    pool = seen.resource == "process pool"
+    old = _put_back(chain.steps, places, site) if place and pool else None
+    if old is not None and old.when is When.BEFORE:
+        # One that has ended has open descriptors as long as it is there.
+        return old._replace(monkeypatch="", calls=(*old.calls, *(
+            Call("%s.%s" % (place, each), late=True) for each in seen.ends)))
+    if opened(seen.resource, site, seen.type) != ("", False):
+        return end_of_opened(seen, site)
     return (end(seen.resource, place, seen.awaited, seen.ends) if place
             else end_of_opened(seen, site))
 
@@ -90,10 +100,10 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
 def dropped(resource: str, site: Site) -> Optional[Remedy]:
     """Return what closes a resource that nobody has kept: a ``with`` statement around the call that
     opened it."""
-    row, statement = kinds.of_resource(resource), site.statement
+    row = kinds.of_resource(resource)
     if opened(resource, site)[0]:
         return end_of_opened(Resource("", resource=resource), site)
-    call = "" if statement is None else statement.inner or statement.called
+    call = site.call_of(kinds.OPENERS.get(row.name, ()))
     if not call or row.name in ("event loop", "temporary file", "child process") or (
             row.name == "temporary folder" and "TemporaryDirectory" not in call):
         return named(row.remedy, resource) if row.remedy is not None else None
@@ -136,7 +146,7 @@ class _Places:
         if not chain.evaluates or chain.root not in ("module", "class") or not steps:
             return
         root = steps[0].access
-        if not user_code.split(root)[0]:
+        if not user_code.split(root)[0] or root.partition(".")[0] == _PACKAGE:
             return
         place, dotted = site.local(root), root
         self._found, self.roots = [place], [dotted]
@@ -183,7 +193,7 @@ def let_go(chain: Optional[Chain], name: str, site: Site) -> Optional[Remedy]:
         while first + 1 < len(steps) and steps[first + 1].link in _ITEMS:
             first += 1
         return _taken_out(steps, first, places, name)
-    return _put_back(steps, places)
+    return _put_back(steps, places, site)
 
 
 def _kept(steps: Tuple[Step, ...], index: int, name: str) -> _Kept:
@@ -216,11 +226,8 @@ def _special(step: Step, place: str, below: Tuple[Step, ...], name: str) -> Opti
         return calling(place + ".cache_clear")
     if not below:
         return None
-    if _is(what, _MOCKS) and below[0].access.startswith("._mock_"):
-        if below[0].key in ("_mock_side_effect", "_mock_return_value"):
-            return calling(_public(place) + ".reset_mock", below[0].key[len("_mock_"):] + "=True")
-        if below[0].key not in ("_mock_children", "_mock_parent"):
-            return calling(_public(place) + ".reset_mock")
+    if _is(what, _MOCKS):
+        return _reset(place, below)
     if _is(what, ("ContextVar",)):
         value = name if len(below) == 1 and name else "..."
         return Remedy((Call(place + ".reset", (), "%s.set(%s)" % (place, value)),),
@@ -234,6 +241,23 @@ def _special(step: Step, place: str, below: Tuple[Step, ...], name: str) -> Opti
     if _is(what, ("_local",)) and len(below) == 3 and re.match(r"\['\w+'\]", below[2].access):
         return calling("delattr", place, '"%s"' % below[2].access[2:-2])
     return None
+
+
+def _reset(place: str, below: Tuple[Step, ...]) -> Optional[Remedy]:
+    """Return what takes what was put into a mock, or called it, out of it."""
+    inner, at = place, 0
+    # A child's calls are noted by all mocks above it, so they are forgotten from the top.
+    while at + 2 < len(below) and below[at].key == "_mock_children" and below[at + 1].key and _is(
+            below[at + 1].what, _MOCKS):
+        inner, at = "%s.%s" % (inner, below[at + 1].key.strip("'\"")), at + 2
+    key = below[at].key if at < len(below) else ""
+    if key in ("_mock_side_effect", "_mock_return_value"):
+        return calling(_public(inner) + ".reset_mock", key[len("_mock_"):] + "=True")
+    return calling(_public(place) + ".reset_mock") if key in _CALLS else None
+
+
+_CALLS = ("method_calls", "_mock_call_args", "_mock_call_args_list", "_mock_mock_calls",
+          "_mock_await_args", "_mock_await_args_list")
 
 
 def _public(place: str) -> str:
@@ -274,19 +298,19 @@ def _has_key(dotted: str) -> bool:
     return user_code.existed(module, path) == "value" if module and path else False
 
 
-def _put_back(steps: Tuple[Step, ...], places: _Places) -> Optional[Remedy]:
+def _put_back(steps: Tuple[Step, ...], places: _Places, site: Site) -> Optional[Remedy]:
     """Return what gives the attribute that was set its old value back."""
     for index in range(len(steps) - 1, 0, -1):
         step, holder, place = steps[index], steps[index - 1].what, places.of(index - 1)
         if step.link is not Link.ATTRIBUTE or not place or holder.category == "function" or _is(
                 holder, _WRAPPERS):
             continue
-        return _attribute(step, holder, place, places, index)
+        return _attribute(step, holder, place, places, index, site)
     return None
 
 
-def _attribute(step: Step, holder: Thing, place: str, places: _Places,
-               index: int) -> Optional[Remedy]:
+def _attribute(step: Step, holder: Thing, place: str, places: _Places, index: int,
+               site: Site) -> Optional[Remedy]:
     key, attribute = step.key, places.of(index)
     dotted = places.dotted(index - 1)
     module, path = user_code.split(dotted) if dotted else ("", "")
@@ -296,7 +320,7 @@ def _attribute(step: Step, holder: Thing, place: str, places: _Places,
         as_what = user_code.existed(module, full) if module else "?"
         if not as_what:
             return gone
-        if as_what == "def" and _is_still(user_code.static("%s.%s" % (dotted, key)), full):
+        if as_what == "def" and _is_still(step, full, site):
             return None     # the very function: what keeps it is inside of it
         if holder.category == "class" and (as_what == "def" or "__dict__" in attribute):
             attribute = 'vars(%s)["%s"]' % (place, key)
@@ -315,15 +339,13 @@ def _attribute(step: Step, holder: Thing, place: str, places: _Places,
     return Remedy(advice="give %s its old value back" % attribute)
 
 
-def _is_still(value: object, name: str) -> bool:
-    """Tell whether a function is the one that its module defines under its *name*."""
-    if type(value) is not types.FunctionType or value.__qualname__ != name:
-        return False
-    # A decorator of a library's (singledispatch) has made it; a test's would be a replacement.
-    maker = sys.modules.get(value.__globals__.get("__name__", ""))
-    return "__wrapped__" not in value.__dict__ or (
-        type(maker) is types.ModuleType and (objects.is_library(maker)
-                                             or maker.__name__ == value.__module__))
+def _is_still(step: Step, name: str, site: Site) -> bool:
+    """Tell whether a function or class is the one that its module defines under its *name*: not one
+    that the test has put there."""
+    file = step.place.rpartition(":")[0]
+    here = (site.names or {}).get("__file__")
+    return (step.what.category in ("function", "class") and step.what.name == name
+            and not (file and type(here) is str and here.endswith(file)))
 
 
 def _sure(module: str, path: str) -> bool:

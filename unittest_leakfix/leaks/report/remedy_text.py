@@ -13,6 +13,8 @@ _REGISTERS = {CodeScope.TEST: "self.addCleanup", CodeScope.CLASS: "cls.addClassC
               CodeScope.MODULE: "unittest.addModuleCleanup"}
 # Where nothing registers a clean-up it is written out, and when it runs.
 _WHEN = {CodeScope.FIXTURE: "after the fixture's yield", CodeScope.XUNIT: "in its tear-down"}
+# Where a ``with`` statement ends too early.
+_FIXTURES = (CodeScope.CLASS, CodeScope.MODULE, CodeScope.XUNIT)
 # Where a name must be an attribute to be there when the clean-up runs.
 _OWNERS = {CodeScope.TEST: "self.", CodeScope.CLASS: "cls.", CodeScope.XUNIT: "self."}
 
@@ -29,7 +31,7 @@ def render(remedy: Optional[Remedy]) -> str:
     text = text.replace(IT, it)
     saves = any(call.saved for call in remedy.calls) and remedy.scope in _WHEN
     notes = [remedy.when.value] if remedy.when is not When.AFTER and not saves else []
-    if remedy.monkeypatch and remedy.scope is CodeScope.FUNCTION:
+    if remedy.monkeypatch and remedy.scope is CodeScope.FUNCTION or text.startswith("with "):
         notes = []
     return text + ("  # " + "; ".join(notes + list(remedy.imports))
                    if notes or remedy.imports else "")
@@ -39,7 +41,7 @@ def _code(remedy: Remedy) -> str:
     scope = remedy.scope
     if remedy.monkeypatch and scope is CodeScope.FUNCTION:
         return "monkeypatch." + remedy.monkeypatch
-    if remedy.manager:
+    if remedy.manager and not (remedy.calls and scope in _FIXTURES):
         return "%swith %s%s:" % (remedy.advice, remedy.manager,
                                  " as " + remedy.target if remedy.target else "")
     if remedy.awaits:
@@ -61,10 +63,12 @@ def _registered(call: Call, scope: CodeScope) -> str:
             return _call(call)
         if call.saved:
             return "request.addfinalizer(lambda saved=%s: %s)" % (call.saved, _call(call, "saved"))
-        return "request.addfinalizer(%s)" % ("lambda: " + _call(call) if call.arguments
-                                             else call.function)
+        return "request.addfinalizer(%s)" % (
+            "lambda: " + _call(call) if call.arguments or call.late else call.function)
     # There is no addAsyncClassCleanup.
     registers = "self.addAsyncCleanup" if call.awaited else _REGISTERS[scope]
+    if call.late:
+        return "%s(lambda: %s)" % (registers, _call(call))
     arguments = call.arguments + ((call.saved,) if call.saved else ())
     return "%s(%s)" % (registers, ", ".join((call.function,) + arguments))
 

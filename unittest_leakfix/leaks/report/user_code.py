@@ -43,11 +43,9 @@ class Statement(NamedTuple):
     """The function that its outermost call calls, "" where it calls none."""
     arguments: Tuple[str, ...]
     """The arguments of that call; "..." for one that is more than a name or a short literal."""
-    called: str = ""
-    """That call, with its arguments."""
-    inner: str = ""
-    """The innermost call at the beginning of it, with its arguments: "open(path)" of
-    ``open(path).read()``; "" where it stands for itself."""
+    calls: Tuple[Tuple[str, str], ...] = ()
+    """All calls in it that have a name, the innermost last: the function, and the call with its
+    arguments."""
     entered: bool = False
     """It is the head of a ``with`` statement."""
 
@@ -120,22 +118,24 @@ def _statement(node: Any, lines: List[str]) -> Optional[Statement]:
     given = [*value.args, *(each.value for each in value.keywords)] if called is not None else []
     return Statement(node.lineno, last, tuple(_name(each) for each in targets), _name(called),
                      tuple(_argument(each, lines) for each in given),
-                     _call(value, lines) if called is not None and _name(called) else "",
-                     _inner(called, lines), entered)
+                     _all_calls(value, lines), entered)
 
 
-def _inner(called: Any, lines: List[str]) -> str:
-    """Return the call on whose result a method is *called*, and so on: "open(path)"."""
-    found = None
-    while _kind(called) in ("Attribute", "Call"):
-        if _kind(called) == "Call":
-            found = called
-            called = called.func
-        else:
-            called = called.value
-    if found is None:
-        return ""
-    return _call(found, lines)
+def _all_calls(node: Any, lines: List[str]) -> Tuple[Tuple[str, str], ...]:
+    found: List[Tuple[str, str]] = []
+    waiting = [node]
+    while waiting:
+        node = waiting.pop(0)
+        if _kind(node) == "Call" and _name(node.func):
+            found.append((_name(node.func), _call(node, lines)))
+        waiting += _parts_of(node)
+    return tuple(found)
+
+
+def _parts_of(node: Any) -> List[Any]:
+    return [each for field in getattr(node, "_fields", ())
+            for value in (getattr(node, field, None),)
+            for each in (value if type(value) is list else [value]) if hasattr(each, "_fields")]
 
 
 def _call(node: Any, lines: List[str]) -> str:
@@ -218,7 +218,8 @@ class Site:
         """Where it is: in a test, or in which kind of fixture. (Of test functions only pytest can
         tell.)"""
         name, blank, _ = self.test.partition(" ")
-        if not blank:
+        phantom = self._module is not None and self._function is None and name == "setUpClass"
+        if not blank or phantom:    # the class has none of its own: it was one of its tests
             return CodeScope.TEST
         return _SCOPES.get(name, CodeScope.XUNIT if name.startswith("setup_") else CodeScope.TEST)
 
@@ -255,6 +256,27 @@ class Site:
         found = [each for each in self._statements
                  if each.call.rpartition(".")[2] in (*openers, made)]
         return found[0] if len(found) == 1 else None
+
+    def call_of(self, openers: Iterable[str]) -> str:
+        """Return the one call of one of the *openers* in the line that opened it, with its
+        arguments; "" for none, or several."""
+        found = {text for each in self._statements for called, text in each.calls
+                 if called.rpartition(".")[2] in openers}
+        return found.pop() if len(found) == 1 else ""
+
+    def made_in(self, called: str) -> str:
+        """Return the one call of the function *called* in the test or fixture, with its arguments;
+        "" for none, or several."""
+        code = getattr(self._function, "__code__", None)
+        source = source_of(code.co_filename) if code is not None else None
+        if source is None or code is None:
+            return ""
+        lines = [line for line in _lines(code) if line]
+        name = called.rpartition(".")[2]
+        found = {text for each in source.statements
+                 if code.co_firstlineno <= each.first and each.last <= max(lines)
+                 for function, text in each.calls if function.rpartition(".")[2] == name}
+        return found.pop() if len(found) == 1 else ""
 
     @staticmethod
     def bound(statement: Optional[Statement], item: int = -1) -> str:
@@ -379,6 +401,22 @@ def _alias(names: Dict[str, Any], value: Any, liked: str) -> str:
                  if each is value and type(name) is str and not name.startswith("__")), "")
 
 
+def _lines(code: types.CodeType) -> List[int]:
+    """Return the numbers of the lines of a function, and of those inside of it."""
+    found = [code.co_firstlineno]
+    if hasattr(code, "co_lines"):       # 3.10
+        found += [line for _, _, line in code.co_lines() if line]
+    else:
+        line = code.co_firstlineno
+        for step in code.co_lnotab[1::2]:
+            line += step - 256 if step > 127 else step
+            found.append(line)
+    for each in code.co_consts:
+        if type(each) is types.CodeType:
+            found += _lines(each)
+    return found
+
+
 def _own_frame(test: str, acquisition: Optional[Acquisition]) -> Any:
     """Return the innermost frame that is the test's own or its fixture's."""
     for frame in acquisition.frames if acquisition is not None else ():
@@ -448,7 +486,4 @@ def _roots(part: str) -> Iterator[str]:
         if dotted:
             yield dotted
             continue
-        for field in getattr(node, "_fields", ()):
-            value = getattr(node, field, None)
-            waiting += [each for each in (value if type(value) is list else [value])
-                        if hasattr(each, "_fields")]
+        waiting += _parts_of(node)

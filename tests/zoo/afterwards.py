@@ -1,0 +1,74 @@
+"""The applications at work, after whatever a test was advised to do: all must be as it was."""
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import unittest
+import warnings
+
+from tests.zoo import office, shop
+
+
+class Afterwards(unittest.TestCase):
+
+    def test_the_shop_works(self):
+        order = shop.Order(1)
+        shop.orders.append(order)
+        self.addCleanup(shop.orders.remove, order)
+        shop.by_number[1] = order
+        self.addCleanup(shop.by_number.pop, 1)
+        shop.post_save.connect(order)
+        self.addCleanup(shop.post_save.receivers.remove, order)
+        self.assertEqual(shop.price(order), 42)
+        shop.price.cache_clear()
+        self.assertEqual(len(shop.rates("EUR")), 3)
+        shop.rates.cache_clear()
+        self.assertIsNone(shop.Client.connection)
+        self.assertIsNone(shop.current_order.get())
+        self.assertIsInstance(shop.Settings.instance(), shop.Settings)
+        shop.Settings._instance = None
+        for container in (shop.feeds, shop.pool, shop.tasks, shop.hooks):
+            self.assertEqual(len(container), 0)
+
+    def test_the_office_works(self):
+        office.listen(1)
+        self.addCleanup(office.listeners.discard, 1)
+        self.assertEqual(office.emit("order"), [])
+        self.assertEqual((office.export("csv", 1), office.export("json", "1")), ("1", "'1'"))
+        self.assertEqual((office.Service().run(), office.Service.name(), office.Service.timeout),
+                         ("run", "service", 30))
+        self.assertEqual(office.Service().name(), "service")
+        self.assertIsInstance(office.registry.current, office.Desk)
+        self.assertIsNone(office.registry.current.owner)
+        item = office.Item()
+        item.price = 4
+        self.addCleanup(office.Item.__dict__["price"].values.pop, item)
+        self.assertEqual(item.price, 4)
+        office.mailer.send("letter")
+        office.mailer.reset_mock()
+        office.Registry.factory = staticmethod(lambda: 7)
+        self.addCleanup(setattr, office.Registry, "factory", None)
+        self.assertEqual(office.registry.handler, 7)
+        del office.registry.handler
+        for each in office.connect():
+            each.close()
+        office.serve().server_close()
+
+    def test_the_process_is_as_it_was(self):
+        self.assertEqual(os.getcwd(), START)
+        self.assertEqual(socket.getdefaulttimeout(), None)
+        self.assertEqual(os.environ["SHOP_URL"], "https://shop.example")
+        self.assertNotIn("SHOP_DEBUG", os.environ)
+        self.assertIs(sys.excepthook, HOOK)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            warnings.warn("one", UserWarning, stacklevel=1)
+        self.assertEqual(len(seen), 1)
+        print(end="", file=sys.stdout)
+        asyncio.run(asyncio.sleep(0))
+
+
+START = os.getcwd()
+HOOK = sys.excepthook
