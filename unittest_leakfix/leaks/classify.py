@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import defaultdict
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import identify
@@ -58,8 +58,9 @@ AGAIN = 2
 """In so many tests must an object of a test's own survive that may be a pool's or a singleton."""
 LARGE = 1000000
 """From so many bytes on one object is enough."""
-TRACED = 400
-"""How many objects are traced at once; of more, some of each group stand for the others."""
+ALL = 60
+"""Up to how many objects each is traced; of more, some of each group stand for the others."""
+_FEW, _OF_CERTAIN, _MORE = 2, 20, 8
 _SIZED = 20
 _LEAST_SIZE = 1000     # bytes from which an attribute of a kept test is told
 _RUNS = "unittest_leakfix.suite._runs["     # by which a result of somebody's own is held
@@ -94,16 +95,20 @@ class Classifier:
     def _objects(self, suspects: Suspects) -> Tuple[List[Leak], Set[object]]:
         covered: Set[object] = set()
         groups = self._groups(suspects)
-        chosen = _chosen(groups)
-        if not chosen:
+        if not groups:
             return [], covered
         cases = [case for group in groups.values() for case in group]
-        targets = [case.value for case in chosen]
-        found = traces(targets, [id(case.value) for case in cases if case.certain],
-                       [targets, cases, chosen, *cases, *groups.values()])
-        del targets
-        parts = _mark_covered(chosen, [each.chain for each in found], covered)
-        results = self._results(suspects, chosen, found, parts, groups)
+        results: Dict[int, Optional[Leak]] = {}
+        chosen = _chosen(groups.values())
+        for again in (True, False):
+            held_by = [id(case.value) for case in cases if case.certain]
+            found = traces([case.value for case in chosen], held_by,
+                           [cases, chosen, *cases, *groups.values()])
+            parts = _mark_covered(chosen, [each.chain for each in found], covered)
+            self._results(suspects, chosen, found, parts, groups, results)
+            chosen = _doubtful(groups.values(), results) if again else []
+            if not chosen:
+                break
         pairs = [pair for group in groups.values() for pair in self._of_group(group, results)]
         for case in cases:
             case.survivor.seen = True
@@ -146,14 +151,15 @@ class Classifier:
         return _Candidate(survivor, value, acquisition, True)
 
     def _results(self, suspects: Suspects, chosen: Sequence[_Candidate], found: Sequence[Trace],
-                 parts: Set[int], groups: Dict[Any, List[_Candidate]]) -> Dict[int, Optional[Leak]]:
-        """Return what became of each traced case, by the id of its survivor.
+                 parts: Set[int], groups: Dict[Any, List[_Candidate]],
+                 results: Dict[int, Optional[Leak]]) -> None:
+        """Note in *results* what became of each traced case, by the id of its survivor.
 
         What hangs on another that is reported is part of that: so those with the shortest chains
         come first.
         """
-        results: Dict[int, Optional[Leak]] = {}
-        reported: Set[int] = set()
+        reported = {id(case.value) for group in groups.values() if _is_reported(group, results)
+                    for case in group}
         for place in sorted(range(len(chosen)), key=lambda place: len(found[place].through)):
             case, trace = chosen[place], found[place]
             leak = None
@@ -163,7 +169,6 @@ class Classifier:
             if leak is not None:
                 reported.update(id(each.value) for each in groups[_group_of(case)])
             results[id(case.survivor)] = leak
-        return results
 
     def _of_group(self, group: Sequence[_Candidate],
                   results: Dict[int, Optional[Leak]]) -> List[Tuple[Survivor, Leak]]:
@@ -262,18 +267,38 @@ def _group_of(case: _Candidate) -> Tuple[Any, ...]:
     return (*alike, survivor.name, of_class)
 
 
-def _chosen(groups: Dict[Any, List[_Candidate]]) -> List[_Candidate]:
+def _chosen(groups: Collection[List[_Candidate]]) -> List[_Candidate]:
     """Return the cases to trace: all, or of too many the first, the last and some between of each
     group."""
-    if sum(map(len, groups.values())) <= TRACED:
-        return [case for group in groups.values() for case in group]
-    chosen: List[_Candidate] = []
-    for group in groups.values():
-        most = max(2, TRACED * len(group) // sum(map(len, groups.values())))
-        step = max(1, len(group) // most)
-        few = group[::step]
-        chosen += few if few[-1] is group[-1] else [*few, group[-1]]
-    return chosen
+    if sum(map(len, groups)) <= ALL:
+        return [case for group in groups for case in group]
+    return [case for group in groups
+            for case in _spread(group, _OF_CERTAIN if group[0].certain else _FEW)]
+
+
+def _spread(cases: Sequence[_Candidate], most: int) -> List[_Candidate]:
+    """Return *most* of the *cases*, the first and the last among them."""
+    if len(cases) <= most:
+        return list(cases)
+    return [cases[place * (len(cases) - 1) // (most - 1)] for place in range(most)]
+
+
+def _many_suspects(groups: Collection[List[_Candidate]], results: Dict[int, Optional[Leak]]) -> List[_Candidate]:
+    """Return more cases to trace of the *groups* of which those traced have not one cause."""
+    more: List[_Candidate] = []
+    for group in groups:
+        causes = {None if leak is None else leak.cause for leak in _traced(group, results)}
+        if len(causes) > 1:
+            more += _spread([case for case in group if id(case.survivor) not in results], _MORE)
+    return more
+
+
+def _traced(group: Sequence[_Candidate], results: Dict[int, Optional[Leak]]) -> List[Optional[Leak]]:
+    return [results[id(case.survivor)] for case in group if id(case.survivor) in results]
+
+
+def _is_reported(group: Sequence[_Candidate], results: Dict[int, Optional[Leak]]) -> bool:
+    return any(leak is not None for leak in _traced(group, results))
 
 
 def _like(leak: Leak, case: _Candidate) -> Leak:

@@ -150,10 +150,10 @@ class SurvivorWatch:
         born = heap.newborn(self._window, _may_matter)
         if born is None:
             return None
-        held = {each.key: each for each in self._held}
-        here = held.keys() & map(id, born)
-        held = {key: each for key, each in held.items()
-                if each.ref() is not None and (each.what == "test" or key in here)}
+        held = {each.key: each for each in self._held if each.ref() is not None}
+        if held:
+            here = held.keys() & map(id, born)
+            held = {key: each for key, each in held.items() if each.what == "test" or key in here}
         found = list(held.values())
         crowds: List[List[Any]] = []
         if len(born) >= _CROWD:
