@@ -35,11 +35,13 @@ class LeakFixProgram(unittest.TestProgram):
             chosen, option = _chosen_options(self)
             most = chosen.pop("max_connections", None)
             if chosen and chosen != {"leaks": "off"}:
-                self.testRunner = _runner_with(self.testRunner, "finding", chosen, leak_session, option("leaks"),
-                                        "leaks=%r" % chosen.get("leaks", "report"))
+                self.testRunner = _runner_with(
+                    self.testRunner, "finding", chosen, leak_session, option("leaks"),
+                    "leaks=%r" % chosen.get("leaks", "report"))
             if most is not None:
-                self.testRunner = _runner_with(self.testRunner, "max_connections", most, connection_counting,
-                                        option("max_connections"), "max_connections=%d" % most)
+                self.testRunner = _runner_with(
+                    self.testRunner, "max_connections", most, connection_counting,
+                    option("max_connections"), "max_connections=%d" % most)
         super(LeakFixProgram, self).runTests()
 
     def parseArgs(self, argv):
@@ -78,7 +80,8 @@ def _is_ours(argument):
     """Tell whether *argument* is an option of ours, or asks for help."""
     if not argument.startswith("--"):
         return argument in ("-h", "-H")
-    return argument.startswith(_our_options()) or len(argument) > 2 and "--help".startswith(argument)
+    return (argument.startswith(_our_options())
+            or len(argument) > 2 and "--help".startswith(argument))
 
 
 def _our_options():

@@ -181,8 +181,8 @@ class TestSnapshot(object):
         snapshots.pop(id(test), None)
         values = self.values = _attribute(test, "__dict__")      # it may have got another one
         try:
-            if (self.plain is not None and list(values) == self.plain and describes_itself(type(test))
-                    and not attributes.drop_listeners):
+            if (self.plain is not None and list(values) == self.plain
+                    and describes_itself(type(test)) and not attributes.drop_listeners):
                 # As it was when the cleanups were over.
                 names = self.plain[_BARE:]
                 if names:

@@ -18,7 +18,8 @@ class RunObserver(object):
         """Called when *test* is finished, before what it owns is closed."""
 
     def test_runs_again(self):
-        """Called after ``test_finished`` when the suite has that test once more, and so holds it."""
+        """Called after ``test_finished`` when that test stands in the suite once more, which so
+        holds it."""
 
     def test_released(self):
         """Called when that test was let go, or could not be."""

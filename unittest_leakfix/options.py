@@ -179,7 +179,8 @@ def options_in(place):
 
 
 KEYWORDS = tuple(option.keyword for option in options_in("keyword"))
-FINDING_KEYWORDS = tuple(option.keyword for option in options_in("keyword") if option.part == FINDING)
+FINDING_KEYWORDS = tuple(option.keyword for option in options_in("keyword")
+                         if option.part == FINDING)
 SETTINGS = dict((option.name, option) for option in options_in("setting"))
 
 

@@ -162,7 +162,8 @@ class SuiteProxy(object):
         """Write to *stream* what was closed, and what was found. *verbose*: even if that is
         nothing."""
         try:
-            lines = [summary_line(self.tally, verbose, self._to_find if self._finding is None else "")]
+            to_find = self._to_find if self._finding is None else ""
+            lines = [summary_line(self.tally, verbose, to_find)]
             lines += ["unittest_leakfix: switched off: %s; the verdicts stand" % why
                       for why in self.tally.off]
             for line in filter(None, lines):

@@ -245,7 +245,7 @@ STATE: Dict[Tuple[str, str], str] = {
     ("leaks.report.user_code",
      "source_of"): "a cache of what a few source files name: several causes are in one file",
     ("leaks.detector",
-     "ListeningObserver._active"): "those who listen to closing now: the listeners are registered once",
+     "ListeningObserver._active"): "those who listen to closing now: listeners are registered once",
     ("leaks.report.whole_file",
      "_serial"): "the number of the next temporary file, which no two may share",
     ("leaks.suppressions",

@@ -96,14 +96,14 @@ def hooks():
     """Return {name: (place, name of the attribute)}: what is called of ours while a run is under
     way."""
     found = {"release": (suite.Run, "_release"), "tell": (suite.Run, "_notify"),
-             "told": (runner.SuiteProxy, "write_report"), "closings": (mixins.TestSnapshot, "add_closings"),
+             "told": (runner.SuiteProxy, "write_report"),
+             "closings": (mixins.TestSnapshot, "add_closings"),
              "life": (mixins.TestSnapshot, "end")}
     if FINDS:
         found["begin"], found["end"] = (finding.LeakSession, "begin"), (finding.LeakSession, "end")
         found["report"] = (finding.LeakSession, "write_report")
-        for name in ("test_started", "test_finished", "test_released", "class_started", "class_finished", "module_started",
-                     "module_finished",
-                     "before_fixture"):
+        for name in ("test_started", "test_finished", "test_released", "class_started",
+                     "class_finished", "module_started", "module_finished", "before_fixture"):
             found["finder." + name] = (detector.LeakDetector, name)
     return found
 

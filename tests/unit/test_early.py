@@ -236,8 +236,8 @@ class FaultTests(unittest.TestCase):
         self.assertIn("the verdicts stand", said)
 
     def test_watching(self):
-        for broken in ("test_started", "test_finished", "test_released", "class_started", "class_finished", "module_started",
-                       "module_finished", "before_fixture"):
+        for broken in ("test_started", "test_finished", "test_released", "class_started",
+                       "class_finished", "module_started", "module_finished", "before_fixture"):
             class Broken(RunObserver):
                 def start(self):
                     pass

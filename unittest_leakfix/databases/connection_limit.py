@@ -14,7 +14,12 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.observer import ForwardingObserver, RunObserver
 from unittest_leakfix.tracing.drivers import drivers
-from unittest_leakfix.tracing.opened_connections import PID, ConnectionRecord, Raw, connection_registry
+from unittest_leakfix.tracing.opened_connections import (
+    PID,
+    ConnectionRecord,
+    Raw,
+    connection_registry,
+)
 
 __unittest = True
 bind(globals())
@@ -122,8 +127,8 @@ class Budget:
         if budget is not None and raw[PID] == budget._pid:
             with Budget._lock:
                 if not budget._has_room(connection):
-                    return ConnectionBudgetError(
-                        budget.most, budget.said, tuple(connection_registry.open_records(connection)))
+                    records = tuple(connection_registry.open_records(connection))
+                    return ConnectionBudgetError(budget.most, budget.said, records)
                 connection_registry.reserve(raw)
         return None
 

@@ -19,7 +19,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.databases.server import Server, rows
 from unittest_leakfix.databases.server_sessions import Session, Sessions, outcome, table
-from unittest_leakfix.django.clean_up import ASKED, server_connection, may_terminate, error_text
+from unittest_leakfix.django.clean_up import ASKED, error_text, may_terminate, server_connection
 from unittest_leakfix.django.connections import connections, driver_of
 from unittest_leakfix.django.options import setting
 from unittest_leakfix.options import SETTINGS

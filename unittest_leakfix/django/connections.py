@@ -81,8 +81,8 @@ def is_open_copy(wrapper: Any) -> Optional[bool]:
     """
     if wrapper.connection is None:
         return False
-    if wrapper._thread_ident != get_ident() or is_in_memory(wrapper) or any(wrapper is each
-                                                                            for each in thread_connections()):
+    if wrapper._thread_ident != get_ident() or is_in_memory(wrapper) or any(
+            wrapper is each for each in thread_connections()):
         return None
     return True
 
@@ -95,8 +95,7 @@ def described(wrapper: Any) -> str:
 
 
 def thread_descriptors() -> Set[int]:
-    """Return the descriptors of the connections of `thread_connections`; not SQLite's, which has them for
-    itself."""
+    """Return the descriptors of `thread_connections`; not SQLite's, which has them for itself."""
     return set().union(*(descriptors_of(each.connection) for each in thread_connections()
                          if each.connection is not None and each.vendor != "sqlite"))
 
@@ -278,7 +277,8 @@ class Connections:
             known = thread is not None and not isinstance(thread, _DummyThread)
             if raw[IDENT] == self._tests and wrapper.vendor != "sqlite":
                 self._kept |= descriptors_of(wrapper.connection)
-            self._held[id(wrapper)] = HeldConnection(ref(wrapper), ref(thread) if known else None, raw)  # type: ignore[arg-type]
+            self._held[id(wrapper)] = HeldConnection(
+                ref(wrapper), ref(thread) if known else None, raw)  # type: ignore[arg-type]
         except Exception:   # what is only watched must not fail
             return
 
@@ -318,7 +318,8 @@ class Connections:
         for key in over:
             held = self._held.pop(key, None)    # of two threads that reap, one has it
             try:
-                record = None if held is None or held.raw[PID] != connection_registry.pid else close(held)
+                mine = held is not None and held.raw[PID] == connection_registry.pid
+                record = close(held) if held is not None and mine else None
             except Exception:   # the warning that it could not be closed, where warnings are errors
                 continue
             if record is not None:

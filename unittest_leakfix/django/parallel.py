@@ -288,7 +288,8 @@ class ParallelRun:
 
     def __init__(self, suite: Any, chosen: DjangoOptions) -> None:
         self.tally = Tally()
-        self.finding = None if chosen.finding.get("leaks", "off") == "off" else ParallelSession(chosen)
+        finds = chosen.finding.get("leaks", "off") != "off"
+        self.finding = ParallelSession(chosen) if finds else None
         self._suite = suite
         baseline = None if self.finding is None else self.finding.baseline
         suite.runner_class = RemoteRunners(suite.runner_class, chosen, baseline)

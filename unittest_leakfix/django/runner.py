@@ -84,7 +84,8 @@ class _RunnerProxy:
             proxy = SuiteProxy(run, run.finding, owner.leakfix_watching, _TO_FIND)
         else:
             run = None
-            proxy = SuiteProxy(suite, leak_session(owner.leakfix.finding), owner.leakfix_watching, _TO_FIND)
+            session = leak_session(owner.leakfix.finding)
+            proxy = SuiteProxy(suite, session, owner.leakfix_watching, _TO_FIND)
 
         def through(proxy: Any) -> Any:
             result = self._runner.run(proxy)

@@ -235,7 +235,8 @@ class Classifier:
     def _may_stay(self, suspects: Suspects, survivor: Survivor, chain: Chain) -> bool:
         """Tell whether an object that a test had may be a pool's, or a singleton of the
         application."""
-        if self.grows == 1 or _is_of_test_module(survivor) or ids.defines(survivor.test, _home(chain)):
+        if (self.grows == 1 or _is_of_test_module(survivor)
+                or ids.defines(survivor.test, _home(chain))):
             return False
         kind = survivor.module, survivor.type
         alive = [each.nth for each in suspects if (each.module, each.type) == kind]

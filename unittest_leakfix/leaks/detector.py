@@ -26,7 +26,11 @@ from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import classify, identify, suppressions
-from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, PassThroughCapture, is_reported
+from unittest_leakfix.leaks.captured_warnings import (
+    ComplaintCapture,
+    PassThroughCapture,
+    is_reported,
+)
 from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
 from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.model import kinds
@@ -36,7 +40,7 @@ from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.suppressions import ReportedLeaks
 from unittest_leakfix.leaks.survivors import SurvivorWatch, survivor
 from unittest_leakfix.leaks.suspects import Suspects
-from unittest_leakfix.leaks.uncounted import NoSurvivorWatch, NoCapture
+from unittest_leakfix.leaks.uncounted import NoCapture, NoSurvivorWatch
 from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
@@ -290,9 +294,9 @@ class LeakDetector(ListeningObserver):
 
     def silent(self) -> bool:
         """Tell whether there is nothing to tell."""
-        return not (self._reported_leaks.leaks or self._reported_leaks.known or self._reported_leaks.hidden
-                    or self._unmeasured
-                    or self.options.leaks_baseline)
+        reported = self._reported_leaks
+        return not (reported.leaks or reported.known or reported.hidden
+                    or self._unmeasured or self.options.leaks_baseline)
 
     def findings(self) -> Findings:
         """Return what was found so far, grouped by cause."""
@@ -536,8 +540,8 @@ class LeakDetector(ListeningObserver):
 
     def take_interrupted(self) -> None:
         """The run was interrupted: take what was found and did not come to be told."""
-        taken = {id(each)
-                 for each in (*self._reported_leaks.leaks, *(item.leak for item in self._reported_leaks.known))}
+        reported = self._reported_leaks
+        taken = {id(each) for each in (*reported.leaks, *(item.leak for item in reported.known))}
         fresh, self._new_leaks = self._new_leaks, []
         self._reported_leaks.take([each for each in fresh if id(each) not in taken])
 
@@ -578,7 +582,8 @@ class Pending(NamedTuple):
                 and os_facts.target(change.fd) == self.target)
 
 
-def pending_leaks(pending: Sequence[Pending], covered: Set[object], leaks: Sequence[Leak]) -> List[Leak]:
+def pending_leaks(pending: Sequence[Pending], covered: Set[object],
+                  leaks: Sequence[Leak]) -> List[Leak]:
     """Return a leak for each of the *pending* changes that must be told for itself."""
     left = [each for each in pending if each.still_there(covered, leaks)]
     # mkstemp's descriptor and file are one.

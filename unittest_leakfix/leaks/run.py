@@ -107,7 +107,9 @@ class LeakSession:
 
     def interrupted(self, stream: Any) -> None:
         """Ctrl-C was pressed, in the run or after it: write what was found by then, shortly."""
-        if self._stop or not self._begun or self._detector is not None and not self._detector.here():
+        if self._stop or not self._begun:
+            return
+        if self._detector is not None and not self._detector.here():
             return
         try:
             if self._detector is not None:

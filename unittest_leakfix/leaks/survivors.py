@@ -312,7 +312,8 @@ def is_users(cls: type) -> bool:
 # What an open resource holds outside Python's memory: so that its parts are not told again.
 
 
-def held_resources(value: object, acquisition: Optional[Acquisition]) -> Tuple[Set[object], Set[int]]:
+def held_resources(value: object,
+                   acquisition: Optional[Acquisition]) -> Tuple[Set[object], Set[int]]:
     """Return what stands for the parts of the resource *value*, and their ids.
 
     The first: descriptors, ("pid", n), ("thread", n), a path. A pool's threads, children and pipes

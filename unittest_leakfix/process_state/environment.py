@@ -9,7 +9,7 @@ from typing import Any, Dict, List, MutableMapping, Optional, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, FoundChange, Undo, Monitor, merged
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, Undo, merged
 from unittest_leakfix.tracing import sources, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
@@ -100,7 +100,9 @@ def _data(mapping: MutableMapping[str, str]) -> Any:
 
 
 def _text(value: Any) -> str:
-    return _fsdecode(value) if issubclass(type(value), (str, bytes)) else value_text.name_text(value)
+    if issubclass(type(value), (str, bytes)):
+        return _fsdecode(value)
+    return value_text.name_text(value)
 
 
 class WorkingDirectory(Monitor):

@@ -18,7 +18,7 @@ from operator import is_
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, FoundChange, Undo, Monitor
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, Undo
 from unittest_leakfix.tracing import os_facts, value_text
 
 __unittest = True

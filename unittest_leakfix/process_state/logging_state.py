@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Sequence, Set, Tuple
 from weakref import ref
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, FoundChange, Undo, Monitor, merged
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, Undo, merged
 from unittest_leakfix.tracing import os_facts, value_text
 
 __unittest = True

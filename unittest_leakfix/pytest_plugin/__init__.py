@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Generator, List
 import pytest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.options import FLAG, Option, options_in, how
+from unittest_leakfix.options import FLAG, Option, how, options_in
 
 if TYPE_CHECKING:
     from unittest_leakfix.pytest_plugin.fixtures import LeakFix

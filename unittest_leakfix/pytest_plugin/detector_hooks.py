@@ -31,7 +31,7 @@ from unittest_leakfix.process_state.warning_filters import WarningFilters
 from unittest_leakfix.pytest_plugin import options, xdist
 from unittest_leakfix.pytest_plugin.failure_text import Reports
 from unittest_leakfix.pytest_plugin.options import PytestOptions
-from unittest_leakfix.pytest_plugin.scopes import ScopeData, Key, Scope
+from unittest_leakfix.pytest_plugin.scopes import Key, Scope, ScopeData
 from unittest_leakfix.resources import scan
 from unittest_leakfix.tracing.stacks import _LIBRARY, HARNESS, LIBRARY, origin_of
 
@@ -313,9 +313,9 @@ class ScopedDetector(LeakDetector):
     def _closing(self, owner: Any, found: scan.FoundResource) -> None:
         test = self._test or self._acquisitions.current
         if test and self._is_active():
-            self._new_leaks.append(identify.of_closing(found, self._acquisitions.of(found.value), test,
-                                                   fixture=type(owner).__module__
-                                                   == "_pytest.fixtures"))
+            self._new_leaks.append(identify.of_closing(
+                found, self._acquisitions.of(found.value), test,
+                fixture=type(owner).__module__ == "_pytest.fixtures"))
 
     def _open_fixtures(self) -> Container[str]:
         return {name for scope in self._scopes for name in scope.data.fixtures}

@@ -82,7 +82,8 @@ class Reports:
     def _error(self, failure: FailureText, like: Any) -> None:
         """Report an error in the tear-down of a test, whose own report is *like* it."""
         report: Any = pytest.TestReport(
-            nodeid=failure.test, when="teardown", outcome="failed", longrepr=_longrepr(failure.message),
+            nodeid=failure.test, when="teardown", outcome="failed",
+            longrepr=_longrepr(failure.message),
             location=like.location if like is not None
             else (failure.test.partition("::")[0], None, failure.test),
             keywords=like.keywords if like is not None else {},

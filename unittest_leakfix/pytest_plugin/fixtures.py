@@ -59,11 +59,11 @@ def close_owned(fixturedef: Any, item: Any, closed: Callable[[scan.FoundResource
         except errors.PASSING:
             raise
         except BaseException as error:
-            errors.warn_text("fixture %s is over, but closing it (%s) raised %s: %s. Close it in the "
-                       "fixture, after "
-                          "its yield" % (found.label, found.kind.describe(found.value),
-                                         class_name_of(type(error))[1],
-                                         redaction.text_of_error(error)))
+            errors.warn_text(
+                "fixture %s is over, but closing it (%s) raised %s: %s. Close it in the fixture, "
+                "after its yield" % (found.label, found.kind.describe(found.value),
+                                     class_name_of(type(error))[1],
+                                     redaction.text_of_error(error)))
         else:
             closed(found)
 

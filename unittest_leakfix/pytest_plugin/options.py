@@ -58,7 +58,8 @@ def chosen_options(config: pytest.Config) -> PytestOptions:
                   for option in _ROWS if option.type == FILE and found.get(option.name)})
     most = _number(found.pop("max_connections", None))
     mode = found.pop("leaks")
-    return PytestOptions(mode, Options(leaks=mode if mode in FINDS else "off", **found), most, short)
+    options = Options(leaks=mode if mode in FINDS else "off", **found)
+    return PytestOptions(mode, options, most, short)
 
 
 def _number(value: Any) -> Optional[int]:

@@ -16,7 +16,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import SOME, get_count, heap
 from unittest_leakfix._core.ownership import owned
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.instance_release import Tally, getrefcount, release_held, is_alone
+from unittest_leakfix.instance_release import Tally, getrefcount, is_alone, release_held
 from unittest_leakfix.pytest_plugin import fixtures
 from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.scopes import Scope, Scopes
@@ -320,7 +320,7 @@ class ReleasePlugin:
         """Follow one fixture from here to its end."""
         scope = None
         name = begun = None
-        fixturedef.addfinalizer(lambda: self._fixture_finished(fixturedef))     # the last to be called
+        fixturedef.addfinalizer(lambda: self._fixture_finished(fixturedef))     # called last
         if fixturedef.scope == "function":
             self._notify("function_started", request.node.nodeid)
         elif self.watcher is not None:

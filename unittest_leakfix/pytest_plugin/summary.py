@@ -25,7 +25,8 @@ _NOT_WHOLE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 class Summary:
     """Says what was found, closed, and let go of."""
 
-    def __init__(self, config: pytest.Config, chosen: PytestOptions, following: Any, watching: Any) -> None:
+    def __init__(self, config: pytest.Config, chosen: PytestOptions, following: Any,
+                 watching: Any) -> None:
         self._chosen = chosen
         self.controller = XdistController(following, watching)
         self._following = following

@@ -48,8 +48,9 @@ class XdistWorker:
             from unittest_leakfix.leaks.report import json_report
             found = replace(self._watching.findings(), worker=self._config.workerinput["workerid"])
             sent["findings"] = json_report.to_value(found)
-            sent["told"] = [[failure.test, failure.message, [list(pair) for pair in failure.properties]]
-                            for failure in self._watching.reports.failures]
+            sent["told"] = [
+                [failure.test, failure.message, [list(pair) for pair in failure.properties]]
+                for failure in self._watching.reports.failures]
         # As JSON: execnet sends no surrogates, which names of files have.
         self._config.workeroutput[_KEY] = dumps(sent)
 

@@ -83,8 +83,8 @@ def _info_place(value):
         return ""
     info = value.info
     port = info.port
-    return _place(short_text(info.user), short_text(info.host), str(port) if type(port) is int else "",
-                  short_text(info.dbname))
+    return _place(short_text(info.user), short_text(info.host),
+                  str(port) if type(port) is int else "", short_text(info.dbname))
 
 
 def _host_info(value):
@@ -147,7 +147,8 @@ def _needs_a_loop(value):
 def _asyncpg_text(value):
     address, settings = value._addr, value._params
     host, port = address if type(address) is tuple else (address, "")
-    place = _place(short_text(settings.user), short_text(host), str(port), short_text(settings.database))
+    place = _place(short_text(settings.user), short_text(host), str(port),
+                   short_text(settings.database))
     return "asyncpg connection to %s" % place
 
 

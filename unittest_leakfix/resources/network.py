@@ -36,7 +36,7 @@ def _address(ask):
         if found[1:2] == (0,):  # not bound yet
             return ""
         return "(%s)" % ", ".join(
-            repr(short_text(part)) if not isinstance(part, int) else str(part) for part in found[:2])
+            str(part) if isinstance(part, int) else repr(short_text(part)) for part in found[:2])
     return short_text(found)
 
 

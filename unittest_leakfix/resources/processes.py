@@ -31,8 +31,8 @@ def _popen_open(value):
         return False
     if own_attribute(value, "returncode") is None:
         return True
-    return any(own_attribute(value, name) is not None and open_by_flags(own_attribute(value, name)) is not False
-               for name in _PIPES)
+    pipes = [own_attribute(value, name) for name in _PIPES]
+    return any(pipe is not None and open_by_flags(pipe) is not False for pipe in pipes)
 
 
 def _popen_close(value):
@@ -75,7 +75,9 @@ def _close_pipe(pipe):
 def _popen_text(value):
     said = "child process %s" % own_attribute(value, "pid", "")
     arguments = own_attribute(value, "args")  # not kept by Python 2.7
-    arguments = short_text(command(arguments) if isinstance(arguments, (list, tuple)) else arguments)
+    if isinstance(arguments, (list, tuple)):
+        arguments = command(arguments)
+    arguments = short_text(arguments)
     return "%s: %s" % (said, arguments) if arguments else said
 
 
@@ -157,7 +159,8 @@ def _pool_close(value):
 
 def _manager_open(value):
     # connect() makes no shutdown: that server belongs to somebody else.
-    return own_attribute(value, "shutdown") is not None and own_attribute(value, "_state").value == 1
+    return (own_attribute(value, "shutdown") is not None
+            and own_attribute(value, "_state").value == 1)
 
 
 def _manager_close(value):

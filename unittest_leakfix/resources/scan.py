@@ -30,7 +30,7 @@ _DEEP = 3
 ATOMS = PLAIN | frozenset([type])
 _CALLED = Kind("object", method("close"))    # named by the user, of no known kind
 
-#: Called with the owner and what was `FoundResource`, before it is closed or let go of. Finding listens.
+#: Called with the owner and a `FoundResource`, before it is closed or let go of. Finding listens.
 listeners = []
 #: Called with a resource that is about to be closed: True says that it is another
 #: process's, from which this one was forked. It is not ours to close then.

@@ -23,7 +23,8 @@ def _threads_open(value):
 
 def _processes_open(value):
     # Set to None by shutdown(); empty until the first submit().
-    return bool(own_attribute(value, "_processes")) and not own_attribute(value, "_shutdown_thread", False)
+    return (bool(own_attribute(value, "_processes"))
+            and not own_attribute(value, "_shutdown_thread", False))
 
 
 def _executor_close(value):
@@ -44,7 +45,8 @@ def _executor_text(value):
 
 def _thread_text(noun):
     def describe(value):
-        name = short_text(own_attribute(value, "_name", own_attribute(value, "_Thread__name")))  # mangled on 2.7
+        mangled = own_attribute(value, "_Thread__name")     # on 2.7
+        name = short_text(own_attribute(value, "_name", mangled))
         return '%s "%s"' % (noun, name) if name else noun
     return describe
 

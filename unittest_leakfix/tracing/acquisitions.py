@@ -98,8 +98,8 @@ class Acquisitions(Records):
             opened = frameworks.opening_of(obj)
             return _made(raw) if opened is None else _of_connection(opened)
         if self._drivers is not None:
-            record = self._drivers.registry.of(os_facts.connection_of(obj)) or frameworks.opening_of(
-                obj)
+            record = (self._drivers.registry.of(os_facts.connection_of(obj))
+                      or frameworks.opening_of(obj))
             if record is not None:
                 return _of_connection(record)
         path = os_facts.temporary_path(obj)

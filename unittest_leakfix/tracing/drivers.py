@@ -1,4 +1,4 @@
-"""Where each driver is patched, so that `connection_registry` hears of every connection that is opened.
+"""Where each driver is patched, so that every connection that is opened is recorded.
 
 One point in each, the last one that all its ways to connect pass: ``from pymysql import connect``
 done long ago goes through it as well. A point is patched when its module is there, or as soon as
@@ -17,7 +17,11 @@ from typing import Any, Callable, FrozenSet, NamedTuple, Optional, Tuple
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import LateSwap
 from unittest_leakfix.resources import scan
-from unittest_leakfix.tracing.opened_connections import ConnectionRegistry, Subscriber, connection_registry
+from unittest_leakfix.tracing.opened_connections import (
+    ConnectionRegistry,
+    Subscriber,
+    connection_registry,
+)
 
 __unittest = True
 bind(globals())
@@ -28,8 +32,8 @@ _getframe = sys._getframe
 class LateImports:
     """A finder on ``sys.meta_path`` that finds nothing itself.
 
-    It calls *on_import* when one of the modules *names* has been executed. It is asked only for modules
-    that are not loaded yet, so it costs nothing otherwise.
+    It calls *on_import* when one of the modules *names* has been executed. It is asked only for
+    modules that are not loaded yet, so it costs nothing otherwise.
     """
 
     def __init__(self, names: FrozenSet[str], on_import: Callable[[], None]) -> None:

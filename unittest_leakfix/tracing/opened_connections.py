@@ -65,7 +65,8 @@ class Subscriber(Protocol):
 
 
 class ConnectionRegistry:
-    """The records of this process. There is one, `connection_registry`; the patches in `drivers.py` write it."""
+    """The records of this process. There is one, `connection_registry`; the patches in
+    `drivers.py` write it."""
 
     _threads: Dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
 
@@ -112,7 +113,8 @@ class ConnectionRegistry:
         """Note that the code in *frame* is about to open a connection; returns its record.
 
         For budgets. *connection*: the object that will be connected, None where the driver makes
-        it later. Raises what ``before_connect`` returns; `connected` or `failed` has to follow otherwise.
+        it later. Raises what ``before_connect`` returns; `connected` or `failed` has to follow
+        otherwise.
         """
         raw = self.raw(driver, frame)
         refused = None if self.before_connect is None else self.before_connect(connection, raw)

@@ -119,7 +119,8 @@ def _task(records: Records, original: Callable[..., Any]) -> Callable[..., Any]:
     def create_task(self: Any, coro: Any, *args: Any, **kwargs: Any) -> Any:
         task = original(self, coro, *args, **kwargs)
         if _listens(records):
-            _quietly(_record_opened, records, task, "task", value_text.name_text(coro), _getframe(1))
+            name = value_text.name_text(coro)
+            _quietly(_record_opened, records, task, "task", name, _getframe(1))
         # In debug mode the stack that led here is kept, without the last frame: now that is ours.
         stack = getattr(task, "_source_traceback", None)
         if stack and stack[-1].filename == __file__:

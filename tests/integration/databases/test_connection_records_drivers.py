@@ -68,7 +68,8 @@ class Each:
                                                   cursor.fetchall()))
         thread.start()
         time.sleep(0.3)
-        meanwhile, busy = (connection_registry.of(connection), connection_registry.descriptors()), thread.is_alive()
+        meanwhile = connection_registry.of(connection), connection_registry.descriptors()
+        busy = thread.is_alive()
         thread.join()
         cursor.close()
         self.assertTrue(busy)
@@ -257,7 +258,8 @@ class Pools(Recording):
         return DRIVERS[driver].settings()
 
     def functions(self) -> Any:
-        return [record.frames[0].function for record in connection_registry.open_records()][self.before:]
+        records = connection_registry.open_records()
+        return [record.frames[0].function for record in records][self.before:]
 
     def test_sqlalchemy(self) -> None:
         for name, driver in (("mysql+pymysql", "pymysql"), ("mysql+mysqldb", "MySQLdb"),

@@ -184,8 +184,8 @@ def _along(above: Path, edge: edges.Edge, child: Any) -> Path:
     if last.silent:
         hops, access, link, key = hops[:-1], last.access + access, Link.OTHER, ""
     silent = edge.access in _SILENT or _is_cell_or_traceback(child)
-    hop = roots.Hop(access, objects.thing(child), objects.place(child), id(child), _outlives_call(child),
-                    _container(child), silent, link, key)
+    hop = roots.Hop(access, objects.thing(child), objects.place(child), id(child),
+                    _outlives_call(child), _container(child), silent, link, key)
     expression = edge.before + above.expression + edge.after
     path = above._replace(expression=expression, hops=hops + (hop,),
                           evaluates=above.evaluates and edge.evaluates)
@@ -245,7 +245,8 @@ def last_resort(search: Search, walk: Walk) -> Optional[Path]:
         hop = roots.Hop("<unknown>", Thing("end", length=search.gave_up), "")
         end = _plain(" ...", walk.nodes[search.target])
         return Path(roots.LEAK, "unknown", "<unknown>", False, (hop, end))
-    hidden = [oid for oid in search.levels if unexplained_references(oid, search, walk) > 0] if EXACT else []
+    hidden = [oid for oid in search.levels
+              if EXACT and unexplained_references(oid, search, walk) > 0]
     if not hidden:
         return None
     top = min(search.levels[oid] for oid in hidden)
