@@ -8,7 +8,10 @@ held is gone. Who reads what: unittest's own ``printErrors`` calls ``str()`` and
 
 from __future__ import absolute_import
 
+import gc
+import sys
 import unittest
+import unittest.case
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import PASSING
@@ -57,16 +60,21 @@ class FinishedTest(object):
 
     def __init__(self, test):
         self._class = kind = type(test)
+        if _describes_itself(kind, test):
+            try:
+                self._testMethodName = test._testMethodName
+                self._testMethodDoc = test._testMethodDoc
+                self._str = _STR(test)
+                self._short = _SHORT(test)
+                # The others unittest's own functions say when they are asked.
+                self._id = self._repr = _DEFERRED
+                self._count = 1
+                self._key = None
+                return
+            except Exception:   # somebody took one away, or put something else there
+                pass
         self._testMethodName = _has(test, "_testMethodName")
         self._testMethodDoc = _has(test, "_testMethodDoc")
-        if _describes_itself(kind, test):
-            # The others unittest's own functions say when they are asked.
-            self._str = _call_text(test, "__str__", "")
-            self._short = _call_text(test, "shortDescription", None)
-            self._id = self._repr = _DEFERRED
-            self._count = 1
-            self._key = None
-            return
         self._take_texts(test)
         self._repr = _call_text(test, "__repr__", "<%s>" % (self._id,))
         self._short = _call_text(test, "shortDescription", None)
@@ -224,9 +232,10 @@ class _EqualTo(object):
 
 def finished(test):
     """Return the stand-in for *test*, a ``TestCase`` or one of its subtests."""
-    if type(test).__module__ == "unittest.case" and type(test).__name__ == "_SubTest":
+    kind = type(test)
+    if kind is _SubTest:
         return FinishedSubTest(test)
-    if issubclass(type(test), unittest.FunctionTestCase):
+    if issubclass(kind, _FunctionTestCase):
         return FinishedFunctionTest(test)
     return FinishedTest(test)
 
@@ -245,6 +254,8 @@ def _function(cls, name):
 #: Stands for a text that unittest's own function says when it is asked for.
 _DEFERRED = None, None
 _TestCase = unittest.TestCase
+_FunctionTestCase = unittest.FunctionTestCase
+_SubTest = getattr(unittest.case, "_SubTest", None)     # 3.4
 _ID, _STR, _REPR, _SHORT, _COUNT, _EQ, _HASH = [_function(_TestCase, name) for name in (
     "id", "__str__", "__repr__", "shortDescription", "countTestCases", "__eq__", "__hash__")]
 _OWN_TEXTS = {"_id": _ID, "_repr": _REPR}
@@ -269,12 +280,18 @@ def _describes_itself(kind, test):
         and kind.__eq__ is _EQ
         and kind.__hash__ is _HASH
         and kind.__getattribute__ is object.__getattribute__
-        and not _OWN_NAMES.intersection(_attribute(test, "__dict__"))
+        # Without more attributes than each test has, it has none of these; and their __dict__
+        # would have to be made first (3.11).
+        and (len(_get_referents(test)) == _BARE
+             or not _OWN_NAMES.intersection(_attribute(test, "__dict__")))
     )
 
 
 _OWN_NAMES = frozenset(["id", "shortDescription", "countTestCases", "__str__", "__repr__"])
 _attribute = object.__getattribute__
+_get_referents = gc.get_referents
+# What a test without any other attribute refers to: these and its class.
+_BARE = len(vars(_TestCase("run"))) + 1 if sys.version_info >= (3, 11) else sys.maxsize
 
 
 def _unpickled(kind, state):

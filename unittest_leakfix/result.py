@@ -11,6 +11,7 @@ __unittest = True
 bind(globals())
 
 _attribute = object.__getattribute__
+_TestCase = unittest.TestCase
 
 # unittest's own lists hold finished tests only. Another list may hold tests that
 # are still to run, so there only the one that just finished is swapped.
@@ -27,13 +28,15 @@ class Sweep(object):
     among its items.
     """
 
-    def __init__(self, result):
+    def __init__(self, result, lists=None):
+        """*lists*: unittest's own, where no others are to be looked for before the end."""
         self._result = result
-        self._lists = []
-        self._lengths = []
-        self._own = 0       # how many of them are unittest's
+        self._lists = lists or []
+        self.lengths = [0] * len(self._lists)   # how many entries of each are swapped
+        self._own = len(self._lists)    # how many of them are unittest's
         self._dicts = []
-        self._look()
+        if lists is None:
+            self._look()
 
     def _look(self):
         """Note which lists there are (Django's DummyList is none)."""
@@ -42,28 +45,23 @@ class Sweep(object):
         other = [value for name, value in known.items()
                  if issubclass(type(value), list) and name not in _OWN
                  and not (name == "collectedDurations" and _texts_only(self._result))]
-        before = dict(zip(map(id, self._lists), self._lengths))
+        before = dict(zip(map(id, self._lists), self.lengths))
         self._lists = own + other
         self._own = len(own)
-        self._lengths = [before.get(id(each), 0) for each in self._lists]
+        self.lengths = [before.get(id(each), 0) for each in self._lists]
         self._dicts = [value for value in known.values() if type(value) is dict]
-
-    @property
-    def watched(self):
-        """The lists that are looked at: all empty, nothing is to swap."""
-        return self._lists + [self._dicts]
 
     def __call__(self, test=None):
         """Swap what *test*, which just finished, has left; None: at the end of all."""
         if test is None:
             self._look()
-        lengths = list(map(len, self._lists))
         made = {}
+        lengths = self.lengths
         for place, entries in enumerate(self._lists):
-            if lengths[place] != self._lengths[place]:
-                only = None if place < self._own else test
-                _swap(entries, self._lengths[place], only, made)
-                self._lengths[place] = lengths[place]
+            length = len(entries)
+            if length != lengths[place]:
+                _swap(entries, lengths[place], None if place < self._own else test, made)
+                lengths[place] = length
         for each in self._dicts:
             for entries in list(each.values()):
                 if issubclass(type(entries), list):
@@ -73,9 +71,14 @@ class Sweep(object):
 def _swap(entries, begin, only, made):
     """Swap the tests from place *begin* on; if *only* is given, that one alone."""
     for place in range(begin, len(entries)):
-        entry = _swapped(entries[place], only, made)
-        if entry is not entries[place]:
-            entries[place] = entry
+        entry = entries[place]
+        if (only is None and type(entry) is tuple and len(entry) == 2 and type(entry[1]) is str
+                and _is_live(entry[0])):
+            entries[place] = _stand_in(entry[0], made), entry[1]    # unittest's own
+        else:
+            swapped = _swapped(entry, only, made)
+            if swapped is not entry:
+                entries[place] = swapped
 
 
 def _swapped(entry, only, made):
@@ -84,14 +87,17 @@ def _swapped(entry, only, made):
         if (only is not None and entry is not only
                 and _attribute(entry, "__dict__").get("test_case") is not only):
             return entry
-        if id(entry) not in made:
-            made[id(entry)] = finished(entry)
-        return made[id(entry)]
-    if type(entry) is tuple and len(entry) == 2 and type(entry[1]) is str and _is_live(entry[0]):
-        return _swapped(entry[0], only, made), entry[1]     # unittest's own
+        return _stand_in(entry, made)
     if (type(entry) is tuple or type(entry) is list) and any(_is_live(item) for item in entry):
         return type(entry)(_swapped(item, only, made) for item in entry)
     return entry
+
+
+def _stand_in(test, made):
+    """Return what stands for *test* in all lists; *made* are those there are, by its id."""
+    if id(test) not in made:
+        made[id(test)] = finished(test)
+    return made[id(test)]
 
 
 def _texts_only(result):
@@ -102,7 +108,7 @@ def _texts_only(result):
 
 def _is_live(entry):
     """Only real tests: xmlrunner's _TestInfo and unittest's _ErrorHolder stay."""
-    return issubclass(type(entry), unittest.TestCase)
+    return issubclass(type(entry), _TestCase)
 
 
 class LeakFixResultMixin(object):
@@ -115,25 +121,29 @@ class LeakFixResultMixin(object):
     """
 
     _leakfix_sweep = None
-    _leakfix_lists = ((None,),)     # while all are empty there is nothing to swap
+    _leakfix_own = ((), (), (), (), ())     # unittest's lists, where there are no others
+    _leakfix_swapped = -1   # how many entries they have, when there is nothing to swap
 
     def stopTest(self, test):
         """Called when *test* is over; lets go of it."""
         super(LeakFixResultMixin, self).stopTest(test)
-        if any(self._leakfix_lists):
+        # Spelled out: any() and sum() cost as much as the rest of it.
+        one, two, three, four, five = self._leakfix_own
+        if len(one) + len(two) + len(three) + len(four) + len(five) != self._leakfix_swapped:
             self._leakfix_swap(test)
 
     def _leakfix_swap(self, test):
-        if self._leakfix_sweep is None:
+        sweep = self._leakfix_sweep
+        if sweep is None:
+            own = None
             if "_leakfix_ready" in type(self).__dict__:
-                # Its lists are known. A look at vars() would make each attribute of
-                # the result slower to reach from then on (3.12).
-                self._leakfix_lists = [getattr(self, name) for name in _OWN]
-                if not any(self._leakfix_lists):
-                    return
-            self._leakfix_sweep = Sweep(self)
-            self._leakfix_lists = self._leakfix_sweep.watched
-        self._leakfix_sweep(test)
+                # A look at vars() would make each attribute of the result slower to
+                # reach from then on (3.12).
+                own = self._leakfix_own = [getattr(self, name) for name in _OWN]
+            sweep = self._leakfix_sweep = Sweep(self, own)
+        sweep(test)
+        if type(self._leakfix_own) is list:
+            self._leakfix_swapped = sum(sweep.lengths)
 
     def stopTestRun(self):
         """Called once after all tests; lets go of what is left."""
