@@ -34,7 +34,7 @@ if __name__ == "__main__":
     sys.path[0] = ROOT  # not tests/: its modules are the package's
 
 from tests import tiers  # noqa: E402
-from tests.support import checks, children, interpreters, runs  # noqa: E402
+from tests.support import checks, children, interpreters, measured, runs  # noqa: E402
 
 AT_ONCE = 3  # on two cores: a third of the time is spent waiting for servers and child processes
 PROGRESS = 5  # seconds between two lines of it
@@ -81,14 +81,19 @@ def main(arguments=None, found=None, runner=None, logs=LOGS, every=PROGRESS):
     checked = [] if options.names else [checks.Checks(found, _announcer(checks.NAME))]
     here += [run for run in checked if run.interpreter is not None]
     chosen = checked + chosen
-    whole = _perform(here, options, runner or children.Children(), logs, every)
+    measuring = None
+    if options.coverage or options.tier == tiers.NIGHTLY:
+        measuring = measured.Measuring(_announcer(measured.NAME), holds=not (
+            options.names or options.only or options.tier == tiers.QUICK))
+        chosen.append(measuring)
+    whole = _perform(here, options, runner or children.Children(), logs, every, measuring)
     _print_failures(chosen)
     _print_longest(chosen)
     _print_skipped(chosen)
     if not whole:
         _say("Interrupted. Until then:")
     passed, failed = sum(run.passed for run in chosen), sum(run.failed for run in chosen)
-    ran = any(run.passed for run in chosen if run not in checked)
+    ran = any(run.passed for run in chosen if run not in checked and run is not measuring)
     _say("%d passed, %d failed, %d skipped" % (passed, failed, sum(run.skipped for run in chosen)))
     return 0 if ran and not failed and whole else 1
 
@@ -101,6 +106,9 @@ def _options(arguments):
     for name in (tiers.QUICK, tiers.NIGHTLY):
         tier.add_argument("--" + name, action="store_const", dest="tier", const=name,
                           default=tiers.FULL, help="the %s tier, see below" % name)
+    parser.add_argument("--coverage", action="store_true",
+                        help="say which part of the package's lines the tests reach, and hold the "
+                             "floor (the nightly tier always does)")
     parser.add_argument("--only", action="append", metavar="X.Y", help="run on this version only")
     parser.add_argument("--list", action="store_true", help="say which interpreters there are")
     parser.add_argument("names", nargs="*", metavar="NAME", help="test modules, classes, methods")
@@ -124,7 +132,7 @@ def _announcer(version):
     return lambda test: _say("FAILED [%s] %s" % (version, test))
 
 
-def _perform(chosen, options, runner, logs, every):
+def _perform(chosen, options, runner, logs, every, measuring):
     """Run the chosen. Returns whether they came to their end (not Ctrl-C)."""
     folder = tempfile.mkdtemp(prefix="leakfix-everywhere-")
     waiting = list(chosen)
@@ -137,7 +145,7 @@ def _perform(chosen, options, runner, logs, every):
                 return
             working.append(run)
             try:
-                run.perform(options.names, folder, runner, options.tier)
+                run.perform(options.names, folder, runner, options.tier, measuring)
             except Exception as problem:  # a worker that dies would lose its interpreters
                 run.fail("tests/everywhere.py", repr(problem))
             working.remove(run)
@@ -156,6 +164,9 @@ def _perform(chosen, options, runner, logs, every):
                 last = time.time()
                 _say("[%d s] %s"
                      % (last - started, " | ".join(run.progress() for run in list(working))))
+        if measuring is not None:
+            measuring.combine(folder, runner)
+            _say(measuring.line())
         whole = True
     except KeyboardInterrupt:
         del waiting[:]
@@ -172,7 +183,8 @@ def _keep_logs(folder, kept):
     if not os.path.isdir(kept):
         os.makedirs(kept)
     for name in os.listdir(folder):
-        shutil.copy(os.path.join(folder, name), kept)
+        if not name.startswith("measured."):
+            shutil.copy(os.path.join(folder, name), kept)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -211,7 +223,8 @@ def _print_skipped(chosen):
             reasons.setdefault(reason, []).append(run.version)
     _say("\nSkipped:" if reasons else "")
     for reason in sorted(reasons):
-        versions = [v for v in [checks.NAME] + interpreters.VERSIONS if v in reasons[reason]]
+        versions = [v for v in [checks.NAME, measured.NAME] + interpreters.VERSIONS
+                    if v in reasons[reason]]
         _say("%5d  %s (%s)" % (len(reasons[reason]), reason, ", ".join(versions)))
     _say("")
 

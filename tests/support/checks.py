@@ -34,7 +34,7 @@ class Checks(runs.Run):
         if interpreter is None:
             self._skip_all("needs Python %d.%d or later with venv" % OLDEST)
 
-    def perform(self, names, folder, runner, tier=None):
+    def perform(self, names, folder, runner, tier=None, measuring=None):
         """Make the environment, or bring it up to date, and run each check there."""
         started = time.time()
         try:

@@ -77,12 +77,12 @@ def find():
 def pypy():
     """The path of a PyPy of Python 3.8 or later (a pyenv's, or on the PATH), or None."""
     paths = [_on_path(name) for name in ("pypy3", "pypy")]
-    for folder in filter(None, [_said(["pyenv", "root"])]):
+    for folder in filter(None, [said(["pyenv", "root"])]):
         paths += sorted(glob.glob(os.path.join(folder, "versions", "pypy3*", "bin", "python")),
                         key=_numbers, reverse=True)
     for path in filter(None, paths):
         try:
-            kind, full = json.loads(_said([path, "-c", PROBE]))[:2]
+            kind, full = json.loads(said([path, "-c", PROBE]))[:2]
         except ValueError:
             continue
         if kind == "PyPy" and full >= [3, 8]:
@@ -161,6 +161,15 @@ def prepare_from(interpreter, requirements, log, runner, step):
         _install(work, requirements)
 
 
+def install_beside(interpreter, requirements, log, runner, step):
+    """Install *requirements* into an environment that there is. Raises CannotPrepare."""
+    work = _Work(interpreter, log, runner, step)
+    stamp = os.path.join(interpreter.folder, "made-from-" + os.path.basename(requirements))
+    if _text(stamp) != _text(requirements):
+        work.install("-r", requirements)
+        _write(stamp, _text(requirements))
+
+
 def _is_stale(work, requirements):
     return _text(_stamp(work)) != _wanted(work, requirements)
 
@@ -215,7 +224,7 @@ def _candidates():
     """Paths to try: a version manager's folder (newest first), the PATH, the running one."""
     names = ["python" + version for version in VERSIONS] + ["python3", "python", "python2"]
     paths = []
-    for folder in filter(None, [_said(["pyenv", "root"])]):
+    for folder in filter(None, [said(["pyenv", "root"])]):
         paths += sorted(glob.glob(os.path.join(folder, "versions", "*", "bin", "python")),
                         key=_numbers, reverse=True)
     paths += [path for path in map(_on_path, names) if path]
@@ -231,9 +240,9 @@ def _numbers(path):
 def _probe(path, inside=False):
     """An Interpreter, or None: not there, a launcher with nothing behind it, another kind of
     Python, or (unless ``inside``) an environment itself."""
-    said = _said([path, "-c", PROBE])
+    answer = said([path, "-c", PROBE])
     try:
-        kind, full, maker, is_environment = json.loads(said)
+        kind, full, maker, is_environment = json.loads(answer)
     except ValueError:
         return None
     if kind != "CPython" or is_environment and not inside:
@@ -241,14 +250,15 @@ def _probe(path, inside=False):
     return Interpreter(path, full, maker)
 
 
-def _said(command):
+def said(command):
+    """Return what that command prints; "" where it fails."""
     try:
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  env=environment())
     except OSError:
         return ""
-    said = child.communicate()[0]
-    return said.decode("utf-8", "replace").strip() if child.returncode == 0 else ""
+    output = child.communicate()[0]
+    return output.decode("utf-8", "replace").strip() if child.returncode == 0 else ""
 
 
 def _on_path(name):

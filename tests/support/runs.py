@@ -36,11 +36,12 @@ class Run(object):
         self._test = self._module = self._entered = None
         self._begun, self._outcomes, self._over = 0, {}, False
 
-    def perform(self, names, folder, runner, tier=tiers.FULL):
+    def perform(self, names, folder, runner, tier=tiers.FULL, measuring=None):
         """Make the environment and run the tests ``names`` there.
 
         ``folder`` is this command's own: several may run at a time. What was said is left there,
         in a file of the version's name. ``runner`` (`children.Children`) runs the processes.
+        ``measuring`` (`measured.Measuring`) measures which lines the tests reach.
         """
         output = os.path.join(folder, self.version + ".txt")
         with io.open(output, "w", encoding="utf-8") as log:
@@ -56,14 +57,21 @@ class Run(object):
                 self.skip("environment", reason)
             for problem in problems:
                 self.fail("environment", problem)
+            variables = {tiers.VARIABLE: tier}
+            if measuring is not None:
+                try:
+                    variables.update(measuring.variables(
+                        self.interpreter, folder, Log(log), runner, self._begin))
+                except interpreters.CannotPrepare as problem:
+                    self.skip("environment", "no coverage: %s" % problem)
             self._begin("the beginning")
-            self._perform(names, folder, runner, tier, Log(log))
+            self._perform(names, folder, runner, variables, Log(log))
         return None
 
-    def _perform(self, names, folder, runner, tier, log):
+    def _perform(self, names, folder, runner, variables, log):
         known = os.path.join(folder, self.version + ".passwords")
         report = _Report(os.path.join(folder, self.version + ".json"))
-        variables = dict(passwords.environment(known), **{tiers.VARIABLE: tier})
+        variables = dict(passwords.environment(known), **variables)
         started = time.time()
         # faulthandler (3.x) shows the stacks when the tests hang and are ended by SIGABRT.
         options = [] if self.interpreter.full.startswith("2.") else ["-X", "faulthandler"]
