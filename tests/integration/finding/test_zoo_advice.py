@@ -1,4 +1,3 @@
-# needs Python 3.9
 """What the report advises, typed into a copy of the zoo by machine, ends the leak and breaks nothing.
 
 Each animal runs once for its report, and once more with the advice in it, together with the tests of
