@@ -11,6 +11,10 @@ own, and are counted as two tests; they are left out where names choose tests.
 There is no limit of time. Tests in which nothing happens for ten minutes (no test begins or ends,
 nothing is printed) are ended, and the test that ran is a failure, with the stacks of its threads.
 
+``--coverage``, and the nightly tier, say at the end which part of the package's lines the tests
+reach, over all interpreters and in all processes; under the floor (tests/support/measured.py) that
+is a failure. Before the skips stand the ten test modules that took longest.
+
 For developers: ``--quick`` runs on the newest interpreter alone, ``--list`` says which interpreters
 there are, ``--only 3.12 --only 2.7`` (or ``--only 3.12,2.7``) runs on those, and names after the
 options choose test modules, classes or methods (``test_runner``,

@@ -14,7 +14,7 @@ import time
 import unittest
 
 from tests import everywhere, tiers
-from tests.support import children, everywhere_samples, interpreters, paths
+from tests.support import children, everywhere_samples, interpreters, measured, paths
 
 try:
     import fcntl
@@ -129,6 +129,18 @@ class OutcomesTest(EverywhereCase):
         lines = self.run_samples("Outcomes", found={})
         self.assertIn("    1  Python 3.12 not found (3.12)", lines)
         self.assertEqual((lines[-1], self.status), ("0 passed, 0 failed, 1 skipped", 1))
+
+
+class CoverageTest(EverywhereCase):
+    def test_where_it_cannot_be_had_the_tests_run_and_it_is_skipped(self):
+        self.addCleanup(setattr, measured, "REQUIREMENTS", measured.REQUIREMENTS)
+        measured.REQUIREMENTS = os.path.join(self.folder, "broken.txt")
+        with open(measured.REQUIREMENTS, "w") as file:
+            file.write("== this is not a requirement\n")
+        lines = self.run_command("--coverage", "--only", "3.12", SAMPLES + "Outcomes.test_passes")
+        self.assertEqual((lines[-1], self.status), ("1 passed, 0 failed, 2 skipped", 0))
+        self.assertIn("    1  coverage was measured on no interpreter (coverage)", lines)
+        self.assertIn("no coverage: ", self.output.text)
 
 
 class SilenceTest(EverywhereCase):

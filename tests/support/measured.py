@@ -64,6 +64,10 @@ class Measuring(runs.Run):
         place = os.path.join(interpreters.said([interpreter.python, "-c", WHERE]), PTH)
         with io.open(place, "w", encoding="utf-8") as file:
             file.write(START)
+        return self.switched_on(interpreter, folder)
+
+    def switched_on(self, interpreter, folder):
+        """Return the variables for an environment that can measure."""
         settings = self._settings(folder)
         with io.open(settings, "w", encoding="utf-8") as file:
             file.write(SETTINGS % (os.path.join(PACKAGE, "*"), os.path.join(folder, "measured")))

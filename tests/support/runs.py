@@ -63,7 +63,7 @@ class Run(object):
                     variables.update(measuring.variables(
                         self.interpreter, folder, Log(log), runner, self._begin))
                 except interpreters.CannotPrepare as problem:
-                    self.skip("environment", "no coverage: %s" % problem)
+                    self.skip("environment", "no coverage: %s" % str(problem).splitlines()[0])
             self._begin("the beginning")
             self._perform(names, folder, runner, variables, Log(log))
         return None
