@@ -275,6 +275,7 @@ STATE: Dict[Tuple[str, str], str] = {
      "_listening_pid"): "the process the audit hook is for: a forked child has it too",
     ("tracing.stacks", "_DRIVER_KINDS"): "a cache by file name, of bounded size",
     ("tracing.stacks", "_KINDS"): "a cache by file name, of bounded size",
+    ("tracing.stacks", "_USERS"): "a cache by file name, of bounded size",
 }
 
 

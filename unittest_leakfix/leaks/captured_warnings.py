@@ -117,7 +117,8 @@ class ComplaintCapture:
         ):
             first, _, created = text.partition("\n")
             self._add("coroutine was never awaited", first, created,
-                      spot=None if created else _written_at(message.source))
+                      self._made(message.source),
+                      None if created else _written_at(message.source))
         else:
             self._show(message)
 
@@ -126,7 +127,10 @@ class ComplaintCapture:
             return None
         if source is None:  # TemporaryDirectory says only its path
             return self._acquisitions.in_text(text)
-        return self._acquisitions.of(source)
+        return self._acquisitions.of_part(source)
+
+    def _made(self, coroutine: object) -> Optional[Acquisition]:
+        return None if self._acquisitions is None else self._acquisitions.of_coroutine(coroutine)
 
     def _on_unraisable(self, unraisable: Any) -> None:
         try:
@@ -321,7 +325,8 @@ class PassThroughCapture(ComplaintCapture):
             if unclosed:
                 self._add("ResourceWarning", text, "", self._opened(message.source, text), spot)
             else:
-                self._add("coroutine was never awaited", text.partition("\n")[0], spot=spot)
+                self._add("coroutine was never awaited", text.partition("\n")[0], "",
+                          self._made(message.source), spot)
         return not self._repeated(message, text)
 
     def _repeated(self, message: Any, text: str) -> bool:

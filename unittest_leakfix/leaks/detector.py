@@ -159,7 +159,7 @@ class ListeningObserver(RunObserver):
         test = self._test or self._acquisitions.current
         if test and self._is_active():
             self._new_leaks.append(identify.of_closing(
-                found, self._acquisitions.of(found.value), test))
+                found, self._acquisitions.of_part(found.value), test))
             if found.kind.awaits(found.value):
                 self._released_ids.append(id(found.value))
 
@@ -215,26 +215,56 @@ class ReportedChanges:
             if fixture and change.key in self._reported:
                 continue    # a test of the class, or a class of the module
             self._reported.add(change.key)
-            acquisition = self._opened(change)
+            acquisition = self._opened(change, test, fixture)
             if kinds.of_change(change.kind).waits:
                 self.pending.append(Pending(change, test, acquisition, os_facts.target(change.fd)))
             else:
                 fresh.append(identify.of_change(change, test, acquisition, change in back, fixture))
         return fresh
 
-    def _opened(self, change: Change) -> Optional[Acquisition]:
+    def _opened(self, change: Change, test: str, fixture: bool) -> Optional[Acquisition]:
+        known = self._acquisitions
         if change.thread:
             thread = threading._active.get(change.thread)  # type: ignore[attr-defined]
-            return None if thread is None else self._acquisitions.of_thread(thread)
+            return None if thread is None else known.of_thread(thread)
         if change.pid:
-            return self._acquisitions.of_pid(change.pid)
+            return known.of_pid(change.pid)
         if change.path:
-            return self._acquisitions.of_path(change.path)
+            return known.of_path(change.path)
+        if change.fd >= 0:
+            return known.of_descriptor(change.fd) or (
+                known.deduced("epoll") if change.on[0] == "eventpoll" else None)
+        found = None
         if change.oid:
-            live = self._acquisitions.live(change.kind)
-            return next((self._acquisitions.of(each) for each in live if id(each) == change.oid),
-                        None)
-        return self._acquisitions.of_descriptor(change.fd) if change.fd >= 0 else None
+            found = next((known.of(each) for each in known.live(change.kind)
+                          if id(each) == change.oid), None)
+        elif change.kind == "patch":
+            found = known.deduced_setter(change.name.rpartition(".")[2])
+            return found._replace(test=test) if found is not None and not fixture else found
+        if found is None and change.kind in _ONCE:
+            found = known.of_change(change.kind, change.owner or _ONCE[change.kind](change.name),
+                                    test, last=change.kind in _LAST)
+        return found
+
+
+def _none(name: str) -> str:
+    return ""
+
+
+def _whole(name: str) -> str:
+    return name
+
+
+def _logger(name: str) -> str:
+    return name.partition(" ")[2]
+
+
+#: Changes to what there is once: by which name they are noted.
+_ONCE = {"environment": _whole, "working directory": _none, "logging handler": _whole,
+         "logging level": _logger, "signal handler": _none, "warning filter": _none,
+         "locale": _none, "umask": _none, "socket timeout": _none}
+#: Of these the last change is the one that stands.
+_LAST = frozenset(["environment", "working directory", "logging level", "umask", "socket timeout"])
 
 
 # What could not be measured, and why.

@@ -224,6 +224,8 @@ def of_complaint(complaint: Complaint, test: str) -> Leak:
                     cause="%s dropped, opened in %s" % (opened.what, place_of(opened)),
                     seen=Complained(complaint, called))
     kind = _COMPLAINTS.get(complaint.kind, "warning")
+    if opened is not None and not opened.test:
+        opened = opened._replace(test=test)
     if kind == "task":
         called = opened.detail if opened is not None else ""
     elif kind == "exception":
@@ -238,7 +240,7 @@ def of_complaint(complaint: Complaint, test: str) -> Leak:
 def _dropped(opened: Acquisition) -> str:
     """Return what a resource is called of which only the acquisition is left."""
     kind = kinds.of_resource(opened.what).name
-    if kind in ("event loop", "socket") and not (kind == "socket" and opened.detail):
+    if kind == "event loop" or not opened.detail:
         return opened.what
     detail = short(opened.detail)
     quoted = kind in ("file", "temporary folder", "child process")
@@ -288,7 +290,8 @@ def _descriptor(change: Change, row: LeakKind, acquisition: Optional[Acquisition
     kind = kinds.of_resource(acquisition.what).name if acquisition is not None else "descriptor"
     name = _on(change)
     # no file object has it, or that would be told
-    if acquisition is None or kind in ("descriptor", "file", "temporary file"):
+    if acquisition is None or kind not in kinds.KINDS or kind in ("descriptor", "file",
+                                                                  "temporary file"):
         kind, called = "descriptor", "descriptor (%s)" % name
     elif kind == "connection":
         called = "%s to %s" % (acquisition.what, short(acquisition.detail))

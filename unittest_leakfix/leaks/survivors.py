@@ -322,7 +322,8 @@ def held_resources(value: object,
     """
     stands: Set[object] = set()
     if acquisition is not None:
-        stands.add(acquisition.detail)
+        if acquisition.detail:
+            stands.add(acquisition.detail)
         # whose path may be relative, and its descriptor's is not
         if acquisition.what == "sqlite3 connection":
             stands.add(_realpath(acquisition.detail))

@@ -159,7 +159,7 @@ def _differences(module: Any, name: str, base: State, state: State) -> List[Foun
 
 def _handler(handler: Any, how: str, logger: str) -> Change:
     return Change("logging handler", value_text.qualified(type(handler)), how, restorable=True,
-                  owner=logger)
+                  owner=logger, oid=id(handler))
 
 
 def _level(module: Any, state: State) -> str:

@@ -49,7 +49,8 @@ class MockPatches(Monitor):
         for patch in list(_active()):
             if any(patch is each for each in self._base):
                 continue
-            found.append((Change("patch", _target(patch), "started", restorable=True), patch.stop))
+            found.append((Change("patch", _target(patch), "started", restorable=True,
+                                 oid=id(patch)), patch.stop))
         found.reverse()  # the last one started is the first to be stopped
         return found
 

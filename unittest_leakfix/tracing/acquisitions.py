@@ -21,8 +21,10 @@ from typing import (
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import module_slot, name_slot
 from unittest_leakfix._core.ownership import COUNTED
-from unittest_leakfix.tracing import frameworks, os_facts, sources
+from unittest_leakfix.tracing import constructors, deduced, frameworks, os_facts, sources
+from unittest_leakfix.tracing.coroutine_origins import CoroutineOrigins, made_at
 from unittest_leakfix.tracing.records import PLAIN, Raw, Records, Tie
 from unittest_leakfix.tracing.sources import Events, Wrappers
 from unittest_leakfix.tracing.stacks import Frame, frames
@@ -32,6 +34,13 @@ if TYPE_CHECKING:
 
 __unittest = True
 bind(globals())
+
+_DEEP = 4
+# What runs on its own, or is replaced for a while, is no part of what holds it.
+#: What is opened without a word, and could not be watched for: class, and what opens one.
+_UNHEARD = {("select", "epoll"): "epoll", ("select", "kqueue"): "kqueue",
+            ("sqlite3", "Blob"): "blobopen"}
+_NO_PART = frozenset(["thread", "child process", "patch", "task", "event loop"])
 
 
 class Acquisition(NamedTuple):
@@ -59,7 +68,9 @@ class Acquisitions(Records):
         super().__init__()
         self._wrappers = Wrappers(self)
         self._listens = Events(self, self._wrappers).listeners()
+        self._origins = CoroutineOrigins()
         self._drivers: Any = None
+        self._late: Any = None
 
     def install(self) -> None:
         """Begin to record. Adds the audit hook the first time; twice is once."""
@@ -68,14 +79,21 @@ class Acquisitions(Records):
         sources.add(self._listens)
         self.listening = True
         self._wrappers.install()
+        self._origins.install()
         # Not at the top: its records are made of our frames.
-        from unittest_leakfix.tracing.drivers import drivers
+        from unittest_leakfix.tracing.drivers import LateImports, drivers
         self._drivers = drivers
+        self._late = LateImports(constructors.MODULES, self._wrappers.look)
+        self._late.install()
         drivers.install(self)
 
     def remove(self) -> None:
         """Stop recording, forget everything, undo the wrappers."""
+        if self._late is not None:
+            self._late.remove()
+            self._late = None
         self._wrappers.remove()
+        self._origins.remove()
         if self._drivers is not None:
             self._drivers.remove(self)
         self.listening = False
@@ -90,7 +108,7 @@ class Acquisitions(Records):
         key = id(obj)
         tie = self._ties.get(key)
         if tie is not None and tie() is obj:
-            return _made(tie.raw, tie.more)
+            return _made(tie.raw, tie.more or os_facts.path_of(obj, tie.raw[0]))
         if self._dead is not None and key in self._dead:
             return _made(self._dead[key])
         raw = self._connections.get(key)
@@ -106,7 +124,82 @@ class Acquisitions(Records):
         if path:
             return self.of_path(path)
         descriptor = os_facts.descriptor_of(obj)
-        return None if descriptor < 0 else self.of_descriptor(descriptor)
+        if descriptor >= 0:
+            return self._of_file(descriptor)
+        return self._of_map(obj) if os_facts.map_length(obj) else self._of_database(obj)
+
+    def of_part(self, obj: object) -> Optional[Acquisition]:
+        """Return the record of `obj`; without one, that of the first thing opened that it holds in
+        its attributes, and they in theirs."""
+        found = self.of(obj)
+        if found is not None or not sources.in_this_process():
+            return found
+        parts: List[Tuple[int, Acquisition]] = []
+        level: List[object] = [obj]
+        seen = {id(obj)}
+        for _ in range(_DEEP):
+            level = [each for value in level for each in os_facts.held_by(value)
+                     if id(each) not in seen and not seen.add(id(each))]    # type: ignore[func-returns-value]
+            for each in level:
+                raw = self._raw_of(each)
+                if raw is not None:
+                    parts.append((raw[4], _made(raw)))
+            if parts:
+                return min(parts, key=lambda part: part[0])[1]
+        cls = type(obj)
+        name = _UNHEARD.get((module_slot(cls), name_slot(cls)))
+        return None if name is None else self.deduced(name)
+
+    def deduced(self, function: str) -> Optional[Acquisition]:
+        """Return the one line of the user's that can have called *function*, of which nothing is
+        heard; None otherwise."""
+        frame = deduced.caller_of(function)
+        return None if frame is None else Acquisition("descriptor", "", "", "", (frame,))
+
+    def deduced_setter(self, attribute: str) -> Optional[Acquisition]:
+        """Return the one line of the user's that can have set an *attribute*; None otherwise."""
+        frame = deduced.setter_of(attribute)
+        return None if frame is None else Acquisition("patch", "", "", "", (frame,))
+
+    def _raw_of(self, obj: object) -> Optional[Raw]:
+        tie = self._ties.get(id(obj))
+        if tie is not None and tie() is obj:
+            return None if tie.raw[0] in _NO_PART else tie.raw
+        if os_facts.is_connection(obj):
+            return self._connections.get(id(obj))
+        descriptor = os_facts.descriptor_of(obj)
+        found = self._raw_of_descriptor(descriptor) if descriptor >= 0 else None
+        return None if found is None else found[0]
+
+    def _of_file(self, fd: int) -> Optional[Acquisition]:
+        """Return the record of a file object: where it was put around a descriptor, if it was."""
+        raw, around = self._files.get(fd), self._wrapping.get(fd)
+        if around is not None and (raw is None or around[4] > raw[4]) \
+                and os_facts.is_still(fd, around[0], around[1]):
+            return _made(around)
+        return self.of_descriptor(fd)
+
+    def _of_map(self, obj: Any) -> Optional[Acquisition]:
+        """Return the record of a memory map, where it can only be one of those noted."""
+        length = os_facts.map_length(obj)
+        return _only([raw for noted, raw in self._maps if noted == length])
+
+    def _of_database(self, obj: object) -> Optional[Acquisition]:
+        if module_slot(type(obj)) not in ("_gdbm", "_dbm"):
+            return None
+        return _only(list(self._changed.get(("dbm database", ""), ())))
+
+    def of_change(self, kind: str, name: str, test: str,
+                  last: bool = False) -> Optional[Acquisition]:
+        """Return the record of a change that `test` made to what there is once: where it was the
+        *last*, or else where all of its changes come from one place; None otherwise."""
+        raws = [raw for raw in self._changed.get((kind, name), ()) if raw[2] == test]
+        return _made(raws[-1]) if raws and last else _only(raws)
+
+    def of_coroutine(self, coroutine: object) -> Optional[Acquisition]:
+        """Return where a coroutine was made, or None."""
+        frame = made_at(coroutine)
+        return None if frame is None else Acquisition("coroutine", "", "", "", (frame,))
 
     def of_descriptor(self, fd: int) -> Optional[Acquisition]:
         """Return the record of the open descriptor `fd`, or None."""
@@ -115,7 +208,7 @@ class Acquisitions(Records):
 
     def _raw_of_descriptor(self, fd: int) -> Optional[Tuple[Raw, str]]:
         raw = self._files.get(fd)
-        if raw is not None and sources.in_this_process() and os_facts.is_file(fd, raw[1]):
+        if raw is not None and sources.in_this_process() and os_facts.is_still(fd, raw[0], raw[1]):
             return raw, ""
         for tie in self._live("socket"):
             if os_facts.socket_descriptor(tie()) == fd and os_facts.is_socket(fd):
@@ -214,7 +307,15 @@ def _of_connection(record: ConnectionRecord) -> Acquisition:
     return Acquisition("database connection", record.place, record.test, thread, record.frames)
 
 
+def _only(raws: List[Raw]) -> Optional[Acquisition]:
+    """Return the last record, if all are of one place."""
+    places = {raw[PLAIN:PLAIN + 2] for raw in raws}
+    return _made(raws[-1]) if len(places) == 1 else None
+
+
 def _made(raw: Raw, more: str = "") -> Acquisition:
     what, detail, test, thread, _ = raw[:PLAIN]
+    if detail.startswith(("pipe:", "socket:", "anon_inode:")):
+        detail = ""
     shown = redaction.shown(more or detail, 200)
     return Acquisition(what, shown, test, thread, frames(raw[PLAIN:]))

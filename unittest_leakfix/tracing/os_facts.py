@@ -6,8 +6,9 @@ import os
 import stat
 import sys
 import time
-from types import ModuleType
-from typing import Any, Callable, Dict, Optional
+from collections import deque
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
@@ -27,6 +28,12 @@ _readlink: Optional[Callable[[str], str]] = getattr(os, "readlink", None)
 _open, _read, _close = os.open, os.read, os.close
 _BOOT = getattr(time, "CLOCK_BOOTTIME", None)
 _TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_MOST = 50
+_PLAIN = (dict, list, tuple, deque)
+_ELSEWHERE = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, str, bytes, int,
+              float)
+_BELOW = ((io.TextIOWrapper, "buffer"), (io.BufferedReader, "raw"), (io.BufferedWriter, "raw"),
+          (io.BufferedRandom, "raw"))
 _FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.FileIO)
 
 
@@ -34,6 +41,18 @@ def loaded(name: str) -> Any:
     """Return the module *name* if it is loaded, else None. A test may put anything in its place."""
     module = _modules.get(name)
     return module if type(module) is ModuleType else None
+
+
+def is_still(fd: int, what: str, path: str) -> bool:
+    """True if the open descriptor `fd` is what was opened as `what`, under the name `path`."""
+    if path:
+        return is_file(fd, path)
+    try:
+        mode = _fstat(fd).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) if what == "pipe" else stat.S_ISCHR(mode) if what == "device" \
+        else what not in ("file", "temporary file", "sqlite3 connection")
 
 
 def is_file(fd: int, path: str) -> bool:
@@ -53,6 +72,14 @@ def is_file(fd: int, path: str) -> bool:
     except (OSError, ValueError):  # renamed, removed, or relative to another folder
         gone = link[:-len(" (deleted)")] if link.endswith(" (deleted)") else link
         return gone == path or bool(link) and _basename(gone) == _basename(path)
+
+
+def size(fd: int) -> int:
+    """Return the size of the file that is open; 0 where it cannot be known."""
+    try:
+        return _fstat(fd).st_size
+    except OSError:
+        return 0
 
 
 def target(fd: int) -> str:
@@ -131,6 +158,48 @@ def temporary_path(obj: object) -> str:
         return ""
     name = attributes(obj).get("name")
     return name if type(name) is str else ""
+
+
+def path_of(obj: object, what: str) -> str:
+    """Return the path of the shared memory that `obj` is; "" for anything else."""
+    name = attributes(obj).get("_name") if what == "shared memory" else None
+    return "/dev/shm/" + name.lstrip("/") if type(name) is str else ""
+
+
+def map_length(obj: object) -> int:
+    """Return the length of an open memory map; 0 for anything else."""
+    module = loaded("mmap")
+    if module is None or not issubclass(type(obj), module.mmap):
+        return 0
+    try:
+        return int(module.mmap.__len__(obj))
+    except ValueError:  # closed
+        return 0
+
+
+def held_by(obj: object) -> Iterator[object]:
+    """Return what an object has in its attributes, and in lists, tuples and dicts there."""
+    values: List[Any] = [obj] if type(obj) in _PLAIN else [*attributes(obj).values(), *slots(obj)]
+    for value in values[:_MOST]:
+        kind = type(value)
+        if kind is dict:
+            yield from list(value.values())[:_MOST]
+        elif kind is list or kind is tuple or kind is deque:
+            yield from list(value)[:_MOST]
+        elif not issubclass(kind, _ELSEWHERE):
+            yield value
+
+
+def slots(obj: object) -> List[object]:
+    """Return the values of the streams below a file object, whose attributes are in C."""
+    found = []
+    for kind, name in _BELOW:
+        if issubclass(type(obj), kind):
+            try:
+                found.append(getattr(kind, name).__get__(obj))
+            except (ValueError, AttributeError):    # detached
+                pass
+    return found
 
 
 def process_id(obj: object) -> int:

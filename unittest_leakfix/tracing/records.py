@@ -36,6 +36,7 @@ _CONNECTIONS = 4096
 _PATHS = 1000
 _DESCRIPTORS = "/proc/self/fd"
 _HIGH = 400
+_CHANGES = 20
 
 
 def _copy_above(fd: int, copy: Any = getattr(fcntl, "fcntl", None),
@@ -76,6 +77,10 @@ class Records:
         self._loops: Dict[int, Tie] = {}  # those of _ties that are event loops
         self._dead: Optional[Dict[int, Raw]] = None
         self._files: Dict[int, Raw] = {}  # the newest for each descriptor
+        self._wrapping: Dict[int, Raw] = {}  # the newest file object around each descriptor
+        self._maps: Deque[Tuple[int, Raw]] = deque(maxlen=256)
+        self._changed: Dict[Tuple[str, str], Deque[Raw]] = {}
+        self._variable: Tuple[Any, ...] = ()    # where the last one was set
         self._connections: Dict[int, Raw] = {}
         self._connecting: Dict[int, Raw] = {}  # one for each thread inside sqlite3.connect
         self._paths_at_most = _PATHS
@@ -86,9 +91,11 @@ class Records:
     def forget_all(self) -> None:
         """Forget every record."""
         for kept in (self._ties, self._loops, self._files, self._connections, self._connecting,
-                     self.paths):
+                     self.paths, self._wrapping, self._changed):
             kept.clear()
         self._forks.clear()
+        self._maps.clear()
+        self._variable = ()
 
     def record(self, what: str, detail: str, frame: Optional[FrameType]) -> Raw:
         """Make the record of something opened now by the code in `frame` and outwards."""
@@ -190,11 +197,71 @@ class Records:
             self._close(self._probe)
         self._probe = -1
 
-    def opened(self, raw: Raw) -> None:
-        """Note that the file of `raw` is about to be opened."""
+    def opened(self, raw: Raw, many: int = 1) -> None:
+        """Note that the file of `raw` is about to be opened; or so *many* descriptors at once."""
         fd = self.next_descriptor()
         if fd >= 0:
             self._files[fd] = raw
+            if many > 1:
+                self.opened_above(fd + 1, raw)
+
+    def opened_above(self, least: int, raw: Raw) -> None:
+        """Note that the first free descriptor from *least* on is about to be opened."""
+        for fd in range(max(least, 0), max(least, 0) + _HIGH):
+            try:
+                self._fstat(fd)
+            except OSError:
+                self._files[fd] = raw
+                break
+
+    def wrapped(self, fd: int, frame: Optional[FrameType]) -> None:
+        """Note that a file object is about to be made around an open descriptor."""
+        below = self._files.get(fd)
+        if below is not None and below[1] and os_facts.is_still(fd, below[0], below[1]):
+            what, detail = below[:2]
+        else:
+            what, detail = "file", os_facts.target(fd)
+        self._wrapping[fd] = self.record(what, detail, frame)
+
+    def mapped(self, length: int, raw: Raw, file: bool) -> None:
+        """Note a memory map that is about to be made, of a *file* or not."""
+        self._maps.append((length, raw))
+        if file:
+            self.opened(raw)
+
+    def changed(self, what: str, name: str, frame: Optional[FrameType]) -> None:
+        """Note where something that there is once is about to be changed: the level of the logger
+        of this *name*."""
+        self._note(what, name, self.record(what, "", frame))
+
+    def _note(self, what: str, name: str, raw: Raw) -> None:
+        noted = self._changed.get((what, name))
+        if noted is None:
+            if len(self._changed) >= _CONNECTIONS:
+                self._changed.clear()
+            noted = self._changed[what, name] = deque(maxlen=_CHANGES)
+        noted.append(raw)
+
+    def set_variable(self, name: str, frame: Optional[FrameType]) -> None:
+        """Note where an environment variable is about to be set or unset.
+
+        ``mock.patch.dict`` sets all of them anew: what comes from the same place is one record.
+        """
+        place: List[object] = [self.current]
+        outer = frame.f_back if frame is not None else None
+        for _ in range(4):
+            if outer is None:
+                break
+            place += (id(outer), outer.f_lasti)
+            outer = outer.f_back
+        if not self._variable or self._variable[0] != place:
+            self._variable = (place, self.record("environment", "", frame))
+        self._note("environment", name, self._variable[1])
+
+    def tied(self, obj: object) -> bool:
+        """Tell whether the object has a record of its own."""
+        tie = self._ties.get(id(obj))
+        return tie is not None and tie() is obj
 
     def outdated(self, fd: int, since: int) -> None:
         """Say that what is open under *fd* was opened after the mark *since*: an older record is of

@@ -17,7 +17,8 @@ from typing import Any, Callable, Dict, List, Tuple
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import LateSwap
-from unittest_leakfix.tracing import value_text
+from unittest_leakfix.tracing import os_facts, value_text
+from unittest_leakfix.tracing.constructors import Constructors
 from unittest_leakfix.tracing.records import Records
 from unittest_leakfix.tracing.stacks import OWN, origin_of
 
@@ -37,6 +38,11 @@ _getframe = sys._getframe
 Make = Callable[["Records", Callable[..., Any]], Callable[..., Any]]
 _basename = os.path.basename
 _Thread = threading.Thread
+try:
+    import fcntl
+    _COPIES = (fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC)
+except (ImportError, AttributeError):   # Windows
+    _COPIES = ()    # type: ignore[assignment]
 
 
 # The audit hook: one for the process, added when first wanted, inert while nobody listens.
@@ -175,6 +181,22 @@ class Wrappers(LateSwap):
         super().__init__([  # type: ignore[no-untyped-call]
             (module, kind, name, partial(_wrapped, make, records))
             for module, kind, name, make in _WANTED])
+        self._constructors = Constructors(records, partial(_listens, records))
+
+    def install(self) -> None:
+        """Put those whose modules are loaded."""
+        super().install()   # type: ignore[no-untyped-call]
+        self._constructors.install()
+
+    def look(self, _: Any = None) -> None:
+        """Put those whose modules were loaded since. Cheap."""
+        super().look()      # type: ignore[no-untyped-call]
+        self._constructors.look()
+
+    def remove(self) -> None:
+        """Put back what was there."""
+        self._constructors.remove()
+        super().remove()    # type: ignore[no-untyped-call]
 
 
 def _wrapped(make: Make, records: Records, original: Any) -> Any:
@@ -202,8 +224,11 @@ class Events:
             "sqlite3.connect/handle": self._on_handle,  # 3.10
             "subprocess.Popen": self._on_popen,
             "os.fork": self._on_fork,
-            "os.forkpty": self._on_fork,
+            "os.forkpty": self._on_forkpty,
             "os.posix_spawn": self._on_fork,
+            "os.chdir": self._on_folder_change,
+            "fcntl.fcntl": self._on_control,
+            "mmap.__new__": self._on_map,
             "os.putenv": self._on_variable,
             "os.unsetenv": self._on_variable,
             "tempfile.mkdtemp": self._on_folder,
@@ -215,10 +240,11 @@ class Events:
 
     def _on_open(self, args: Tuple[Any, ...]) -> None:
         path = args[0]
-        if type(path) is int:
-            return  # a file object around a descriptor that is open already
         frame = _getframe(2)
         if origin_of(frame.f_code.co_filename) == OWN:
+            return
+        if type(path) is int:   # a file object around a descriptor that is open already
+            self._records.wrapped(path, frame)
             return
         path = value_text.plain(path)
         what = "temporary file" if path in self._records.paths else "file"
@@ -254,8 +280,34 @@ class Events:
         detail = redaction.shown(redaction.command(args[1])) if args else "fork"
         self._records.forking(self._records.record("child process", detail, frame))
 
+    def _on_forkpty(self, args: Tuple[Any, ...]) -> None:
+        self._on_fork(())
+        self._records.opened(self._records.record("device", "", _getframe(2)))
+
+    def _on_control(self, args: Tuple[Any, ...]) -> None:
+        number, command, least = args
+        if command in _COPIES and type(least) is int:
+            frame = _getframe(2)
+            if origin_of(frame.f_code.co_filename) != OWN:
+                self._records.opened_above(least, self._records.record("descriptor", "", frame))
+
+    def _on_map(self, args: Tuple[Any, ...]) -> None:
+        number, length = args[:2]
+        if number >= 0 and not length:  # the rest of the file
+            length = os_facts.size(number) - args[3]
+        path = os_facts.target(number) if number >= 0 else ""
+        self._records.mapped(length, self._records.record(
+            "memory map", path if path.startswith("/") else "", _getframe(2)), number >= 0)
+
     def _on_variable(self, args: Tuple[Any, ...]) -> None:
         self._records.environment += 1
+        name = args[0]
+        if type(name) is bytes:
+            name = name.decode("utf-8", "surrogateescape")
+        self._records.set_variable(name, _getframe(2))
+
+    def _on_folder_change(self, args: Tuple[Any, ...]) -> None:
+        self._records.changed("working directory", "", _getframe(2))
 
     def _on_folder(self, args: Tuple[Any, ...]) -> None:
         self._on_path("temporary folder", args[0], _getframe(2))

@@ -35,9 +35,12 @@ _HARNESS = tuple(os.sep + os.path.join(*parts) for parts in (
     ("pytest_django", ""), ("anyio", "pytest_plugin.py"), ("hypothesis", "")))
 _KINDS: Dict[str, int] = {}
 _KINDS_AT_MOST = 10000
+_USERS: Dict[str, int] = {}     # as _KINDS, and what is not the user's own apart
 _DRIVER_KINDS: Dict[str, int] = {}
 _OWN_FOLDER = -1    # a kind of code beside those of `frames`: of an installed package
 _FRAMES = 10
+# What a person has typed in has no file either.
+_TYPED = ("<stdin>", "<ipython-input", "<doctest ", "<console>")
 _PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
@@ -76,35 +79,59 @@ def _find_origin(filename: str) -> int:
     return HARNESS if any(part in filename for part in _HARNESS) else USER
 
 
+def is_users_file(filename: str) -> bool:
+    """Tell whether a file is the user's own: not of the standard library, not of an installed
+    package, not ours, and not made up (``<string>`` is what dataclasses are made of)."""
+    return (origin_of(filename) == USER and not any(part in filename for part in _PACKAGES)
+            and (not filename.startswith("<") or filename.startswith(_TYPED)))
+
+
 def walk(frame: Optional[FrameType], limit: int = 10) -> Tuple[object, ...]:
     """Return the user's frames from `frame` outwards, flat: file, line, function, file, line, ...
 
     Flat, because a tuple of plain strings and numbers is left alone by the cycle collector, so that
-    a record is never counted among what a test left behind. Where all frames are the standard
-    library's, its innermost one is returned.
+    a record is never counted among what a test left behind. Where none is the user's, those of
+    installed packages are returned: a package is tested where it is installed. Where all are the
+    standard library's, its innermost one is.
     """
-    kinds = _KINDS
+    kinds = _USERS
     found: List[object] = []
+    installed: List[object] = []
     spare: Optional[FrameType] = None
     while frame is not None:
         code = frame.f_code
         filename = code.co_filename
         kind = kinds.get(filename)
         if kind is None:
-            kind = origin_of(filename)
+            kind = _users(filename)
         if kind == USER:
             found += (filename, frame.f_lineno, code.co_name)
             limit -= 1
             if not limit:
                 break
-        elif found and (kind == RUNNER or kind == HARNESS):
+        elif kind == _OWN_FOLDER:
+            if not found and len(installed) < 30:
+                installed += (filename, frame.f_lineno, code.co_name)
+        elif (found or installed) and (kind == RUNNER or kind == HARNESS):
             break  # whoever started the test runner opened nothing
         elif spare is None and kind != OWN:
             spare = frame
         frame = frame.f_back
+    found = found or installed[:3 * limit]
     if not found and spare is not None:
         found += (spare.f_code.co_filename, spare.f_lineno, spare.f_code.co_name)
     return tuple(found)
+
+
+def _users(filename: str) -> int:
+    """Return the kind of a file, with `_OWN_FOLDER` for USER where it is not the user's own."""
+    kind = origin_of(filename)
+    if kind == USER and not is_users_file(filename):
+        kind = _OWN_FOLDER
+    if len(_USERS) >= _KINDS_AT_MOST:
+        _USERS.clear()
+    _USERS[filename] = kind
+    return kind
 
 
 def frames(flat: Tuple[object, ...]) -> Tuple[Frame, ...]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from unittest_leakfix.leaks.model.remedy import Remedy
     from unittest_leakfix.leaks.model.seen import Seen
     from unittest_leakfix.tracing.acquisitions import Acquisition
+    from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())
@@ -75,6 +76,13 @@ class Leak:
             return self.tests[0] if self.tests else ""
         owner = owner_of(self.candidates[0])
         return "%s (%s)" % ("module" if owner.endswith(".py") else "class", owner)
+
+    @property
+    def user_line(self) -> Optional[Frame]:
+        """The line of the user's that opened, started or made it: the innermost one that is not of
+        the standard library or an installed package, where there is one. The report leads with
+        it."""
+        return self.acquisition.frames[0] if self.acquisition and self.acquisition.frames else None
 
     @property
     def ignored_as(self) -> str:

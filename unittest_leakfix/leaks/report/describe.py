@@ -125,13 +125,11 @@ def _class_attributes(seen: ClassAttributes, leak: Leak) -> Words:
 
 def _complained(seen: Complained, leak: Leak) -> Words:
     complaint, called = seen
-    places = tuple(_places(complaint))
+    places = _places_but(complaint, leak.user_line)
     if complaint.kind == "ResourceWarning" and complaint.acquisition is not None:
-        frames = complaint.acquisition.frames
-        here = "%s:%d" % (frames[0].file, frames[0].line) if frames else ""
         return Words("%s was dropped without being closed" % called,
                      remedies.dropped(complaint.acquisition.what, _site(leak)),
-                     tuple(each for each in places if each != ("dropped at", here)))
+                     places)
     remedy: Optional[Remedy] = None
     if leak.kind == "coroutine":
         subject = called
@@ -163,6 +161,15 @@ def _awaiting(complaint: Complaint, site: Site) -> Optional[Remedy]:
     if site.scope is CodeScope.TEST and site.names is not None and not site.awaits:
         return Remedy(statement="asyncio.run(%s)" % call, when=when)
     return Remedy(awaits=call, when=when)
+
+
+def _places_but(complaint: Complaint, opened: Optional[Frame]) -> Notes:
+    """Return labelled places, without the line that it was opened on."""
+    places = _places(complaint)
+    if opened is not None:
+        here = "%s:%d" % (opened.file, opened.line)
+        places = [each for each in places if each[1].partition(" in ")[0] != here]
+    return tuple(places)
 
 
 def _places(complaint: Complaint) -> List[Tuple[str, str]]:

@@ -101,6 +101,7 @@ def _leak(leak: Leak) -> Dict[str, Any]:
         "holding": [{"name": _short(name), "type": _short(kind), "size": size}
                     for name, kind, size in leak.holding],
         "acquisition": _acquisition(leak.acquisition),
+        "user_line": None if leak.user_line is None else _frame(leak.user_line),
         "notes": [{"label": label, "text": text} for label, text in leak.notes],
         "closed": _short(leak.closed), "remedy": _short(leak.remedy),
         "silence": _text(leak.silence),
@@ -137,9 +138,12 @@ def _acquisition(acquisition: Any) -> Optional[Dict[str, Any]]:
         "what": _text(acquisition.what), "detail": _text(acquisition.detail),
         "test": redaction.redact_id(acquisition.test),
         "thread": _text(acquisition.thread),
-        "frames": [{"file": frame.file, "line": frame.line, "function": frame.function}
-                   for frame in acquisition.frames],
+        "frames": list(map(_frame, acquisition.frames)),
     }
+
+
+def _frame(frame: Any) -> Dict[str, Any]:
+    return {"file": frame.file, "line": frame.line, "function": frame.function}
 
 
 def _leak_from(value: Dict[str, Any]) -> Leak:

@@ -217,6 +217,7 @@ class Blocks:
             whole = len(leak.tests) > _SHOWN and all(self.names.owner(test) == owner
                                                      for test in leak.tests)
             tests, word = () if whole and not self.stacks else leak.tests, "in: "
+            tests = tuple(test for test in tests if not is_fixture(test))
         names = [self.style.test(self.names.short(test)) for test in tests]
         shown = listed(names + (self._candidates(leak) if leak.tests else []),
                        len(tests) + len(leak.candidates) if self.stacks else _SHOWN)

@@ -1,0 +1,286 @@
+"""What opens things without an audit event: constructors, started patches, functions of ``os``.
+
+No call is wrapped. What stands in the place of a method is a descriptor, in that of a function an
+object whose ``__call__`` is one: looked up for a call, each notes the place and gives the original
+back. So no frame of ours is on the stack while the original runs: not in a traceback, not under
+``stacklevel``, not under ``sys._getframe(1)``; and whoever asks a class for its ``__init__``
+(``inspect``, a subclass, ``mock.patch``, a pickle) is given the original.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from functools import partial
+from typing import Any, Callable, Dict, List, Tuple
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.swap import LateSwap, Swap
+from unittest_leakfix.resources import registry
+from unittest_leakfix.tracing.records import Records
+
+__unittest = True
+bind(globals())
+
+_getframe = sys._getframe
+_registered: Dict[int, Tuple[type, Any]] = vars(registry)["_registered"]
+
+#: module: {resource: names of its classes}. A constructor that calls another of these notes once.
+CONSTRUCTORS: Dict[str, Dict[str, str]] = {
+    "asyncio.base_events": {"asyncio server": "Server"},
+    "asyncio.base_subprocess": {"transport": "BaseSubprocessTransport"},
+    "asyncio.runners": {"asyncio runner": "Runner"},    # 3.11
+    "asyncio.selector_events": {"transport": "_SelectorTransport"},
+    "asyncio.streams": {"stream": "StreamWriter"},
+    "asyncio.unix_events": {"transport": "_UnixReadPipeTransport _UnixWritePipeTransport"},
+    "bz2": {"file": "BZ2File"},
+    "codecs": {"file": "StreamReaderWriter StreamRecoder"},
+    "concurrent.futures.process": {"executor": "ProcessPoolExecutor"},
+    "concurrent.futures.thread": {"executor": "ThreadPoolExecutor"},    # and 3.14's interpreters
+    "contextlib": {"exit stack": "_BaseExitStack"},
+    "dbm.dumb": {"dbm database": "_Database"},
+    "dbm.sqlite3": {"dbm database": "_Database"},       # 3.13
+    "ftplib": {"ftp connection": "FTP FTP_TLS"},
+    "gzip": {"file": "GzipFile"},
+    "http.client": {"http connection": "HTTPConnection HTTPSConnection",
+                    "http response": "HTTPResponse"},
+    "imaplib": {"imap connection": "IMAP4 IMAP4_SSL IMAP4_stream"},
+    "logging": {"logging handler": "Handler StreamHandler FileHandler"},
+    "logging.handlers": {
+        "logging handler": "BaseRotatingHandler RotatingFileHandler TimedRotatingFileHandler "
+                           "WatchedFileHandler SocketHandler DatagramHandler SysLogHandler "
+                           "SMTPHandler NTEventLogHandler HTTPHandler BufferingHandler "
+                           "MemoryHandler QueueHandler"},
+    "lzma": {"file": "LZMAFile"},
+    "multiprocessing.connection": {"process pipe": "_ConnectionBase",
+                                   "process listener": "Listener"},
+    "multiprocessing.managers": {"process manager": "BaseManager"},
+    "multiprocessing.pool": {"process pool": "Pool", "thread pool": "ThreadPool"},
+    "multiprocessing.queues": {"process queue": "Queue SimpleQueue"},
+    "multiprocessing.shared_memory": {"shared memory": "SharedMemory"},
+    "nntplib": {"nntp connection": "_NNTPBase NNTP NNTP_SSL"},      # to 3.12
+    "poplib": {"pop3 connection": "POP3 POP3_SSL"},
+    "selectors": {"selector": "_BaseSelectorImpl SelectSelector _PollLikeSelector DevpollSelector "
+                              "KqueueSelector"},
+    "shelve": {"shelf": "Shelf BsdDbShelf DbfilenameShelf"},
+    "smtplib": {"smtp connection": "SMTP SMTP_SSL"},
+    "socketserver": {"server": "BaseServer TCPServer"},
+    "tarfile": {"tar archive": "TarFile"},
+    "telnetlib": {"telnet connection": "Telnet"},       # to 3.12
+    "tempfile": {"temporary file": "SpooledTemporaryFile"},
+    "urllib.response": {"response": "addbase addinfo addinfourl"},
+    "xmlrpc.client": {"http connection": "ServerProxy"},
+    "zipfile": {"zip archive": "ZipFile"},
+    # Clients that people use
+    "aiohttp.client": {"client": "ClientSession"},
+    "aiohttp.connector": {"client": "BaseConnector"},
+    "httpx._client": {"client": "Client AsyncClient"},
+    "paramiko.client": {"client": "SSHClient"},
+    "pymongo.mongo_client": {"client": "MongoClient"},
+    "pymongo.synchronous.mongo_client": {"client": "MongoClient"},
+    "redis.asyncio.client": {"client": "Redis"},
+    "redis.client": {"client": "Redis"},
+    "requests.sessions": {"client": "Session"},
+    "urllib3.connectionpool": {"client": "HTTPConnectionPool"},
+    "urllib3.poolmanager": {"client": "PoolManager"},
+}
+
+#: module: {function: (what it opens, how many descriptors)}
+FUNCTIONS: Dict[str, Dict[str, Tuple[str, int]]] = {
+    "os": {
+        "dup": ("descriptor", 1), "pipe": ("pipe", 2), "pipe2": ("pipe", 2),
+        "openpty": ("device", 2), "posix_openpt": ("device", 1),    # 3.13
+        "eventfd": ("eventfd", 1), "timerfd_create": ("timerfd", 1),        # 3.10, 3.13
+        "memfd_create": ("memfd", 1), "pidfd_open": ("pidfd", 1),   # 3.8, 3.9
+        "umask": ("umask", 0),
+    },
+    "dbm.gnu": {"open": ("dbm database", 0)},
+    "dbm.ndbm": {"open": ("dbm database", 0)},
+    "locale": {"setlocale": ("locale", 0)},
+    "socket": {"setdefaulttimeout": ("socket timeout", 0)},
+    "signal": {"signal": ("signal handler", 0)},
+    "warnings": {"simplefilter": ("warning filter", 0), "filterwarnings": ("warning filter", 0)},
+}
+#: Those that may be imported while a test runs.
+MODULES = frozenset(CONSTRUCTORS) | frozenset(FUNCTIONS) | frozenset(["unittest.mock", "mock.mock"])
+#: Where a function is at home, if that is elsewhere: a pickle of it is looked up there.
+_HOMES = {"os": ("posix", "nt"), "socket": ("_socket",)}
+
+
+class Method:
+    """Stands in the place of a method: notes for whom it is looked up, and where."""
+
+    def __init__(self, original: Any, note: Callable[[Any, Any], None]) -> None:
+        self.__wrapped__ = original
+        self._note = note
+
+    def __get__(self, value: Any, owner: Any = None) -> Any:
+        if value is None:
+            return self.__wrapped__.__get__(None, owner)
+        try:
+            self._note(value, _getframe(1))
+        except Exception:   # what is only watched must not fail
+            pass
+        return self.__wrapped__.__get__(value, owner)
+
+
+class _Call:
+    """The ``__call__`` of `Function`."""
+
+    def __get__(self, value: Any, owner: Any = None) -> Any:
+        if value is None:
+            return self
+        try:
+            value._note(_getframe(1))
+        except Exception:
+            pass
+        return value.__wrapped__
+
+
+class Function:
+    """Stands in the place of a function of a module, and for all that is asked seems to be it."""
+
+    def __init__(self, original: Any, note: Callable[[Any], None]) -> None:
+        # These four a class has itself: __getattr__ would not be asked for them.
+        vars(self).update({name: getattr(original, name, None) for name in _NAMES},
+                          __wrapped__=original, _note=note)
+
+    __call__ = _Call()
+
+    @property   # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self.__wrapped__)
+
+    def __get__(self, value: Any, owner: Any = None) -> Any:
+        # As the attribute of a class a Python function becomes a method, a builtin one does not.
+        bind = getattr(type(self.__wrapped__), "__get__", None)
+        return self if bind is None else bind(self.__wrapped__, value, owner)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(vars(self)["__wrapped__"], name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self.__wrapped__, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self.__wrapped__, name)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__reduce_ex__(protocol)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or bool(self.__wrapped__ == other)
+
+    def __hash__(self) -> int:
+        return hash(self.__wrapped__)
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
+    def __dir__(self) -> Any:
+        return dir(self.__wrapped__)
+
+
+_NAMES = ("__doc__", "__module__", "__name__", "__qualname__")
+
+
+class Constructors:
+    """The descriptors and functions of one `Records`, between `install()` and `remove()`."""
+
+    def __init__(self, records: Records, listens: Callable[[], bool]) -> None:
+        self._records = records
+        self._listens = listens
+        self._classes: Dict[int, type] = {}     # by id: those that were registered by the user
+        self._swap = Swap()
+        self._functions: Dict[str, Function] = {}
+        wanted: List[Tuple[str, str, str, Callable[[Any], Any]]] = []
+        for module, kinds in CONSTRUCTORS.items():
+            for what, classes in kinds.items():
+                for each in classes.split():
+                    wanted.append((module, each, "__init__",
+                                   partial(self._method, partial(self._made, what))))
+        for each in ("_patch", "_patch_dict"):
+            for module in ("unittest.mock", "mock.mock"):
+                wanted.append((module, each, "start", partial(self._method, self._started)))
+        wanted.append(("logging", "Logger", "addHandler",
+                       partial(self._method, partial(self._logger, "logging handler"))))
+        wanted.append(("logging", "Logger", "setLevel",
+                       partial(self._method, partial(self._logger, "logging level"))))
+        for module, functions in FUNCTIONS.items():
+            for name, (what, descriptors) in functions.items():
+                make = partial(self._function, what, descriptors)
+                wanted.append((module, "", name, make))
+                wanted += [(home, "", name, make) for home in _HOMES.get(module, ())]
+        self._late = LateSwap(wanted)
+
+    def install(self) -> None:
+        """Put them in their places; those of modules that are not loaded yet when `look` is
+        called."""
+        self._late.install()
+        self._register()
+
+    def look(self) -> None:
+        """Look for what was loaded since. Cheap."""
+        self._late.look()
+        if len(_registered) != len(self._classes):
+            self._register()
+
+    def remove(self) -> None:
+        """Take them away."""
+        self._late.remove()
+        self._swap.back()
+        self._classes.clear()
+        self._functions.clear()
+
+    def _register(self) -> None:
+        """Take the classes that the user has registered as resources."""
+        for cls, kind in list(_registered.values()):
+            if id(cls) not in self._classes:
+                self._classes[id(cls)] = cls
+                original = vars(cls).get("__init__")
+                if type(original) is types.FunctionType:
+                    self._swap.put(
+                        cls, "__init__", Method(original, partial(self._made, kind.name)))
+
+    def _method(self, note: Callable[[Any, Any], None], original: Any) -> Any:
+        return Method(original, note) if type(original) is types.FunctionType else original
+
+    def _function(self, what: str, descriptors: int, original: Any) -> Any:
+        if type(original) not in (types.FunctionType, types.BuiltinFunctionType):
+            return original     # somebody else's already
+        known = self._functions.get(original.__name__)
+        if known is not None and known.__wrapped__ is original:
+            return known
+        made = Function(original, partial(self._opening, what, descriptors))
+        self._functions[original.__name__] = made
+        return made
+
+    # What is noted.
+
+    def _made(self, what: str, value: Any, frame: Any) -> None:
+        records = self._records
+        # The first constructor that is called for an object is the one that the user calls.
+        if self._listens() and not records.tied(value):
+            records.tie(value, records.record(what, "", frame))
+
+    def _started(self, patch: Any, frame: Any) -> None:
+        if self._listens():
+            self._records.tie(patch, self._records.record("patch", "", frame))
+
+    def _logger(self, what: str, logger: Any, frame: Any) -> None:
+        if self._listens():
+            self._records.changed(what, logger.name, frame)
+
+    def _opening(self, what: str, descriptors: int, frame: Any) -> None:
+        if not self._listens():
+            return
+        if descriptors:
+            self._records.opened(self._records.record(what, "", frame), descriptors)
+        else:
+            self._records.changed(what, "", frame)
