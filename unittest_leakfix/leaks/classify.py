@@ -106,7 +106,7 @@ class Classifier:
                            [cases, chosen, *cases, *groups.values()])
             parts = _mark_covered(chosen, [each.chain for each in found], covered)
             self._results(suspects, chosen, found, parts, groups, results)
-            chosen = _doubtful(groups.values(), results) if again else []
+            chosen = _more_to_trace(groups.values(), results) if again else []
             if not chosen:
                 break
         pairs = [pair for group in groups.values() for pair in self._of_group(group, results)]
@@ -284,7 +284,8 @@ def _spread(cases: Sequence[_Candidate], most: int) -> List[_Candidate]:
     return [cases[place * (len(cases) - 1) // (most - 1)] for place in range(most)]
 
 
-def _many_suspects(groups: Collection[List[_Candidate]], results: Dict[int, Optional[Leak]]) -> List[_Candidate]:
+def _more_to_trace(groups: Collection[List[_Candidate]],
+                   results: Dict[int, Optional[Leak]]) -> List[_Candidate]:
     """Return more cases to trace of the *groups* of which those traced have not one cause."""
     more: List[_Candidate] = []
     for group in groups:
@@ -294,7 +295,8 @@ def _many_suspects(groups: Collection[List[_Candidate]], results: Dict[int, Opti
     return more
 
 
-def _traced(group: Sequence[_Candidate], results: Dict[int, Optional[Leak]]) -> List[Optional[Leak]]:
+def _traced(group: Sequence[_Candidate],
+            results: Dict[int, Optional[Leak]]) -> List[Optional[Leak]]:
     return [results[id(case.survivor)] for case in group if id(case.survivor) in results]
 
 
