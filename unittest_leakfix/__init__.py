@@ -14,7 +14,7 @@ from unittest_leakfix._core.early import bind
 __unittest = True
 bind(globals())
 
-# Where each public name lives. It is loaded when it is asked for: a run from the
+# Where each public name lives. It is loaded when it is first used: a run from the
 # command line needs half of them, and shall not start later for the other half.
 _HOMES = {
     "ClassLeakFixMixin": "class_mixin",

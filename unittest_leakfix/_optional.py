@@ -1,5 +1,4 @@
-"""What the core does by packages that stand above it, and that a run loads only when it is asked
-for.
+"""What the core does by packages above it, which a run loads only when it needs them.
 
 This is the one module of the core that may import `leaks` and `databases`, and each function does
 so when it is called: plain runs never load them, and before Python 3.8 they are not there.

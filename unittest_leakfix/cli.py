@@ -28,7 +28,7 @@ class LeakFixProgram(unittest.TestProgram):
     max_connections = None
 
     def runTests(self):
-        """Run them, with our runner unless another was asked for."""
+        """Run the tests, with our runner unless another one was chosen."""
         if self.testRunner is None:
             self.testRunner = _subclass_of(LeakFixTestRunner, "_to_find", "--leaks=report")
         if self._leakfix_chosen or self._leakfix_environment or type(self) is not LeakFixProgram:
@@ -46,7 +46,7 @@ class LeakFixProgram(unittest.TestProgram):
 
     def parseArgs(self, argv):
         """Read the command line *argv* as unittest does, and our options."""
-        # Unless one is asked for, unittest knows nothing of them: its abbreviations
+        # Unless one is given, unittest knows nothing of them: its abbreviations
         # ("--ver") and the usage that it shows with an error stay as they are.
         self._leakfix_chosen = any(map(_is_ours, argv[1:]))
         # Before a test module goes to another folder, or sets a variable.
@@ -150,7 +150,7 @@ def _chosen_options(program):
 def _runner_with(runner, attribute, value, check, option, keyword):
     """Return a class like *runner* whose *attribute* is *value*, if *check* takes that.
 
-    If not, say why, and exit. *option* asked for it; a runner of somebody else's would take
+    If not, say why, and exit. *option* is where it was given; another runner would take
     *keyword*.
     """
     try:

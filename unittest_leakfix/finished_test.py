@@ -66,7 +66,7 @@ class FinishedTest(object):
                 self._testMethodDoc = test._testMethodDoc
                 self._str = _STR(test)
                 self._short = _SHORT(test)
-                # The others unittest's own functions say when they are asked.
+                # unittest's own functions return the others when they are called.
                 self._id = self._repr = _DEFERRED
                 self._count = 1
                 self._key = None
@@ -251,7 +251,7 @@ def _function(cls, name):
     return getattr(found, "__func__", found)    # 2.7's unbound methods
 
 
-#: Stands for a text that unittest's own function says when it is asked for.
+#: Stands for a text that unittest's own function returns later, when it is needed.
 _DEFERRED = None, None
 _TestCase = unittest.TestCase
 _FunctionTestCase = unittest.FunctionTestCase
@@ -265,10 +265,10 @@ _class_of = FinishedTest.__dict__["_class"].__get__
 
 
 def _describes_itself(kind, test):
-    """Tell whether *test* of the class *kind* says who it is, compares and counts by unittest's own
+    """Tell whether *test* of the class *kind* is described, compared and counted by unittest's own
     functions, which read no more of it than we keep. False if in doubt, and on 2.7.
 
-    The class is asked each time: a test may patch it. With a metaclass it is in doubt.
+    The class is looked at each time: a test may patch it. With a metaclass it is in doubt.
     """
     return (
         type(kind) is type

@@ -5,7 +5,7 @@ class FinishedTest:
     def __init__(self, test: unittest.TestCase) -> None: ...
     _testMethodName: str | None
     _testMethodDoc: str | None
-    # It says that it is the test it stands for, and cannot be told otherwise.
+    # It says that it is the test it stands for, and types cannot say otherwise.
     @property  # type: ignore[misc]
     def __class__(self) -> type[unittest.TestCase]: ...  # type: ignore[override]
     @property

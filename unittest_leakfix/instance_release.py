@@ -1,4 +1,4 @@
-"""Letting go of a finished test that nobody asked to do anything.
+"""Letting go of a finished test whose class knows nothing of us.
 
 Most tests hold nothing but plain values: `release` is all that they need. What the others hold
 is for `release_held`.
@@ -22,7 +22,7 @@ from unittest_leakfix.resources import scan
 __unittest = True
 bind(globals())
 
-# What a finished test holds: given back once nobody else refers to the test.
+# What a finished test holds is released once nothing else refers to the test.
 
 _getpid = os.getpid
 _OWN = frozenset(vars(unittest.TestCase("run")))
@@ -32,7 +32,7 @@ _TRACEBACK = getattr(BaseException, "__traceback__", None)      # not on 2.7
 def release_held(slot, alone, tally):
     """Close what the test in *slot*, a list of one, owns, and break the cycle it is in.
 
-    *alone* tells that nothing but *slot* refers to the test. If somebody else does,
+    *alone* tells that nothing but *slot* refers to the test. If something else does,
     nothing is touched. What was done is counted in *tally*.
     """
     values = _attribute(slot[0], "__dict__")
@@ -93,7 +93,7 @@ def _close_all(test, values, names, owned, tally):
 
 
 def _close(test, found, tally):
-    """Close what was *found* on a test that asked for nothing: a fault is a warning.
+    """Close what was *found* on a test that did not ask for it: a fault is a warning.
 
     Nothing in a forked child: it may be its parent's connection there, and closing it
     would end the parent's session.
@@ -159,7 +159,7 @@ _LAST = _BARE - 1
 
 class Tally(object):
     """What a run did: ``released`` tests, ``closed`` {kind of resource: how many},
-    ``kept`` tests that somebody still held, ``off`` what had to be switched off, and why."""
+    ``kept`` tests that were still held elsewhere, ``off`` what had to be switched off, and why."""
 
     def __init__(self):
         self.pid = _getpid()    # a child that a test forks may run on
@@ -198,7 +198,7 @@ def is_alone(slot):
 def release(slot, tally):
     """Close what the finished test in *slot*, a list of one, owns, and let go of it.
 
-    It is a ``TestCase``. If somebody else still refers to it, nothing is touched. What was done
+    It is a ``TestCase``. If something else still refers to it, nothing is touched. What was done
     is counted in *tally*. Returns whether what came last was collected, and the test has nothing
     that could leave more to collect.
     """
@@ -219,7 +219,7 @@ def _is_plain(test):
     texts, numbers and lists of them. False if in doubt."""
     values = _referents(test)
     if len(values) <= _BARE and type(values[0]) is dict:
-        values = list(values[0].values())   # somebody has looked at its __dict__
+        values = list(values[0].values())   # its __dict__ was looked at
     if len(values) >= _BARE and type(values[_LAST]) is dict and dict in values[_LAST]:
         # unittest's own, which come first and end with _type_equality_funcs, are not looked at.
         if len(values) == _BARE + 1 and values[_BARE] is type(test):

@@ -36,7 +36,7 @@ _OF_TESTCASE_SET = frozenset(_OF_TESTCASE)
 _BARE = len(_OF_TESTCASE)
 # But for what 2.7 does not take back: it holds the result.
 _LEFT = _OF_TESTCASE_SET.difference(["_resultForDoCleanups"])
-_ORDERED = sys.version_info >= (3, 6)    # a __dict__ remembers who came first
+_ORDERED = sys.version_info >= (3, 6)    # a __dict__ keeps the order of assignment
 _getpid = os.getpid
 _attribute = object.__getattribute__
 _slotless = attributes.slotless
@@ -47,7 +47,7 @@ _RUN = unittest.TestCase.__dict__["run"].__code__
 _getframe = sys._getframe
 
 
-# A finished test whose own ``id()`` or ``__str__`` reads what was dropped can still be told.
+# A finished test whose own ``id()`` or ``__str__`` reads what was dropped can still be reported.
 
 
 def _function(kind, name):
@@ -235,7 +235,7 @@ class TestSnapshot(object):
                 if name not in _OF_TESTCASE_SET]
 
     def _untried(self, test, before, late=False):
-        """Return what *test* gained since *before*, owns, and nobody tried to close, as
+        """Return what *test* gained since *before*, owns, and nothing tried to close, as
         `holdings.in_stages` does.
 
         *late* is after the test. Before, a folder is left alone if there is more than what
@@ -424,7 +424,7 @@ class LeakFixMixin(Limited):
         return asserting(self, msg)
 
     def __getattr__(self, name):
-        """Called for a missing attribute only: say who dropped it."""
+        """Called for a missing attribute only: say which test dropped it."""
         kind = type(self)
         known = kind._leakfix_declarations
         alone = known.passes(kind, "__getattr__")
@@ -471,7 +471,7 @@ def _called_by_run(frame):
 
 
 def check(cls, mixin):
-    """Raise ``TypeError`` if *mixin* stands behind TestCase, or names are no tuple."""
+    """Raise ``TypeError`` if *mixin* stands behind TestCase, or names are not a tuple."""
     # 2.7 asks only for a class that is used: the fault may be in a base of it.
     for kind in reversed(mro(cls)):
         bases = mro(kind)

@@ -1,4 +1,4 @@
-"""What a run tells of itself, and to whom. Loaded only where somebody listens."""
+"""What a run reports of itself to observers. Loaded only where there is one."""
 
 from __future__ import absolute_import
 
@@ -9,7 +9,7 @@ bind(globals())
 
 
 class RunObserver(object):
-    """What a `Run` (`suite.py`) tells of itself as it goes. This one does nothing."""
+    """What a `Run` (`suite.py`) calls as it goes. This one does nothing."""
 
     def test_started(self, test):
         """Called before *test* runs, when the fixtures around it are set up."""
@@ -22,7 +22,7 @@ class RunObserver(object):
         holds it."""
 
     def test_released(self):
-        """Called when that test was let go, or could not be."""
+        """Called when that test was let go of, or could not be."""
 
     def before_fixture(self, name):
         """Called before a fixture: "setUpClass (tests.test_orders.OrderTests)"."""
@@ -41,7 +41,7 @@ class RunObserver(object):
 
 
 class ForwardingObserver(RunObserver):
-    """A watcher that stands before another, ``inner``, and tells it all; None: before nobody.
+    """An observer that forwards every call to another one, ``inner``; None: to none.
 
     ``start`` and ``stop`` are called around the run.
     """

@@ -37,15 +37,15 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     ``leaks_failed``, ``leaks_baseline``, ``leaks_write_baseline``, ``leaks_json``,
     ``leaks_stacks`` and ``restore`` are the options of the command line, and imply
     ``leaks="report"`` as they do there.
-    ``max_connections=N``: so many connections to database servers may be open at the
-    same time; the call that would open one more raises ``ConnectionBudgetError``.
+    ``max_connections=N``: N connections to database servers may be open at the same
+    time; the call that would open one more raises ``ConnectionBudgetError``.
     """
 
     resultclass = LeakFixTextTestResult
     tally = None
     finding = {}    # the options of finding; a subclass may have its own
     max_connections = None
-    _to_find = 'leaks="report"'     # what names who holds a test; the command line has its own
+    _to_find = 'leaks="report"'     # what names the holder of a test; the command line has its own
 
     def __init__(self, *args, **kwds):
         if not _UNITTESTS.issuperset(kwds):
@@ -63,10 +63,10 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     def run(self, test):
         """Run *test*, a test or a suite, and return the result.
 
-        Raises ``TypeError`` if ``resultclass`` is none, or *test* no test.
+        Raises ``TypeError`` if ``resultclass`` does not make results, or *test* is not a test.
         """
         proxy = test
-        if not isinstance(test, SuiteProxy):    # somebody guides it already
+        if not isinstance(test, SuiteProxy):    # it is one already
             detector = leak_session(self.finding)
             connection_counting(self.max_connections)      # raises before anything is printed
             proxy = SuiteProxy(test, detector, self.watching, self._to_find)
@@ -79,8 +79,8 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             self.tally = proxy.tally
 
     def watching(self, watcher):
-        """Return who watches the run: *watcher*, which is finding's or None, or a
-        ``watcher.Passing`` that stands before it. For subclasses."""
+        """Return the observer of the run: *watcher*, which is finding's or None, or a
+        `ForwardingObserver` before it. For subclasses."""
         counts = connection_counting(self.max_connections)
         return watcher if counts is None else counts(watcher)
 
@@ -89,9 +89,9 @@ class SuiteProxy(object):
     """Stands for a suite in a runner's ``run``, which calls it with the result: the run is ours.
 
     :param test: the suite, or a test.
-    :param finding: what was asked of finding, as `leak_session` returns it, or None.
-    :param watching: called with finding's watcher, or None, returns who watches the run.
-    :param to_find: what to type in order to learn who holds a test, when finding is off.
+    :param finding: the `LeakSession` of the run, or None where nothing is to be found.
+    :param watching: called with finding's observer, or None; returns the observer of the run.
+    :param to_find: what to type in order to learn what holds a test, when finding is off.
     """
 
     def __init__(self, test, finding, watching, to_find=""):
@@ -181,7 +181,7 @@ def _check_class(resultclass):
             isinstance(resultclass, type) and not hasattr(resultclass, "startTest")
             and not hasattr(resultclass, "__getattr__")):
         raise TypeError(
-            "resultclass = %s is no result class: give a subclass of unittest.TestResult, "
+            "resultclass = %s is not a result class: give a subclass of unittest.TestResult, "
             "or what makes one of (stream, descriptions, verbosity)" % (
                 resultclass.__name__ if isinstance(resultclass, type) else repr(resultclass)))
 
@@ -190,7 +190,7 @@ def summary_line(tally, always, to_find=""):
     """Return the line for what a run did, "" if there is nothing to say.
 
     With *always* the line comes even if nothing was closed. *to_find* is what to type in order
-    to learn who holds the tests that are still held.
+    to learn what holds the tests that are still held.
     """
     closed = sum(tally.closed.values())
     if not closed and not always:

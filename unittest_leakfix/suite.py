@@ -34,7 +34,7 @@ def drain_suite(suite, slot, result, lends=False):
     Each is taken out of the suite first, so that nothing but *slot* refers to it:
     no local, no iterator. Yields whether the suite keeps it all the same. A place that
     is empty, since its test was given away, gives None. What is still in *slot* when the
-    next is asked for was not run: that goes back to its place. *lends*: it keeps them all.
+    next one is taken was not run: that goes back to its place. *lends*: it keeps them all.
     """
     tests = getattr(suite, "_tests", None)
     if type(tests) is tuple:
@@ -71,7 +71,7 @@ def _drain_list(suite, tests, slot, result):
 
 
 def _lend(suite, tests, slot, result):
-    """The suite was told to keep its tests, or decides itself (doctest's does)."""
+    """The suite is to keep its tests, or decides itself (doctest's does)."""
     place = 0
     while place < len(tests) and not result.shouldStop:
         slot[0] = tests[place]
@@ -176,7 +176,7 @@ class _Removed(object):
     def __init__(self, test):
         try:
             self._count = test.countTestCases()
-        except Exception:   # what is no test at all, or a suite with such content
+        except Exception:   # what is not a test at all, or a suite with such content
             self._count = 0
 
     def countTestCases(self):
@@ -308,7 +308,7 @@ class Run(object):
             if self._watcher is not None:
                 self._notify("test_finished", slot[0])
                 if self._again and self._again.get(id(slot[0]), 0) > 0:
-                    # Its other place in the suite holds it and what it has: that is no leak.
+                    # Its other place in the suite holds it and what it has: that is not a leak.
                     self._again[id(slot[0])] -= 1
                     kept = True
                     self._notify("test_runs_again")
@@ -354,7 +354,7 @@ class Run(object):
         self._notify("class_started", type(test))
         suite._handleClassSetUp(test, self.result)
         self.result._previousTestClass = test.__class__
-        # A class may lie about itself: its tests are told apart the slow way.
+        # A class may lie about itself: its tests are distinguished the slow way.
         self._current = type(test) if type(test) is test.__class__ else None
         self._is_case = issubclass(type(test), _TestCase)
         self._failed = (getattr(test.__class__, "_classSetupFailed", False)
@@ -438,7 +438,7 @@ def _is_plain(test):
 class LeakFixTestSuite(unittest.TestSuite):
     """``unittest.TestSuite`` that gives its tests away.
 
-    Each test is taken out before it runs, and once it is finished and nobody else
+    Each test is taken out before it runs, and once it is finished and nothing else
     refers to it, the open resources that it owns are closed and it is let go. A
     plain suite inside is run in the same way; one with a ``run`` of its own runs
     as it is. A second run raises ``TypeError``, unless ``_cleanup`` is False: then

@@ -110,8 +110,8 @@ class Mixed(unittest.TestCase):
 
     def test_no_names(self):
         for listed, shown in ((None, "None"), ((3,), "(3,)"), (7, "7"), ({"a": 1}, "{'a': 1}")):
-            self.refused("OrderTests.leakfix_keep = %s is no tuple of names; write leakfix_keep = "
-                         "(\"client\",)" % shown,
+            self.refused("OrderTests.leakfix_keep = %s is not a tuple of names; write "
+                         "leakfix_keep = (\"client\",)" % shown,
                          "OrderTests", (LeakFixMixin, unittest.TestCase), leakfix_keep=listed)
 
     def test_names_in_other_shapes(self):
@@ -130,7 +130,7 @@ class NoResult(unittest.TestCase):
             with self.assertRaises(TypeError) as raised:
                 runner.run(unittest.TestSuite([Passes("test")]))
             self.assertEqual(
-                str(raised.exception), "resultclass = %s is no result class: give a subclass of "
+                str(raised.exception), "resultclass = %s is not a result class: give a subclass of "
                 "unittest.TestResult, or what makes one of (stream, descriptions, verbosity)"
                 % shown)
             self.assertEqual(stream.getvalue(), "")
@@ -241,7 +241,7 @@ class CommandLine(unittest.TestCase):
         status, stderr = self.said(source, "test_orders.py")
         self.assertEqual(status, 1)
         self.assertEqual(stderr.splitlines()[-1], (
-            "TypeError: resultclass = dict is no result class: give a subclass of "
+            "TypeError: resultclass = dict is not a result class: give a subclass of "
             "unittest.TestResult, or what makes one of (stream, descriptions, verbosity)"))
 
     def test_class_that_is_no_test_case(self):

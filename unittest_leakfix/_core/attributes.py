@@ -42,7 +42,7 @@ def slots(holder):
                 if type(member) is types.MemberDescriptorType:
                     found[name] = member
     if not found:
-        # Forgotten with the class; nothing of a metaclass is asked.
+        # Forgotten with the class; nothing of a metaclass is called.
         slotless[id(type(holder))] = weakref.ref(
             type(holder), lambda _, key=id(type(holder)), forget=slotless.pop:
             forget(key, None))
@@ -85,7 +85,7 @@ class Attributes(object):
             self.values[name] = value
 
     def drop(self, name):
-        """Take attribute *name* out. A missing one is no error."""
+        """Take attribute *name* out. A missing one is not an error."""
         if name in self.slots:
             try:
                 self.slots[name].__delete__(self.instance)
@@ -110,7 +110,7 @@ class ClassAttributes(object):
         type.__setattr__(self.holder, name, value)
 
     def drop(self, name):
-        """Take attribute *name* out. A missing one is no error."""
+        """Take attribute *name* out. A missing one is not an error."""
         try:
             type.__delattr__(self.holder, name)
         except AttributeError:
@@ -152,7 +152,7 @@ def restore(attributes, before, keep=()):
 class Declarations(object):
     """What the bases of one class declare for the mixins: read without a walk along them.
 
-    It stands in the ``__dict__`` of the class itself, so that it keeps nobody alive, and
+    It stands in the ``__dict__`` of the class itself, so that it keeps no class alive, and
     looks into those of the bases each time, so that no change of theirs is missed.
     """
 
@@ -216,7 +216,7 @@ def _checked(cls, name, listed):
                         "%s = (%r,)" % (name_of(cls)[1], name, listed, name, listed))
     if not (isinstance(listed, (tuple, list, set, frozenset))
             and all(isinstance(each, _TEXTS) for each in listed)):
-        raise TypeError("%s.%s = %r is no tuple of names; write %s = (\"client\",)" % (
+        raise TypeError("%s.%s = %r is not a tuple of names; write %s = (\"client\",)" % (
             name_of(cls)[1], name, listed, name))
     return listed
 

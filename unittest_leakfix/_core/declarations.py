@@ -28,7 +28,7 @@ def most_connections(cls):
         most = names_in(base).get("leakfix_max_connections")
         if most is not None:
             if not any(type(most) is each for each in _INTEGERS) or most < 0:
-                raise TypeError("%s.leakfix_max_connections = %r is no number of connections" % (
+                raise TypeError("%s.leakfix_max_connections = %r is not a number of connections" % (
                     name_of(base)[1], most))
             return most if sys.version_info >= (3, 8) else None
         if "leakfix_max_connections" in names_in(base) and base is not Limited:

@@ -17,8 +17,8 @@ bind(globals())
 # Bound here once: a test may leave them patched.
 _warn = warnings.warn
 _exc_info = sys.exc_info
-#: What passes everywhere. All else that user code raises, an exception of a framework's own that
-#: is no ``Exception`` (``CancelledError``, pytest's ``Failed``) too, is a fault to be reported.
+#: What passes everywhere. Everything else that user code raises is a fault to be reported, even
+#: what is not an ``Exception`` (``CancelledError``, pytest's ``Failed``).
 PASSING = (KeyboardInterrupt, SystemExit)
 
 
@@ -60,7 +60,7 @@ def warn_text(sentence):
     except Exception:
         try:
             sys.stderr.write("LeakFixWarning: %s\n" % sentence)
-        except Exception:   # closed, or somebody's object in its place
+        except Exception:   # closed, or replaced by another object
             pass
 
 

@@ -59,24 +59,25 @@ GENERATIONS = hasattr(sys, "getrefcount") and sys.version_info >= (3, 8) and (
 # Nothing dies before the collector comes where references are not counted (PyPy has no
 # generations to choose from).
 _NEWEST = 1 if hasattr(sys, "getrefcount") else 2
-# So many net new containers are looked through at most before a freeze hides them.
+# At most this many net new containers are looked through before a freeze hides them.
 _FEW_NEW = 50
 #: With fewer net new containers than these (`get_count`) a test can have left nothing in
-#: a cycle, unless the collector came meanwhile: then the second figure is not nought.
+#: a cycle, unless the collector came meanwhile: then the second figure is not zero.
 SOME = 3
 # Nor have fixtures, and ourselves, between two tests.
 _FIXTURE = 30
-# So few survivors are no reason for a full collection, however small the heap was.
+# Fewer survivors do not cause a full collection, however small the heap was.
 _MANY = 10000
-# So many doubtful tests wait for a full collection at most.
+# At most this many suspects wait for a full collection.
 _MOST_SUSPECTS = 16
 
 
-# What a test asks the collector: told from the collector's own ideas, and answered honestly.
+# What a test asks the collector is distinguished from automatic collections, and sees the whole
+# heap.
 
 
 def is_automatic():
-    """Tell whether the full collection under way is the collector's own idea.
+    """Tell whether the full collection under way is an automatic one.
 
     It comes when the youngest and the oldest generation are over their thresholds;
     the middle one was just emptied, as a rule. The incremental collector of the first
@@ -121,7 +122,7 @@ class Heap(object):
         self._windows = []      # those that are open, the innermost last
         self._suspects = []       # weak references to tests that may be in a cycle
         self._settled = 0       # how many of those outlived the last full collection
-        self._not_ours = True     # no: it is our own collection
+        self._not_ours = True     # False during our own collections
         self.interrupted = False    # Ctrl-C came where what is raised is ignored
         self._called = self._on_collection      # the one bound method that the collector has
 
@@ -216,7 +217,7 @@ class Heap(object):
             self._collect(2)    # they had grown old before
 
     def suspect(self, reference):
-        """Take note of a finished test that somebody, or a cycle, still holds.
+        """Take note of a finished test that something else, or a cycle, still holds.
 
         *reference* is a weak reference to it. From time to time (each time there
         are twice as many) the whole heap is collected, for it may be garbage.
@@ -253,7 +254,7 @@ class Heap(object):
         return window.number
 
     def drop_window(self, number):
-        """Forget that window and those inside it, if nobody has asked for what came in it."""
+        """Forget that window and those inside it, if what came in it was never asked for."""
         for place, each in enumerate(self._windows):
             if each.number == number:
                 del self._windows[place:]
@@ -293,17 +294,17 @@ class Heap(object):
         return None if now.lost else now.ids | found.ids
 
     def close_window(self, new):
-        """Say that *new* objects came in the window, none of them news, in place of `newborn`."""
+        """Say that *new* objects came in the window and are not wanted, in place of `newborn`."""
         self.drop_window(self._window)
         self._note()
         self._since += new
         self._window += 1
-        _freeze()       # which sets the count of new containers to nought
+        _freeze()       # which sets the count of new containers to zero
 
     def newborn(self, window, wanted=None):
-        """Return the objects that came since that *window* was opened and are no garbage.
+        """Return the objects that came since that *window* was opened and are not garbage.
 
-        None when that cannot be told: a test has thawed the heap behind our back, or
+        None when that is not known: a test has thawed the heap behind our back, or
         switched on the debugging of the collector. *wanted* says of an object whether it
         matters: what does not may be garbage, if the heap was thawed or frozen meanwhile.
         The list is the caller's to empty soon.
@@ -366,7 +367,7 @@ class Heap(object):
                 each.lost = True
 
     def _is_thawed(self, found):
-        """Tell from what the collector sees whether somebody thawed the heap behind our back."""
+        """Tell from what the collector sees whether a test thawed the heap behind our back."""
         return (len(found) > max(20 * _FEW_NEW, self._before // 2)
                 and _get_freeze_count() < self._before // 2)
 

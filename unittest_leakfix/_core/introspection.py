@@ -1,7 +1,7 @@
 """Looking at foreign classes and objects without running a line of their code.
 
 Their properties raise, their ``__class__`` lies, their ``__getattr__`` answers to any name; a
-metaclass may have a hash and an equality of its own, or none. So classes are told apart by ``is``,
+metaclass may have a hash and an equality of its own, or none. So classes are compared by ``is``,
 never looked up by hash or compared; they are read through the slots of ``type`` itself, attributes
 through the instance's own ``__dict__``. A set or tuple of builtin types may be asked for a class
 only once ``type(cls) is type``: then it has no hash of its own.
@@ -31,7 +31,7 @@ _COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE
 
 _Classic = getattr(types, "ClassType", None)  # Python 2.7: old-style classes
 _Instance = getattr(types, "InstanceType", None)
-# The slots of ``type`` itself, each to be called with a class: no metaclass is asked.
+# The slots of ``type`` itself, each to be called with a class: no metaclass is called.
 mro_slot = type.__dict__["__mro__"].__get__
 dict_slot = type.__dict__["__dict__"].__get__
 flags_slot = type.__dict__["__flags__"].__get__
@@ -51,7 +51,7 @@ def class_of(value):
 def mro(cls):
     """The classes to search for ``cls``, nearest first (tuple)."""
     if type(cls) is not _Classic:
-        # None before Python 3.10 for C types that nobody made ready, such as
+        # None before Python 3.10 for C types that were never made ready, such as
         # what an async generator's aclose() gives.
         return mro_slot(cls) or (cls,)
     found = [cls]
@@ -78,7 +78,7 @@ def names_in(cls):
     """What a class itself defines, by name; without running a metaclass."""
     if type(cls) is _Classic:
         return cls.__dict__
-    return dict_slot(cls) or {}  # None for the C types that nobody made ready
+    return dict_slot(cls) or {}  # None for the C types that were never made ready
 
 
 def on_type(cls, name):
@@ -105,7 +105,7 @@ def own_attribute(value, name, default=None):
 def flag(value, name):
     """A plain truth the instance or its type has under ``name``: True, False, or None.
 
-    Methods, events, strings and whatever else is no number give None. May
+    Methods, events, strings and whatever else is not a number give None. May
     raise what a property raises.
     """
     cls = class_of(value)

@@ -1,8 +1,8 @@
 """Would this object be garbage if I let go of it?
 
-An object is *owned* when nobody but its asker, and its own cycle, refers to it.
+An object is *owned* when nothing but the caller, and its own cycle, refers to it.
 The answer is exact on CPython, where references are counted: the question is the
-cycle collector's own ("trial deletion"), asked of one small graph. What cannot be
+cycle collector's own ("trial deletion"), applied to one small graph. What cannot be
 explained, because it lies past the limit, in C or in a running frame, counts as
 shared.
 
@@ -62,7 +62,7 @@ _get_referents = gc.get_referents
 _Function, _Frame = types.FunctionType, types.FrameType
 
 # Never walked through: they lead to half the process, and whatever hangs in a
-# cycle through one of them is somebody else's to judge.
+# cycle through one of them is not ours to judge.
 _STOPS = (type, getattr(types, "ClassType", type), types.ModuleType)
 # Nothing lies behind these; leaving them out keeps the walk short.
 _ATOMS = PLAIN | frozenset([types.BuiltinFunctionType, types.CodeType, types.ModuleType])
@@ -76,7 +76,7 @@ _LONG = 100
 
 
 def certain():
-    """Tell whether reference counts say now who is alone.
+    """Tell whether reference counts are reliable now.
 
     Never on PyPy, which has none; not on a free-threaded build while another thread is alive.
     """
@@ -293,7 +293,7 @@ def _running():
 
 
 def _calibrate():
-    """Measure, on fresh objects and the same paths, what our own hands add."""
+    """Measure, on fresh objects and the same paths, what our own references add."""
     nodes, known, _ = _walk([[]], None, (), 1)
     base = _getrefcount(nodes[0]) - known[0] + 1
     mapped = list(_lazily(_getrefcount, nodes))[0] - known[0] + 1

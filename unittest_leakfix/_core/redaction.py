@@ -115,7 +115,7 @@ PATTERNS = {
                r"((?=[\w.~+/=%-]{0,100}\d)[\w.~+/=%-]{6,})|([Bb]asic)[ "
                r"\t]{1,9}([A-Za-z0-9+/]{6,}={0,2}))", 0),
     "signed": (r"([?&;](?:sig|signature|x-amz-signature|x-amz-security-token)=)[^\s&;'\"]+", re.I),
-    # Addresses that are a secret themselves: who knows the path may post there.
+    # Addresses that are a secret themselves: whoever knows the path may post there.
     "webhook": (r"((?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)"
                 r"|discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks"
                 r"|webhook\.office\.com/webhookb2|hooks\.zapier\.com/hooks/catch"
@@ -606,7 +606,7 @@ def _word(word, before, program):
         before in ("-p", "-a") and program.startswith(("sshpass", "mongo", "redis-cli")))
     if takes and not word.startswith("-"):
         return HIDDEN
-    # mysql's -pSECRET cannot be told from another program's -print, so all of it goes.
+    # mysql's -pSECRET looks like another program's -print, so all of it goes.
     if word.startswith("-p") and len(word) > 2 and not word[2:].isdigit():
         return "-p" + HIDDEN
     word = redact(word)

@@ -21,7 +21,7 @@ _MISSING = object()
 class Swap(object):
     """Values that stand in the place of others until ``back()``.
 
-    What somebody else has put in the same place meanwhile stays there.
+    What others have put in the same place meanwhile stays there.
     """
 
     def __init__(self):
@@ -101,7 +101,7 @@ class LateSwap(object):
             self._swap.put(place, name, make(vars(place)[name]))
 
     def remove(self):
-        """Put back what was there, except where somebody else has put something since."""
+        """Put back what was there, except where others have put something since."""
         self._missing = []
         self._swap.back()
 
@@ -149,7 +149,7 @@ class Originals(object):
         """Take note of them, when the outermost run begins; `forget` when it is over.
 
         A run that *finds* what is held must not hold what else is in these modules, such as
-        caches. Where nobody looks, to sort that out would cost more than all other notes.
+        caches. Where nothing is found, sorting that out would cost more than all other notes.
         """
         self._depth += 1
         if self._depth == 1:

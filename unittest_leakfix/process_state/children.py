@@ -47,7 +47,7 @@ class Children(Monitor):
     def same(self) -> bool:
         if sources.COMPLETE and not self._base and self._acquisitions is not None \
                 and not self._acquisitions.forked and "_posixsubprocess" not in self._modules:
-            return True     # nobody has made one; what only C code made, `changes` sees
+            return True     # none was made; what only C code made, `changes` sees
         try:
             self._waitid(self._kind, 0, self._look)
         except ChildProcessError:

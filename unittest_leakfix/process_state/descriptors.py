@@ -1,4 +1,4 @@
-"""Open descriptors, and those that somebody else had opened. Kinds: "descriptor", "closed
+"""Open descriptors, and those that other code had opened. Kinds: "descriptor", "closed
 descriptor"."""
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ class Descriptors(Monitor):
             self._mark = self._acquisitions.serial()
 
     def absorb(self, since: "Descriptors") -> None:
-        # Those without a record may be anybody's.
+        # Those without a record may belong to any code.
         count = self.count()
         if count == since._count or self._acquisitions is None:
             return
@@ -254,7 +254,7 @@ class Descriptors(Monitor):
         # Where references are not counted (PyPy) a file may be garbage for long, and be closed any
         # time.
         for fd, base in self._base.items() if COUNTED else ():
-            # What was reported as left behind may end at any time; that is no foreign close.
+            # What was reported as left behind may end at any time; that is not a foreign close.
             if not _same(base, now.get(fd)) and fd not in self._reported:
                 found.append((self._closed(fd, base, now.get(fd)), None))
         new = self._new(now)

@@ -26,7 +26,7 @@ class Loops(Monitor):
 
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
         self._acquisitions = acquisitions
-        # By id: a loop or task of somebody's own may have a hash and an equality.
+        # By id: a loop or task of the user's own class may have a hash and an equality.
         self._known: Dict[int, "ref[Any]"] = {}
 
     def take(self) -> None:
@@ -53,7 +53,7 @@ class Loops(Monitor):
         return known is not None and known() is value
 
     def _nothing(self) -> bool:
-        """Return True when there is neither loop nor task: the usual case, told in a few
+        """Return True when there is neither loop nor task: the usual case, known in a few
         look-ups."""
         if (self._acquisitions is not None and self._acquisitions.loops_alive
                 or _current() is not None):
@@ -115,7 +115,7 @@ def _closed(loop: Any) -> bool:
         return bool(loop.is_closed())
     except errors.PASSING:
         raise
-    except BaseException:  # somebody's own loop
+    except BaseException:  # a loop of the user's own class
         return True
 
 

@@ -70,7 +70,7 @@ class FirstImports:
         """See no more."""
         if self._wrapper is not None:
             self._swap.back()
-            self._wrapper.__globals__["thread"] = None      # somebody may have kept it
+            self._wrapper.__globals__["thread"] = None      # it may have been kept
             self._wrapper = self._state = None
 
     def _begins(self) -> None:

@@ -48,7 +48,7 @@ class Settings(Monitor):
     """Watches a group of values.
 
     `read_all` reads them all in one go, in the order of `settings`. Where `plain` is true they are
-    numbers and text and compared; else they are objects, and told apart by identity alone, since
+    numbers and text and compared; else they are objects, and compared by identity alone, since
     comparing would run their code.
     """
 
@@ -128,7 +128,7 @@ _WATCHED_SIGNALS = tuple(
 
 def signals(numbers: Sequence[int] = _WATCHED_SIGNALS) -> Settings:
     """Return the watch of the handlers of the usual signals: cheap."""
-    # signal.getsignal makes an enum member each time: twenty times dearer
+    # signal.getsignal makes an enum member each time: twenty times slower
     getsignal = _signal.getsignal
     settings = [
         Setting("signal handler", signal.Signals(number).name, partial(getsignal, number),
@@ -144,7 +144,7 @@ def _set_signal(number: int, value: Any) -> None:
 
 
 def all_signals() -> Settings:
-    """Return the watch of the handlers of all the other signals: dear."""
+    """Return the monitor of the handlers of all the other signals, which is slow."""
     return signals([number for number in signal.valid_signals() if number not in _WATCHED_SIGNALS
                     and isinstance(number, signal.Signals)])
 
@@ -192,7 +192,7 @@ _COLLECTORS = (
 
 
 def costly_values() -> Settings:
-    """Return the watch of what is dearer to read: locale, umask, decimal context, collector, time
+    """Return the monitor of what is slower to read: locale, umask, decimal context, collector, time
     zone."""
     settings = _COLLECTORS + (
         Setting("interpreter setting", "sys.getswitchinterval()", sys.getswitchinterval,

@@ -39,7 +39,7 @@ def live() -> List["ProcessState"]:
 
 
 RESTORED = restored_changes()
-"""The kinds of changes that `restore` puts back unless others are asked for."""
+"""The kinds of changes that `restore` puts back unless others are given."""
 
 
 class ProcessState:
@@ -54,7 +54,7 @@ class ProcessState:
 
     def __init__(self, acquisitions: Optional[Acquisitions] = None,
                  without: Tuple[type, ...] = ()) -> None:
-        """*without*: the watches, by class, of what somebody else puts back."""
+        """*without*: the monitors, by class, of what the framework puts back itself."""
         self._threads = Threads()
         self._children = Children(acquisitions)
         self._descriptors = Descriptors(acquisitions)
@@ -82,7 +82,7 @@ class ProcessState:
         self._based = True
 
     def absorb(self, since: "ProcessState") -> None:
-        """Take into the base what has changed since *since* took its own: it is no change of a
+        """Take into the base what has changed since *since* took its own: it is not a change of a
         test's."""
         if self._based:
             others: Dict[type, List[Monitor]] = {}    # one may be without some of the other's
@@ -100,7 +100,7 @@ class ProcessState:
     def before(self, costly: bool = False) -> None:
         """Take the base. Cheap while nothing differs from the base that stands.
 
-        With `dear` also of what `full` alone looks at (20 us): for what ends with `full`.
+        With *costly* also of what `full` alone looks at (20 us): for what ends with `full`.
         """
         if not self._based:
             self._take_all()
@@ -120,7 +120,7 @@ class ProcessState:
         return self._report(changed, grace) if changed else []
 
     def full(self, grace: float = 0.5) -> List[Change]:
-        """Do what `after` does, and look at all that is too dear for each test.
+        """Do what `after` does, and look at all that is too slow for each test.
 
         That is: a listing of the descriptors, every logger and signal, locale, umask, the
         attributes of much patched modules. For once per class: some 0.2 ms. The first call only
@@ -213,7 +213,7 @@ class ProcessState:
     def _waits(self) -> bool:
         if self._threads.waits() or self._children.waits():
             return True
-        # Alone, nobody closes a descriptor while this thread sleeps.
+        # In the only thread, no descriptor is closed while it sleeps.
         alone = len(self._threads._running) < 2 and self._children.same()
         return not alone and not self._descriptors.same() and self._descriptors.waits()
 

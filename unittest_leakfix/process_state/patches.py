@@ -149,8 +149,8 @@ _EMPTY = (dict, list, set)
 
 
 def _is_irrelevant(old: Any, new: Any) -> bool:
-    """Tell whether a change is no replacement: a module is new, a value was worked out when it was
-    first asked for (urllib.request._localhost), an empty container took another's place."""
+    """Tell whether a change is not a replacement: a module is new, a value was worked out when it
+    was first needed (urllib.request._localhost), an empty container took another's place."""
     kind = type(old)
     return (old is None or issubclass(type(new), type(sys))
             or kind is type(new) and any(kind is each for each in _EMPTY) and not old and not new)

@@ -65,7 +65,7 @@ _DICT_PATCH = Kind("mock patch", _stop(_dict_patch_open), _dict_patch_open,
 _STACK = Kind("exit stack", method("close"), _stack_open)
 _ASYNC_STACK = Kind("exit stack", method("aclose"), _stack_open, awaits=True)
 
-#: (module, class) -> Kind, or None for what is no resource.
+#: (module, class) -> Kind, or None for what is not a resource.
 KINDS = {
     ("contextlib", "ExitStack"): _STACK,
     ("contextlib", "AsyncExitStack"): _ASYNC_STACK,
@@ -75,7 +75,7 @@ KINDS = {
 for _module in ("unittest.mock", "mock.mock", "mock"):  # "mock" was one file up to 1.0
     KINDS[_module, "_patch"] = _PATCH
     KINDS[_module, "_patch_dict"] = _DICT_PATCH
-    KINDS[_module, "Base"] = None  # a mock is no resource, whatever its spec
+    KINDS[_module, "Base"] = None  # a mock is not a resource, whatever its spec
 
 
 # -- by shape

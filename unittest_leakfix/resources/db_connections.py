@@ -40,7 +40,7 @@ def closing_is_awaited(value):
 # -- any driver
 
 def _driver(value):
-    """The top package of the class that is no user's subclass of it."""
+    """Return the top package of the driver's own class, below a user's subclasses."""
     for base in reversed(mro(class_of(value))):
         module = name_of(base)[0]
         if type(module) is str and on_type(base, "cursor") is not MISSING:
@@ -139,7 +139,7 @@ def _aiosqlite_open(value):
 
 
 def _needs_a_loop(value):
-    # aiomysql: close() is no coroutine, but its transport asks the loop to close it.
+    # aiomysql: close() is not a coroutine, but its transport asks the loop to close it.
     loop = own_attribute(value, "_loop")
     return loop is not None and loop.is_closed()
 
@@ -186,7 +186,7 @@ _sqlite_connection_open = _sqlite_open(lambda value: value.total_changes)
 
 
 def _sqlite_cursor_open(value):
-    # A closed cursor cannot be told from an open one without running it.
+    # A closed cursor looks like an open one until it is used.
     return None if _sqlite_connection_open(value.connection) else False
 
 
@@ -205,7 +205,7 @@ def _sqlite_text(value):
 
 _CONNECTOR = "mysql.connector."
 
-#: (module, class) -> Kind, or None for what is no resource.
+#: (module, class) -> Kind, or None for what is not a resource.
 KINDS = {
     ("sqlite3", "Connection"): Kind("sqlite3 connection", _sqlite_close,
                                     _sqlite_connection_open, _sqlite_text),

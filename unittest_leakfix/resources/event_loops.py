@@ -17,7 +17,7 @@ bind(globals())
 
 
 def _asyncio():
-    # Loaded, or there would be no loop to close.
+    # It is loaded, otherwise there would not be a loop to close.
     return sys.modules["asyncio"]
 
 
@@ -157,7 +157,7 @@ def _writer_open(writer):
 
 _TASK = Kind("task", _task_close, _task_open, _task_text, awaits=True)
 
-#: (module, class) -> Kind, or None for what is no resource.
+#: (module, class) -> Kind, or None for what is not a resource.
 KINDS = {
     ("asyncio.events", "AbstractEventLoop"): Kind("event loop", _loop_close, _loop_open),
     ("asyncio.runners", "Runner"): Kind("asyncio runner", _runner_close, _runner_open),

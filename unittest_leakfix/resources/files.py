@@ -109,7 +109,7 @@ _CODEC = Kind("file", lambda value: own_attribute(value, "stream").close(), _inn
 _SHELF = Kind("shelf", method("close"), _shelf_open)
 _DUMB = Kind("dbm database", method("close"), _dumb_open)
 
-#: (module, class) -> Kind, or None for what is no resource.
+#: (module, class) -> Kind, or None for what is not a resource.
 KINDS = {
     ("_io", "_IOBase"): FILE,
     ("_pyio", "IOBase"): FILE,

@@ -62,7 +62,7 @@ class Kind(object):
         return "<Kind %s>" % self.name
 
     def is_open(self, value):
-        """True, False, or None when nobody can tell. Never raises."""
+        """True, False, or None when that cannot be known. Never raises."""
         try:
             said = self._is_open(value)
         except _PASSING:

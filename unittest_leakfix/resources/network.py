@@ -95,7 +95,7 @@ def _serving(server):
 
 
 def _server_close(server):
-    # shutdown() waits for ever when nobody serves, and in the serving thread.
+    # shutdown() waits for ever when no thread serves, and in the serving thread.
     serving = _serving(server)
     if serving == _get_ident():
         server._BaseServer__shutdown_request = True
@@ -154,7 +154,7 @@ _SERVER = Kind("server", _server_close, _server_open, _server_text)
 _HTTP = _client("http connection", method("close"))
 _RESPONSE = Kind("http response", method("close"), _response_open)
 
-#: (module, class) -> Kind, or None for what is no resource.
+#: (module, class) -> Kind, or None for what is not a resource.
 KINDS = {
     ("socket", "socket"): _SOCKET,
     ("_socket", "socket"): _SOCKET,

@@ -48,7 +48,7 @@ def _popen_close(value):
 def _poll_of(value):
     if sys.version_info[0] > 2:
         return value.poll
-    # Python 2.7: poll() says None for ever when somebody else reaped the child.
+    # Python 2.7: poll() returns None for ever when other code reaped the child.
     return lambda: value._internal_poll(_deadstate=0)
 
 
@@ -90,7 +90,7 @@ def _process_open(value):
 
 
 def _is_lost(child):
-    """True when somebody else has waited for it: its number may be another process's by now.
+    """Return True when other code has waited for it: its number may be another process's by now.
 
     Its own ``poll()`` says for ever that it runs, and ``terminate()`` would end that other one.
     """
@@ -119,7 +119,7 @@ def _parent_of(pid):
 
 def _process_close(value):
     child = own_attribute(value, "_popen")
-    if child is None or _is_lost(child):  # never started, closed, or somebody else waited for it
+    if child is None or _is_lost(child):  # never started, closed, or other code waited for it
         return
     _end(_Process(value), child.poll, _process_text(value))
     value.join(0)  # leaves the list of active children
@@ -158,7 +158,7 @@ def _pool_close(value):
 
 
 def _manager_open(value):
-    # connect() makes no shutdown: that server belongs to somebody else.
+    # connect() makes no shutdown: that server belongs to another process.
     return (own_attribute(value, "shutdown") is not None
             and own_attribute(value, "_state").value == 1)
 
@@ -176,7 +176,7 @@ def _queue_close(value):
     feeder, reader = own_attribute(value, "_thread"), own_attribute(value, "_reader")
     if feeder is not None:
         # It ends only when what was put is read. Before Python 3.9 close()
-        # shuts the reader first, so the feeder is told beforehand.
+        # shuts the reader first, so the feeder is stopped beforehand.
         value._close()
 
         def is_fed():
@@ -218,7 +218,7 @@ _PROCESS = Kind("child process", _process_close, _process_open, _process_text)
 _QUEUE = Kind("process queue", _queue_close, _queue_open)
 _PIPE = Kind("process pipe", method("close"), lambda value: open_by_flags(value, ("closed",)))
 
-#: (module, class) -> Kind, or None for what is no resource.
+#: (module, class) -> Kind, or None for what is not a resource.
 KINDS = {
     ("subprocess", "Popen"): Kind("child process", _popen_close, _popen_open, _popen_text),
     ("multiprocessing.process", "BaseProcess"): _PROCESS,

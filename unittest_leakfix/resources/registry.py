@@ -40,7 +40,7 @@ from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_t
 __unittest = True
 bind(globals())
 
-#: (module, class name): Kind, or None for what is no resource after all.
+#: (module, class name): Kind, or None for what is not a resource after all.
 TABLE = {}
 for _part in (files, network, processes, threads,
               event_loops, db_connections, context_managers):
@@ -70,7 +70,7 @@ def by_shape(cls):
 
 
 def kind_of(value, _kinds=_kinds, id=id, type=type):
-    """The ``Kind`` of a value, or None when it is no resource.
+    """The ``Kind`` of a value, or None when it is not a resource.
 
     Decided by ``type(value)`` alone; no attribute of the value is looked at.
     Classes, modules, functions, generators and mocks are never resources.
@@ -86,7 +86,7 @@ def _kind_of_class(cls):
     if key in _kinds:  # an old-style class: its instances share one type
         return _kinds[key]
     kind = _find(cls)
-    # By id and weakly: no metaclass is asked for a hash, and a class made
+    # By id and weakly: no metaclass's hash is called, and a class made
     # inside a test dies with its test.
     _refs[key] = weakref.ref(cls, _forgetter(key))
     _kinds[key] = kind
@@ -168,7 +168,7 @@ def _check_class(cls):
     if not (isinstance(cls, type) or _Classic is not None and type(cls) is _Classic):
         raise TypeError("type: expected a class, not %s" % _noun(cls))
     if any(cls is each for each in (object, type, types.ModuleType, _Instance)):
-        raise TypeError("type: %s is no kind of resource" % name_of(cls)[1])
+        raise TypeError("type: %s is not a kind of resource" % name_of(cls)[1])
 
 
 def _check_callable(label, given, expected):

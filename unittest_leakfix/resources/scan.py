@@ -54,7 +54,7 @@ def may_hold(values):
         kind = type(value)
         if value is None or kind is str or kind is int:     # most are
             continue
-        # Only of a builtin type is a hash asked: a metaclass may have one of its own, or none.
+        # Only a builtin type is hashed: a metaclass may have a hash of its own, or none.
         # (The ids of types would make a slow set: they have the same lowest bits.)
         if type(kind) is type:
             if kind in ATOMS:

@@ -71,7 +71,7 @@ def _timer_close(value):
 
 _TIMER = Kind("thread timer", _timer_close, _timer_open, _thread_text("thread timer"))
 
-#: (module, class) -> Kind, or None for what is no resource.
+#: (module, class) -> Kind, or None for what is not a resource.
 KINDS = {
     ("concurrent.futures._base", "Executor"): Kind(
         "executor", _executor_close, open_by_flags, _executor_text),

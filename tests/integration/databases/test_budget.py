@@ -92,7 +92,7 @@ class Arguments(unittest.TestCase):
     def test_no_number_on_a_class(self):
         for wrong in (-1, "3", 2.5, True):
             with self.subTest(wrong), self.assertRaisesRegex(
-                    TypeError, r"Orders.leakfix_max_connections = %r is no number" % (wrong,)):
+                    TypeError, r"Orders.leakfix_max_connections = %r is not a number" % (wrong,)):
                 type("Orders", (LeakFixMixin, unittest.TestCase),
                      {"leakfix_max_connections": wrong})
 

@@ -308,7 +308,7 @@ class RegisterTests(KindCase):
         cases = [
             ((Plain(),), {}, "type: expected a class, not Plain"),
             (("Plain",), {}, "type: expected a class, not str"),
-            ((object,), {}, "type: object is no kind of resource"),
+            ((object,), {}, "type: object is not a kind of resource"),
             ((Plain,), {}, "close: Plain has no method 'close'"),
             ((Plain, "quit"), {}, "close: Plain has no method 'quit'"),
             ((Plain, None), {},
