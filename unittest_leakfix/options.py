@@ -127,6 +127,15 @@ OPTIONS = (
         pytest="--leakfix-write-baseline", pytest_short="--leaks-write-baseline",
         environment="UNITTEST_LEAKFIX_LEAKS_WRITE_BASELINE"),
     Option(
+        "leaks_update_baseline", FLAG,
+        "Write the file of --leaks-baseline anew: with the new leaks of this run, without those "
+        "that no longer occur",
+        default=False, part=FINDING, implies=True, python=(3, 8),
+        command="--leaks-update-baseline", keyword="leaks_update_baseline",
+        django="--leaks-update-baseline",
+        pytest="--leakfix-update-baseline", pytest_short="--leaks-update-baseline",
+        environment="UNITTEST_LEAKFIX_LEAKS_UPDATE_BASELINE"),
+    Option(
         "leaks_json", FILE, "Write the report to FILE as JSON",
         metavar="FILE", part=FINDING, implies=True, python=(3, 8),
         command="--leaks-json", keyword="leaks_json", django="--leaks-json",

@@ -50,6 +50,7 @@ class Options:
     leaks_failed: bool
     leaks_baseline: str | None
     leaks_write_baseline: str | None
+    leaks_update_baseline: bool
     leaks_json: str | None
     leaks_stacks: bool
     restore: bool

@@ -246,6 +246,8 @@ STATE: Dict[Tuple[str, str], str] = {
      "source_of"): "a cache of what a few source files name: several causes are in one file",
     ("leaks.detector",
      "ListeningObserver._active"): "those who listen to closing now: listeners are registered once",
+    ("leaks.fingerprint",
+     "_places"): "a cache of what lines of code are called, of bounded size",
     ("leaks.report.whole_file",
      "_serial"): "the number of the next temporary file, which no two may share",
     ("leaks.suppressions",

@@ -81,7 +81,8 @@ def _was_reported(record: ConnectionRecord) -> bool:
     listening = sys.modules.get("unittest_leakfix.leaks.detector")
     if listening is None or not listening.ListeningObserver._active:
         return False
-    from unittest_leakfix.leaks.identify import matched, place_of
+    from unittest_leakfix.leaks.fingerprint import place_of
+    from unittest_leakfix.leaks.identify import matched
     from unittest_leakfix.leaks.model.leak import Leak
     from unittest_leakfix.tracing.acquisitions import Acquisition
     opened = Acquisition("database connection", record.place, record.test,

@@ -347,10 +347,8 @@ class ParallelSession(LeakSession):
 
     def findings(self) -> Findings:
         """Return what the workers found."""
-        found = merge(self.parts)
-        gone = () if self._baseline is None else self._baseline.gone(
-            [*found.leaks, *(item.leak for item in found.known)], self.ran)
-        return replace(found, gone=gone)
+        found = replace(merge(self.parts), ran=frozenset(self.ran))
+        return found if self._baseline is None else self._baseline.compared(found)
 
 
 class _DrainedSuites(List[Any]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from types import FunctionType
 from typing import Any, Container, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
@@ -135,7 +136,9 @@ class Fixtures:
         if not holding:
             return []
         total = sum(item[2] for item in holding)
-        return [identify.of_class(qualified(cls), holding, total)]
+        attribute = holding[0][0].lstrip(".")
+        return [identify.of_class(qualified(cls), holding, total,
+                                  qualified(_fixture_of(cls, attribute)))]
 
     def left_open(self, holder: Any, form: str, fixtures: Container[str]) -> List[Leak]:
         """Return a leak for each resource that one of the *fixtures* opened and that is still open
@@ -153,3 +156,21 @@ class Fixtures:
                 self.covered |= survivors.held_resources(value, opened)[0]
                 self._acquisitions.mark_connection_reported(value)
         return leaks
+
+
+_FIXTURES = ("setUpClass", "setUpTestData")
+
+
+def _fixture_of(cls: type, attribute: str) -> type:
+    """Return the class in whose fixture *cls* was given an attribute: one of its bases, perhaps."""
+    first = None
+    for base in cls.__mro__:
+        for name in _FIXTURES:
+            given = objects.namespace_of(base).get(name)
+            function = given.__func__ if type(given) is classmethod else None
+            module = objects.module_of(base).partition(".")[0]
+            if type(function) is FunctionType and module not in ("unittest", "django"):
+                if attribute in function.__code__.co_names:
+                    return base
+                first = first or base
+    return first or cls

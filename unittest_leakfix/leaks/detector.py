@@ -334,7 +334,10 @@ class LeakDetector(ListeningObserver):
         return leak_model.Findings(tuple(leaks), tuple(self._reported_leaks.known),
                                    self._reported_leaks.gone(leaks, self._ran),
                         self._tests, self._unmeasured.all(),
-                                   failed=len(leak_model.group(self._reported_leaks.hidden)))
+                                   failed=len(leak_model.group(self._reported_leaks.hidden)),
+                                   old_baseline="" if self.options.leaks_update_baseline
+                                   else self._reported_leaks.old_baseline,
+                                   ran=frozenset(self._ran))
 
     # What the run tells. Nothing that goes wrong here may break the run.
 

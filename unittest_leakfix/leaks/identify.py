@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any, Callable, Dict, Match, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.fingerprint import (
+    place_of,
+    steady,
+    without_counters,
+    without_random,
+)
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.complaint import Complaint
@@ -38,40 +44,9 @@ from unittest_leakfix.tracing.stacks import short
 __unittest = True
 bind(globals())
 
-# Text without what varies.
-
-_VARIES = re.compile(
-    r"(\d{1,3}(?:\.\d{1,3}){3})(:\d+)?"         # an address keeps its host, loses its port
-    r"|\[[^\]\[]*\]|0x[0-9a-fA-F]+|(?<![A-Za-z\d])\d+")
-_TEMPORARY = re.compile(r"(?:/private)?(?:/var/folders/\S+?/T|/tmp|/var/tmp)/[^\s'\"]+")
-
-
 def matched(name: str) -> str:
     """Return that by which ``ignore`` knows a leak of this name: "mailer-*"."""
     return steady(name).replace('"', "'")
-
-
-def steady(text: str) -> str:
-    """Return `text` without what differs from run to run: keys, numbers, ports, temporary paths."""
-    # first: of a secret without its numbers little is seen
-    text = _TEMPORARY.sub("*", redaction.redact(text))
-    folder = getattr(os_facts.loaded("tempfile"), "tempdir", None)
-    if type(folder) is str and folder in text:
-        text = re.sub(re.escape(folder) + r"/[^\s'\"]+", "*", text)
-    return _VARIES.sub(_steady, text)
-
-
-def _steady(match: Match[str]) -> str:
-    if match.group(1):
-        return match.group(1) + (":*" if match.group(2) else "")
-    return "[*]" if match.group().startswith("[") else "*"
-
-
-def place_of(acquisition: Optional[Acquisition]) -> str:
-    """Return the file and function that opened something, for a cause."""
-    if acquisition is None or not acquisition.frames:
-        return "?"
-    return "%s:%s" % (acquisition.frames[0].file, acquisition.frames[0].function)
 
 
 # What a resource is called.
@@ -196,11 +171,15 @@ def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisitio
                 seen=_resource(what, kind, value)._replace(reached=name))
 
 
-def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], size: int) -> Leak:
-    """What a class still holds after its last test."""
+def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], size: int,
+             fixture: str = "") -> Leak:
+    """What a class still holds after its last test.
+
+    *fixture*: the class whose ``setUpClass`` gave it that, by its full name, if it is another.
+    """
     return Leak("class attribute", "", ("setUpClass (%s)" % name,), size, None, holding,
                 name=matched(name.rpartition(".")[2]),
-                cause="class attribute %s.%s" % (name, holding[0][0].lstrip(".")),
+                cause="class attribute %s.%s" % (fixture or name, holding[0][0].lstrip(".")),
                 seen=ClassAttributes(name, size))
 
 
@@ -276,14 +255,14 @@ def of_change(change: Change, test: str, acquisition: Optional[Acquisition], bac
 def _thread(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
     kind = "timer" if change.timer else "thread"
     return _Identity(kind, change.name, "%s %s started in %s" % (
-        kind, steady(change.name), place_of(acquisition)), change.name)
+        kind, without_counters(change.name), place_of(acquisition)), change.name)
 
 
 def _child(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
     name = command(acquisition.detail if acquisition is not None and acquisition.detail
                    else change.name)
     return _Identity("child process", name, "child process %s started in %s" % (
-        steady(name), place_of(acquisition)), name)
+        without_counters(name), place_of(acquisition)), name)
 
 
 def _descriptor(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
@@ -298,7 +277,7 @@ def _descriptor(change: Change, row: LeakKind, acquisition: Optional[Acquisition
     else:
         called = name.rstrip()
     return _Identity(kind, called if kind == "connection" else name, "%s %s opened in %s" % (
-        kind, steady(name), place_of(acquisition)), called)
+        kind, without_counters(name), place_of(acquisition)), called)
 
 
 def _on(change: Change) -> str:
@@ -314,13 +293,14 @@ def _foreign(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) 
     else:
         name = _on(change)
         called = "%s (a descriptor)" % name
-    return _Identity("foreign close", name, "foreign close of %s" % steady(name), called)
+    return _Identity("foreign close", name, "foreign close of %s" % without_counters(name),
+                     called)
 
 
 def _environment(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
     how = "changed" if change.how == "replaced" else change.how
-    return _Identity("environment", change.name, "environment %s %s" % (change.name, how),
-                     change.name)
+    return _Identity("environment", change.name, "environment %s %s" % (
+        without_random(change.name), how), change.name)
 
 
 def _temporary(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
@@ -331,7 +311,7 @@ def _temporary(change: Change, row: LeakKind, acquisition: Optional[Acquisition]
 def _handler(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
     name = change.name.rpartition(".")[2]
     return _Identity("logging handler", name, "logging handler %s %s %s" % (
-        name, change.how, change.owner), name)
+        name, change.how, without_counters(change.owner)), name)
 
 
 def _listing(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:

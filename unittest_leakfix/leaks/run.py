@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import unittest
-from typing import Any, Callable, Dict, List, Optional
+from itertools import combinations
+from typing import Any, Dict, List, Optional
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix._core import errors
@@ -47,9 +48,7 @@ class LeakSession:
         self.options = options = Options(**{"leaks": "report", **given})
         read = options.leaks_baseline
         self._baseline = None if read is None else suppressions.Baseline(read)
-        self._files = None
-        if options.leaks_json is not None or options.leaks_write_baseline is not None:
-            self._files = Files(options.leaks_json, options.leaks_write_baseline, read)
+        self._files = Files.of(options, self._baseline)
         self._detector: Optional[LeakDetector] = None
         self._begun = False
         self._whole = False         # all tests have run, and what they left is known
@@ -193,31 +192,47 @@ class Files:
     """The files of one run, found at its start and written at its end, by the process that began
     it.
 
-    *report* and *baseline* are written, *read* is the baseline that is read. Raises ValueError for
-    one that cannot be written, and where two are the same file.
+    *report* and *baseline* are written, *read* is the baseline that is read, and written as well if
+    it is to be *updated*. Raises ValueError for one that cannot be written, and where two are the
+    same file.
     """
 
+    @classmethod
+    def of(cls, options: Options, baseline: Optional[suppressions.Baseline]) -> Optional["Files"]:
+        """Return the files that *options* ask for, None for none; *baseline* is the one that was
+        read."""
+        if options.leaks_update_baseline and baseline is None:
+            raise ValueError("--leaks-update-baseline needs --leaks-baseline=FILE, the file to be "
+                             "updated")
+        updated = baseline if options.leaks_update_baseline else None
+        if options.leaks_json is None and options.leaks_write_baseline is None and updated is None:
+            return None
+        return cls(options.leaks_json, options.leaks_write_baseline, options.leaks_baseline,
+                   updated)
+
     def __init__(self, report: Optional[str], baseline: Optional[str],
-                 read: Optional[str] = None) -> None:
+                 read: Optional[str] = None,
+                 updated: Optional[suppressions.Baseline] = None) -> None:
         self._pid = _getpid()
         self._reserve = Reserve()
         self._written: Dict[str, bool] = {}
         self._targets: Dict[str, Target] = {}
-        for option, name in (("--leaks-json", report), ("--leaks-write-baseline", baseline)):
+        self._updated = updated
+        for option, name in (("--leaks-json", report), ("--leaks-write-baseline", baseline),
+                             ("--leaks-update-baseline", None if updated is None else read)):
             if name is not None:
                 try:
                     self._targets[option] = Target(name)
                 except ValueError as error:
                     raise ValueError("%s: %s" % (option, error)) from None
-        targets = list(self._targets.values())
-        if len(targets) == 2 and targets[0].is_same(targets[1]):
-            raise ValueError("--leaks-json and --leaks-write-baseline are the same file (%s): each "
-                             "needs its own"
-                             % targets[0].name)
-        if report is not None and read is not None and targets[0].is_file(read):
+        if report is not None and read is not None and self._targets["--leaks-json"].is_file(read):
             raise ValueError("--leaks-json would overwrite the baseline that --leaks-baseline "
                              "reads (%s): "
-                             "each needs its own file" % targets[0].name)
+                             "each needs its own file" % self._targets["--leaks-json"].name)
+        for (one, target), (other, its) in combinations(self._targets.items(), 2):
+            if target.is_same(its):
+                raise ValueError("%s and %s are the same file (%s): each needs its own"
+                                 % (one, other, target.name))
 
     def __bool__(self) -> bool:
         return bool(self._targets)
@@ -231,35 +246,39 @@ class Files:
         """Write what was *found*; what was written already is not written again.
 
         Without *whole* the tests did not all run, and a baseline would lack what the others leave:
-        that file stays as it is. Returns a line for each that could not be written. Not in a
-        process that a test has forked.
+        that file stays as it is. Returns a line for each that could not be written, and for a
+        baseline that was updated. Not in a process that a test has forked.
         """
         if not self._targets or self._pid != _getpid():
             return []
-        faults = []
+        lines = []
         held = self._reserve.release()
         for option, target in self._targets.items():
             if option in self._written:
                 continue
-            if option == "--leaks-write-baseline" and not whole:
-                faults.append("%s was not written: the run was interrupted" % target.name)
+            if option != "--leaks-json" and not whole:
+                lines.append("%s was not written: the run was interrupted" % target.name)
                 continue
             try:
-                target.write(_TEXTS[option](found))
+                target.write(self._text(option, found))
                 self._written[option] = True
+                if option == "--leaks-update-baseline":
+                    lines.append("%s was updated" % target.name)
             except Exception as error:  # nothing that a file lacks is a matter of the verdict
-                faults.append("%s could not be written: %s%s" % (
+                lines.append("%s could not be written: %s%s" % (
                     target.name, reason(error), "" if held else " (%s)" % _NO_RESERVE))
-        return faults
+        return lines
+
+    def _text(self, option: str, found: Findings) -> str:
+        if option == "--leaks-json":
+            return json_report.to_text(found)
+        leaks = [*found.leaks, *(item.leak for item in found.known)]
+        if option == "--leaks-write-baseline" or self._updated is None:
+            return suppressions.baseline_text(leaks)
+        # What is ignored with a reason needs no baseline.
+        leaks = [*found.leaks, *(item.leak for item in found.known if not item.reason)]
+        return self._updated.updated(leaks, found.ran)
 
     def end(self) -> None:
         """Give up what is held. Twice is once."""
         self._reserve.release()
-
-
-def _baseline(found: Findings) -> str:
-    return suppressions.baseline_text([*found.leaks, *(item.leak for item in found.known)])
-
-
-_TEXTS: Dict[str, Callable[[Findings], str]] = {
-    "--leaks-json": lambda found: json_report.to_text(found), "--leaks-write-baseline": _baseline}

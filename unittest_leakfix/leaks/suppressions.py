@@ -7,10 +7,12 @@ import io
 import json
 import sys
 import unittest
+from dataclasses import replace
 from typing import (
     Any,
     Callable,
     Dict,
+    FrozenSet,
     Iterable,
     List,
     NamedTuple,
@@ -22,9 +24,10 @@ from typing import (
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.identify import steady
+from unittest_leakfix.leaks.fingerprint import steady
 from unittest_leakfix.leaks.model import leak as leak_model
-from unittest_leakfix.leaks.model.leak import Known, Leak
+from unittest_leakfix.leaks.model.kinds import is_fixture
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak, owner_of
 from unittest_leakfix.tracing.stacks import short
 
 __unittest = True
@@ -33,7 +36,10 @@ bind(globals())
 _loads = json.loads
 _getframe = sys._getframe
 
-VERSION = 1
+VERSION = 2
+OLD = 1
+"""The version whose entries name a cause as it was called then: they are matched by kind and
+test."""
 _open = io.open
 _dumps = json.dumps
 
@@ -109,8 +115,34 @@ def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
     return None
 
 
+class Entry(NamedTuple):
+    """One cause that is listed in a baseline."""
+
+    kind: str
+    fingerprint: str
+    """What identifies it; in an entry of an older version, what it was called then."""
+    tests: FrozenSet[str]
+    """The ids of its tests, as they are shown."""
+    old: bool
+    """It is known by its kind and tests, since it has no fingerprint."""
+
+    def means(self, leak: Leak) -> bool:
+        """Tell whether *leak* is this cause."""
+        if self.old:
+            return leak.kind == self.kind and not self.tests.isdisjoint(_shown(leak))
+        return leak.fingerprint == self.fingerprint
+
+    def of(self, ran: Iterable[str]) -> FrozenSet[str]:
+        """Return those of its tests that *ran*, and those of its fixtures whose class or module has
+        a test that ran."""
+        ran = frozenset(ran)
+        return frozenset(test for test in self.tests if test in ran or is_fixture(test)
+                         and any(each.startswith((owner_of(test) + ".", owner_of(test) + "::"))
+                                 for each in ran))
+
+
 class Baseline:
-    """The leaks that an old suite starts with: a JSON file, by kind and cause, never by counts."""
+    """The leaks that an old suite starts with: a JSON file, by fingerprint, never by counts."""
 
     def __init__(self, path: str, text: Optional[str] = None) -> None:
         """Read the file *path*, or its *text* where that is known. Raises ValueError with what is
@@ -122,40 +154,75 @@ class Baseline:
                     text = source.read()
             self.text = text
             value = _loads(text)
-            if value["version"] != VERSION:
-                raise ValueError("it has version %r, this release reads %d"
-                                 % (value["version"], VERSION))
-            self._causes: Dict[Tuple[str, str], Set[str]] = {
-                (entry["kind"], entry["cause"]): set(entry["tests"]) for entry in value["leaks"]}
+            self.version = value["version"]
+            if type(self.version) is not int or not OLD <= self.version <= VERSION:
+                raise ValueError("it has version %r, this release reads %d and %d"
+                                 % (self.version, OLD, VERSION))
+            self._entries = [_entry_of(each, self.version) for each in value["leaks"]]
         except OSError as error:
             raise ValueError("baseline %s cannot be read: %s"
                              % (path, error.strerror or error)) from error
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError("baseline %s is none: %s; write it with --leaks-write-baseline %s"
                              % (path, error or "not JSON", path)) from error
+        self._fingerprints = {each.fingerprint for each in self._entries if not each.old}
+        self._old = [each for each in self._entries if each.old]
 
     def has(self, leak: Leak) -> bool:
         """Tell whether *leak* is listed."""
-        return (leak.kind, leak.cause) in self._causes
+        return leak.fingerprint in self._fingerprints or any(each.means(leak)
+                                                             for each in self._old)
 
-    def gone(self, leaks: Sequence[Leak], ran: Set[str]) -> Tuple[str, ...]:
+    def gone(self, leaks: Sequence[Leak], ran: Iterable[str]) -> Tuple[str, ...]:
         """Return the listed causes that no longer occur, though a test of theirs *ran*."""
-        met = {(leak.kind, leak.cause) for leak in leaks}
-        ran = {redaction.redact_id(test) for test in ran}
-        return tuple(sorted(key[1] if key[1].startswith(key[0]) else "%s: %s" % key
-                            for key, tests in self._causes.items()
-                            if key not in met and tests & ran))
+        ran = frozenset(map(redaction.redact_id, ran))
+        return tuple(sorted(each.fingerprint for each in self._entries
+                            if each.of(ran) and not any(map(each.means, leaks))))
+
+    def compared(self, found: Findings) -> Findings:
+        """Return what all workers of a run have *found*, with what is gone: only together do they
+        know it."""
+        return replace(found, gone=self.gone(
+            [*found.leaks, *(item.leak for item in found.known)], found.ran))
+
+    def updated(self, leaks: Sequence[Leak], ran: Iterable[str]) -> str:
+        """Return the text of this baseline after a run that left *leaks*: with the new ones, and
+        without those that no longer occur. What is of tests that did not run stays."""
+        ran = frozenset(map(redaction.redact_id, ran))
+        rest = [each._replace(tests=each.tests - each.of(ran)) for each in self._entries]
+        return _text_of([*map(_listed, leaks), *(each for each in rest if each.tests)])
+
+
+def _entry_of(value: Dict[str, Any], version: int) -> Entry:
+    """Return the entry that is written as *value*. Raises KeyError and TypeError."""
+    kind, tests = str(value["kind"]), frozenset(map(str, value["tests"]))
+    if version == VERSION and "fingerprint" in value:
+        return Entry(kind, str(value["fingerprint"]), tests, False)
+    cause = str(value["cause"])
+    return Entry(kind, cause if cause.startswith(kind) else "%s: %s" % (kind, cause), tests, True)
+
+
+def _shown(leak: Leak) -> FrozenSet[str]:
+    return frozenset(map(redaction.redact_id, (leak.left_by, *leak.tests)))
+
+
+def _listed(leak: Leak) -> Entry:
+    return Entry(leak.kind, leak.fingerprint, _shown(leak), False)
 
 
 def baseline_text(leaks: Iterable[Leak]) -> str:
     """Return the *leaks* of a run as the text of a baseline file."""
-    listed: Dict[Tuple[str, str], Set[str]] = {}
-    for leak in leaks:
-        listed.setdefault((leak.kind, leak.cause), set()).update(
-            map(redaction.redact_id, leak.tests + leak.candidates))
-    entries = [{"kind": kind, "cause": cause, "tests": sorted(tests)}
-               for (kind, cause), tests in sorted(listed.items())]
-    text = _dumps({"version": VERSION, "leaks": entries}, indent=1, ensure_ascii=False)
+    return _text_of(map(_listed, leaks))
+
+
+def _text_of(entries: Iterable[Entry]) -> str:
+    tests: Dict[Tuple[str, str, bool], FrozenSet[str]] = {}
+    for each in entries:
+        key = each.kind, each.fingerprint, each.old
+        tests[key] = tests.get(key, frozenset()) | each.tests
+    listed = [{"kind": kind, "cause" if old else "fingerprint": name, "tests": sorted(tests[key])}
+              for key in sorted(tests) for kind, name, old in [key]]
+    text = _dumps({"version": VERSION, "leaks": listed}, indent=1, ensure_ascii=False)
     return "\n".join(map(_escaped, text.split("\n"))) + "\n"
 
 
@@ -187,6 +254,12 @@ class ReportedLeaks:
         self._lists = [each for each in (getattr(result, "failures", None),
                                          getattr(result, "errors", None)) if isinstance(each, list)]
         self._count = 0
+
+    @property
+    def old_baseline(self) -> str:
+        """The path of the baseline, if that has an older version; "" if not."""
+        return self._baseline.path if self._baseline is not None and (
+            self._baseline.version != VERSION) else ""
 
     def mark(self) -> None:
         """Take note of what has failed so far: fixtures came between."""

@@ -15,6 +15,7 @@ from unittest_leakfix.runner import summary_line
 if TYPE_CHECKING:
     from unittest_leakfix.leaks.model.leak import Findings
     from unittest_leakfix.leaks.run import Files
+    from unittest_leakfix.leaks.suppressions import Baseline
 
 __unittest = True
 bind(globals())
@@ -34,7 +35,7 @@ class Summary:
         self._config = config
         self._whole = True
         self._faults: List[str] = []
-        self._files = files_of(chosen)
+        self._files = files_of(chosen, getattr(watching, "baseline", None))
         if self._files is not None:
             self._files.begin()
 
@@ -135,8 +136,10 @@ class Summary:
                                   verbose=verbose,
                            failing=self._chosen.mode == "fail", mark="@pytest.mark.leakfix_ignore")
         if not self._chosen.short:
-            said = said.replace("More: --leaks-stacks", "More: --leakfix-stacks").replace(
-                "As failures: --leaks=fail", "As failures: --leakfix=fail")
+            for phrase in ("More: --leaks-stacks", "As failures: --leaks=fail",
+                           "(--leaks-failed shows", "(--leaks-update-baseline takes",
+                           ": --leaks-update-baseline writes"):
+                said = said.replace(phrase, phrase.replace("--leaks", "--leakfix"))
         return said
 
     def _loud(self, found: Findings) -> bool:
@@ -145,15 +148,16 @@ class Summary:
                     or self._chosen.options.leaks_baseline)
 
 
-def files_of(chosen: PytestOptions) -> Optional[Files]:
-    """Return the files *chosen* for, None for none. Raises ``pytest.UsageError`` for what cannot be
-    written."""
+def files_of(chosen: PytestOptions, baseline: Optional[Baseline]) -> Optional[Files]:
+    """Return the files *chosen* for, None for none; *baseline* is the one that was read. Raises
+    ``pytest.UsageError`` for what cannot be written."""
     options = chosen.options
-    if options.leaks_json is None and options.leaks_write_baseline is None:
+    if (options.leaks_json is None and options.leaks_write_baseline is None
+            and not options.leaks_update_baseline):
         return None
     from unittest_leakfix.leaks.run import Files
     try:
-        return Files(options.leaks_json, options.leaks_write_baseline, options.leaks_baseline)
+        return Files.of(options, baseline)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
 

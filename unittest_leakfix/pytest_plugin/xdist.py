@@ -2,6 +2,7 @@
 it."""
 from __future__ import annotations
 
+from dataclasses import replace
 from json import dumps, loads
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
@@ -43,11 +44,10 @@ class XdistWorker:
         tally: Tally = self._following.tally
         sent: Dict[str, Any] = {"tally": tally.counts()}
         if self._watching is not None:
-            from dataclasses import replace
-
             from unittest_leakfix.leaks.report import json_report
             found = replace(self._watching.findings(), worker=self._config.workerinput["workerid"])
             sent["findings"] = json_report.to_value(found)
+            sent["ran"] = sorted(found.ran)
             sent["told"] = [
                 [failure.test, failure.message, [list(pair) for pair in failure.properties]]
                 for failure in self._watching.reports.failures]
@@ -87,7 +87,8 @@ class XdistController:
         if self._watching is not None:
             from unittest_leakfix.leaks.report import json_report
             from unittest_leakfix.pytest_plugin.failure_text import FailureText
-            self.parts.append(json_report.from_value(sent["findings"]))
+            found = json_report.from_value(sent["findings"])
+            self.parts.append(replace(found, ran=frozenset(sent["ran"])))
             for test, message, properties in sent["told"]:
                 self._watching.reports.tell(
                     FailureText(test, message, tuple((name, value) for name, value in properties)))
@@ -97,4 +98,6 @@ class XdistController:
         if not self.parts and not self.lost:
             return None
         from unittest_leakfix.leaks.model.leak import merge
-        return merge(self.parts)
+        found = merge(self.parts)
+        baseline = getattr(self._watching, "baseline", None)
+        return found if baseline is None else baseline.compared(found)

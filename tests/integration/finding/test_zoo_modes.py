@@ -78,7 +78,7 @@ class BaselineTests(ZooCase):
         value = json.loads(text)
         for entry in value["leaks"]:
             if entry["kind"] == "kept test":
-                entry["cause"] = "kept test by shop.elsewhere"
+                entry["fingerprint"] = "kept test by shop.elsewhere"
         answer = self.ask(json.dumps(value), "opened.File.test_on_self", "known.Several.test_two")
         self.assertGolden("modes.baseline", plain(answer["report"]))
 

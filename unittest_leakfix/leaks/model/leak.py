@@ -3,7 +3,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
@@ -56,8 +66,8 @@ class Leak:
     growth: int = 0
     """For what grows test after test: by how many, over all its tests."""
     cause: str = ""
-    """The key for grouping and baselines: names only, never counts, ids, addresses or temporary
-    paths."""
+    """The key for grouping, and its fingerprint but for the kind: names only, never counts, ids,
+    addresses, random names or temporary paths."""
     name: Optional[str] = field(default=None, compare=False, repr=False)
     """What the patterns of ``ignore`` are compared with: "mailer-1". ``silence`` is made of it."""
     ends: Optional[Remedy] = field(default=None, compare=False, repr=False)
@@ -83,6 +93,12 @@ class Leak:
         the standard library or an installed package, where there is one. The report leads with
         it."""
         return self.acquisition.frames[0] if self.acquisition and self.acquisition.frames else None
+
+    @property
+    def fingerprint(self) -> str:
+        """The text that identifies its cause, the same in each run and in each worker."""
+        cause = self.cause or self.subject
+        return cause if cause.startswith(self.kind) else "%s: %s" % (self.kind, cause)
 
     @property
     def ignored_as(self) -> str:
@@ -150,6 +166,10 @@ class Findings:
     """The name of the process of a parallel run, "" for the only one."""
     failed: int = 0
     """Causes that only failing tests left, which were not asked for."""
+    old_baseline: str = ""
+    """The path of the baseline that was read, if that has an older version."""
+    ran: FrozenSet[str] = frozenset()
+    """Ids of the tests that ran, where there is a baseline. Not in JSON."""
 
 
 def group(leaks: Iterable[Leak]) -> List[Leak]:
@@ -201,8 +221,8 @@ def _with_workers(same: Sequence[Leak]) -> Tuple[Tuple[str, str], ...]:
 def merge(parts: Iterable[Findings]) -> Findings:
     """Return the findings of parallel workers as one, the same whichever worker reported first.
 
-    A baseline entry is gone when no worker met it any more. Of several workers each leak says in
-    which it was found.
+    A baseline entry is gone when no worker met it any more; where they know which tests ran, ask
+    the baseline. Of several workers each leak says in which it was found.
     """
     ordered = sorted(parts, key=lambda part: (_natural(part.worker), part.worker))
     if len(ordered) > 1:
@@ -223,6 +243,8 @@ def merge(parts: Iterable[Findings]) -> Findings:
         unmeasured=tuple(dict.fromkeys(item for part in ordered for item in part.unmeasured)),
         more=sum(part.more for part in ordered),
         failed=sum(part.failed for part in ordered),
+        old_baseline=max((part.old_baseline for part in ordered), default=""),
+        ran=frozenset(test for part in ordered for test in part.ran),
         worker=ordered[0].worker if len(ordered) == 1 else "")
 
 

@@ -42,7 +42,7 @@ def to_value(findings: Findings) -> Dict[str, Any]:
         "unmeasured": [{"test": redaction.redact_id(test), "why": _text(why)}
                        for test, why in findings.unmeasured],
         "more": findings.more,
-        "failed": findings.failed,
+        "failed": findings.failed, "old_baseline": _text(findings.old_baseline),
     }
 
 
@@ -61,7 +61,8 @@ def from_value(value: Any) -> Findings:
                         for item in value["known"]),
             gone=tuple(value["gone"]), tests=value["tests"],
             unmeasured=tuple((item["test"], item["why"]) for item in value["unmeasured"]),
-            more=value["more"], worker=value["worker"], failed=value.get("failed", 0))
+            more=value["more"], worker=value["worker"], failed=value.get("failed", 0),
+            old_baseline=value.get("old_baseline", ""))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not a leak report: %s: %s" % (type(error).__name__, error)) from error
 
@@ -105,7 +106,7 @@ def _leak(leak: Leak) -> Dict[str, Any]:
         "notes": [{"label": label, "text": text} for label, text in leak.notes],
         "closed": _short(leak.closed), "remedy": _short(leak.remedy),
         "silence": _text(leak.silence),
-        "cause": _text(leak.cause),
+        "cause": _text(leak.cause), "fingerprint": _text(leak.fingerprint),
     }
 
 

@@ -322,11 +322,14 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
     if findings.known and (leaks or verbose):
         lines += _known(findings, style, verbose or blocks.stacks)
     if findings.gone:
-        lines += ["Gone: %s (--leaks-write-baseline takes %s out)" % (
+        lines += ["Gone: %s (--leaks-update-baseline takes %s out)" % (
             count(len(findings.gone), "baseline entry no longer occurs",
                   "baseline entries no longer occur"),
             "it" if len(findings.gone) == 1 else "them")]
         lines += [_INDENT + style.plain(cause) for cause in listed(list(findings.gone), 10)]
+    if findings.old_baseline:
+        lines.append("%s is a baseline of version 1, matched by kind and test: "
+                     "--leaks-update-baseline writes it anew" % style.path(findings.old_baseline))
     if findings.failed:
         lines.append("%s %s (--leaks-failed shows %s)" % (
             "Failing tests left" if leaks or verbose else "LEAKS  none, but failing tests left",
