@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import unittest
+from dataclasses import replace
 from typing import (
     Any,
     Container,
@@ -22,7 +24,7 @@ from unittest_leakfix._core import attributes, errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix._core.introspection import qualified
+from unittest_leakfix._core.introspection import mro, qualified
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import classify, identify, suppressions
@@ -37,6 +39,7 @@ from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import TestIds
 from unittest_leakfix.leaks.model.leak import Findings, Leak
+from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.suppressions import ReportedLeaks
 from unittest_leakfix.leaks.survivors import SurvivorWatch, survivor
 from unittest_leakfix.leaks.suspects import Suspects
@@ -187,6 +190,9 @@ class ReportedChanges:
         """Those to be told when their class is over."""
         self.waited = False
         """Threads or children that a test left were waited for."""
+        self.failed: Container[str] = ()
+        """The failing tests, whose changes are reported if the next test meets them."""
+        self._of_failed: List[Tuple[Tuple[Any, ...], Leak]] = []
 
     def grace(self) -> float:
         """Return the patience for what a fixture left: none, if it was all waited for already."""
@@ -199,11 +205,12 @@ class ReportedChanges:
 
     @originals.around
     def leaks(self, changes: Sequence[Change], test: str, back: Sequence[Change],
-              fixture: bool) -> List[Leak]:
+              fixture: bool, ended: Sequence[str] = ()) -> List[Leak]:
         """Return the leaks of *test* that are told at once; the others wait in ``pending``.
 
         *back*: those that were put back. *fixture*: *test* is one, around tests whose own changes
-        were told already.
+        were told already. *ended*: the tests since the last close look, of which one may have left
+        what is not looked at after each.
         """
         fresh: List[Leak] = []
         for change in changes:
@@ -215,12 +222,56 @@ class ReportedChanges:
             if fixture and change.key in self._reported:
                 continue    # a test of the class, or a class of the module
             self._reported.add(change.key)
+            of, candidates = test, tuple(ended[-change.windows:] if change.windows else ended)
             acquisition = self._opened(change, test, fixture)
+            if len(candidates) > 1:
+                of, candidates, acquisition = self._proven(change, candidates, acquisition, fixture)
+            elif candidates:
+                of, candidates = candidates[0], ()
+                acquisition = self._opened(change, of, fixture) if of != test else acquisition
+            if (acquisition is not None and acquisition.test and change.kind not in _ONCE
+                    and change.kind not in ("closed descriptor", "patch")):
+                of, candidates = acquisition.test, ()
             if kinds.of_change(change.kind).waits:
-                self.pending.append(Pending(change, test, acquisition, os_facts.target(change.fd)))
+                self.pending.append(Pending(change, of, acquisition, os_facts.target(change.fd),
+                                            candidates))
+                continue
+            leak = identify.of_change(change, of, acquisition, change in back, candidates)
+            if of in self.failed and not candidates and change not in back:
+                self._of_failed.append((change.key, leak))
             else:
-                fresh.append(identify.of_change(change, test, acquisition, change in back, fixture))
+                fresh.append(leak)
         return fresh
+
+    def _proven(self, change: Change, candidates: Tuple[str, ...],
+                acquisition: Optional[Acquisition],
+                fixture: bool) -> Tuple[str, Tuple[str, ...], Optional[Acquisition]]:
+        """Return the one of the *candidates* that is known to have made such a change, or all of
+        them."""
+        if change.kind in _ONCE:
+            known = [(each, found) for each in candidates
+                     for found in [self._opened(change, each, fixture)] if found is not None]
+            if len(known) == 1:
+                return known[0][0], (), known[0][1]
+            acquisition = None
+        elif change.kind == "patch" and acquisition is not None and acquisition.frames:
+            # The only line that can have set it stands in one of them.
+            function = acquisition.frames[0].function.rpartition(".")[2]
+            those = [each for each in candidates if re.split(r"\.|::", each)[-1] == function]
+            if len(those) == 1:
+                return those[0], (), acquisition._replace(test=those[0])
+            acquisition = acquisition._replace(test="")
+        return candidates[-1], candidates, acquisition
+
+    def met(self, test: str, since: Sequence[Change] = ()) -> List[Leak]:
+        """Return what failing tests left, now that *test* begins and meets it ("": none does): all
+        but what has changed *since*, in the fixtures between."""
+        if not self._of_failed:
+            return []
+        between = {change.key for change in since}
+        left, self._of_failed = self._of_failed, []
+        return [replace(leak, notes=leak.notes + ((leak_model.MET, test),))
+                if test and key not in between else leak for key, leak in left]
 
     def _opened(self, change: Change, test: str, fixture: bool) -> Optional[Acquisition]:
         known = self._acquisitions
@@ -320,7 +371,14 @@ class LeakDetector(ListeningObserver):
         self._runs_again = False         # the finished test stands in the suite once more
         self._measuring = False
         self._fixtures_ran = True              # fixtures came between
+        self._fixture = ""              # the last one that exists and was not looked at yet
+        self._changed_between: List[Change] = []    # what has changed since the last test
+        self._by_fixture: Dict[Tuple[object, ...], str] = {}    # what fixtures have changed
+        self._scoped = [False, False]   # the class, the module under way has fixtures
+        self._ended: List[str] = []     # the tests since the last close look
         self._ids = TestIds()
+        if not options.leaks_failed:
+            self._changed.failed = self._reported_leaks.failed
 
     def silent(self) -> bool:
         """Tell whether there is nothing to tell."""
@@ -359,7 +417,11 @@ class LeakDetector(ListeningObserver):
                 if self._fixtures.cls is not None:
                     self._shared.take(self._fixtures.cls)
                 self._reported_leaks.mark()
-                self._states[0].before()
+                self._fixture_over()
+                between, self._changed_between = self._changed_between, []
+                self._new_leaks += self._changed.met(name, between)
+            elif self._changed.failed:
+                self._new_leaks += self._changed.met(name)
             self._test_capture.install()
             self._survivor_watch.begin(name)
             self._measuring = True
@@ -416,6 +478,7 @@ class LeakDetector(ListeningObserver):
         if self._test_capture.any or self._release_capture.any:
             self._take_complaints(test)
         self._released_ids.clear()
+        self._ended.append(test)
         changes = self._states[0].after()
         closed = self._shared.closed() if self._shared.any else []
         if closed:
@@ -437,9 +500,39 @@ class LeakDetector(ListeningObserver):
                     opened = complaint.acquisition.test if complaint.acquisition else ""
                     self._new_leaks.append(identify.of_complaint(complaint, opened or test))
 
+    def _fixture_over(self) -> None:
+        """Look what changed since the last look, and keep in mind which fixture did it."""
+        name, self._fixture = self._fixture, ""
+        if name:
+            self._ended.clear()
+        changes = self._states[0].before(costly=bool(name))
+        self._changed_between += changes
+        for change in changes if name else ():
+            self._by_fixture.setdefault(change.key, name)
+
+    def _tests_over(self) -> None:
+        """All tests of a class have run: look closely at what they have left."""
+        changes = self._states[0].full(self._changed.grace())
+        ended, self._ended = self._ended, []
+        if changes and ended:
+            self._changes(changes, ended[-1], 0, ended)
+
     def before_fixture(self, name: str) -> None:
         self._acquisitions.current = name
         self._between()
+        if self._is_active():
+            try:
+                cls = self._fixtures.cls
+                if name.startswith("tearDownModule"):
+                    self._fixture = name if self._scoped[1] else ""
+                elif self._scoped[0] and cls is not None:
+                    self._tests_over()
+                    self._fixture = "%s (%s)" % (
+                        _fixture_of(cls, "tearDownClass", "setUpClass"), qualified(cls))
+            except errors.PASSING:
+                raise
+            except BaseException:
+                self._unmeasured.fault(name)
 
     def _between(self) -> None:
         """No test runs now, but perhaps a fixture."""
@@ -453,7 +546,11 @@ class LeakDetector(ListeningObserver):
             try:
                 self._acquisitions.renew_probe()
                 self._fixtures.begin(cls)
-                self._states[1].before(costly=True)
+                self._fixture_over()
+                self._scoped[0] = bool(_fixture_of(cls, "setUpClass", "tearDownClass"))
+                if self._scoped[0]:
+                    self._states[1].before(costly=True)
+                    self._fixture = name
             except errors.PASSING:
                 raise
             except BaseException:
@@ -465,7 +562,12 @@ class LeakDetector(ListeningObserver):
         if self._is_active():
             name = "setUpClass (%s)" % qualified(cls)
             try:
-                self._changes(self._states[1].full(self._changed.grace()), name, 1)
+                if self._scoped[0]:
+                    self._fixture_over()
+                    self._fixtures_left("%s (%s)" % (
+                        _fixture_of(cls, "setUpClass", "tearDownClass"), qualified(cls)), 1)
+                else:
+                    self._tests_over()
                 self._shared.forget()
                 self._new_leaks += self._fixtures.left_open(cls, "cls.%s", (name,))
                 self._new_leaks += self._fixtures.held_by(cls)
@@ -482,7 +584,12 @@ class LeakDetector(ListeningObserver):
             self._module = name
             try:
                 self._acquisitions.renew_probe()
-                self._states[2].before(costly=True)
+                self._by_fixture.clear()
+                self._scoped[1] = bool(_fixture_of(os_facts.loaded(name), "setUpModule",
+                                                   "tearDownModule"))
+                if self._scoped[1]:
+                    self._states[2].before(costly=True)
+                    self._fixture = self._acquisitions.current
             except errors.PASSING:
                 raise
             except BaseException:
@@ -495,7 +602,10 @@ class LeakDetector(ListeningObserver):
             try:
                 if module is not None:
                     self._new_leaks += self._fixtures.left_open(module, "%s", (name,))
-                self._changes(self._states[2].full(self._changed.grace()), name, 2)
+                if self._scoped[1]:
+                    self._fixture_over()
+                    first = _fixture_of(module, "setUpModule", "tearDownModule") or "setUpModule"
+                    self._fixtures_left(first + name[len("setUpModule"):], 2)
                 self._changed.forget()
             except errors.PASSING:
                 raise
@@ -505,14 +615,27 @@ class LeakDetector(ListeningObserver):
 
     # What it makes of it.
 
-    def _changes(self, changes: List[Change], test: str, scope: int = 0) -> None:
+    def _fixtures_left(self, name: str, scope: int) -> None:
+        """Report what the fixtures of a class (*scope* 1) or module (2) have changed: that which
+        did it is named, *name* where that was not seen."""
+        by: Dict[str, List[Change]] = {}
+        for change in self._states[scope].full(self._changed.grace()):
+            by.setdefault(self._by_fixture.get(change.key, name), []).append(change)
+        for fixture, changes in by.items():
+            self._changes(changes, fixture, scope)
+
+    def _changes(self, changes: List[Change], test: str, scope: int = 0,
+                 ended: Sequence[str] = ()) -> None:
         back = self._states[scope].restore(changes) if self.options.restore and changes else []
-        self._new_leaks += self._changed.leaks(changes, test, back, scope > 0)
+        self._new_leaks += self._changed.leaks(changes, test, back, scope > 0,
+                                           ended if ended or scope else self._ended)
 
     def _classify_rest(self, last: bool = False) -> None:
         """A class or module is over, or the run: tell what is known by then."""
         self._suspects.timeline.over()
         explains = last or self._explains()
+        if last:
+            self._new_leaks += self._changed.met("")
         fresh, self._new_leaks = self._new_leaks, []
         waiting: List[Pending] = []
         if explains:
@@ -583,6 +706,16 @@ class LeakDetector(ListeningObserver):
         return self._reported_leaks.take(leaks)
 
 
+def _fixture_of(holder: Any, *names: str) -> str:
+    """Return the first of these fixtures that a class or module has: "setUpClass"; "" for none.
+    unittest's own, which do nothing, do not count."""
+    spaces = [objects.namespace_of(each) for each in (mro(holder) if isinstance(holder, type)
+                                                      else [holder] if holder is not None else [])]
+    own = [space for space in spaces
+           if space.get("__module__") not in ("unittest.case", "unittest.async_case")]
+    return next((name for name in names if any(name in space for space in own)), "")
+
+
 # Changes that are told when their class is over: unless they are part of something told by then.
 
 class Pending(NamedTuple):
@@ -592,6 +725,7 @@ class Pending(NamedTuple):
     test: str
     acquisition: Optional[Acquisition]
     target: str
+    candidates: Tuple[str, ...] = ()
 
     def still_there(self, covered: Set[object], leaks: Sequence[Leak]) -> bool:
         """Tell whether it is, and is no part of what is *covered*, nor told by one of the
@@ -621,5 +755,6 @@ def pending_leaks(pending: Sequence[Pending], covered: Set[object],
     left = [each for each in pending if each.still_there(covered, leaks)]
     # mkstemp's descriptor and file are one.
     made = [each.acquisition for each in left if each.change.fd >= 0]
-    return [identify.of_change(each.change, each.test, each.acquisition) for each in left
+    return [identify.of_change(each.change, each.test, each.acquisition,
+                               candidates=each.candidates) for each in left
             if each.change.kind != "temporary file" or each.acquisition not in made]

@@ -237,19 +237,16 @@ class _Identity(NamedTuple):
 
 
 def of_change(change: Change, test: str, acquisition: Optional[Acquisition], back: bool = False,
-              fixture: bool = False) -> Leak:
+              candidates: Tuple[str, ...] = ()) -> Leak:
     """A way in which the process differs from what it was before the test.
 
-    *back*: it was put back; *fixture*: it was looked at before and after a class or module.
+    *back*: it was put back; *candidates*: it is one of these that left it, rather than *test*.
     """
     row = kinds.of_change(change.kind)
     kind, name, cause, called = _CHANGES.get(change.kind, _other)(change, row, acquisition)
-    scope = ""
-    if fixture and row.once_per_class and change.how != "started":
-        scope = "class" if test.startswith("setUpClass") else "module"
-        test = scope + test[test.index(" "):]
-    return Leak(kind, "", (test,), acquisition=acquisition, name=matched(name), cause=cause,
-                seen=Changed(change, called, back, scope))
+    return Leak(kind, "", () if candidates else (test,), acquisition=acquisition,
+                name=matched(name), cause=cause, seen=Changed(change, called, back),
+                candidates=candidates)
 
 
 def _thread(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:

@@ -53,13 +53,20 @@ class Change(NamedTuple):
     "/srv/orders.db")."""
     reused_by: str = ""
     """What a closed descriptor's number is open on now."""
+    windows: int = 1
+    """In how many of the last windows it may have come; 1: in the one that has just ended, SURELY:
+    so even if its watch is not looked at in each; 0: since then."""
 
     @property
     def key(self) -> Tuple[object, ...]:
         """What makes it the same as one that was seen before."""
-        return self.kind, self.name, self.fd, self.thread, self.pid, self.path, self.oid
+        numbers = self.thread, self.pid, self.path
+        if any(numbers):    # its name may differ: that of a child that has ended does
+            return (self.kind,) + numbers
+        return self.kind, self.name, self.owner, self.fd, self.oid
 
 
+SURELY = -1
 HOW = ("added", "removed", "changed", "replaced", "reordered", "started", "running", "ended",
        "open", "pending")
 """What ``Change.how`` may be."""
@@ -95,6 +102,10 @@ class Monitor:
 
     #: may go away by itself: worth a collection and some patience
     passing = False
+    #: `same` sees whatever `changes` sees, so that a change is of the window that has just ended
+    sharp = True
+    #: the window after which it was looked at closely for the last time
+    looked = 0
 
     def take(self) -> None:
         """Take the base: what is now counts as "before"."""
@@ -104,9 +115,16 @@ class Monitor:
         """Return True when nothing is seen to differ from the base."""
         raise NotImplementedError
 
+    def exactly(self) -> bool:
+        """Return True when nothing differs from the base: what `changes` would see, too."""
+        return self.same()
+
     def changes(self) -> List[FoundChange]:
         """Return how the process differs from the base."""
         raise NotImplementedError
+
+    def reported(self, changes: List[Change]) -> None:
+        """Take note that these *changes* are reported."""
 
     def window(self) -> None:
         """Take what `absorb` needs of the time before: the base, as a rule."""

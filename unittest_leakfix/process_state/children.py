@@ -36,23 +36,35 @@ class Children(Monitor):
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
         self._acquisitions = acquisitions
         self._base: Dict[int, float] = {}
+        self._seen = -1     # how many were started before there was none
 
     def take(self) -> None:
         self._base = self._children()
+        self._seen = -1
+        if not self._base:
+            self._none()
 
     def absorb(self, since: "Children") -> None:
         new = set(since._new())
         self._base.update((pid, born) for pid, born in self._children().items() if pid in new)
 
     def same(self) -> bool:
-        if sources.COMPLETE and not self._base and self._acquisitions is not None \
-                and not self._acquisitions.forked and "_posixsubprocess" not in self._modules:
-            return True     # none was made; what only C code made, `changes` sees
+        # Nobody has started one since there was none; what only C code starts, `exactly` sees.
+        return (self._acquisitions is not None and self._seen == self._acquisitions.children
+                or self.exactly())
+
+    def exactly(self) -> bool:
         try:
             self._waitid(self._kind, 0, self._look)
         except ChildProcessError:
-            return True  # there is none
+            self._none()
+            return True
         return not self._new()
+
+    def _none(self) -> None:
+        """There is none now."""
+        if sources.COMPLETE and self._acquisitions is not None and self._acquisitions.listening:
+            self._seen = self._acquisitions.children
 
     def waits(self) -> bool:
         return any(_state(pid) != "Z" for pid in self._new())

@@ -141,6 +141,7 @@ class Descriptors(Monitor):
     """
 
     passing = True
+    sharp = False
     _stat = staticmethod(os.stat)
     _fstat = staticmethod(os.fstat)
     _listdir = staticmethod(os.listdir)
@@ -153,6 +154,7 @@ class Descriptors(Monitor):
         self._base: Dict[int, Opened] = {}
         self._reported: Set[int] = set()
         self._mark = 0      # what was recorded before the base was taken
+        self._latest = -1   # what was opened last before that
 
     def _can_count(self) -> bool:
         """True if the size of the folder is the number of descriptors (Linux 6.2 and later)."""
@@ -220,6 +222,7 @@ class Descriptors(Monitor):
         self._base, self._count = now, count
         if self._acquisitions is not None:
             self._mark = self._acquisitions.serial()
+            self._latest = self._acquisitions.latest
 
     def retake(self) -> None:
         """Take the base by listing, also when the number is the same."""
@@ -244,6 +247,11 @@ class Descriptors(Monitor):
     def same(self) -> bool:
         return self.count() == self._count
 
+    def exactly(self) -> bool:
+        # Where the number is the same and nothing was opened, nothing took the place of another.
+        return (self.count() == self._count and self._acquisitions is not None
+                and self._acquisitions.listening and self._latest == self._acquisitions.latest)
+
     def waits(self) -> bool:
         """Return True when there are new ones. (Only a thread or child would close them now.)"""
         return bool(self._new(self.listing()))
@@ -260,8 +268,10 @@ class Descriptors(Monitor):
         new = self._new(now)
         found += [(self._opened(fd, now[fd]), None) for fd in new]
         self._take(now, self.count())
-        self._reported.update(new)
         return found
+
+    def reported(self, changes: List[Change]) -> None:
+        self._reported.update(change.fd for change in changes if change.kind == "descriptor")
 
     def _new(self, now: Dict[int, Opened]) -> List[int]:
         new = [fd for fd, opened in now.items() if not _same(self._base.get(fd), opened)]

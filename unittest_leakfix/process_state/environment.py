@@ -46,6 +46,9 @@ class Environment(Monitor):
         if self._acquisitions is not None and self._seen == self._acquisitions.environment:
             # No putenv was heard; what was done behind the mapping's back, `changes` sees.
             return os.environ is self._mapping
+        return self.exactly()
+
+    def exactly(self) -> bool:
         return os.environ is self._mapping and bool(self._data == self._base)
 
     def absorb(self, since: "Environment") -> None:
@@ -112,7 +115,9 @@ class WorkingDirectory(Monitor):
     _chdir = staticmethod(os.chdir)
     _stat = staticmethod(os.stat)
 
-    def __init__(self) -> None:
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        self._acquisitions = acquisitions
+        self._seen = -1
         self._base = ""
         self._folder: Optional[Tuple[int, int]] = None
 
@@ -133,12 +138,20 @@ class WorkingDirectory(Monitor):
     def take(self) -> None:
         self._base = self._now()
         self._folder = self._which(os.curdir)
+        if (sources.COMPLETE and self._acquisitions is not None and self._acquisitions.listening
+                and self._base != "(removed)"):
+            self._seen = self._acquisitions.directory
 
     def absorb(self, since: "WorkingDirectory") -> None:
         if not since.same():
             self.take()
 
     def same(self) -> bool:
+        # No chdir was heard. (That it was removed, `exactly` sees.)
+        return (self._acquisitions is not None and self._seen == self._acquisitions.directory
+                or self.exactly())
+
+    def exactly(self) -> bool:
         try:
             return self._getcwd() == self._base
         except OSError:
@@ -157,17 +170,17 @@ class WorkingDirectory(Monitor):
 
 
 class ImportPath(Monitor):
-    """Watches `sys.path`, `sys.meta_path` and `sys.path_hooks`: their contents, order and the
-    lists."""
+    """Watches `sys.path`, `sys.meta_path`, `sys.path_hooks` and `sys.argv`: their contents, order
+    and the lists."""
 
-    _names = ("path", "meta_path", "path_hooks")
+    _names = ("path", "meta_path", "path_hooks", "argv")
 
     def __init__(self) -> None:
         self._base: List[List[Any]] = []
         self._lists: List[Any] = []
 
     def take(self) -> None:
-        self._lists = [getattr(sys, name) for name in self._names]
+        self._lists = [getattr(sys, name, []) for name in self._names]
         self._base = [list(each) for each in self._lists]
 
     def absorb(self, since: "ImportPath") -> None:
@@ -178,18 +191,26 @@ class ImportPath(Monitor):
             self._base[place] = merged(self._base[place], since._base[place], list(now), _equal)
 
     def same(self) -> bool:
-        path, meta, hooks = self._lists
+        path, meta, hooks, argv = self._lists
         return (
             sys.path is path and sys.meta_path is meta and sys.path_hooks is hooks
-            and all(map(_alike, self._base, self._lists))
+            and sys.argv is argv
+            # Identical entries are not compared, so that none of their code runs.
+            and (self._lists == self._base or all(map(_alike, self._base, self._lists)))
         )
+
+    def exactly(self) -> bool:
+        return (all(getattr(sys, name) is each for name, each in zip(self._names, self._lists))
+                and all(map(_alike, self._base, self._lists)))
 
     def changes(self) -> List[FoundChange]:
         found: List[FoundChange] = []
         for name, old, kept in zip(self._names, self._lists, self._base):
-            now = getattr(sys, name)
+            now = getattr(sys, name, [])
             if now is old and _alike(kept, now):
                 continue
+            if not issubclass(type(now), list):
+                now = [now]
             change = Change("sys.path", "sys." + name, before="%d entries" % len(kept),
                             after="%d entries" % len(now), restorable=True, replaced=now is not old,
                             added=tuple(value_text.name_text(each) for each in now

@@ -14,12 +14,14 @@ import sys
 import threading
 import time
 from functools import partial
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
+from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, Undo
-from unittest_leakfix.tracing import os_facts, value_text
+from unittest_leakfix.tracing import os_facts, sources, value_text
+from unittest_leakfix.tracing.acquisitions import Acquisitions
 
 __unittest = True
 bind(globals())
@@ -68,6 +70,10 @@ class Settings(Monitor):
             for mine, old, now in zip(self._base, since._base, self._read_all()))
 
     def same(self) -> bool:
+        # Identical objects are not compared; of others `exactly` does not run the code either.
+        return self._read_all() == self._base
+
+    def exactly(self) -> bool:
         if self._plain:
             return self._read_all() == self._base
         return all(map(is_, self._read_all(), self._base))
@@ -75,14 +81,23 @@ class Settings(Monitor):
     def changes(self) -> List[FoundChange]:
         found: List[FoundChange] = []
         for setting, old, new in zip(self._settings, self._base, self._read_all()):
-            if (old == new or old == "") if self._plain else (old is new):
-                continue    # "": its module was not loaded yet
+            if (old == new or old == "" or new == "") if self._plain else (old is new):
+                continue    # "": its module was or is not loaded
             undo = _writing(setting.write, old)
-            change = Change(setting.kind, setting.name, "", value_text.name_text(old),
-                            value_text.name_text(new),
+            change = Change(setting.kind, setting.name, "", _shown(old), _shown(new),
                             undo is not None)
             found.append((change, undo))
         return found
+
+
+def _shown(value: Any) -> str:
+    """Return a value in a few words: "(700, 10, 10)" for three plain ones."""
+    if type(value) is tuple and all(type(each) in _PLAIN for each in value):
+        return redaction.shown(repr(value))
+    return value_text.name_text(value)
+
+
+_PLAIN = (int, float, str, bool, type(None))
 
 
 def _writing(write: Optional[Callable[[Any], object]], value: Any) -> Undo:
@@ -101,7 +116,7 @@ def _attribute(kind: str, module: Any, name: str) -> Setting:
 
 
 def objects() -> Settings:
-    """Return the watch of hooks and standard streams: cheap."""
+    """Return the monitor of hooks and standard streams, which is quick."""
     names = ("excepthook", "unraisablehook", "displayhook", "breakpointhook", "stdin", "stdout",
              "stderr")
     settings = [_attribute("stream" if name.startswith("std") else "hook", sys, name)
@@ -121,13 +136,14 @@ def objects() -> Settings:
 
 _WATCHED_SIGNALS = tuple(
     getattr(_signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGUSR1")
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGUSR1", "SIGUSR2",
+                 "SIGPIPE")
     if hasattr(_signal, name)
 )
 
 
 def signals(numbers: Sequence[int] = _WATCHED_SIGNALS) -> Settings:
-    """Return the watch of the handlers of the usual signals: cheap."""
+    """Return the monitor of the handlers of the usual signals, which is quick."""
     # signal.getsignal makes an enum member each time: twenty times slower
     getsignal = _signal.getsignal
     settings = [
@@ -143,25 +159,52 @@ def _set_signal(number: int, value: Any) -> None:
         _signal.signal(number, value)
 
 
-def all_signals() -> Settings:
+def other_signals() -> Settings:
     """Return the monitor of the handlers of all the other signals, which is slow."""
     return signals([number for number in signal.valid_signals() if number not in _WATCHED_SIGNALS
                     and isinstance(number, signal.Signals)])
 
 
 def values() -> Settings:
-    """Return the watch of limits, the collector's switch and the socket timeout: cheap."""
+    """Return the monitor of limits, the collector's settings, time zone, arithmetic, which is quick."""
     settings = (
         Setting("interpreter setting", "sys.getrecursionlimit()", sys.getrecursionlimit,
                 sys.setrecursionlimit),
         Setting("interpreter setting", "gc.isenabled()", _isenabled,
                 lambda on: _enable() if on else _disable()),
+        Setting("interpreter setting", "sys.getswitchinterval()", sys.getswitchinterval,
+                sys.setswitchinterval),
         Setting("socket timeout", "socket.getdefaulttimeout()", _socket_timeout,
                 _set_socket_timeout),
         Setting("timer", "signal.setitimer(ITIMER_REAL)", _timer_runs, None),
-    )
-    limit, enabled, timeout, timer = (setting.read for setting in settings)
-    return Settings(settings, lambda: (limit(), enabled(), timeout(), timer()), plain=True)
+        Setting("interpreter setting", "time.tzname", lambda: time.tzname, None),
+        *_COLLECTORS,
+        *(Setting("decimal context", "decimal.getcontext().%s" % name, _unread, None)
+          for name in _DECIMAL))
+    limit, enabled, interval, timeout, timer, zone = (setting.read for setting in settings[:6])
+    if _COLLECTORS:
+        threshold, debug = (setting.read for setting in _COLLECTORS)
+        return Settings(settings, lambda: (
+            limit(), enabled(), interval(), timeout(), timer(), time.tzname, threshold(), debug(),
+            *_decimal_parts()), plain=True)
+    return Settings(settings, lambda: (
+        limit(), enabled(), interval(), timeout(), timer(), zone(), *_decimal_parts()), plain=True)
+
+
+def _unread() -> Any:
+    return ""
+
+
+_DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+_parts = attrgetter(*_DECIMAL)
+_modules = sys.modules
+
+
+def _decimal_parts() -> Tuple[Any, ...]:
+    """Return the settings of the current context of `decimal`, "" for each where it is not
+    loaded."""
+    module = os_facts.loaded("decimal") if "decimal" in _modules else None
+    return ("",) * len(_DECIMAL) if module is None else _parts(module.getcontext())
 
 
 def _socket_timeout() -> Optional[float]:
@@ -192,17 +235,12 @@ _COLLECTORS = (
 
 
 def costly_values() -> Settings:
-    """Return the monitor of what is slower to read: locale, umask, decimal context, collector, time
-    zone."""
-    settings = _COLLECTORS + (
-        Setting("interpreter setting", "sys.getswitchinterval()", sys.getswitchinterval,
-                sys.setswitchinterval),
-        Setting("interpreter setting", "time.tzname", lambda: time.tzname, None),
+    """Return the monitor of what is slow to read: the locale, and what `decimal` raises for."""
+    settings = (
         Setting("locale", "locale.setlocale(LC_ALL)", _locale, _set_locale),
-        Setting("umask", "os.umask()", _umask, lambda value: _set_umask(int(value, 8))),
-        Setting("decimal context", "decimal.getcontext()", _decimal, None),
+        Setting("decimal context", "decimal.getcontext().traps", _decimal_traps, None),
     )
-    return Settings(settings, lambda: tuple(setting.read() for setting in settings), plain=True)
+    return Settings(settings, lambda: (_locale(), _decimal_traps()), plain=True)
 
 
 def _locale() -> str:
@@ -230,11 +268,75 @@ def _umask() -> str:
     return "0o%03o" % mask
 
 
-def _decimal() -> str:
+class Umask(Monitor):
+    """Watches the umask. Setting it to what it is, which tells whether it was, changes nothing."""
+
+    def __init__(self) -> None:
+        self._base = -1
+
+    def take(self) -> None:
+        if self._base < 0 or not self.same():
+            self._base = int(_umask(), 8)
+
+    def absorb(self, since: "Umask") -> None:
+        if not since.same():
+            self.take()
+
+    def same(self) -> bool:
+        found = _set_umask(self._base)
+        if found == self._base:
+            return True
+        _set_umask(found)
+        return False
+
+    def changes(self) -> List[FoundChange]:
+        base, now = self._base, int(_umask(), 8)
+        if base == now:
+            return []
+
+        def undo() -> None:
+            _set_umask(base)
+
+        return [(Change("umask", "os.umask()", "", "0o%03o" % base, "0o%03o" % now, True), undo)]
+
+
+def _decimal_traps() -> str:
     module = os_facts.loaded("decimal")
     if module is None:
         return ""
-    context = module.getcontext()
-    traps = ",".join(sorted(signal.__name__ for signal, on in context.traps.items() if on))
-    return "prec=%d rounding=%s Emin=%d Emax=%d traps=%s" % (
-        context.prec, context.rounding, context.Emin, context.Emax, traps)
+    traps = module.getcontext().traps
+    return ",".join(sorted(signal.__name__ for signal, on in traps.items() if on)) or "none"
+
+
+_LIMITS = ("RLIMIT_NOFILE", "RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE",
+           "RLIMIT_NPROC", "RLIMIT_STACK", "RLIMIT_MEMLOCK")
+
+
+class Limits(Settings):
+    """Watches the limits of the process (`resource.setrlimit`), when one was set."""
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        super().__init__([Setting("interpreter setting", "resource.%s" % name, _unread, None)
+                          for name in _LIMITS], _limits, plain=True)
+        self._acquisitions = acquisitions
+        self._seen = -1
+
+    def take(self) -> None:
+        super().take()
+        if (sources.COMPLETE and self._acquisitions is not None
+                and self._acquisitions.listening):
+            self._seen = self._acquisitions.limits
+
+    def same(self) -> bool:
+        return (self._acquisitions is not None and self._seen == self._acquisitions.limits
+                or self.exactly())
+
+    def exactly(self) -> bool:
+        return super().same()
+
+
+def _limits() -> Tuple[Any, ...]:
+    module = os_facts.loaded("resource") if "resource" in _modules else None
+    numbers = (getattr(module, name, None) for name in _LIMITS)
+    return tuple("" if number is None else module.getrlimit(number)  # type: ignore[union-attr]
+                 for number in numbers)

@@ -2,12 +2,19 @@
 from __future__ import annotations
 
 import sys
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, Dict, List, Sequence, Set, Tuple
 from weakref import ref
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, Undo, merged
+from unittest_leakfix.process_state.base import (
+    SURELY,
+    Change,
+    FoundChange,
+    Monitor,
+    Undo,
+    merged,
+)
 from unittest_leakfix.tracing import os_facts, value_text
 
 __unittest = True
@@ -19,10 +26,19 @@ State = Tuple[Tuple[Any, ...], int, bool, bool]
 NEW: State = ((), 0, False, True)
 
 
+#: so many loggers are looked at after each test; of more only the root
+FEW = 24
+_state_of = attrgetter("level", "disabled", "propagate", "handlers")
+
+
 class Logging(Monitor):
-    """Watches the root logger at each look, and every logger when a handler was made or in full."""
+    """Watches the root logger at each look, and every logger while they are `FEW`, when a handler
+    was made, or in full."""
 
     def __init__(self) -> None:
+        self._loggers: List[Any] = []
+        self._states: List[Any] = []    # what `_state_of` said of them
+        self._number = 0                # of loggers and place-holders
         self._quick: Tuple[Any, ...] = ()
         self._handlers: List[Any] = []
         self._base: Dict[str, State] = {}
@@ -43,11 +59,22 @@ class Logging(Monitor):
         loggers = _named(module)
         self._of = {name: ref(logger) for name, logger in loggers.items()}
         self._base = _states(loggers)
+        self._prepare(module, loggers)
         if len(sys.modules) != len(self._modules):
             self._modules = set(sys.modules)
         self._quick = _look(module)
         self._handlers = list(module.root.handlers)
         self._disable = module.root.manager.disable
+
+    def _prepare(self, module: Any, loggers: Dict[str, Any]) -> None:
+        """Lay out the base as `same` and `exactly` want it."""
+        self._loggers = list(loggers.values())
+        self._states = []
+        for name in loggers:
+            handlers, level, disabled, propagate = self._base.get(name, NEW)
+            self._states.append((level, disabled, propagate, list(handlers)))
+        self._number = len(module.root.manager.loggerDict)
+        self.sharp = len(self._loggers) <= FEW
 
     def absorb(self, since: "Logging") -> None:
         module = os_facts.loaded("logging")
@@ -73,6 +100,7 @@ class Logging(Monitor):
             self._disable = look[1]
         self._quick = (root[1], self._disable, count)
         self._handlers = list(root[0])
+        self._prepare(module, loggers)
 
     def same(self) -> bool:
         module = os_facts.loaded("logging")
@@ -80,9 +108,22 @@ class Logging(Monitor):
             return True
         if not self._quick:  # imported since
             return not module.root.handlers
+        if self.sharp:
+            return (_look(module) == self._quick
+                    and len(module.root.manager.loggerDict) == self._number
+                    and list(map(_state_of, self._loggers)) == self._states)
         handlers = module.root.handlers
         return (_alike(handlers, self._handlers)
                 and _look(module) == self._quick)
+
+    def exactly(self) -> bool:
+        module = os_facts.loaded("logging")
+        if module is None or not self._quick or not self.same():
+            return self.same()
+        if self.sharp:
+            return True
+        return (len(module.root.manager.loggerDict) == self._number
+                and list(map(_state_of, self._loggers)) == self._states)
 
     def changes(self) -> List[FoundChange]:
         module = os_facts.loaded("logging")
@@ -92,9 +133,11 @@ class Logging(Monitor):
         if module.root.manager.disable != self._disable:
             old = self._disable
             found.append((Change("logging level", "logging.disable()", "", str(old),
-                                 str(module.root.manager.disable), True),
+                                 str(module.root.manager.disable), True, windows=SURELY),
                                  lambda: module.disable(old)))
         loggers = _named(module)
+        more = len(module._handlerList) - self._quick[2] if self._quick else 0
+        made = {id(each()) for each in module._handlerList[-more:]} if more > 0 else set()
         for name, state in _states(loggers).items():
             known = self._of.get(name)
             if known is not None and known() is not loggers[name]:
@@ -103,7 +146,7 @@ class Logging(Monitor):
                 continue    # a library that was imported meanwhile has set up its own
             base = self._base.get(name, NEW)
             if state[1:] != base[1:] or not _alike(state[0], base[0]):
-                found += _differences(module, name, base, state)
+                found += _differences(module, name, base, state, made)
         return found
 
 
@@ -132,7 +175,9 @@ def _states(loggers: Dict[str, Any]) -> Dict[str, State]:
     }
 
 
-def _differences(module: Any, name: str, base: State, state: State) -> List[FoundChange]:
+def _differences(module: Any, name: str, base: State, state: State,
+                 made: Set[int]) -> List[FoundChange]:
+    """*made*: the ids of the handlers that were made in the window that has just ended."""
     logger = module.root if name == "root" else module.root.manager.loggerDict[name]
     found: List[FoundChange] = []
 
@@ -146,7 +191,8 @@ def _differences(module: Any, name: str, base: State, state: State) -> List[Foun
     back: Undo = undo
     for handler in state[0]:
         if not any(handler is each for each in base[0]):
-            found.append((_handler(handler, "added", name), back))
+            change = _handler(handler, "added", name)
+            found.append((change._replace(windows=SURELY) if id(handler) in made else change, back))
     for handler in base[0]:
         if not any(handler is each for each in state[0]):
             found.append((_handler(handler, "removed", name), back))
@@ -154,6 +200,8 @@ def _differences(module: Any, name: str, base: State, state: State) -> List[Foun
         before, after = (_level(module, each) for each in (base, state))
         found.append((Change("logging level", "logger %s" % name, "", before, after, True),
                       undo_level))
+    if name == "root":      # which is looked at in each window
+        found = [(change._replace(windows=SURELY), undo) for change, undo in found]
     return found
 
 

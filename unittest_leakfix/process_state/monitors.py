@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Set, Tuple
 from weakref import ref
 
 from unittest_leakfix._core import errors
@@ -14,12 +14,12 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix.leaks.model.kinds import restored_changes
 from unittest_leakfix.process_state import environment, interpreter_settings
-from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
+from unittest_leakfix.process_state.base import SURELY, Change, FoundChange, Monitor
 from unittest_leakfix.process_state.children import Children
 from unittest_leakfix.process_state.descriptors import Descriptors
 from unittest_leakfix.process_state.event_loops import Loops
 from unittest_leakfix.process_state.logging_state import Logging
-from unittest_leakfix.process_state.patches import MockPatches, ModuleAttributes
+from unittest_leakfix.process_state.patches import MockPatches, ModuleAttributes, UsualFunctions
 from unittest_leakfix.process_state.tempfiles import TemporaryPaths
 from unittest_leakfix.process_state.threads import Threads
 from unittest_leakfix.process_state.warning_filters import WarningFilters
@@ -61,16 +61,22 @@ class ProcessState:
         self._logging = Logging()
         self._cheap: Tuple[Monitor, ...] = tuple(watch for watch in (
             self._threads, self._children, self._descriptors,
-            environment.Environment(acquisitions), environment.WorkingDirectory(),
+            environment.Environment(acquisitions), environment.WorkingDirectory(acquisitions),
             environment.ImportPath(),
-            MockPatches(), self._logging, WarningFilters(), interpreter_settings.signals(),
-            interpreter_settings.objects(),
-            interpreter_settings.values(), Loops(acquisitions), TemporaryPaths(acquisitions),
+            MockPatches(), UsualFunctions(), self._logging, WarningFilters(),
+            interpreter_settings.signals(), interpreter_settings.objects(),
+            interpreter_settings.values(), interpreter_settings.Limits(acquisitions),
+            interpreter_settings.Umask(), Loops(acquisitions), TemporaryPaths(acquisitions),
         ) if not isinstance(watch, without))
         self._looks = tuple((watch.same, watch) for watch in self._cheap)
-        self._dear: Tuple[Monitor, ...] = (ModuleAttributes(), interpreter_settings.all_signals(),
-                                         interpreter_settings.costly_values())
+        self._dear: Tuple[Monitor, ...] = (
+            ModuleAttributes(), interpreter_settings.other_signals(),
+            interpreter_settings.costly_values())
+        self._often: Set[Monitor] = set()     # the dear ones that are looked at in each window
+        for watch in self._dear:
+            watch.sharp = False
         self._based = False
+        self._windows = 0
         self._undo: List[FoundChange] = []
         self._outlasted: Dict[str, int] = {}
         _live.append(ref(self, _live.remove))
@@ -97,39 +103,41 @@ class ProcessState:
                 except BaseException:   # something was left that cannot even be looked at
                     pass
 
-    def before(self, costly: bool = False) -> None:
-        """Take the base. Cheap while nothing differs from the base that stands.
+    def before(self, costly: bool = False) -> List[Change]:
+        """Take the base; return what has changed since the last look. Cheap while nothing has.
 
-        With *costly* also of what `full` alone looks at (20 us): for what ends with `full`.
+        With *costly* what only `full` looks at, too.
         """
         if not self._based:
             self._take_all()
-            return
-        for watch in self._differing():
-            watch.take()
-        for watch in self._dear if costly else ():
-            watch.take()
+            return []
+        changed = self._differing_closely() if costly else self._differing()
+        return self._report(changed, None) if changed else []
 
     def after(self, grace: float = 0.5) -> List[Change]:
         """Return what differs from the base now, and take the new state as the base.
 
         Threads, children and descriptors that are new are given up to `grace` seconds in all to
-        end.
+        end. ``windows`` of each change tells in how many of the last calls of this it may have
+        come.
         """
+        self._windows += 1
         changed = self._differing()
-        return self._report(changed, grace) if changed else []
+        return self._report(changed, grace, 1) if changed else []
 
     def full(self, grace: float = 0.5) -> List[Change]:
         """Do what `after` does, and look at all that is too slow for each test.
 
-        That is: a listing of the descriptors, every logger and signal, locale, umask, the
-        attributes of much patched modules. For once per class: some 0.2 ms. The first call only
-        takes the base.
+        That is: which descriptors there are, every logger and signal, locale, the attributes of
+        much patched modules. For once per class: some 50 us where nothing has changed. What is
+        found to have changed is looked at in each window from then on. The first call only takes
+        the base. It is no window of its own: ``windows`` is 0 where `after` would have seen it.
         """
         if not self._based:
             self._take_all()
             return []
-        return self._report(self._cheap + self._dear, grace)
+        changed = self._differing_closely()
+        return self._report(changed, grace) if changed else []
 
     def restore(self, changes: Iterable[Change]) -> List[Change]:
         """Put back those of the last report's `changes` that are of `RESTORED` kinds; return what
@@ -160,30 +168,59 @@ class ProcessState:
             raise
         except BaseException:
             # An object whose comparison raises was put in: look at each for itself.
-            return [watch for watch in self._cheap if not _same(watch)]
+            return [watch for watch in (*self._cheap, *self._often) if not _same(watch)]
+
+    def _differing_closely(self) -> List[Monitor]:
+        """Return the watches that differ in anything; those that do not were looked at now."""
+        changed = []
+        for watch in self._cheap + self._dear:
+            if _exactly(watch):
+                watch.looked = self._windows
+            else:
+                changed.append(watch)
+        return changed
 
     def _take_all(self) -> None:
         for watch in self._cheap + self._dear:
             watch.take()
+            watch.looked = self._windows
         self._descriptors.retake()
         self._logging.retake()
         self._based = True
 
-    def _report(self, watches: Iterable[Monitor], grace: float) -> List[Change]:
+    def _report(self, watches: Iterable[Monitor], grace: Optional[float],
+                last: int = 0) -> List[Change]:
+        """Return the changes that *watches* see, and take their bases anew; with a *grace*, after
+        what may end by itself had that many seconds. *last*: 1 at the end of a window."""
         watches = list(watches)
-        if not COUNTED and not all(map(_same, watches)):
-            self._collect()     # a folder, a file: perhaps garbage by now
-        if any(watch.passing and not _same(watch) for watch in watches):
-            self._wait(grace)
+        if grace is not None:
+            if not COUNTED and not all(map(_same, watches)):
+                self._collect()     # a folder, a file: perhaps garbage by now
+            if any(watch.passing and not _same(watch) for watch in watches):
+                self._wait(grace)
         found: List[FoundChange] = []
         for watch in watches:
             try:
-                found += watch.changes()
+                changes = watch.changes()
             except errors.PASSING:
                 raise
             except BaseException:  # a test left something that cannot even be looked at
-                pass
+                changes = []
+            windows = last if watch.sharp else self._windows - watch.looked
+            found += [(change._replace(windows=last if change.windows == SURELY else windows),
+                       undo) for change, undo in changes]
+            if changes and watch in self._dear and watch not in self._often:
+                self._often.add(watch)
+                watch.sharp = True
+                self._looks += ((watch.exactly, watch),)
             watch.take()
+            watch.looked = self._windows
+            if grace is not None:
+                watch.reported([change for change, _ in changes])
+        # A patch that was started and not stopped is told as such.
+        started = {change.name for change, _ in found if change.how == "started"}
+        found = [each for each in found
+                 if not (each[0].how == "replaced" and each[0].name in started)]
         if self._logging in watches:
             self._logging.retake()
         self._undo = [each for each in found if each[1] is not None]
@@ -219,6 +256,15 @@ class ProcessState:
 
     def _cause(self) -> str:
         return ",".join(sorted(found[0].runs for found in self._threads.changes())) or "other"
+
+
+def _exactly(watch: Monitor) -> bool:
+    try:
+        return watch.exactly()
+    except errors.PASSING:
+        raise
+    except BaseException:  # an object whose comparison raises was put in: that is a difference
+        return False
 
 
 def _same(watch: Monitor) -> bool:

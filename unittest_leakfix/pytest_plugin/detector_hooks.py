@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 import unittest
 from dataclasses import replace
-from typing import Any, Callable, Container, Dict, FrozenSet, Iterator, List, Optional, Set
+from typing import (
+    Any,
+    Callable,
+    Container,
+    Dict,
+    FrozenSet,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Set,
+)
 
 import pytest
 
@@ -239,15 +250,31 @@ class ScopedDetector(LeakDetector):
             self._unmeasured.fault(scope.name)
 
     def _scope_changes(self, scope: Scope, data: ScopeData) -> None:
+        self._tests_left(data)
         others = self._made(but=scope)
+        fixtures = sorted(data.fixtures)
+        # What no fixture was seen to change as it was set up came with the tear-down of one.
+        unknown = fixtures[0] if fixtures else "%s (%s)" % (scope.kind, scope.name)
         by: Dict[str, List[Change]] = {}
         for change in data.state.full(self._changed.grace()):
             if self._matters(change, others):
-                name = data.made.get(change.key, "%s (%s)" % (scope.kind, scope.name))
-                by.setdefault(name, []).append(change)
+                by.setdefault(data.made.get(change.key, ""), []).append(change)
         for name, changes in by.items():
             back = data.state.restore(changes) if self.options.restore else []
-            self._new_leaks += self._changed.leaks(changes, name, back, True)
+            self._new_leaks += self._changed.leaks(
+                [change._replace(windows=0) for change in changes], name or unknown, back, True,
+                [] if name else fixtures)
+
+    def _tests_left(self, data: ScopeData) -> None:
+        """Report what the tests since the last close look, one of them, have changed. (By now the
+        scope's fixtures are torn down, too.)"""
+        changes = [change for change in self._states[0].full(0.0)
+                   if change.windows and change.fd < 0]
+        ended, self._ended = self._ended, []
+        if changes and ended:
+            fixtures = sorted(data.fixtures)
+            self._changes([change._replace(windows=change.windows + len(fixtures))
+                           for change in changes], ended[-1], 0, ended + fixtures)
 
     def scope_finished(self, scope: Scope) -> None:
         """Judge what was left in *scope*, now that all of pytest's reports on it are made."""
@@ -269,6 +296,7 @@ class ScopedDetector(LeakDetector):
         if not self._is_active() or scope is None:
             return None
         scope.data.fixtures.add(name)
+        self._fixture = name
         scope.data.values.append((name, fixturedef))
         before, self._acquisitions.current = self._acquisitions.current, name
         state = self._spare.pop() if self._spare else self._state()
@@ -305,10 +333,11 @@ class ScopedDetector(LeakDetector):
 
     # What the finder of unittest does by class and module.
 
-    def _changes(self, changes: List[Change], test: str, scope: int = 0) -> None:
+    def _changes(self, changes: List[Change], test: str, scope: int = 0,
+                 ended: Sequence[str] = ()) -> None:
         others = self._made()
         super()._changes([change for change in changes if self._matters(change, others)], test,
-                         scope)
+                         scope, ended)
 
     def _closing(self, owner: Any, found: scan.FoundResource) -> None:
         test = self._test or self._acquisitions.current

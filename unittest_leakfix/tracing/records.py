@@ -71,7 +71,12 @@ class Records:
         self.current = ""
         self.paths: Dict[str, Raw] = {}  # of temporary files and folders
         self.listening = False
-        self.environment = 0    # goes up when a variable is set or unset
+        # These go up when ...
+        self.environment = 0    # a variable is set or unset
+        self.directory = 0      # the working directory is changed
+        self.limits = 0         # a limit of the process is set
+        self.children = 0       # a child process is started
+        self.latest = 0         # something was opened: its serial number
         self._serial = count(1)
         self._ties: Dict[int, Tie] = {}
         self._loops: Dict[int, Tie] = {}  # those of _ties that are event loops
@@ -101,7 +106,10 @@ class Records:
         """Make the record of something opened now by the code in `frame` and outwards."""
         thread = self._threads.get(get_ident())
         name = getattr(thread, "_name", "") if thread is not None else ""
-        return (what, detail, self.current, name, next(self._serial)) + walk(frame)
+        serial = self.latest = next(self._serial)
+        if what == "child process":
+            self.children += 1
+        return (what, detail, self.current, name, serial) + walk(frame)
 
     def tie(self, obj: object, raw: Raw) -> None:
         """Tie a record to an object that can be weakly referenced, until it dies."""

@@ -231,6 +231,8 @@ class Events:
             "mmap.__new__": self._on_map,
             "os.putenv": self._on_variable,
             "os.unsetenv": self._on_variable,
+            "resource.setrlimit": self._on_limit,
+            "resource.prlimit": self._on_limit,
             "tempfile.mkdtemp": self._on_folder,
             "tempfile.mkstemp": self._on_file,
             "_thread.start_new_thread": self._on_thread,  # 3.12
@@ -307,7 +309,11 @@ class Events:
         self._records.set_variable(name, _getframe(2))
 
     def _on_folder_change(self, args: Tuple[Any, ...]) -> None:
+        self._records.directory += 1
         self._records.changed("working directory", "", _getframe(2))
+
+    def _on_limit(self, args: Tuple[Any, ...]) -> None:
+        self._records.limits += 1
 
     def _on_folder(self, args: Tuple[Any, ...]) -> None:
         self._on_path("temporary folder", args[0], _getframe(2))

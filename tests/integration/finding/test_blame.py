@@ -112,5 +112,244 @@ class DiesLaterTest(BlameCase):
         self.assertIn("Failing tests left 1 more cause (--leaks-failed shows it)", self.output)
 
 
+class WindowsTest(BlameCase):
+    """A change is of the test in whose window it came; a look per class says so."""
+
+    SAMPLE = """
+        import asyncio, decimal, gc, locale, logging, os, resource, signal, sys, tempfile, time
+        import unittest
+
+        for number in range(40):    # too many to look at after each test
+            logging.getLogger("shop.%d" % number)
+
+        class Others:
+            def test_a(self): pass
+            def test_c(self): pass
+
+        class Signal(Others, unittest.TestCase):
+            def test_b(self):
+                signal.signal(signal.SIGUSR2, lambda *_: None)
+
+        class Mask(Others, unittest.TestCase):
+            def test_b(self):
+                os.umask(0o77)
+
+        class Clock(Others, unittest.TestCase):
+            def test_b(self):
+                time.time = lambda: 0.0
+
+        class Limit(Others, unittest.TestCase):
+            def test_b(self):
+                soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+
+        class Collector(Others, unittest.TestCase):
+            def test_b(self):
+                gc.set_threshold(5)
+
+        class Precision(Others, unittest.TestCase):
+            def test_b(self):
+                decimal.getcontext().prec = 5
+
+        class Arguments(Others, unittest.TestCase):
+            def test_b(self):
+                sys.argv.append("more")
+
+        class Handler(Others, unittest.TestCase):
+            def test_b(self):
+                logging.getLogger("shop.3").addHandler(logging.NullHandler())
+
+        class Rare(Others, unittest.TestCase):
+            def test_b(self):
+                vars(os)["cpu_" + "count"] = lambda: 1
+
+        class RareAgain(Others, unittest.TestCase):
+            def test_b(self):
+                vars(os)["get" + "ppid"] = lambda: 1
+
+        class RareSignal(Others, unittest.TestCase):
+            def test_b(self):
+                signal.signal(signal.SIGWINCH, lambda *_: None)
+
+        class Level(Others, unittest.TestCase):
+            def test_b(self):
+                logging.getLogger("shop.7").setLevel(10)
+
+        class Innocent(unittest.TestCase):
+            def test_adds_a_handler(self):
+                logging.getLogger("shop.9").addHandler(logging.NullHandler())
+
+        class TheOnlyOne(unittest.TestCase):
+            def test_one(self):
+                tempfile.mkstemp = None
+
+        class WithFixtures(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                signal.signal(signal.SIGIO, lambda *_: None)
+                os.environ["OF_SET_UP"] = "1"
+                logging.getLogger("shop.11").setLevel(10)
+
+            @classmethod
+            def tearDownClass(cls):
+                os.environ["OF_TEAR_DOWN"] = "1"
+                logging.getLogger("shop.11").setLevel(0)
+
+            def test_a(self):
+                logging.getLogger("shop.12").addHandler(logging.NullHandler())
+
+            def test_b(self):
+                pass
+
+        class AfterFixtures(unittest.TestCase):
+            def test_adds_a_handler(self):
+                logging.getLogger("shop.13").addHandler(logging.NullHandler())
+        """
+
+    def test_named_by_their_test(self):
+        for name, words in (("Signal", ("SIGUSR2",)), ("Mask", ("umask",)),
+                            ("Clock", ("time.time",)), ("Limit", ("RLIMIT_NOFILE",)),
+                            ("RareSignal", ("SIGWINCH",)), ("Collector", ("gc.get_threshold",)),
+                            ("Precision", ("getcontext().prec",)),
+                            ("Arguments", ("sys.argv",)),
+                            ("Handler", ("NullHandler", "shop.3"))):
+            with self.subTest(name):
+                self.assertLeftBy([name + ".test_b"], *words)
+
+    def test_a_look_per_class_says_so(self):
+        leak = self.one("os.cpu_count")
+        self.assertEqual([], leak["tests"])
+        self.assertEqual(["sample.Rare.test_a", "sample.Rare.test_b", "sample.Rare.test_c"],
+                         leak["candidates"])
+        self.assertIn("left by one of the 3 tests of sample.Rare (looked at once per class)",
+                      self.output)
+
+    def test_then_each_test_is_looked_at(self):
+        self.assertLeftBy(["RareAgain.test_b"], "os.getppid")
+
+    def test_of_a_single_test_it_is_known(self):
+        self.assertLeftBy(["TheOnlyOne.test_one"], "tempfile.mkstemp")
+
+    def test_the_next_is_judged_from_the_state_it_found(self):
+        leak = self.one("logging level", "shop.7")
+        self.assertEqual({"sample.Level"}, {each.rpartition(".")[0] for each in (
+            leak["tests"] + leak["candidates"])})
+        self.assertEqual([], self.named("shop.11"), "it was put back")
+
+    def test_fixtures_by_what_they_changed(self):
+        for name, word in (("setUpClass", "OF_SET_UP"), ("tearDownClass", "OF_TEAR_DOWN"),
+                           ("setUpClass", "SIGIO")):
+            self.assertEqual([name + " (sample.WithFixtures)"], self.one(word)["tests"])
+        self.assertLeftBy(["WithFixtures.test_a"], "NullHandler", "shop.12")
+
+    def test_no_other_fixture_is_named(self):
+        named = {test for leak in self.report["leaks"] for test in
+                 leak["tests"] + leak["candidates"] if "(" in test}
+        self.assertEqual({"setUpClass (sample.WithFixtures)", "tearDownClass "
+                          "(sample.WithFixtures)"}, named)
+
+    def test_the_proven_are_counted(self):
+        proven = {test for leak in self.report["leaks"] for test in leak["tests"]
+                  if "(" not in test}
+        self.assertIn(" in %d of %d tests and 2 fixtures: " % (
+            len(proven), self.report["tests"]), self.output)
+
+
+class DeducedTest(BlameCase):
+    """What was looked at once per class, and only one line can have done."""
+
+    SAMPLE = """
+        import os, unittest
+
+        class T(unittest.TestCase):
+            def test_a(self): pass
+            def test_b(self):
+                os.getloadavg = lambda: (0, 0, 0)
+            def test_c(self): pass
+        """
+
+    def test_by_its_line(self):
+        leak = self.assertLeftBy(["T.test_b"], "os.getloadavg")
+        self.assertEqual(7, leak["acquisition"]["frames"][0]["line"])
+
+
+class FailingTest(BlameCase):
+    """What a failing test left is counted, and reported once a later test meets it."""
+
+    SAMPLE = """
+        import logging, os, subprocess, sys, unittest
+
+        class A(unittest.TestCase):
+            def test_1_fails(self):
+                os.environ["SHOP_MODE"] = "test"
+                self.fail("before it could put it back")
+
+            def test_2_meets_it(self):
+                pass
+
+        class B(unittest.TestCase):
+            @classmethod
+            def tearDownClass(cls):
+                os.environ.pop("SHOP_CLASS", None)
+
+            def test_the_fixture_puts_it_back(self):
+                os.environ["SHOP_CLASS"] = "test"
+                self.fail("no")
+
+        class C(unittest.TestCase):
+            def test_1(self):
+                pass
+
+            def test_9_is_the_last(self):
+                logging.getLogger("shop").setLevel(10)
+                raise ValueError("nobody comes after it")
+        """
+
+    def test_what_the_next_meets(self):
+        leak = self.assertLeftBy(["A.test_1_fails"], "SHOP_MODE")
+        self.assertIn({"label": "met by", "text": "sample.A.test_2_meets_it"}, leak["notes"])
+
+    def test_what_a_fixture_put_back(self):
+        self.assertEqual([], self.named("SHOP_CLASS"), self.output)
+
+    def test_what_nobody_meets(self):
+        self.assertEqual([], self.named("shop", "level"), self.output)
+        self.assertEqual(2, self.report["failed"])
+
+
+class RestoredTest(FailingTest):
+    """What ``--restore`` put back no test meets."""
+
+    OPTIONS = ("--restore",)
+
+    def test_what_the_next_meets(self):
+        self.assertEqual([], self.named("SHOP_MODE"), self.output)
+
+    def test_what_nobody_meets(self):
+        self.assertEqual(3, self.report["failed"])
+
+
+class EndedChildTest(BlameCase):
+    """A child that a failing test left, and that ends later, is nobody else's."""
+
+    SAMPLE = """
+        import os, sys, unittest
+
+        class T(unittest.TestCase):
+            def test_a(self):
+                self.pid = os.spawnv(os.P_NOWAIT, sys.executable,
+                                     [sys.executable, "-c", "import time; time.sleep(0.7)"])
+                self.fail("the time was up")
+
+            def test_b(self):
+                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)     # it stays a zombie
+        """
+    OPTIONS = ("--leaks-failed",)
+
+    def test_its_test(self):
+        self.assertLeftBy(["T.test_a"], "child process")
+        self.assertEqual(1, len(self.report["leaks"]), self.output)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -296,7 +296,7 @@ class Names(unittest.TestCase):
 
     def setUp(self):
         self.state = ProcessState()
-        self.state.before(dear=True)
+        self.state.before(costly=True)
 
     def test_another_folder_of_the_same_name(self):
         before = os.getcwd()
@@ -327,7 +327,7 @@ class Names(unittest.TestCase):
 
     def test_another_module_of_the_same_name(self):
         import json  # noqa: F401 (so that there is one)
-        self.state.before(dear=True)
+        self.state.before(costly=True)
         other = types.ModuleType("json")
         other.dumps = dumps = lambda value: ""
         with mock.patch.dict(sys.modules, json=other):

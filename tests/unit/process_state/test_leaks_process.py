@@ -289,7 +289,7 @@ class SettingTest(ProcessCase):
     def check(self, *expected, **options):
         changes = (self.state.full if options.get("full") else self.state.after)(0.01)
         # The id of a handler or patch finds its record.
-        self.assertEqual([each._replace(oid=0) for each in changes], list(expected))
+        self.assertEqual([each._replace(oid=0, windows=1) for each in changes], list(expected))
         kinds = {change.kind for change in changes}
         with mock.patch.object(monitors, "RESTORED", kinds):    # what is not put back in a run, too
             self.assertEqual(self.state.restore(changes),
@@ -384,10 +384,21 @@ class SettingTest(ProcessCase):
         real = time.sleep
         self.addCleanup(setattr, time, "sleep", real)
         time.sleep = mock.Mock()
-        self.assertEqual(self.state.after(), [], "seen once per class")
         self.check(Change("patch", "time.sleep", "replaced",
-                          "time.sleep", "unittest.mock.Mock object", True), full=True)
+                          "time.sleep", "unittest.mock.Mock object", True))
         self.assertIs(time.sleep, real)
+
+    def test_seldom_replaced_attribute(self):
+        real = tempfile.mkstemp
+        self.addCleanup(setattr, tempfile, "mkstemp", real)
+        tempfile.mkstemp = mock.Mock()
+        self.assertEqual(self.state.after(), [], "seen once per class")
+        self.check(Change("patch", "tempfile.mkstemp", "replaced",
+                          "tempfile.mkstemp", "unittest.mock.Mock object", True), full=True)
+        self.assertIs(tempfile.mkstemp, real)
+        tempfile.mkstemp = mock.Mock()
+        self.assertEqual("tempfile.mkstemp", self.one(self.state.after()).name,
+                         "looked at in each window, once it was found changed")
 
     def test_logging_handler(self):
         handler = logging.NullHandler()
@@ -490,12 +501,17 @@ class SettingTest(ProcessCase):
         precision = decimal.getcontext().prec
         self.addCleanup(setattr, decimal.getcontext(), "prec", precision)
         decimal.getcontext().prec = 7
-        self.assertTrue(self.one(self.state.full()).after.startswith("prec=7 "))
+        self.assertEqual(Change("decimal context", "decimal.getcontext().prec", "",
+                                str(precision), "7"), self.one(self.state.after()))
+        traps = decimal.getcontext().traps
+        self.addCleanup(traps.__setitem__, decimal.Inexact, traps[decimal.Inexact])
+        traps[decimal.Inexact] = True
+        self.assertIn("Inexact", self.one(self.state.full()).after)
 
     def test_decimal_is_imported_meanwhile(self):
         module = sys.modules.pop("decimal")
         try:
-            self.state.before(dear=True)
+            self.state.before(costly=True)
         finally:
             sys.modules["decimal"] = module
         self.assertEqual([], self.state.full())
@@ -601,7 +617,7 @@ class FaultTest(ProcessCase):
             fd = os.dup(1)
             changes = self.state.after(0.01)
             os.close(fd)
-        self.assertEqual([change.fd for change in changes], [fd])
+        self.assertEqual([change.fd for change in changes if change.kind != "patch"], [fd])
         self.assertIs(time.sleep, real)
 
     def test_nothing_is_kept_alive(self):

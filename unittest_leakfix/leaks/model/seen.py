@@ -60,8 +60,6 @@ class Changed(NamedTuple):
     called: str
     """What has changed: "child process 'sleep 100'"."""
     put_back: bool = False
-    scope: str = ""
-    """"class" or "module", where it was looked at before and after that only."""
 
 
 class Complained(NamedTuple):

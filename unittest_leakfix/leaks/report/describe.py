@@ -188,7 +188,6 @@ def _place_text(frame: Frame) -> str:
 # Changes of the process.
 
 WAITED = "0.5 s for it to finish"
-_BY = "one of its tests or fixtures: this is looked at once per %s"
 _SIGNALS = {"0": "SIG_DFL", "1": "SIG_IGN"}
 # Of a server, and its client has not hung up.
 _SERVES = Remedy(advice="close the client: it keeps the server waiting for one more request")
@@ -211,7 +210,6 @@ def _changed(seen: Changed, leak: Leak) -> Words:
             remedy = remedy._replace(noun="path")
     return words._replace(
         remedy=remedy,
-        notes=words.notes + ((("by", _BY % seen.scope),) if seen.scope else ()),
         closed="put back for you, as --restore asks" if seen.put_back else "")
 
 
@@ -305,8 +303,11 @@ def _listing(change: Change, row: LeakKind, called: str, kind: str) -> Words:
         notes += (("it was", "the list was replaced"),)
     elif not notes:
         notes = (("it was", "reordered"),)
-    remedy = row.remedy
-    if kind == "sys.path" and len(change.added) == 1 and not change.removed and not change.replaced:
+    remedy, listed = row.remedy, called.rpartition(".")[2]
+    if kind == "sys.path" and listed != "path":
+        remedy = Remedy(manager='mock.patch.object(sys, "%s", sys.%s[:])' % (listed, listed))
+    elif (kind == "sys.path" and len(change.added) == 1 and not change.removed
+            and not change.replaced):
         remedy = calling("sys.path.remove", repr(change.added[0]))._replace(
             monkeypatch=remedy.monkeypatch if remedy is not None else "")
     elif kind == "sys.path" and change.replaced:
