@@ -74,7 +74,7 @@ class Tests(unittest.TestCase):
 
 suite = unittest.defaultTestLoader.loadTestsFromTestCase(Tests)
 warnings.simplefilter("default")
-finder = Finder(Options(leaks="report"))
+finder = LeakDetector(Options(leaks="report"))
 finder.start()
 Run(LeakFixTestResult(), None, finder).all(suite)
 finder.stop()

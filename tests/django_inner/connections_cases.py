@@ -97,18 +97,18 @@ class Pools(SimpleTestCase):
         self.assertFalse(connections.keeps(mock.Mock()))
 
     def test_its_threads_run_on_purpose(self):
-        self.assertTrue(connections.runs(self.thread.ident))
-        self.assertFalse(connections.runs(threading.get_ident()))
+        self.assertTrue(connections.runs_thread(self.thread.ident))
+        self.assertFalse(connections.runs_thread(threading.get_ident()))
 
     def test_what_its_threads_wait_with(self):
-        self.assertTrue(connections.owns(99, ("eventpoll", ""), True))
-        self.assertFalse(connections.owns(99, ("pipe", ""), True))
-        self.assertTrue(connections.owns(
+        self.assertTrue(connections.owns_descriptor(99, ("eventpoll", ""), True))
+        self.assertFalse(connections.owns_descriptor(99, ("pipe", ""), True))
+        self.assertTrue(connections.owns_descriptor(
             99, ("socket", "127.0.0.1:40000 -> 127.0.0.1:5432"), False))
-        self.assertFalse(connections.owns(
+        self.assertFalse(connections.owns_descriptor(
             99, ("socket", "127.0.0.1:40000 -> 127.0.0.1:80"), False))
         self.pools.stop()
-        self.assertFalse(connections.owns(99, ("eventpoll", ""), True))
+        self.assertFalse(connections.owns_descriptor(99, ("eventpoll", ""), True))
         self.pools.start()
 
 

@@ -82,8 +82,8 @@ class Reaping(TransactionTestCase):
     def test_descriptors_of_the_tests_own(self):
         name = of_thread["default"].settings_dict["NAME"]
         for closed in True, False:
-            self.assertTrue(connections.owns(99, ("file", name), closed))
-            self.assertFalse(connections.owns(99, ("file", "/somewhere/else"), closed))
+            self.assertTrue(connections.owns_descriptor(99, ("file", name), closed))
+            self.assertFalse(connections.owns_descriptor(99, ("file", "/somewhere/else"), closed))
 
     def test_a_shared_one_is_left_alone(self):
         worker = self.worker(shared=True)

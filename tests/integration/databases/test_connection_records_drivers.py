@@ -133,10 +133,10 @@ class Each:
         class Session:
             id = record.session
             client_port = opened_connections.port_of(connection) or None
-        self.assertEqual(connection_registry.who(Session).frames, record.frames)
+        self.assertEqual(connection_registry.record_of_session(Session).frames, record.frames)
         Session.client_port = 1
         if opened_connections.port_of(connection):
-            self.assertIsNone(connection_registry.who(Session))
+            self.assertIsNone(connection_registry.record_of_session(Session))
         connection.close()
 
     def test_record_is_light(self) -> None:
