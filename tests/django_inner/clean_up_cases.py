@@ -35,14 +35,14 @@ class BeforeDestroy(SimpleTestCase):
     def test_another_make(self):
         self.assertEqual(
             clean_up.before_destroy([(wrapper("oracle"), "shop", True)]),
-            "unittest_leakfix: who is on \"test_shop\" cannot be asked: 'default' is on oracle, "
-            "neither PostgreSQL nor MySQL")
+            "unittest_leakfix: the sessions on \"test_shop\" cannot be listed: 'default' is "
+            "on oracle, neither PostgreSQL nor MySQL")
 
     def test_a_server_that_is_gone(self):
         error = OperationalError("connection failed: no route to host for password %s" % SECRET)
         self.assertEqual(
             clean_up.before_destroy([(wrapper("postgresql", error=error), "shop", True)]),
-            "unittest_leakfix: who is on \"test_shop\" cannot be asked: OperationalError: "
+            "unittest_leakfix: the sessions on \"test_shop\" cannot be listed: OperationalError: "
             "connection failed: no route to host for password ***")
 
     def test_not_ours_to_destroy(self):
@@ -111,5 +111,5 @@ class Settings(SimpleTestCase):
             other.remove()
             self.assertIs(TransactionTestCase._fixture_teardown, before)
             self.assertEqual(
-                heard, ["unittest_leakfix: LEAKFIX_PATIENCE = %s is no number of seconds above 0: "
-                                     "it is 10" % each for each in told])
+                heard, ["unittest_leakfix: LEAKFIX_PATIENCE = %s is not a number of seconds "
+                        "above 0: 10 is used" % each for each in told])

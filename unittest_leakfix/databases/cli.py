@@ -1,4 +1,4 @@
-"""The command ``python -m unittest_leakfix sessions URL``: who holds the connections of a
+"""The command ``python -m unittest_leakfix sessions URL``: what holds the connections of a
 server."""
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _agreed(found: Sessions) -> bool:
 def _close(connection: Any) -> None:
     try:
         connection.close()
-    except Exception:  # it was lost, or ended by somebody
+    except Exception:  # it was lost, or ended by another client
         pass
 
 

@@ -1,4 +1,4 @@
-"""The connection budget: so many connections may be open at the same time, and not one more."""
+"""The connection budget: how many connections may be open at the same time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __unittest = True
 bind(globals())
 
 MOST = 20
-"""So many groups are listed; the others are counted."""
+"""At most this many groups are listed; the others are counted."""
 _collect = gc.collect
 
 
@@ -89,7 +89,7 @@ def _again(text: str, most: int, open: Tuple[ConnectionRecord, ...]) -> Connecti
 class Budget:
     """Allows at most *most* connections to servers to be open at once, between `begin` and `end`.
 
-    *said* is how the limit was asked for: "max_connections=3". Of several at a time the one that
+    *said* is how the limit was given: "max_connections=3". Of several at a time the one that
     began last counts. Set `current` to the test or fixture that runs.
     """
 
@@ -123,7 +123,7 @@ class Budget:
     @staticmethod
     def _before_connect(connection: object, raw: Raw) -> Optional[ConnectionBudgetError]:
         budget = Budget._budgets[-1] if Budget._budgets else None
-        # A forked child is no part of the run; and a thread that it lacks may hold its lock.
+        # A forked child is not part of the run; and a thread that it lacks may hold its lock.
         if budget is not None and raw[PID] == budget._pid:
             with Budget._lock:
                 if not budget._has_room(connection):
@@ -178,10 +178,10 @@ def message(most: int, said: str, records: Tuple[ConnectionRecord, ...]) -> str:
     return "\n".join(lines)
 
 
-# A watcher that keeps the connection budgets of a run and of its classes.
+# An observer that keeps the connection budgets of a run and of its classes.
 
 class CountingObserver(ForwardingObserver):
-    """Counts for itself, and tells the watcher behind it all; between `start` and `stop`.
+    """Counts between `start` and `stop`, and forwards all to the observer behind it.
 
     *most*: how many connections may be open at once in the whole run, None for any number. The
     tests and fixtures of a class with ``leakfix_max_connections`` have that one instead.

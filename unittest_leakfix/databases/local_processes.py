@@ -119,7 +119,7 @@ def _unmapped(address: object) -> object:
 def _unix_inode(session: Session, peers: Dict[int, int]) -> int:
     """Return the inode of the client's end, if the session's id is a process that holds the
     other."""
-    # PostgreSQL has a process for each session, MySQL a thread: there it cannot be told.
+    # PostgreSQL has a process for each session, MySQL a thread: there it is not known.
     if not _read("/proc/%d/cmdline" % session.id).startswith("postgres:"):
         return 0
     found = {peers[inode] for inode in _sockets_of(str(session.id)) if peers.get(inode)}
@@ -174,7 +174,7 @@ def _sockets_of(pid: str) -> Iterator[int]:
     folder = "/proc/%s/fd" % pid
     try:
         numbers = _listdir(folder)
-    except OSError:  # gone, or somebody else's
+    except OSError:  # gone, or another user's
         return
     for number in numbers:
         try:

@@ -150,7 +150,7 @@ class PostgreSQL(Server):
                 rows(self.connection, "RELEASE SAVEPOINT leakfix")
             elif before == _IDLE:
                 self.connection.rollback()
-        except Exception:  # the connection is lost: whoever uses it next is told
+        except Exception:  # the connection is lost: the next use of it raises
             pass
 
     def _transaction(self) -> Optional[int]:

@@ -50,7 +50,8 @@ class Server:
         raise NotImplementedError
 
     def sessions(self, database: Optional[str] = None, who: Optional[Who] = None) -> Sessions:
-        """Return what `look` returns, with the processes that hold them and who opened them."""
+        """Return what `look` returns, with the processes that hold them and the tests that opened
+        them."""
         found = self.look(database)
         held = local_processes.held_here(found.sessions, self.port()) if found.sessions else ()
         return replace(found, sessions=tuple(_opened(session, who) for session in held))
@@ -105,7 +106,7 @@ def _opened(session: Session, who: Optional[Who]) -> Session:
         return session
     try:
         return replace(session, opened_by=who(session) or "")
-    except Exception:  # the records know nothing of it, which is no reason not to list it
+    except Exception:  # the records know nothing of it: it is listed all the same
         return session
 
 

@@ -98,7 +98,7 @@ class Sessions:
     server: str = ""
     """"MariaDB 10.11.6", "PostgreSQL 15.18"."""
     database: Optional[str] = None
-    """The one that was asked for; None for all."""
+    """The one that was listed; None for all."""
     in_use: Optional[int] = None
     """Connections to the whole server now, the asking one with them; and how many it admits."""
     limit: Optional[int] = None
@@ -224,8 +224,8 @@ def duration(seconds: Optional[float]) -> str:
 
 
 def opened(record: Union[str, Opening]) -> str:
-    """Return who opened it, on one line: "OrderTests.test_leak, thread 'orm-worker', tests/x.py:17
-    in worker"."""
+    """Return the test that opened it, on one line: "OrderTests.test_leak, thread 'orm-worker',
+    tests/x.py:17 in worker"."""
     if isinstance(record, str):
         return redaction.line(record)
     parts = [redaction.cut(redaction.redact_id(record.test), 200)] if record.test else []
@@ -248,8 +248,8 @@ def outcome(ended: Ended) -> str:
     if ended.gone:
         lines.append("%s gone already" % count(len(ended.gone)) + _ids(ended.gone))
     if ended.lingering:
-        lines.append("%s told to end, and still there (a transaction may be rolled back)" % count(
-            len(ended.lingering)) + _ids(ended.lingering))
+        lines.append("%s ordered to end, and still there (a transaction may be rolled back)"
+                     % count(len(ended.lingering)) + _ids(ended.lingering))
     for each in ended.refused:
         lines.append("could not end session %d (%s): %s" % (
             each.session.id, each.session.user, redaction.error(each.error).split(": ", 1)[-1]))
@@ -264,7 +264,7 @@ def _rows(sessions: Sessions, style: Style) -> List[Tuple[str, ...]]:
     rows = [_COLUMNS] + [tuple(_cell(each, style) for each in (
         str(session.id), session.user, session.client, session.application, session.database,
         session.state or "?", duration(session.age))) for session in sessions.sessions]
-    # What is the same for all by request, or told by none, takes no room.
+    # A column that is the same for all by request, or empty, is left out.
     shown = [place for place, name in enumerate(_COLUMNS)
              if any(row[place] for row in rows[1:])
              and not (name == "database" and sessions.database is not None)]
@@ -281,7 +281,7 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _more(session: Session, room: int) -> List[str]:
-    """Return the lines below a row. Who opened it is two lines where one has not the room."""
+    """Return the lines below a row. The opener takes two lines where one is too short."""
     lines = []
     if session.statement:
         lines.append(redaction.shown(session.statement, 200))

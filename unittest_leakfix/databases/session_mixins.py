@@ -1,5 +1,5 @@
-"""MySQLLeakFixMixin, PostgreSQLLeakFixMixin: sessions that a class left on the server are told and
-ended."""
+"""MySQLLeakFixMixin, PostgreSQLLeakFixMixin: sessions that a class left on the server are reported
+and ended."""
 from __future__ import annotations
 
 import gc
@@ -86,8 +86,8 @@ class _SessionsMixin:
 
     @classmethod
     def leakfix_opened_by(cls, session: Session) -> Union[str, Opening, None]:
-        """Return who opened `session`: by our records, where connections are recorded. May be
-        overridden."""
+        """Return the test that opened `session`: by our records, where connections are recorded.
+        May be overridden."""
         records = sys.modules.get("unittest_leakfix.tracing.opened_connections")
         return None if records is None else records.connection_registry.record_of_session(session)
 

@@ -1,7 +1,7 @@
 """Django's test runner, with everything given back. Needs Django 4.2 or later, Python 3.8 or later.
 
 ``TEST_RUNNER = "unittest_leakfix.django.LeakFixDiscoverRunner"``; ``LeakFixRunnerMixin`` is for
-those who have a runner of their own. docs/django.md tells the rest.
+those who have a runner of their own. docs/django.md has the rest.
 """
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["LeakFixDiscoverRunner", "LeakFixRunnerMixin"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name when it is asked for: Django's own modules are loaded with it."""
+    """Load a public name when it is first used: Django's own modules are loaded with it."""
     if name not in __all__:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
     return getattr(import_module(__name__ + ".runner"), name)

@@ -1,9 +1,8 @@
-"""The flush after a test that waits behind somebody's open transaction: who it is, and an end to
-it.
+"""The flush after a test that waits for another session's transaction: it is named and ended.
 
 ``TransactionTestCase`` empties the tables when a test is over. A thread that is still inside a
 transaction holds locks on them, and the flush waits as long as the thread does: for ever, perhaps.
-The test is over, so after some patience that session is told, and ended on the server.
+The test is over, so after some patience that session is reported, and ended on the server.
 """
 from __future__ import annotations
 
@@ -37,8 +36,8 @@ PATIENCE: float = SETTINGS["patience"].default
 
 
 def seconds() -> float:
-    """Return the patience. What is no number of seconds above 0 is said by `Waiting.install`, and
-    is none."""
+    """Return the patience. `BlockedFlushes.install` reports what is not a number of seconds above
+    0, and the default holds."""
     found = setting("patience")
     return float(found) if type(found) in (int, float) and found > 0 else PATIENCE
 
@@ -60,9 +59,8 @@ class BlockedFlushes:
         if len(self._say) > 1:
             return
         if seconds() != setting("patience"):
-            say("unittest_leakfix: LEAKFIX_PATIENCE = %r is no number of seconds above 0: it is %g"
-                % (
-                setting("patience"), PATIENCE))
+            say("unittest_leakfix: LEAKFIX_PATIENCE = %r is not a number of seconds above 0: "
+                "%g is used" % (setting("patience"), PATIENCE))
         original = TransactionTestCase._fixture_teardown
 
         def _fixture_teardown(test: Any) -> None:
@@ -92,21 +90,22 @@ class BlockedFlushes:
 
     def _watch(self, done: threading.Event, test: str, wrappers: Sequence[Any]) -> None:
         patience = seconds()
-        told = ""
+        last = ""
         while not done.wait(patience):
             for wrapper in wrappers:
                 try:
                     text = self._look(wrapper, test, patience)
                 except Exception as error:
                     text = "unittest_leakfix: %s is over, and its flush waits; " \
-                           "who it waits for cannot be asked: %s" % (
+                           "what it waits for cannot be listed: %s" % (
                         test, error_text(error, wrapper))
-                if text and text != told:
-                    told = text
+                if text and text != last:
+                    last = text
                     self._say[-1](text)
 
     def _look(self, wrapper: Any, test: str, patience: float) -> str:
-        """Tell, and end, the sessions that the wrapper's own waits for; "" if it does not wait."""
+        """Report, and end, the sessions that the wrapper's own waits for; "" if it does not
+        wait."""
         connection, name = wrapper.connection, str(wrapper.settings_dict["NAME"])
         own = 0 if connection is None else session_of(driver_of(connection), connection)
         if not own and connection is not None and _is_open(connection):
@@ -136,7 +135,7 @@ def _blocking(server: Server, vendor: str, name: str, own: int, patience: float)
         ids = {int(row[0])
                for row in rows(server.connection, "SELECT unnest(pg_blocking_pids(%s))", (own,))}
     else:
-        # Who waits for whom is told to few accounts; who does nothing inside a transaction, to
+        # Which session waits for which is shown to few accounts; what is idle in a transaction, to
         # most.
         long = [each for each in found if each.age is not None and each.age >= patience - 1]
         waits = any(each.id == own and each.state.startswith("active") for each in long)

@@ -1,5 +1,5 @@
-"""Before the test databases are destroyed: our own connections are closed, then the server is asked
-who is left.
+"""Before the test databases are destroyed: our own connections are closed, then the server lists
+the sessions that are left.
 
 For any runner: it takes what ``django.test.utils.setup_databases`` returned, and returns text.
 """
@@ -30,19 +30,19 @@ from unittest_leakfix.tracing.opened_connections import IDENT, ConnectionRecord,
 __unittest = True
 bind(globals())
 
-#: The vendors that can be asked, as Django calls them.
+#: The vendors whose sessions can be listed, as Django calls them.
 ASKED = ("postgresql", "mysql")
 _PATIENCE = 2.0
-"""So long a full server is asked for a place: our own connections may have been closed just now."""
+"""Seconds for which a full server is tried: our own connections may have been closed just now."""
 _clock, _sleep = time.monotonic, time.sleep
 #: What ``setup_databases`` returns: the wrapper, the name from before, whether to destroy.
 OldConfig = Sequence[Tuple[Any, str, bool]]
 _GRACE = 0.5
 _ROUNDS = 3
-"""So often those who come back are ended again."""
+"""How often the sessions of clients that come back are ended again."""
 
 
-# Asking the server of one of Django's wrappers who is on its databases.
+# The server of one of Django's wrappers lists the sessions on its databases.
 
 
 def may_terminate() -> bool:
@@ -91,7 +91,7 @@ class Database(NamedTuple):
 def created(old_config: OldConfig, parallel: int = 0, keepdb: bool = False) -> List[Database]:
     """Return the databases that Django's ``teardown_databases`` is about to destroy, clones first.
 
-    None with *keepdb*: those may be somebody's, or shared with another run.
+    None with *keepdb*: those may be in use, or shared with another run.
     """
     found: List[Database] = []
     for wrapper, _, destroy in old_config if not keepdb else ():
@@ -114,7 +114,7 @@ def close_thread_connections(databases: Sequence[Database]) -> str:
     way.
 
     Other threads' are not touched: they may be in mid-query. That of a wrapper which made one of
-    the databases is closed and not told: Django closes it, too.
+    the databases is closed and not reported: Django closes it, too.
     """
     names = {database.name for database in databases}
     makers = [database.wrapper for database in databases]
@@ -153,15 +153,16 @@ def _close(wrapper: Any) -> List[str]:
 
 def before_destroy(old_config: OldConfig, parallel: int = 0, keepdb: bool = False,
                    terminate: Optional[bool] = None, style: Optional[Style] = None) -> str:
-    """Clear the way for ``teardown_databases``; return what was found, "" when nobody was in the
+    """Clear the way for ``teardown_databases``; return what was found, "" when nothing was in the
     way.
 
     *old_config*, *parallel*, *keepdb*: as ``teardown_databases`` is given them. First the
     connections of this thread and those of finished threads are closed, and the pools of Django
-    5.1. Then each server is asked who else is on the databases that this run created; they are
-    listed, and ended unless *terminate* is False (None: as ``settings.LEAKFIX_TERMINATE_SESSIONS``
-    says, True where it says nothing). Nothing at all is done with *keepdb*. Raises nothing: what
-    cannot be done is a line of the text, and Django's own error follows.
+    5.1. Then each server lists the other sessions on the databases that this run created; they are
+    reported, and ended unless *terminate* is False (None: as
+    ``settings.LEAKFIX_TERMINATE_SESSIONS`` says, True where it says nothing). Nothing at all is
+    done with *keepdb*. Raises nothing: what cannot be done is a line of the text, and Django's own
+    error follows.
     """
     databases = created(old_config, parallel, keepdb)
     if not databases:
@@ -174,7 +175,7 @@ def before_destroy(old_config: OldConfig, parallel: int = 0, keepdb: bool = Fals
         try:
             parts.append(_clear(database, terminate, style or Style()))
         except Exception as error:
-            parts.append("unittest_leakfix: who is on %s cannot be asked: %s" % (
+            parts.append("unittest_leakfix: the sessions on %s cannot be listed: %s" % (
                 quoted(database.name), error_text(error, database.wrapper)))
     return "\n".join(part for part in parts if part)
 
@@ -182,9 +183,9 @@ def before_destroy(old_config: OldConfig, parallel: int = 0, keepdb: bool = Fals
 def _clear(database: Database, terminate: bool, style: Style) -> str:
     wrapper, name = database
     if wrapper.vendor == "sqlite":
-        return ""       # nobody else can be in the way
+        return ""       # no session can be in the way
     if wrapper.vendor not in ASKED:
-        return "unittest_leakfix: who is on %s cannot be asked: %r is on %s, " \
+        return "unittest_leakfix: the sessions on %s cannot be listed: %r is on %s, " \
                "neither PostgreSQL nor MySQL" % (
             quoted(name), wrapper.alias, wrapper.vendor)
     with server_connection(wrapper) as server:
@@ -215,12 +216,12 @@ def _end(server: Server, name: str) -> Ended:
 
 
 def _shut(server: Server, name: str) -> None:
-    """Let nobody on to a database that can be dropped now, where the server can do that."""
+    """Refuse connections to a database that can be dropped now, where the server can do that."""
     if isinstance(server, PostgreSQL):
         try:
             rows(server.connection,
                  'ALTER DATABASE "%s" ALLOW_CONNECTIONS false' % name.replace('"', '""'))
-        except Exception:   # not its owner: then nobody can drop it either, and Django says so
+        except Exception:   # not its owner: then it cannot be dropped either, and Django says so
             pass
 
 

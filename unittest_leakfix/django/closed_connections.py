@@ -1,5 +1,5 @@
-"""What was closed for threads that are over: told as leaks where somebody finds them, else at the
-end."""
+"""What was closed for threads that are over: reported as leaks where a detector runs, else at the
+end of the run."""
 from __future__ import annotations
 
 import os
@@ -19,15 +19,15 @@ _SHOWN = 20
 
 
 class ReapedConnections:
-    """The records of the connections that `Connections.reap` has closed, and nobody was told of
-    yet."""
+    """The records of the connections that `Connections.reap` has closed, and that were not
+    reported yet."""
 
     def __init__(self) -> None:
         self.count = 0
         self._records: List[ConnectionRecord] = []
 
     def take(self, records: Sequence[ConnectionRecord]) -> None:
-        """Hand them to the finder, if one finds; keep them otherwise."""
+        """Give them to the detector, if there is one; keep them otherwise."""
         for record in records:
             if not _was_reported(record):
                 self.count += 1
@@ -35,7 +35,7 @@ class ReapedConnections:
                     self._records.append(record)
 
     def hand_over(self) -> List[ConnectionRecord]:
-        """Return the records, and forget them: somebody else tells."""
+        """Return the records, and forget them: the caller reports them."""
         records, self._records, self.count = self._records, [], 0
         return records
 

@@ -1,5 +1,5 @@
-"""The connections of Django's wrappers, in every thread: who opened each, and an end to those
-nobody uses.
+"""The connections of Django's wrappers, in every thread: where each was opened, and an end to
+those that are not used any more.
 
 Django keeps one wrapper for each alias in each thread, and only that thread may use it. When the
 thread ends, the wrapper waits in a cycle for the collector, and its session on the server with it.
@@ -66,7 +66,7 @@ class HeldConnection(NamedTuple):
 
 
 def thread_connections() -> List[Any]:
-    """Return the wrappers that Django has for this thread; none where the settings are no good."""
+    """Return the wrappers that Django has for this thread; none where the settings are faulty."""
     try:
         return list(_of_thread.all(initialized_only=True))
     except Exception:   # Django says so, when it needs them
@@ -74,7 +74,7 @@ def thread_connections() -> List[Any]:
 
 
 def is_open_copy(wrapper: Any) -> Optional[bool]:
-    """Tell whether a wrapper is a copy that somebody made here (``connections["default"].copy()``)
+    """Tell whether a wrapper is a copy that was made here (``connections["default"].copy()``)
     and is open.
 
     None for what Django, or another thread, looks after.
@@ -165,7 +165,7 @@ def close(held: HeldConnection) -> Optional[ConnectionRecord]:
         return None
     if is_in_memory(wrapper):
         _close_memory(wrapper)
-        return None     # Django itself never closes it, so nobody is to blame
+        return None     # Django itself never closes it, so no test is to blame
     record = replace(connection_registry.record_from(wrapper.connection, held.raw),
                      place=place_of(wrapper.connection, held.raw[DRIVER], name_of(wrapper)))
     wrapper.inc_thread_sharing()
@@ -188,7 +188,7 @@ REMEDY = "connections.close_all() at the end of the thread's work"
 
 _getframe = sys._getframe
 _PATIENCE = 0.5
-"""So long a full server is asked again, once something was given back: it takes a moment to
+"""Seconds for which a full server is tried again, once something was released: it takes a moment to
 notice."""
 
 
@@ -249,7 +249,7 @@ class Connections:
             self._note(wrapper, _getframe(2))
 
     def _connect_again(self, original: Any, wrapper: Any) -> bool:
-        """The server is full: give back what nobody uses, ask it again, and tell whether that did
+        """The server is full: close what is not used, try again, and tell whether that did
         it."""
         before = len(self._held)
         heap.collect_new()
@@ -293,7 +293,7 @@ class Connections:
         connection_registry.connected(connection, raw)
         return raw
 
-    # What is asked.
+    # Questions.
 
     def open(self) -> List[HeldConnection]:
         """Return those of this process that are open now, oldest first."""
@@ -329,7 +329,7 @@ class Connections:
         return reaped
 
     def reaped(self, records: List[ConnectionRecord]) -> None:
-        """Called with the records of what was closed. Set by who tells of them."""
+        """Called with the records of what was closed. Set by what reports them."""
 
     def look(self) -> None:
         """Take note of the descriptors of Django's own connections, which its test cases close as

@@ -75,7 +75,7 @@ def _place(alias: str) -> Tuple[str, ...]:
 
 
 class ReapingObserver(CountingObserver):
-    """A watcher that closes the connections of threads that are over, after each test and
+    """An observer that closes the connections of threads that are over, after each test and
     fixture."""
 
     def class_started(self, cls: type) -> None:
@@ -83,11 +83,11 @@ class ReapingObserver(CountingObserver):
         super().class_started(cls)
 
     def test_finished(self, test: unittest.TestCase) -> None:
-        connections.reap()      # before the collector comes, and nobody would hear of them
+        connections.reap()      # before the collector takes them, unreported
         super().test_finished(test)
 
     def test_released(self) -> None:
-        connections.reap()      # before anybody looks at what is open
+        connections.reap()      # before the detector looks at what is open
         super().test_released()
 
     def class_finished(self, cls: type) -> None:
@@ -136,7 +136,7 @@ class DatabasesMixin:
     _leakfix_stream: Any
 
     def setup_databases(self, **kwargs: Any) -> Any:
-        """Make the test databases, with an eye on who connects."""
+        """Make the test databases, and record each connection."""
         self._leakfix_begin()
         try:
             self._leakfix_say("\n".join(unmirrored(kwargs.get("aliases"))))
@@ -149,18 +149,19 @@ class DatabasesMixin:
             raise
 
     def leakfix_watching(self, watcher: Optional[RunObserver]) -> RunObserver:
-        """Return a watcher of the run that reaps, before *watcher* (None: before nobody)."""
+        """Return an observer of the run that reaps, before *watcher* (which may be None)."""
         reaping = ReapingObserver(watcher)
         reaping.start()
         self._leakfix_begin().append(reaping)
         return reaping
 
     def teardown_databases(self, old_config: Any, **kwargs: Any) -> None:
-        """Destroy the test databases; first see to it that nobody is in the way."""
+        """Destroy the test databases; first end what is in the way."""
         self._leakfix_begin()
         try:
             connections.reap()
-            # Told first: among those that come later are the threads whose sessions are ended now.
+            # Reported first: among those that come later are the threads whose sessions are ended
+            # now.
             self._leakfix_say(self._leakfix_closed.text())
             self._leakfix_say(clean_up.before_destroy(
                 old_config or (), *self._leakfix_how(), style=style_for(self._leakfix_stream)))

@@ -53,7 +53,7 @@ def close_answered() -> None:
         if wrapper.connection is not None and not wrapper.allow_thread_sharing:
             try:
                 wrapper.close()
-            except Exception:   # lost meanwhile: the view was told, if it asked
+            except Exception:   # lost meanwhile: the view has seen the error, if it used it
                 pass
 
 

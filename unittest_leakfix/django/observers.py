@@ -23,8 +23,8 @@ OF_DJANGO = frozenset(["atomics", "async_client", "client", "cls_atomics"])
 
 
 class DjangoReleasing(ForwardingObserver):
-    """A watcher after which Django's connections no longer hold a test, nor a class the data of its
-    run.
+    """An observer after which Django's connections no longer hold a test, nor a class the data of
+    its run.
 
     A connection remembers the last exception that broke a transaction, and with it, by its frames,
     the test: for as long as no other comes.
@@ -58,7 +58,7 @@ class DjangoReleasing(ForwardingObserver):
         self.inner.class_started(cls)
 
     def class_finished(self, cls: type) -> None:
-        # Finding tells what the class holds besides.
+        # Finding reports what else the class holds.
         if cls is self._class:
             self._drop(cls)
         self.inner.class_finished(cls)
@@ -78,7 +78,7 @@ class DjangoReleasing(ForwardingObserver):
                 holder.drop(name)
 
 
-# Who watches the run of a process, from the inside out.
+# The observers of the run of a process, from the inside out.
 
 _Outermost = TypeVar("_Outermost", bound=RunObserver)
 

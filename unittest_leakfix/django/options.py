@@ -1,4 +1,4 @@
-"""What was asked of us: options of ``manage.py test``, environment variables, settings."""
+"""What the user chose: options of ``manage.py test``, environment variables, settings."""
 from __future__ import annotations
 
 from argparse import ArgumentParser

@@ -45,7 +45,7 @@ result."""
 _ATOMS = tuple(PLAIN)
 
 
-# The finder of a worker, which finds through many results and tells nobody but the parent.
+# The detector of a worker, which finds through many results and reports to the parent only.
 
 
 class WorkerDetector(LeakDetector):
@@ -83,8 +83,8 @@ class WorkerDetector(LeakDetector):
         return True     # no worker knows which class is its last
 
     def test_finished(self, test: unittest.TestCase) -> None:
-        # A remote result has no lists: its events say who failed, and the test's place in its
-        # class.
+        # A remote result has no lists: its events say which tests failed, and the test's place in
+        # its class.
         self._places[self._test] = self._result.testsRun - 1
         new, self._seen = self._events[self._seen:], len(self._events)
         if any(event[0] in _FAILED for event in new):
@@ -116,11 +116,11 @@ class WorkerDetector(LeakDetector):
 
 
 class WorkerPart(NamedTuple):
-    """What a worker has to say after a class, as plain values.
+    """What a worker sends after a class, as plain values.
 
-    closed: connections of threads that were over, which finding has not told; found: `Findings`
+    closed: connections of threads that were over, which finding has not reported; found: `Findings`
     since the last one, as ``leaks.json`` has them; ran: ids of tests, where there is a baseline;
-    failures: (fixture, message) of leaks that fail the run and are no test's.
+    failures: (fixture, message) of leaks that fail the run and belong to no test.
     """
 
     tally: Tuple[int, int, Dict[str, int]]
@@ -147,7 +147,7 @@ class RemoteRunners:
         return _RemoteRunner(self.theirs(*args, **options), ParallelWorker.of_process(self))
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):       # asked for while it is unpickled, too
+        if name.startswith("__"):       # looked up while it is unpickled, too
             raise AttributeError(name)
         return getattr(self.theirs, name)
 
@@ -283,7 +283,7 @@ def _detector(makers: RemoteRunners) -> Optional[WorkerDetector]:
 class ParallelRun:
     """Stands for a ``ParallelTestSuite``, whose workers run their classes as ours. Used once.
 
-    `tally` is that of all workers, `finding` what was asked of finding, or None.
+    `tally` is that of all workers, `finding` the session of finding, or None.
     """
 
     def __init__(self, suite: Any, chosen: DjangoOptions) -> None:
@@ -327,7 +327,7 @@ class ParallelRun:
 
 
 class ParallelSession(LeakSession):
-    """Finding in a parallel run: the workers find, this one puts together and tells."""
+    """Finding in a parallel run: the workers find, this one merges and reports."""
 
     def __init__(self, chosen: DjangoOptions) -> None:
         super().__init__(**chosen.finding)

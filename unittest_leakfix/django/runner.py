@@ -19,7 +19,7 @@ from unittest_leakfix.runner import SuiteProxy
 __unittest = True
 bind(globals())
 
-_TO_FIND = "--leaks=report"     # what names who holds a test
+_TO_FIND = "--leaks=report"     # what names the holder of a test
 
 
 class LeakFixRunnerMixin(DatabasesMixin):
@@ -44,7 +44,7 @@ class LeakFixRunnerMixin(DatabasesMixin):
         options_of.add_arguments(parser)
 
     def leakfix_watching(self, watcher: Optional[RunObserver]) -> RunObserver:
-        """Return who watches the run in this process: *watcher*, of finding or None, behind
+        """Return the observer of the run in this process: *watcher*, of finding or None, behind
         others."""
         return observers_of(watcher, self.leakfix, super().leakfix_watching)
 

@@ -2,7 +2,7 @@
 
 Found by pytest itself, through the entry point ``pytest11`` (`installed`). Needs pytest 7.0 or
 later, Python 3.8 or later. docs/pytest.md says what it does. This module is all that is loaded
-until something is asked.
+until an option is given.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MARKERS = (
     + '(kind="name", reason="..."): a leak that is known, as the report\'s last line names it: '
     'leakfix_ignore(thread="mailer-*", reason="lives as long as the process")',
     MOST
-    + "(number): so many connections to database servers may be open at the same time; the call "
+    + "(number): this many connections to database servers may be open at the same time; the call "
     "that would open one more fails",
 )
 
@@ -87,7 +87,7 @@ def _arguments_of(option: Option) -> Dict[str, Any]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers; and the plugin proper, if it is asked for."""
+    """Register the markers; and the plugin proper, if an option is given."""
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
     if _is_chosen(config):

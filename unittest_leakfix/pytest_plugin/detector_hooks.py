@@ -72,7 +72,7 @@ class PytestWording:
 
     @staticmethod
     def is_harness(leak: Leak) -> bool:
-        """Tell whether pytest or a plugin of it opened this, for itself: nobody else's code had a
+        """Tell whether pytest or a plugin of it opened this, for itself: no other code had a
         part."""
         opened = leak.acquisition
         if opened is None or not opened.frames or opened.thread not in ("", "MainThread"):
@@ -117,9 +117,8 @@ _HOOKS = frozenset(["sys.unraisablehook", "threading.excepthook"])
 class ScopedDetector(LeakDetector):
     """Finds in a pytest session.
 
-    *on_leaks* is called with the leaks that are news, once the class or module that they are of is
-    over;
-    *entries* returns what the markers of a test or scope make known.
+    *on_leaks* is called with the leaks that are not known, once the class or module that they are
+    of is over; *entries* returns what the markers of a test or scope make known.
     """
 
     def __init__(self, options: Options, baseline: Optional[suppressions.Baseline],
@@ -132,7 +131,7 @@ class ScopedDetector(LeakDetector):
         self._scopes: List[Scope] = []
         self._spare: List[ProcessState] = []
         self._finds = False
-        self._fails_early = False       # somebody waits for errors after each scope
+        self._fails_early = False       # errors are needed after each scope
         self._put_back: FrozenSet[str] = frozenset()    # names of what pytest puts back
 
     def start(self, session: Any = None) -> bool:
@@ -152,7 +151,7 @@ class ScopedDetector(LeakDetector):
 
     def restored_by_pytest(self, filters: bool, hooks: bool) -> None:
         """Say what pytest itself puts back after each test: the warning *filters*, the *hooks* for
-        exceptions that nobody handles."""
+        unhandled exceptions."""
         self._without = (WarningFilters,) if filters else ()
         self._put_back = _HOOKS if hooks else frozenset()
 
@@ -196,7 +195,7 @@ class ScopedDetector(LeakDetector):
             self._unmeasured.fault(self._test)
 
     def suspected(self) -> Set[str]:
-        """Return the ids of the tests of which something may be told later."""
+        """Return the ids of the tests of which something may be reported later."""
         return {each.test for each in self._suspects} | {
             each.test for each in self._changed.pending}
 
@@ -331,7 +330,7 @@ class ScopedDetector(LeakDetector):
     def _made(self, but: Optional[Scope] = None) -> Set[Key]:
         return {key for scope in self._scopes if scope is not but for key in scope.data.made}
 
-    # What the finder of unittest does by class and module.
+    # What the detector of unittest does by class and module.
 
     def _changes(self, changes: List[Change], test: str, scope: int = 0,
                  ended: Sequence[str] = ()) -> None:
@@ -365,13 +364,13 @@ class ScopedDetector(LeakDetector):
         return reported
 
 
-# Finding in a session: between the plugin's hooks, the finder, and the reports.
+# Finding in a session: between the plugin's hooks, the detector, and the reports.
 
 _VERSION = tuple(int(part) for part in pytest.__version__.split(".")[:2])
 
 
 class SessionDetector(ScopedDetector):
-    """The finder as the plugin follows items: knows their markers, and hands on what is news."""
+    """The detector as the plugin follows items: knows their markers, and passes on what is new."""
 
     def __init__(self, config: pytest.Config, chosen: PytestOptions,
                  baseline: Optional[suppressions.Baseline]) -> None:
@@ -408,7 +407,7 @@ class SessionDetector(ScopedDetector):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Take note of who failed."""
+        """Take note of which tests failed."""
         if report.failed and not getattr(report, "leakfix", False):
             self.failed(report.nodeid)
 

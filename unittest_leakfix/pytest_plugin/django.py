@@ -1,4 +1,4 @@
-"""pytest-django: connections of finished threads are closed, and nobody is in the way of the
+"""pytest-django: connections of finished threads are closed, and nothing is in the way of the
 databases' end.
 
 pytest-django's ``django_db_setup`` makes and destroys the test databases, or one of the user's own
@@ -60,7 +60,7 @@ class DatabasesPlugin:
         self.said += ["[%s] %s" % (node.gateway.id, text) for text in said]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say who was in the way, and what was closed."""
+        """Report what was in the way, and what was closed."""
         if self.said:
             terminalreporter.write_sep("=", "leaks: test databases")
             for text in self.said:
@@ -81,7 +81,7 @@ class DatabasesPlugin:
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_teardown(self) -> Generator[None, None, None]:
         """The test and its fixtures are over: close what threads that ended have left, before
-        anybody collects it."""
+        it is collected."""
         yield
         if self._begun:
             self._reap()
@@ -151,7 +151,7 @@ class DatabasesPlugin:
         return original(creation, *args, **kwargs)
 
     def _say_of_test(self, text: str) -> None:
-        # pytest-django has one TestCase for all test functions, of no name that anybody knows.
+        # pytest-django has one TestCase for all test functions, without a name that a user knows.
         self._say(text.replace("PytestDjangoTestCase.__init__", self.current))
 
     def _say(self, text: str) -> None:

@@ -18,7 +18,7 @@ PROPERTY = "leak"
 
 
 class FailureText(NamedTuple):
-    """What was told of one test: an error's text, and a property for each leak."""
+    """What is reported of one test: an error's text, and a property for each leak."""
 
     test: str
     message: str
@@ -26,8 +26,8 @@ class FailureText(NamedTuple):
 
 
 class Reports:
-    """Keeps the reports of tests of which something may be told later: objects are judged at the
-    end."""
+    """Keeps the reports of tests of which something may be reported later: objects are judged at
+    the end."""
 
     def __init__(self, config: pytest.Config, failing: bool) -> None:
         self.failures: List[FailureText] = []
@@ -48,15 +48,15 @@ class Reports:
                 self._xml[report.nodeid] = _element_of(self._config, report)
 
     def over(self, wanted: Collection[str]) -> None:
-        """A module is over: of its reports only those of the tests *wanted* will be asked for."""
+        """A module is over: of its reports only those of the tests *wanted* will be needed."""
         wanted = {self._last, *wanted}
         self._reports = {name: value for name, value in self._reports.items() if name in wanted}
         self._xml = {name: value for name, value in self._xml.items() if name in wanted}
 
     def leaks(self, leaks: List[Leak]) -> None:
-        """Tell the tests' reports of *leaks*, which are news.
+        """Add *leaks*, which are not known, to the reports of their tests.
 
-        What a scope's fixture left is told of the test that was torn down with it, as pytest does.
+        What a scope's fixture left goes to the test that was torn down with it, as in pytest.
         """
         of_test: Dict[str, List[Leak]] = {}
         for leak in leaks:
@@ -71,7 +71,7 @@ class Reports:
                 self.tell(failure)
 
     def tell(self, failure: FailureText) -> None:
-        """Add what was *failure* to the report of its test; make an error of it if so asked."""
+        """Add *failure* to the report of its test; make an error of it if leaks are failures."""
         report = self._reports.get(failure.test)
         if report is not None:
             report.user_properties += failure.properties
@@ -96,7 +96,8 @@ class Reports:
 
 
 def _message(name: str, leaks: List[Leak]) -> str:
-    """Return one line a leak; what was not left by the test *name* itself says who left it.
+    """Return one line a leak; what was not left by the test *name* itself names the test that left
+    it.
 
     The first line has the first leak: it is all that pytest's short summary shows.
     """

@@ -1,6 +1,6 @@
 """Fixtures: when each is set up and torn down, what it is called, and its value at the end.
 
-A value that nobody but its fixture refers to is about to be dropped by pytest; what of it is open
+A value that nothing but its fixture refers to is about to be dropped by pytest; what of it is open
 is closed then.
 """
 
@@ -36,10 +36,10 @@ def name_of(fixturedef: Any, node_id: str) -> str:
 
 
 def close_owned(fixturedef: Any, item: Any, closed: Callable[[scan.FoundResource], None]) -> None:
-    """Close what is open of the value of a fixture that is torn down, if nobody else refers to it.
+    """Close what is open of the value of a fixture that is torn down, if nothing else refers to it.
 
     *item* is the one whose tear-down it is, which still has the values of its fixtures. *closed* is
-    told each.
+    called with each.
     """
     held: List[Any] = []
     references: List[int] = []

@@ -1,4 +1,4 @@
-"""What was asked of the plugin, on the command line, in the environment or in the ini file."""
+"""The plugin's options, from the command line, the environment and the ini file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PytestOptions(NamedTuple):
 
 
 def chosen_options(config: pytest.Config) -> PytestOptions:
-    """Return what was asked. Raises ``pytest.UsageError`` for what makes no sense."""
+    """Return the options that hold. Raises ``pytest.UsageError`` for what makes no sense."""
     given = {option.name: vars(config.option).get(option.dest) for option in _ROWS}
     standing = {option.name: config.getini(str(option.ini)) for option in _ROWS if option.ini}
     standing = {name: value for name, value in standing.items() if value != ""}

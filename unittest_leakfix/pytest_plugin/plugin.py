@@ -1,4 +1,4 @@
-"""The plugin proper, once something is asked: follows a session, item after item."""
+"""The plugin proper, once an option is given: follows a session, item after item."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ bind(globals())
 
 # The instance of a test's class: what a pytest item has of it, and the letting go of it.
 
-# What somebody keeps is tried again unasked at the 8th, 16th, 32nd ... turn, not after this one.
+# What is held is tried again without a sign at the 8th, 16th, 32nd ... turn, not after this one.
 _LAST_TURN = 2048
 
 
@@ -59,12 +59,12 @@ class HeldInstance:
         return self._held
 
     def hold(self) -> None:
-        """Hold again what could not be let go: who has it is about to drop it."""
+        """Hold again what could not be let go: its holder is about to drop it."""
         if self._left is not None:
             self._held[0] = self._left()
 
     def is_due(self) -> bool:
-        """Tell whether to try again to let go of what somebody has kept.
+        """Tell whether to try again to let go of what was held.
 
         A try walks through all that the instance holds, 5 ms at most. So it is worth it when a
         reference to the instance was dropped, which takes less than a microsecond to see. What
@@ -82,9 +82,9 @@ class HeldInstance:
         return False
 
     def release(self, tally: Tally, last: bool) -> bool:
-        """Close what the instance owns and let go of it, once nobody else refers to it.
+        """Close what the instance owns and let go of it, once nothing else refers to it.
 
-        Returns whether it is gone. If somebody does refer to it, one can try again later; with
+        Returns whether it is gone. If something does refer to it, one can try again later; with
         *last* it is counted as kept.
         """
         held = self._held
@@ -137,12 +137,11 @@ _getframe = sys._getframe
 
 # pytest keeps the last failure here for a post-mortem, until the next test is called.
 _LAST = ("last_type", "last_value", "last_traceback", "last_exc")
-_MOST_UNRELEASED = 16      # so many tests that somebody has are tried again at most
+_MOST_UNRELEASED = 16      # at most this many tests that are held are tried again
 
 
 class ReleasePlugin:
-    """Lets go of each finished test. Told of what happens between, ``watcher`` finds (None: nobody
-    does)."""
+    """Lets go of each finished test, and calls ``watcher``, which finds (or is None)."""
 
     def __init__(self, watcher: Any = None) -> None:
         self.tally = Tally()
@@ -152,7 +151,7 @@ class ReleasePlugin:
         self._held: Optional[HeldInstance] = None
         self._more = True                           # another item follows
         self._entered = False
-        # tests of this class or module that somebody has
+        # tests of this class or module that are held
         self._unreleased: List[HeldInstance] = []
         self._finished_scopes: List[Scope] = []                # those torn down with it
 
@@ -257,7 +256,7 @@ class ReleasePlugin:
             self._judge()
 
     def _release(self, held: HeldInstance, last: bool) -> None:
-        """Let go of a test that is over; later, if somebody has it who will not have it for
+        """Let go of a test that is over; later, if something holds it that may not hold it for
         long."""
         self._notify("current", held.test)
         if not self._try_release(held, last):
@@ -277,8 +276,8 @@ class ReleasePlugin:
             return True
 
     def _notify(self, what: str, *arguments: Any) -> Any:
-        """Tell the watcher *what* happens, if there is one. Nothing that goes wrong there matters
-        to a test."""
+        """Call *what* of the observer, if there is one. Nothing that goes wrong there matters to a
+        test."""
         if self.watcher is not None:
             try:
                 return getattr(self.watcher, what)(*arguments)
@@ -289,7 +288,7 @@ class ReleasePlugin:
         return None
 
     def _try_again(self, last: bool) -> None:
-        """Try the tests that somebody has kept, if it is the *last* time or something has changed
+        """Try the tests that were held, if it is the *last* time or something has changed
         for them."""
         kept, self._unreleased = self._unreleased, []
         for held in kept:
@@ -385,7 +384,7 @@ def register(config: pytest.Config, chosen: PytestOptions) -> None:
         summary.register(config, chosen, following, watcher)
         if any(map(config.pluginmanager.hasplugin, ("django", "pytest_django.plugin"))):
             from unittest_leakfix.pytest_plugin.django import DatabasesPlugin
-            # Last, so the innermost around a tear-down: it closes before anybody judges.
+            # Last, so the innermost around a tear-down: it closes before anything is judged.
             config.pluginmanager.register(DatabasesPlugin(config), "leakfix-django")
     if chosen.most is not None:
         from unittest_leakfix.pytest_plugin.connection_limit import register as register_budgets

@@ -1,4 +1,4 @@
-"""The end of a session: the section in the terminal, and the files that were asked for."""
+"""The end of a session: the section in the terminal, and the files of the report."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generator, List, Optional
@@ -111,7 +111,7 @@ class Summary:
                 terminalreporter.write_line(line)
 
     def _findings(self) -> Optional[Findings]:
-        """Return what was found; None if nobody was to find, or in a child that a test has
+        """Return what was found; None if finding is off, or in a child that a test has
         forked."""
         if self._watching is None:
             return None

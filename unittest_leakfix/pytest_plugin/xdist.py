@@ -22,7 +22,8 @@ _LOST = "worker %s crashed: what its tests left behind is not known"
 
 
 def baseline_of(config: pytest.Config) -> Optional[str]:
-    """Return the text of the baseline that the controller has read; None where this is no worker.
+    """Return the text of the baseline that the controller has read; None where this is not a
+    worker.
 
     A worker on another machine has no such file.
     """

@@ -59,7 +59,7 @@ class Acquisition(NamedTuple):
 
 
 class Acquisitions(Records):
-    """Records who opened what, between `install()` and `remove()`.
+    """Records what was opened, by which test and line, between `install()` and `remove()`.
 
     Set `current` to the id of the test (or the name of the fixture) that is about to run.
     """
@@ -241,7 +241,7 @@ class Acquisitions(Records):
             self._drivers.registry.mark_reported(connection)
 
     def connection_descriptors(self) -> Set[int]:
-        """Return the descriptors of the open connections, which are told themselves."""
+        """Return the descriptors of the open connections, which are reported themselves."""
         return set() if self._drivers is None else set(self._drivers.registry.descriptors())
 
     def connections_mark(self) -> int:
@@ -265,7 +265,7 @@ class Acquisitions(Records):
         born = os_facts.born_at(pid)
         if born is None:
             return None
-        # A clock tick is 10 ms, and what was asked for long before cannot be this child.
+        # A clock tick is 10 ms, and a fork long before cannot be this child.
         for forked, raw in reversed(self._forks):
             if born - 0.5 <= forked <= born + 0.02:
                 return _made(raw)

@@ -1,6 +1,6 @@
 """What tells a connection on the server's side: its number there, and its local port.
 
-All of it is read from the driver's own memory; the server is not asked.
+All of it is read from the driver's own memory; the server is not queried.
 """
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def descriptors_of(connection: object) -> Set[int]:
                 peer = _name_of(module, int(name), "getpeername")
                 if peer == path or type(peer) is tuple and peer[1] == port:
                     found.add(int(name))
-        except (OSError, ValueError):   # closed meanwhile, or connected to nobody
+        except (OSError, ValueError):   # closed meanwhile, or not connected
             continue
     return found
 

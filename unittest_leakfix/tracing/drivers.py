@@ -2,8 +2,8 @@
 
 One point in each, the last one that all its ways to connect pass: ``from pymysql import connect``
 done long ago goes through it as well. A point is patched when its module is there, or as soon as
-it is imported, and put back when nobody wants the records any more. sqlite3 has no server; the
-audit hook of finding tells of it.
+it is imported, and put back when the records are not needed any more. sqlite3 has no server; the
+audit hook of finding records it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class LateImports:
         sys.meta_path[:] = [each for each in sys.meta_path if each is not self]
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
-        """Return what the other finders find, with a loader that tells us afterwards."""
+        """Return what the other finders find, with a loader that calls us afterwards."""
         if name not in self._names:
             return None
         for finder in tuple(sys.meta_path):
@@ -76,7 +76,7 @@ class _NotifyingLoader:
         return made
 
     def exec_module(self, module: ModuleType) -> None:
-        """Have the real one execute the module, then tell."""
+        """Have the real one execute the module, then call *on_import*."""
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
@@ -88,8 +88,8 @@ class _NotifyingLoader:
 
 
 class _Opening:
-    """The block in which a driver opens *connection*, None as long as there is no object: the book
-    hears of it."""
+    """The block in which a driver opens *connection*, None as long as there is no object: it is
+    recorded."""
 
     __slots__ = ("_driver", "_registry", "_raw", "connection")
 
@@ -174,7 +174,7 @@ class Point(NamedTuple):
 
 POINTS: Tuple[Point, ...] = (
     Point("pymysql", "pymysql.connections", "Connection", "connect", _method),
-    # The base is a C class, which nobody can patch; its child is what everybody uses.
+    # The base is a C class, which cannot be patched; its child is what is used.
     Point("MySQLdb", "MySQLdb.connections", "Connection", "__init__", _method),
     Point("mysql.connector", "mysql.connector.abstracts", "MySQLConnectionAbstract", "connect",
           _method),

@@ -24,14 +24,14 @@ class Framework(Protocol):
         """Return what it calls the connection: "connection 'default'"; "" for none of its own."""
 
     def opening_of(self, connection: object) -> Optional[ConnectionRecord]:
-        """Return the record of one that no driver's patch tells of (sqlite3); None for none of its
+        """Return the record of one that no driver's patch records (sqlite3); None for none of its
         own."""
 
     def remedy_of(self, connection: object) -> str:
         """Return the one line for the user's code that ends it; "" for none of its own."""
 
     def keeps(self, connection: object) -> bool:
-        """Tell whether the connection stays open on purpose: it is no test's leak."""
+        """Tell whether the connection stays open on purpose: it is not a leak of a test."""
 
     def runs_thread(self, thread: int) -> bool:
         """Tell whether the thread of that number runs on purpose."""

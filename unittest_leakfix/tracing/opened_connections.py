@@ -1,7 +1,7 @@
-"""The connections to database servers that are open now: who opened each, where, in which process.
+"""The connections to database servers that are open now: the test, line and process of each.
 
-A record dies with its connection, or is no longer told once that is closed. Of the arguments that
-a connection was opened with nothing is kept: server, user and database are read from the
+A record dies with its connection, or is not reported any more once that is closed. Of the arguments
+that a connection was opened with nothing is kept: server, user and database are read from the
 connection itself, by the names that hold no secret.
 """
 
@@ -33,7 +33,7 @@ _getpid = os.getpid
 _SWEPT = 64
 
 
-# Where one connection was opened: as it is kept, and as it is told.
+# Where one connection was opened: as it is kept, and as it is returned.
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ConnectionRecord:
 
 
 class Subscriber(Protocol):
-    """Who wants the records: knows what runs now."""
+    """What needs the records, and knows which test runs now."""
 
     current: str
 
@@ -82,7 +82,7 @@ class ConnectionRegistry:
         self._serial = count(1)
         self._reported: Set[int] = set()
 
-    # What the patches tell. Microseconds count: a local connection takes a hundred of them.
+    # What the patches call. Microseconds count: a local connection takes a hundred of them.
 
     def opened(self, driver: str, connection: object, frame: Optional[FrameType]) -> None:
         """Record a connection that the code in *frame* has just opened."""
@@ -98,7 +98,7 @@ class ConnectionRegistry:
             if len(self._ties) > self._most:
                 self._sweep()
         except Exception:
-            # The last user has just left, or somebody's connection factory allows no weak
+            # The last subscriber has just left, or a connection factory's object allows no weak
             # reference: what is only watched must not fail.
             return
 
@@ -169,7 +169,7 @@ class ConnectionRegistry:
             flat = flat[3:]
         return flat
 
-    # What is asked.
+    # Questions.
 
     def raw_of(self, connection: object) -> Optional[Raw]:
         """Return the record of a connection as it is kept, None if there is none."""
@@ -240,7 +240,7 @@ class ConnectionRegistry:
         (``sessions.Session``).
 
         Matched by the server's number for it, which is unique on one server, and by the local port
-        where both sides know it, which tells two servers apart.
+        where both sides know it, which distinguishes two servers.
         """
         for connection, record in self.open_connections():
             if record.session and record.session == session.id:
@@ -255,7 +255,7 @@ class ConnectionRegistry:
         return [(each, raw) for each, raw in alive if each is not None and _is_open(each)]
 
     def record_from(self, connection: object, raw: Raw) -> ConnectionRecord:
-        """Return a record as it is told."""
+        """Return a record as it is returned to callers."""
         thread = self._threads.get(raw[IDENT])
         return ConnectionRecord(
             raw[DRIVER], place_of(connection, raw[DRIVER]),

@@ -151,13 +151,13 @@ class Records:
         try:
             # Out of the way of tests that count on low numbers, or close all of them.
             high = _copy_above(probe)
-        except (OSError, ValueError):   # so many are not allowed
+        except (OSError, ValueError):   # that many are not allowed
             return probe
         self._close(probe)
         return high
 
     def own_status(self) -> Optional[os.stat_result]:
-        """Return what the system says of the probe; None if it is no longer ours.
+        """Return the system's status of the probe; None if it is not ours any more.
 
         A number is not an identity: a test may have closed it, and opened its own under the number.
         """
@@ -304,7 +304,7 @@ class Records:
                 del self._connections[next(iter(self._connections))]
 
     def forking(self, raw: Raw) -> None:
-        """Note that a child is about to be born whose number nobody will tell."""
+        """Note that a child is about to be born whose number will not be known."""
         self._forks.append((os_facts.clock(), raw))
 
     def made_path(self, path: str, raw: Raw) -> None:

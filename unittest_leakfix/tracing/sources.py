@@ -1,7 +1,7 @@
 """What tells of something opened: an audit hook, and wrappers for what is not audited.
 
 Threads before 3.12, sqlite3 connections before 3.10, event loops, tasks, multiprocessing. Each is
-put in once its module is loaded, and taken out by `remove()`; one that somebody has saved goes on
+put in once its module is loaded, and taken out by `remove()`; one that other code has saved goes on
 as a plain call of the original.
 """
 
@@ -45,7 +45,7 @@ except (ImportError, AttributeError):   # Windows
     _COPIES = ()    # type: ignore[assignment]
 
 
-# The audit hook: one for the process, added when first wanted, inert while nobody listens.
+# The audit hook: one for the process, added when first wanted, inert while there is no listener.
 
 
 def _audit_hook(

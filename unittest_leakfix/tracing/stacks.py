@@ -17,13 +17,13 @@ bind(globals())
 
 _current_frames = sys._current_frames
 
-#: Kinds of code, told by file name.
+#: Origins of code, by file name.
 USER, LIBRARY, RUNNER, OWN, HARNESS = range(5)
 
 _START = os.getcwd() + os.sep
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
-# The standard library's own tests, and what was installed beside it, are somebody's code.
+# The standard library's own tests, and what was installed beside it, are the user's code.
 _NOT_LIBRARY = tuple(_LIBRARY + part + os.sep
                      for part in ("site-packages", "dist-packages", "test"))
 _RUNNER = tuple(_LIBRARY + os.path.join("unittest", name) for name in ("case.py", "suite.py"))
@@ -164,7 +164,7 @@ def now_at(ident: int) -> Optional[Frame]:
 def stack(frame: Optional[FrameType]) -> Tuple[object, ...]:
     """Return the user's frames, without those of drivers and pools on the inside: code, place, ...
 
-    None at all where nobody's code but theirs is on the stack. The number of the line is left for
+    None at all where only their code is on the stack. The number of the line is left for
     `frames_of` to find: a frame takes longer to find its own than all the rest.
     """
     known = _DRIVER_KINDS
@@ -223,7 +223,8 @@ def _line(code: CodeType, place: int) -> int:
 
 
 def is_installed(filename: str) -> bool:
-    """Tell whether a file is no user's: of an installed package, the standard library, or ours."""
+    """Tell whether a file is not the user's: of an installed package, the standard library, or
+    ours."""
     return _find_driver_origin(filename) not in (USER, RUNNER, HARNESS)
 
 

@@ -103,7 +103,7 @@ class Tables(unittest.TestCase):
         self.assertEqual(outcome(ended), """\
 ended 2 sessions on "test_shop": 3933, 4176
 1 session gone already: 7
-1 session told to end, and still there (a transaction may be rolled back): 7
+1 session ordered to end, and still there (a transaction may be rolled back): 7
 could not end session 4200 (root): it is another role's: GRANT pg_signal_backend TO "app\"""")
         self.assertEqual(str(Ended("test_shop")), 'ended no sessions on "test_shop"')
 
