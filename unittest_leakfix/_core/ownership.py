@@ -21,6 +21,7 @@ import sys
 import types
 import weakref
 from functools import partial
+from itertools import repeat
 
 try:
     from _thread import _count as _thread_count
@@ -65,7 +66,7 @@ _Function, _Frame = types.FunctionType, types.FrameType
 # cycle through one of them is not ours to judge.
 _STOPS = (type, getattr(types, "ClassType", type), types.ModuleType)
 # Nothing lies behind these; leaving them out keeps the walk short.
-_ATOMS = PLAIN | frozenset([types.BuiltinFunctionType, types.CodeType, types.ModuleType])
+_ATOMS = PLAIN | frozenset([object, types.BuiltinFunctionType, types.CodeType, types.ModuleType])
 _names_in = types.ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 _IMMUTABLE = 1 << 8 if sys.version_info >= (3, 10) else 0     # made by a C module
@@ -103,6 +104,10 @@ def owned(held, references=None, past=(), limit=LIMIT):
     """
     if not held or not certain():
         return frozenset()
+    if _IN_ORDER and not _threaded():
+        ids = _owned_as_a_whole(held, references, past)
+        if ids is not None and not _threaded():     # one may have begun meanwhile
+            return ids
     return _judged(held, references, past, limit)[0]
 
 
@@ -118,6 +123,51 @@ def owned_cycle(held, references=None, past=(), limit=LIMIT):
         for each in inside:
             above[each].append(position)
     return ids, frozenset([id(nodes[position]) for position in _spread(above[0], above)])
+
+
+def _owned_as_a_whole(held, references, past):
+    """Return the ids of *held* and of all that can be reached, if all of it is owned; else None.
+
+    The most frequent answer, for a third of what `_judged` costs: who refers to whom is only
+    counted. None, too, when there is much to look at, or what needs a closer look.
+    """
+    nodes = list(held)
+    past = set(past)
+    counts = dict(zip(map(id, nodes), [_BASE_MAPPED + 1 + each for each in references]
+                      if references else repeat(_BASE_MAPPED + 1)))
+    for node in nodes:
+        if _is_long(node) or type(node) is _Frame:
+            return None
+        if type(node) is _Function:
+            past.update((id(node.__globals__), id(getattr(node, "__builtins__", None))))
+    for node in nodes:
+        for one in _get_referents(node):
+            key = id(one)
+            if key in counts:
+                counts[key] += 1
+                continue
+            kind = type(one)
+            if kind is str or one is None or key in _lasting or key in past:
+                continue
+            if type(kind) is type:
+                if kind in _ATOMS:
+                    continue
+                if kind in CONTAINERS:
+                    if len(one) > _LONG:
+                        return None
+                elif kind is _Function:
+                    past.update((id(one.__globals__), id(getattr(one, "__builtins__", None))))
+                elif kind is _Frame:
+                    return None
+            if issubclass(kind, _STOPS) and _lasts(one):
+                past.add(key)
+                continue
+            counts[key] = _BASE_MAPPED + 1
+            nodes.append(one)
+            if len(nodes) > _LONG:
+                return None
+    node = one = None       # their references would count
+    return frozenset(counts) if list(map(_getrefcount, nodes)) == list(counts.values()) else None
 
 
 def _judged(held, references, past, limit):
@@ -302,3 +352,5 @@ def _calibrate():
 
 
 _BASE, _BASE_MAPPED, _BASE_AT_ONCE, _LOOKED = _calibrate()
+# A free-threaded build has more to look at (`_is_deferred`), and before 3.6 a dict has no order.
+_IN_ORDER = COUNTED and not _FREE_THREADED and sys.version_info >= (3, 6)
