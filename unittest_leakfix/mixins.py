@@ -157,14 +157,18 @@ class TestSnapshot(object):
         """
         kind = type(test)
         self.none = kind._leakfix_declarations.none(kind)
+        names = None
         if self.none and self.at_run is None and self.before is None:
             values = self.values
             names = list(values)
-            if names[:_BARE] == _OF_TESTCASE and not may_hold([
-                    values[name] for name in names[_BARE:]]):
+            if names[:_BARE] != _OF_TESTCASE:
+                names = None
+            elif not may_hold([values[name] for name in names[_BARE:]]):
                 self.plain = names
                 return False
-        found, _, last, _ = self._untried(test, self.at_run)
+            else:
+                del names[:_BARE]
+        found, _, last, _ = self._untried(test, self.at_run, gained=names)
         found = found + last
         if self.settled and not any([each.kind.awaits(each.value) for each in found]):
             self.plain = list(self.values)      # when they are closed
@@ -234,25 +238,26 @@ class TestSnapshot(object):
         return [name for name in attributes.gained(before, attributes.read(test))
                 if name not in _OF_TESTCASE_SET]
 
-    def _untried(self, test, before, late=False):
+    def _untried(self, test, before, late=False, gained=None):
         """Return what *test* gained since *before*, owns, and nothing tried to close, as
         `holdings.in_stages` does.
 
         *late* is after the test. Before, a folder is left alone if there is more than what
-        can be closed: it waits for the end then.
+        can be closed: it waits for the end then. *gained* are the names, if they are known.
         """
         kind = type(test)
-        self.none = kind._leakfix_declarations.none(kind)
-        names = self._gained(test, before)
-        now = attributes.read(test)
-        if self.none and not may_hold([now[name] for name in names]):
-            return [[], [], [], []]
-        now = None      # its references would count
+        if gained is None:
+            self.none = kind._leakfix_declarations.none(kind)
+            gained = self._gained(test, before)
+            if self.none and not may_hold(map(attributes.read(test).get, gained)):
+                return [[], [], [], []]
         if self.pid != _getpid():
             return [[], [], [], []]   # a forked child: these may be its parent's
-        stages = self._found(test, names, declared(kind, "leakfix_close"), late)
-        stages[:3] = [[each for each in found if not self._is_tried(each.value)]
-                      for found in stages[:3]]
+        stages = self._found(
+            test, gained, () if self.none else declared(kind, "leakfix_close"), late)
+        if self.tried:
+            stages[:3] = [[each for each in found if not self._is_tried(each.value)]
+                          for found in stages[:3]]
         for found in stages[:3]:
             for each in found:
                 self.tried[id(each.value)] = type(each.value), _weakly(each.value)
@@ -271,14 +276,14 @@ class TestSnapshot(object):
         seem to share what the frames on its way held, until it is collected.
         """
         now = attributes.read(test)
-        keep = declared(type(test), "leakfix_keep")
+        keep = () if self.none else declared(type(test), "leakfix_keep")
         names = [name for name in names
                  if name not in keep and name not in closed and name not in _OF_UNITTEST]
         if not closed and not may_hold([now[name] for name in names]):
             return [[], [], [], []]
         # Nothing of unittest's own is walked through: it has all the tests before.
         past = [id(test), id(self.values), id(self), self.result]
-        past.extend([id(now[name]) for name in _OF_TESTCASE if name in now])
+        past.extend(map(id, map(now.get, _OF_TESTCASE)))
         owned = scan.owned_by(now, names, past)
         if late and ownership.certain() and not owned.issuperset([id(now[name]) for name in names]):
             heap.collect_new()

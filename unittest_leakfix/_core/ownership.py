@@ -105,7 +105,7 @@ def owned(held, references=None, past=(), limit=LIMIT):
     if not held or not certain():
         return frozenset()
     if _IN_ORDER and not _threaded():
-        ids = _owned_as_a_whole(held, references, past)
+        ids = _owned_as_a_whole(held, references, past, min(limit, _LONG))
         if ids is not None and not _threaded():     # one may have begun meanwhile
             return ids
     return _judged(held, references, past, limit)[0]
@@ -125,7 +125,7 @@ def owned_cycle(held, references=None, past=(), limit=LIMIT):
     return ids, frozenset([id(nodes[position]) for position in _spread(above[0], above)])
 
 
-def _owned_as_a_whole(held, references, past):
+def _owned_as_a_whole(held, references, past, limit):
     """Return the ids of *held* and of all that can be reached, if all of it is owned; else None.
 
     The most frequent answer, for a third of what `_judged` costs: who refers to whom is only
@@ -164,7 +164,7 @@ def _owned_as_a_whole(held, references, past):
                 continue
             counts[key] = _BASE_MAPPED + 1
             nodes.append(one)
-            if len(nodes) > _LONG:
+            if len(nodes) > limit:
                 return None
     node = one = None       # their references would count
     return frozenset(counts) if list(map(_getrefcount, nodes)) == list(counts.values()) else None
