@@ -11,9 +11,10 @@ own, and are counted as two tests; they are left out where names choose tests.
 There is no limit of time. Tests in which nothing happens for ten minutes (no test begins or ends,
 nothing is printed) are ended, and the test that ran is a failure, with the stacks of its threads.
 
-``--coverage``, and the nightly tier, say at the end which part of the package's lines the tests
-reach, over all interpreters and in all processes; under the floor (tests/support/measured.py) that
-is a failure. Before the skips stand the ten test modules that took longest.
+``--coverage`` says which part of the package's lines the tests reach, over all interpreters and in
+all processes; under the floor (tests/support/measured.py) that is a failure. It is a run of its
+own: a test that looks at what is imported or traced may fail because it is measured, so the
+verdicts of the tests do not count there. Before the skips stand the ten modules that took longest.
 
 For developers: ``--quick`` runs on the newest interpreter alone, ``--list`` says which interpreters
 there are, ``--only 3.12 --only 2.7`` (or ``--only 3.12,2.7``) runs on those, and names after the
@@ -73,7 +74,8 @@ def main(arguments=None, found=None, runner=None, logs=LOGS, every=PROGRESS):
     versions = options.only or interpreters.VERSIONS
     if options.tier == tiers.QUICK:
         versions = _newest(versions, found)
-    chosen = [runs.Run(version, found.get(version), _announcer(version)) for version in versions]
+    announcers = (lambda version: None) if options.coverage else _announcer
+    chosen = [runs.Run(version, found.get(version), announcers(version)) for version in versions]
     for run in chosen:
         if run.interpreter is None:
             run.skip("interpreter", "Python %s not found" % run.version)
@@ -82,22 +84,27 @@ def main(arguments=None, found=None, runner=None, logs=LOGS, every=PROGRESS):
          % (options.tier.capitalize(), ", ".join(run.name for run in here) or "no interpreter")
          + (" alone, the newest here" if options.tier == tiers.QUICK else ""))
     # What chooses tests does not ask for the checks.
-    checked = [] if options.names else [checks.Checks(found, _announcer(checks.NAME))]
+    checked = [] if options.names or options.coverage else [
+        checks.Checks(found, _announcer(checks.NAME))]
     here += [run for run in checked if run.interpreter is not None]
     chosen = checked + chosen
     measuring = None
-    if options.coverage or options.tier == tiers.NIGHTLY:
+    if options.coverage:
         measuring = measured.Measuring(_announcer(measured.NAME), holds=not (
             options.names or options.only or options.tier == tiers.QUICK))
-        chosen.append(measuring)
+        for run in chosen:
+            for test, reason in run.skips:
+                measuring.skip(test, reason)
     whole = _perform(here, options, runner or children.Children(), logs, every, measuring)
-    _print_failures(chosen)
     _print_longest(chosen)
+    if measuring is not None:
+        chosen = [measuring]    # the verdicts of the tests are those of a run without it
+    _print_failures(chosen)
     _print_skipped(chosen)
     if not whole:
         _say("Interrupted. Until then:")
     passed, failed = sum(run.passed for run in chosen), sum(run.failed for run in chosen)
-    ran = any(run.passed for run in chosen if run not in checked and run is not measuring)
+    ran = any(run.passed for run in chosen if run not in checked)
     _say("%d passed, %d failed, %d skipped" % (passed, failed, sum(run.skipped for run in chosen)))
     return 0 if ran and not failed and whole else 1
 
@@ -112,7 +119,7 @@ def _options(arguments):
                           default=tiers.FULL, help="the %s tier, see below" % name)
     parser.add_argument("--coverage", action="store_true",
                         help="say which part of the package's lines the tests reach, and hold the "
-                             "floor (the nightly tier always does)")
+                             "floor; the verdicts of the tests do not count")
     parser.add_argument("--only", action="append", metavar="X.Y", help="run on this version only")
     parser.add_argument("--list", action="store_true", help="say which interpreters there are")
     parser.add_argument("names", nargs="*", metavar="NAME", help="test modules, classes, methods")
@@ -169,7 +176,7 @@ def _perform(chosen, options, runner, logs, every, measuring):
                 _say("[%d s] %s"
                      % (last - started, " | ".join(run.progress() for run in list(working))))
         if measuring is not None:
-            measuring.combine(folder, runner)
+            measuring.combine(folder, runner, chosen)
             _say(measuring.line())
         whole = True
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from tests.support import children, everywhere_samples, interpreters, measured
+from tests.support import children, everywhere_samples, interpreters, measured, runs
 
 try:
     import coverage
@@ -44,6 +44,15 @@ class FloorTest(unittest.TestCase):
         measuring = self.judged(1.0, holds=False)
         self.assertEqual((measuring.passed, measuring.failed), (1, 0))
         self.assertIn("1.00 %", measuring.line())
+
+    def test_many_failures_are_not_explained_by_it(self):
+        run = runs.Run("3.12", None)
+        run.passed, run.failed = 90, 10
+        measuring = measured.Measuring()
+        measuring.switched_on(everywhere_samples.Here(), tempfile.gettempdir())
+        self.addCleanup(os.remove, os.path.join(tempfile.gettempdir(), "coverage.ini"))
+        measuring.combine(None, None, [run])
+        self.assertIn("10 of 100 tests failed", measuring.failures[0][1])
 
     def test_measured_nowhere(self):
         measuring = measured.Measuring()

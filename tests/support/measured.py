@@ -1,9 +1,10 @@
 """Coverage: which lines of the package the tests reach, in all processes that they start and on all
 interpreters, put together and held to a floor.
 
-Each environment gets a ``.pth`` file that starts coverage.py in every process of it while the
-variable COVERAGE_PROCESS_START is set, and does nothing otherwise. What forked processes run after
-the fork, and what ends by a signal or ``os._exit``, is not counted.
+It is a run of its own, in which the verdicts of the tests do not count. Each environment gets a
+``.pth`` file that starts coverage.py in every process of it while the variable
+COVERAGE_PROCESS_START is set, and does nothing otherwise. What forked processes run after the fork,
+and what ends by a signal or ``os._exit``, is not counted.
 """
 
 from __future__ import absolute_import
@@ -17,6 +18,9 @@ from tests.support.paths import ROOT
 
 #: Percent of the lines, over all interpreters that a machine with all of them has.
 FLOOR = 0
+#: Percent of the tests that may fail because they are measured: those that look at what is
+#: imported, at trace functions, at the whole heap.
+DISTURBED = 4
 NAME = "coverage"
 PTH = "leakfix_coverage.pth"
 UNDER = """\
@@ -52,7 +56,7 @@ class Measuring(runs.Run):
     def __init__(self, announce=lambda test: None, holds=True):
         """*holds*: whether the floor is held, which needs all tests on all interpreters."""
         super(Measuring, self).__init__(NAME, None, announce)
-        self.name, self.text = NAME, "not measured"
+        self.name, self.text, self._tested = NAME, "not measured", ""
         self._holds, self._measured = holds, []
 
     def variables(self, interpreter, folder, log, runner, step):
@@ -80,10 +84,22 @@ class Measuring(runs.Run):
     def _settings(self, folder):
         return os.path.join(folder, "coverage.ini")
 
-    def combine(self, folder, runner):
-        """Put together what was measured, and fail under the floor."""
+    def combine(self, folder, runner, tested=()):
+        """Put together what was measured in the runs *tested*, and fail under the floor."""
+        for run in tested:
+            for test, reason in run.skips:
+                if test == "environment":
+                    self.skip(test, reason)
         if not self._measured:
             return self.skip(NAME, "coverage was measured on no interpreter")
+        failed, of = (sum(run.failed for run in tested),
+                      sum(run.failed + run.passed for run in tested))
+        if failed * 100 > of * DISTURBED:
+            return self.fail(NAME, "%d of %d tests failed while they were measured, more than the "
+                             "measurement itself can explain: run them without --coverage" % (
+                                 failed, of))
+        self._tested = "; %d of %d tests failed while they were measured" % (
+            failed, of) if failed else ""
         newest = max(self._measured, key=lambda each: tuple(map(int, each.version.split("."))))
         nothing = os.path.join(folder, "nothing.py")
         io.open(nothing, "w").close()
@@ -112,6 +128,7 @@ class Measuring(runs.Run):
             return self.fail(NAME, UNDER % (percent, FLOOR, said))
         else:
             self.text += ", the floor is %s %%" % FLOOR
+        self.text += self._tested
         self.passed += 1
         return None
 

@@ -26,8 +26,9 @@ class Run(object):
     *announce* is called with the name of each test that fails, as it fails.
     """
 
-    def __init__(self, version, interpreter, announce=lambda test: None):
-        self.version, self.interpreter, self._announce = version, interpreter, announce
+    def __init__(self, version, interpreter, announce=None):
+        self.version, self.interpreter = version, interpreter
+        self._announce = announce or (lambda test: None)
         self.failures, self.skips, self.modules, self.seconds = [], [], [], None
         self.passed = self.failed = self.skipped = 0
         self.name = "Python " + (interpreter.full if interpreter else version)
