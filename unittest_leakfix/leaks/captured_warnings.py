@@ -20,6 +20,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.leaks.model.complaint import Complaint, Spot
+from unittest_leakfix.process_state.warning_filters import LET_THROUGH
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 from unittest_leakfix.tracing.stacks import HARNESS, RUNNER, USER, Frame, origin_of, short
@@ -281,9 +282,11 @@ class PassThroughCapture(ComplaintCapture):
         self._logger: Any = None
         self.catchers: Tuple[Any, ...] = _CATCHERS
         """Who shows warnings when no test catches them; a runner may have its own."""
+        self._filters: Any = None
 
     def install(self) -> None:
         """Begin to listen, to asyncio too once that is loaded. Twice is once."""
+        self._let_through()
         if self._swap:
             if self._logger is not None or "asyncio.base_events" not in sys.modules:
                 return
@@ -296,8 +299,38 @@ class PassThroughCapture(ComplaintCapture):
             swapped.append((asyncio, "logger", _LoggerTap(self._logger, self._on_asyncio)))
         self._swap.put_each(swapped)
 
+    def _let_through(self) -> None:
+        """Have ResourceWarning reach us where the filters ignore it, as pytest's and Python's own
+        do. Nobody else sees more of them than before."""
+        filters: Any = warnings.filters
+        self._filters = filters
+        for place, (action, text, category, module, line) in enumerate(filters):
+            if text is None and module is None and not line and issubclass(ResourceWarning,
+                                                                           category):
+                if action == "ignore":
+                    # In place: what a test adds must stay in the list that it added it to.
+                    filters.insert(place, LET_THROUGH)
+                return
+
+    def _is_ignored(self, text: str) -> bool:
+        """Tell whether a ResourceWarning came only because we let it through."""
+        for entry in list(warnings.filters):
+            action, pattern, category, module, line = entry
+            if entry is LET_THROUGH:
+                return True
+            if issubclass(ResourceWarning, category) and module is None and not line and (
+                    pattern is None or hasattr(pattern, "match") and pattern.match(text)):
+                return False
+        return False
+
     def remove(self) -> None:
         """Listen no more."""
+        lists: List[Any] = [warnings.filters, self._filters or []]
+        for filters in lists:
+            for place in range(len(filters) - 1, -1, -1):
+                if filters[place] is LET_THROUGH:
+                    del filters[place]
+        self._filters = None
         if self._swap:
             # What died meanwhile is no matter of ours, as it is in the window after the test.
             acquisitions, self._acquisitions = self._acquisitions, None
@@ -327,6 +360,8 @@ class PassThroughCapture(ComplaintCapture):
             else:
                 self._add("coroutine was never awaited", text.partition("\n")[0], "",
                           self._made(message.source), spot)
+        if unclosed and self._is_ignored(text):
+            return False
         return not self._repeated(message, text)
 
     def _repeated(self, message: Any, text: str) -> bool:

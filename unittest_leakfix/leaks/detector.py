@@ -358,6 +358,7 @@ class LeakDetector(ListeningObserver):
         super().__init__()
         self.options = options
         self._reported_leaks = ReportedLeaks(baseline, options.leaks_failed, result)
+        self._result: Any = result
         self._shared = SharedResources(self._acquisitions)
         self._fixtures = Fixtures(self._acquisitions)
         self._changed = ReportedChanges(self._acquisitions)
@@ -391,11 +392,16 @@ class LeakDetector(ListeningObserver):
         leaks = leak_model.group(self._reported_leaks.leaks)
         return leak_model.Findings(tuple(leaks), tuple(self._reported_leaks.known),
                                    self._reported_leaks.gone(leaks, self._ran),
-                        self._tests, self._unmeasured.all(),
+                                   self._ran_tests(), self._unmeasured.all(),
                                    failed=len(leak_model.group(self._reported_leaks.hidden)),
                                    old_baseline="" if self.options.leaks_update_baseline
                                    else self._reported_leaks.old_baseline,
                                    ran=frozenset(self._ran))
+
+    def _ran_tests(self) -> int:
+        """Return how many tests ran, as the result counts them."""
+        counted = getattr(self._result, "testsRun", 0)
+        return counted if type(counted) is int and counted > 0 else self._tests
 
     # What the run tells. Nothing that goes wrong here may break the run.
 

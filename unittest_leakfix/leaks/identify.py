@@ -22,7 +22,7 @@ from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.complaint import Complaint
 from unittest_leakfix.leaks.model.ids import readable_id as spoken_test
 from unittest_leakfix.leaks.model.kinds import LeakKind, is_fixture
-from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.leak import Leak, owner_of
 from unittest_leakfix.leaks.model.seen import (
     Changed,
     ClassAttributes,
@@ -70,6 +70,8 @@ def spoken(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
         prefix = os_facts.attributes(value).get("_thread_name_prefix", "")
         named = type(prefix) is str and not prefix.startswith("ThreadPoolExecutor-")
         return type(value).__name__ + (" '%s'" % prefix if prefix and named else "")
+    if kind.name == "object":       # of no known kind: with a close() that the user named
+        return str(objects.class_name(type(value)))
     return redaction.redact(kind.describe(value))
 
 
@@ -102,6 +104,9 @@ def of_closing(found: FoundResource, acquisition: Optional[Acquisition], test: s
 
     *fixture*: it was the value of one of pytest's, rather than an attribute.
     """
+    if acquisition is not None and is_fixture(test) and is_fixture(acquisition.test) and (
+            owner_of(test) == owner_of(acquisition.test)):
+        test = acquisition.test     # rather than the one before which it was closed
     name = re.split(r"\W", found.label, maxsplit=1)[0]
     what = spoken(found.kind, found.value, acquisition)
     owner = "" if fixture else "cls." if is_fixture(test) else "self."

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 import warnings
 from operator import is_
-from typing import Any, List, Sequence
+from typing import Any, List, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, merged
@@ -14,6 +14,9 @@ __unittest = True
 bind(globals())
 
 _PATTERN = type(re.compile(""))
+LET_THROUGH: Tuple[Any, ...] = tuple(["always", None, ResourceWarning, None, 0])
+"""The entry by which finding has ResourceWarning reach it where others ignore it: known by its
+identity, and no change of anybody's."""
 
 
 class WarningFilters(Monitor):
@@ -26,24 +29,24 @@ class WarningFilters(Monitor):
 
     def take(self) -> None:
         self._list = warnings.filters
-        self._base = list(warnings.filters)
+        self._base = _own(warnings.filters)
         self._show = warnings.showwarning
 
     def same(self) -> bool:
         # Identical entries are not compared, so that none of their code runs.
         return (warnings.filters is self._list and warnings.showwarning is self._show
-                and (self._list == self._base or _alike(self._list, self._base)))
+                and (self._list == self._base or _alike(_own(self._list), self._base)))
 
     def absorb(self, since: "WarningFilters") -> None:
         if warnings.filters is not since._list and self._list is since._list:
             self._list = warnings.filters
-        self._base = merged(self._base, since._base, list(warnings.filters), _equal)
+        self._base = merged(self._base, since._base, _own(warnings.filters), _equal)
         if warnings.showwarning is not since._show and self._show is since._show:
             self._show = warnings.showwarning
 
     def changes(self) -> List[FoundChange]:
         found: List[FoundChange] = []
-        now, old, base, show = list(warnings.filters), self._list, self._base, self._show
+        now, old, base, show = _own(warnings.filters), self._list, self._base, self._show
 
         def undo() -> None:
             warnings.filters = old
@@ -67,6 +70,10 @@ class WarningFilters(Monitor):
             found.append((Change("hook", "warnings.showwarning", "replaced", restorable=True),
                           show_again))
         return found
+
+
+def _own(filters: Sequence[Any]) -> List[Any]:
+    return [each for each in filters if each is not LET_THROUGH]
 
 
 def _alike(one: Sequence[Any], other: Sequence[Any]) -> bool:

@@ -132,15 +132,10 @@ class Summary:
         writer = reporter._tw
         style = Style(width=min(max(writer.fullwidth, 60), 160), colour=bool(reporter.hasmarkup),
                       encoding=getattr(writer._file, "encoding", None) or "utf-8")
-        said = text_report.render(found, style, stacks=self._chosen.options.leaks_stacks,
-                                  verbose=verbose,
-                           failing=self._chosen.mode == "fail", mark="@pytest.mark.leakfix_ignore")
-        if not self._chosen.short:
-            for phrase in ("More: --leaks-stacks", "As failures: --leaks=fail",
-                           "(--leaks-failed shows", "(--leaks-update-baseline takes",
-                           ": --leaks-update-baseline writes"):
-                said = said.replace(phrase, phrase.replace("--leaks", "--leakfix"))
-        return said
+        return text_report.render(
+            found, style, stacks=self._chosen.options.leaks_stacks, verbose=verbose,
+            failing=self._chosen.mode == "fail", mark="@pytest.mark.leakfix_ignore",
+            options="--leaks" if self._chosen.short else "--leakfix")
 
     def _loud(self, found: Findings) -> bool:
         """Tell whether there is anything to tell."""

@@ -173,6 +173,15 @@ if sys.version_info < (3, 10):
     _WANTED += (("sqlite3", "", "connect", _sqlite), ("sqlite3.dbapi2", "", "connect", _sqlite))
 
 
+
+def _command(arguments: Any) -> str:
+    """Return a command line with "python" for the path of this interpreter."""
+    text, path = redaction.command(arguments), sys.executable
+    if path and text.startswith(path + " "):
+        text = "python" + text[len(path):]
+    return redaction.shown(text)
+
+
 class Wrappers(LateSwap):
     """The wrappers of one `Records`. `look` is called at each import of a module that is not loaded
     yet."""
@@ -270,8 +279,7 @@ class Events:
 
     def _on_popen(self, args: Tuple[Any, ...]) -> None:
         frame = _getframe(2)
-        raw = self._records.record("child process", redaction.shown(redaction.command(args[1])),
-                                   frame)
+        raw = self._records.record("child process", _command(args[1]), frame)
         # Raised by Popen's own method, whose `self` is the only way to the new process's number.
         self._records.tie(frame.f_locals["self"], raw)
 
@@ -279,7 +287,7 @@ class Events:
         frame = _getframe(2)
         if _basename(frame.f_code.co_filename) in ("subprocess.py", "popen_fork.py"):
             return  # recorded with its object
-        detail = redaction.shown(redaction.command(args[1])) if args else "fork"
+        detail = _command(args[1]) if args else "fork"
         self._records.forking(self._records.record("child process", detail, frame))
 
     def _on_forkpty(self, args: Tuple[Any, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType
+from typing import Any
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
@@ -40,7 +41,23 @@ def name_text(value: object) -> str:
         return str(value.__qualname__)  # type: ignore[attr-defined]
     if kind is MethodType:
         return qualified(value.__func__)  # type: ignore[attr-defined]
+    if kind in _CONTAINERS:
+        return _contents(value)
     return qualified(kind) + " object"
+
+
+_CONTAINERS = (tuple, list, dict, set, frozenset)
+_PLAIN = (type(None), bool, int, float, str)
+
+
+def _contents(value: Any) -> str:
+    """Return the items of a short tuple or list of plain values, of others how many there are."""
+    kind = type(value)
+    if kind in (tuple, list) and len(value) <= 8 and all(type(each) in _PLAIN for each in value):
+        text = redaction.redact(repr(value))
+        if len(text) <= 60:
+            return text
+    return "a %s of %d item%s" % (kind.__name__, len(value), "" if len(value) == 1 else "s")
 
 
 def qualified(value: object) -> str:

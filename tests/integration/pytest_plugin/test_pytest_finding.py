@@ -91,10 +91,10 @@ class FindingTests(PytestCase):
             'environment variable "SHOP_URL" was added',
             "file 'test_sample.py' was left open",
             "file 'test_sample.py' was left open",
-            "sqlite3 connection to FOLDER/catalogue.db was left open",
-            "sqlite3 connection to FOLDER/orders.db was left open",
-            "sqlite3 connection to FOLDER/registry.db was left open",
-            "sqlite3 connection to FOLDER/shop.db was left open",
+            "sqlite3 connection to catalogue.db was left open",
+            "sqlite3 connection to orders.db was left open",
+            "sqlite3 connection to registry.db was left open",
+            "sqlite3 connection to shop.db was left open",
             "test_sample.py::TestPlain::test_kept was kept after it finished"],
             sorted(self.causes(text)))
         self.assertIn("left by fixture setting (test_sample.py)\n", text)

@@ -108,7 +108,7 @@ class ModeTests(PytestCase):
         text, status = self.pytest("-q", "--leaks=fail")
         self.assertEqual(1, status)
         self.assertIn("ERROR at teardown of test_two", text)
-        self.assertIn("sqlite3 connection to FOLDER/whole.db was left open, opened at "
+        self.assertIn("sqlite3 connection to whole.db was left open, opened at "
                       "test_sample.py:6 in "
                       "fixture whole (session)\n",
                       text.replace(" (by fixture whole (session))", ""))

@@ -49,7 +49,7 @@ class WorkerTests(PytestCase):
                                   "-q")
         self.assertEqual(1, status)
         self.assertIn("LEAKS  2 causes in 9 of 10 tests: 1 connection, 1 file\n", text)
-        self.assertEqual(["sqlite3 connection to FOLDER/orders.db was left open",
+        self.assertEqual(["sqlite3 connection to orders.db was left open",
                           "file 'test_sample.py' was left open"],
                          self.causes(text))
         self.assertIn("    in worker gw0, gw1, gw2, gw3\n", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
@@ -32,7 +33,7 @@ from unittest_leakfix.leaks.report import remedies, remedy_text
 from unittest_leakfix.leaks.report.user_code import Site
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.tracing import os_facts
-from unittest_leakfix.tracing.stacks import Frame
+from unittest_leakfix.tracing.stacks import _START, Frame
 
 __unittest = True
 bind(globals())
@@ -62,9 +63,23 @@ def in_words(leak: Leak) -> Leak:
     if seen is None:
         return leak
     words = _WORDS[type(seen)](seen, leak)
-    leak = replace(leak, subject=words.subject, notes=words.notes + leak.notes,
+    leak = replace(leak, subject=steady_words(words.subject), notes=words.notes + leak.notes,
                    closed=words.closed, seen=None)
     return written(leak, words.remedy)
+
+
+_OBJECT = re.compile(r"<([\w.]+?)(?: object)? at 0x[0-9a-fA-F]+>")
+_ADDRESS = re.compile(r"(?: at)? 0x[0-9a-fA-F]{6,}")
+# What tempfile makes up, by itself or after a prefix of the user's.
+_RANDOM = re.compile(r"(?<=/tmp)[a-z0-9_]{8}(?![a-z0-9_])")
+_MADE_UP = re.compile(r"[a-z0-9_]{8}(?=(?:\.[^/]*)?\Z)")
+
+
+def steady_words(text: str) -> str:
+    """Return a headline without addresses and made up names, which differ from run to run; paths in
+    the folder of the run are relative to it."""
+    text = text.replace(_START, "") if len(_START) > 1 else text
+    return _RANDOM.sub("*", _ADDRESS.sub("", _OBJECT.sub(r"\1", text)))
 
 
 def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = None) -> Leak:
@@ -285,7 +300,9 @@ def _variable_back(change: Change, name: str) -> Remedy:
 
 
 def _temporary(change: Change, row: LeakKind, called: str, kind: str) -> Words:
-    return Words("%s '%s' was left" % (kind, called), row.remedy)
+    shown = _MADE_UP.sub("*", called)
+    return Words("%s '%s' was left" % (kind, shown), row.remedy,
+                 (("path", called),) if shown != called else ())
 
 
 def _handler(change: Change, row: LeakKind, called: str, kind: str) -> Words:

@@ -23,6 +23,7 @@ free."""
 _MANY_STEPS = 16
 _LONGEST_STEP = 120
 _LONGEST_EXPRESSION = 1000
+_MOST_LINES = 4     # of an expression; a longer one is cut in its middle
 _INDENT = "    "
 
 
@@ -31,7 +32,7 @@ def draw_chain(chain: Chain, style: Style, whole: bool = False) -> List[str]:
 
     Of a long chain the middle is left out, unless ``whole``.
     """
-    lines = _expression(chain, style)
+    lines = _expression(chain, style, whole)
     steps = chain.steps
     left_out = range(0) if whole or len(steps) <= _MANY_STEPS else range(_MANY_STEPS // 2,
                                                                          len(steps) - 6)
@@ -105,7 +106,7 @@ def _tildes(column: int, access: str, style: Style, bar: str = "") -> str:
             + style.paint("~" * cells(access), "red"))
 
 
-def _expression(chain: Chain, style: Style) -> List[str]:
+def _expression(chain: Chain, style: Style, whole: bool) -> List[str]:
     text = style.clean(redaction.shown(chain.expression, _LONGEST_EXPRESSION))
     if not text:
         return []
@@ -119,8 +120,11 @@ def _expression(chain: Chain, style: Style) -> List[str]:
         return [_INDENT + style.paint(text, "bold")]
     # In parentheses it may be broken before any of its accesses and still be pasted as it is.
     pieces[-1] += ")"
-    return [style.paint(line, "bold")
-            for line in wrap(_INDENT + "(", pieces, "", style.width, len(_INDENT) + 1)]
+    lines = wrap(_INDENT + "(", pieces, "", style.width, len(_INDENT) + 1)
+    if len(lines) > _MOST_LINES and not whole:
+        return [_INDENT + style.paint(style.shorten("for reading only: " + text,
+                                                    style.width - len(_INDENT)), "dim")]
+    return [style.paint(line, "bold") for line in lines]
 
 
 def _pieces(text: str, steps: Sequence[Step]) -> List[str]:

@@ -22,6 +22,7 @@ from unittest_leakfix.leaks.model.leak import Findings, Leak, owner_of
 from unittest_leakfix.leaks.report.describe import described, in_words
 from unittest_leakfix.leaks.report.reference_chain import draw_chain, draw_code
 from unittest_leakfix.leaks.report.terminal import Style, cells, pad, style_for, wrap
+from unittest_leakfix.leaks.report.user_code import Site
 
 __unittest = True
 bind(globals())
@@ -82,8 +83,8 @@ class _Opening(NamedTuple):
 
 
 class Blocks:
-    """Makes the blocks of one report. They share the names of tests, and which files were already
-    named."""
+    """Makes the blocks of one report, each to be read alone. They share the short names of
+    tests."""
 
     def __init__(self, style: Style, stacks: bool, leaks: Iterable[Leak]) -> None:
         """``stacks``: whole stacks, chains and test lists, and how to silence each leak."""
@@ -91,7 +92,6 @@ class Blocks:
         leaks = list(leaks)
         self.names = Names([test for leak in leaks for test in leak.tests]
                            + [leak.acquisition.test for leak in leaks if leak.acquisition])
-        self._files: Set[str] = set()
         widest = max((len(_figures(leak)) for leak in leaks), default=0)
         self._column = max(min(COUNTS, style.width - widest), 0)
 
@@ -99,6 +99,7 @@ class Blocks:
         """Return the lines of one cause: what, where, who holds it, which tests, and what ends
         it."""
         style = self.style
+        self._files: Set[str] = set()       # that this block has named
         lines = self._heading(number, leak)
         opening = self._opening(leak)
         lines += self._left_by(leak, opening) + self._holder(leak) + opening.lines
@@ -134,7 +135,13 @@ class Blocks:
                     for each in self._candidates(leak)]
         if named or self.names.short(leak.tests[0]) in leak.subject:
             return []
-        return [_BLOCK_INDENT + "left by " + self.style.test(leak.tests[0])]
+        line, style = _BLOCK_INDENT + "left by " + self.style.test(leak.tests[0]), self.style
+        written = Site(leak.tests[0]).place if leak.acquisition is None else ""
+        file = style.path(written).rpartition(":")[0]
+        if file and file not in leak.tests[0] and file not in self._files:
+            self._files.add(file)
+            line += "   " + style.paint(style.path(written), "cyan")
+        return [line]
 
     def _candidates(self, leak: Leak) -> List[str]:
         """Return "one of the 12 tests of tests.test_orders.OrderTests" for each such class."""
@@ -149,7 +156,7 @@ class Blocks:
         if leak.chain:
             self._files.update(self.style.path(step.place).rpartition(":")[0]
                                for step in leak.chain.steps)
-        elif leak.kind in ("kept test", "object"):
+        elif leak.kind in ("kept test", "object") and not leak.closed:
             lines = [_BLOCK_INDENT
                      + "who holds it is not known: no chain from a module, class or thread leads "
                        "to it"]
@@ -233,13 +240,13 @@ _INDENT = "    "
 
 
 def render(findings: Findings, style: Style = Style(), stacks: bool = False, verbose: bool = False,
-           failing: bool = False, mark: str = "ignore") -> str:
+           failing: bool = False, mark: str = "ignore", options: str = "--leaks") -> str:
     """Return the report of a run, ending in a newline; "" when there is nothing to tell.
 
     ``stacks`` shows whole acquisition stacks, chains, test lists and how to silence each leak
     (``--leaks-stacks``); ``verbose`` says that nothing was found, and why known leaks are known;
     ``failing`` tells that leaks already count as failures (``--leaks=fail``); ``mark`` is what the
-    last line calls ``ignore``.
+    last line calls ``ignore``, and ``options`` what the names of all options begin with.
     """
     findings = described(findings)
     leaks = sorted(findings.leaks, key=rank)
@@ -250,7 +257,7 @@ def render(findings: Findings, style: Style = Style(), stacks: bool = False, ver
     more = findings.more + len(leaks) - len(shown)
     if more:
         parts.append(["and %s more" % format(more, ",")])
-    parts.append(_rest(findings, leaks, blocks, verbose, failing, mark))
+    parts.append(_rest(findings, leaks, blocks, verbose, failing, mark, options))
     if not leaks and not findings.more and verbose:
         line = "LEAKS  none in %s" % count(findings.tests, "test")
         parts = [[style.paint(line, "green")] + parts[0]]
@@ -317,24 +324,26 @@ def _header(findings: Findings, leaks: Sequence[Leak], blocks: Blocks) -> str:
 
 
 def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bool, failing: bool,
-          mark: str) -> List[str]:
+          mark: str, options: str) -> List[str]:
     style, lines = blocks.style, []
     if findings.known and (leaks or verbose):
         lines += _known(findings, style, verbose or blocks.stacks)
     if findings.gone:
-        lines += ["Gone: %s (--leaks-update-baseline takes %s out)" % (
+        lines += ["Gone: %s (%s-update-baseline takes %s out)" % (
             count(len(findings.gone), "baseline entry no longer occurs",
-                  "baseline entries no longer occur"),
+                  "baseline entries no longer occur"), options,
             "it" if len(findings.gone) == 1 else "them")]
         lines += [_INDENT + style.plain(cause) for cause in listed(list(findings.gone), 10)]
     if findings.old_baseline:
         lines.append("%s is a baseline of version 1, matched by kind and test: "
-                     "--leaks-update-baseline writes it anew" % style.path(findings.old_baseline))
+                     "%s-update-baseline writes it anew" % (style.path(findings.old_baseline),
+                                                            options))
     if findings.failed:
-        lines.append("%s %s (--leaks-failed shows %s)" % (
+        lines.append("%s %s (%s-failed shows %s)" % (
             "Failing tests left" if leaks or verbose else "LEAKS  none, but failing tests left",
             count(findings.failed, "more cause", "more causes") if leaks
-            else count(findings.failed, "cause"), "it" if findings.failed == 1 else "them"))
+            else count(findings.failed, "cause"), options,
+            "it" if findings.failed == 1 else "them"))
     reasons: Dict[str, List[str]] = {}
     for test, why in findings.unmeasured:
         reasons.setdefault(why, []).append(style.test(blocks.names.short(test)))
@@ -343,8 +352,8 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
                       style.width, 14)
         lines[-1] += " (%s)" % style.plain(why)
     if leaks:
-        more = [] if blocks.stacks else ["More: --leaks-stacks"]
-        more += [] if failing else ["As failures: --leaks=fail"]
+        more = [] if blocks.stacks else ["More: %s-stacks" % options]
+        more += [] if failing else ["As failures: %s=fail" % options]
         silences = [leak.silence for leak in leaks if leak.silence]
         more += ['Silence one: %s(%s, reason="...")'
                  % (mark, style.clean(redaction.shortened(silences[-1])))] if silences else []

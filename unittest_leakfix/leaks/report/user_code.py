@@ -224,6 +224,11 @@ class Site:
         return _SCOPES.get(name, CodeScope.XUNIT if name.startswith("setup_") else CodeScope.TEST)
 
     @property
+    def place(self) -> str:
+        """Where it is written, "tests/test_orders.py:24"; "" where that is not known."""
+        return objects.place(self._function) if self._function is not None else ""
+
+    @property
     def awaits(self) -> bool:
         """Tell whether it may await something: it is a coroutine function."""
         return self._function is not None and bool(self._function.__code__.co_flags & _COROUTINE)
