@@ -6,6 +6,7 @@ import json
 import os
 import re
 import unittest
+from typing import Dict, List
 
 from tests.integration.django_runner.django_project import PLAIN, ProjectCase, asked
 
@@ -109,6 +110,7 @@ RUNS = {    # the report is the first
     "baseline": ["--leaks=fail", "--leaks-baseline=known.json", "-v2"],
     "failfast": ["--leaks=fail", "--leaks-baseline=gone.json", "--failfast"],
     "restore": ["--leaks=report", "--restore"],
+    "update": ["--leaks-baseline=old.json", "--leaks-update-baseline"],
 }
 
 
@@ -121,6 +123,9 @@ class FoundTest(ProjectCase):
         cls.write("shop/tests.py", SAMPLE)
         cls.write("gone.json", json.dumps({"version": 1, "leaks": [
             {"kind": "file", "cause": "of old", "tests": ["shop.tests.Orders.test_two"]}]}))
+        cls.write("old.json", json.dumps({"version": 1, "leaks": [
+            {"kind": "umask", "cause": "umask umask", "tests": ["shop.tests.Orders.test_one"]},
+            {"kind": "cwd", "cause": "cwd changed", "tests": ["shop.other.Tests.test_a"]}]}))
         runs = [asked("--parallel=2", *args) for args in RUNS.values()]
         cls.runs = dict(zip([*RUNS, "plain"],
                             cls.run_all(runs + [asked("--parallel=2", runner=PLAIN)])))
@@ -169,6 +174,19 @@ class FoundTest(ProjectCase):
         self.assertIn("FAILED (failures=1)", ran.text)
         self.assertIn("Known: 3 (listed in known.json)", ran.text)
         self.assertNotIn("\nLEAKS  3", ran.text)
+
+    def test_an_updated_baseline_is_that_which_was_written(self):
+        self.assertIn("old.json was updated\n", self.runs["update"].text)
+        old, written = (self.listed(name) for name in ("old.json", "known.json"))
+        self.assertEqual(old.pop("cwd changed"), ["shop.other.Tests.test_a"])
+        self.assertEqual(old, written)
+
+    def listed(self, name: str) -> Dict[str, List[str]]:
+        with open(os.path.join(self.folder, name)) as file:
+            value = json.load(file)
+        self.assertEqual(value["version"], 2)
+        return {entry.get("fingerprint", entry.get("cause")): entry["tests"]
+                for entry in value["leaks"]}
 
     def test_restored_in_the_workers(self):
         self.assertIn("put back", self.runs["restore"].text)

@@ -80,6 +80,37 @@ class WorkerTests(PytestCase):
         self.assertIn("1 failed, 9 passed in 0 s", text)
         self.assertIn("(listed in known.json)\n", text)
 
+    def test_what_is_gone_and_an_update(self):
+        self.write(test_sample=SAMPLE)
+        path = os.path.join(self.folder, "known.json")
+        with open(path, "w") as file:
+            json.dump({"version": 1, "leaks": [
+                {"kind": "file", "cause": "file of old",
+                 "tests": ["test_sample.py::test_keeps[%d]" % number for number in range(8)]},
+                {"kind": "umask", "cause": "umask umask",
+                 "tests": ["test_sample.py::test_keeps[3]"]},
+                {"kind": "cwd", "cause": "cwd changed", "tests": ["test_other.py::test_a"]}]}, file)
+        text, _ = self.xdist("-n2", "--dist=load", "--leaks-baseline=known.json")
+        self.assertEqual(["sqlite3 connection to FOLDER/orders.db was left open"],
+                         self.causes(text))
+        self.assertIn("Gone: 1 baseline entry no longer occurs (--leaks-update-baseline takes it "
+                      "out)\n    umask umask\n", text)
+        self.assertEqual(1, text.count("known.json is a baseline of version 1"))
+        text, _ = self.xdist("-n2", "--dist=load", "--leaks-baseline=known.json",
+                             "--leaks-update-baseline")
+        self.assertIn("known.json was updated\n", text)
+        with open(path) as file:
+            value = json.load(file)
+        listed = {entry["kind"]: sorted(entry["tests"]) for entry in value["leaks"]}
+        self.assertEqual(2, value["version"])
+        self.assertEqual({
+            "file": ["test_sample.py::test_keeps[%d]" % number for number in range(8)],
+            "connection": ["test_sample.py::OrderTests::test_one"],
+            "cwd": ["test_other.py::test_a"]}, listed)
+        # Without workers they are the same.
+        text, _ = self.xdist("-n0", "--leaks=report", "--leaks-baseline=known.json", "-v")
+        self.assertIn("LEAKS  none in 10 tests\nKnown: ", text)
+
     def test_a_worker_that_crashes(self):
         self.write(test_sample=SAMPLE + "\n    def test_z_crashes():\n        os._exit(3)\n")
         text, status = self.xdist("-n2", "--leaks=report", "-q")
