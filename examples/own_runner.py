@@ -18,7 +18,7 @@ from unittest_leakfix import LeakFixResultMixin, LeakFixTestLoader  # noqa: E402
 
 
 class Dots(unittest.TestResult):
-    """Somebody's own result class. The test in its hands is the live one."""
+    """A result class of your own. The test that it is called with is the live one."""
 
     def addSuccess(self, test):
         print("ok     ", test.id())

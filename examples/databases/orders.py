@@ -24,7 +24,7 @@ if "PGHOST" not in os.environ:
 
 DATABASE = "leakfix_example"
 ALIASES = {}      # Django's connections, SQLAlchemy's binds: one connection for each alias
-EXPORTS = []      # processes that were started, and that nobody waits for
+EXPORTS = []      # processes that were started, and that nothing waits for
 
 
 def on_the_server(*statements):

@@ -9,7 +9,7 @@ It needs PyMySQL and a server that you may connect to. From the clone::
 
 With fewer than 40 connections to be had (``SET GLOBAL max_connections = 20``) the first ends in
 ``Too many connections``, for whichever page comes then. The second stops at the sixth page and says
-who has the five. The third says for every page's connection which thread holds it.
+what holds the five. The third says for every page's connection which thread holds it.
 """  # noqa: E501 (a command stands in one line)
 
 import http.client

@@ -1,4 +1,4 @@
-"""Finding: what a test left behind, where it came from and who still holds it.
+"""Finding: what a test left behind, where it came from and what still holds it.
 
 ``watch()`` does it for any block of code, ``ignore()`` makes a leak known. For whole runs:
 ``python -m unittest_leakfix --leaks=report``, or ``LeakFixTestRunner(leaks="report")``.

@@ -166,7 +166,8 @@ def other_signals() -> Settings:
 
 
 def values() -> Settings:
-    """Return the monitor of limits, the collector's settings, time zone, arithmetic, which is quick."""
+    """Return the monitor of limits, the collector's settings, time zone, arithmetic, which is
+    quick."""
     settings = (
         Setting("interpreter setting", "sys.getrecursionlimit()", sys.getrecursionlimit,
                 sys.setrecursionlimit),

@@ -16,14 +16,14 @@ def orders(request):
 
 
 def checkout(request):
-    """Take an order; somebody looks over it later, and nobody waits for him."""
+    """Take an order; a thread looks over it later, and nothing waits for that thread."""
     order = Order.objects.create(item="tea")
     threading.Thread(target=look_over, args=(order.pk,), name="look-over").start()
     return HttpResponse("order %d" % order.pk)
 
 
 def look_over(pk):
-    """Look over an order. What is opened here, nobody closes."""
+    """Look over an order. What is opened here is not closed."""
     Order.objects.filter(pk=pk).update(number=2)
 
 

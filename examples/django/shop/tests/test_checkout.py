@@ -1,5 +1,5 @@
-"""A view starts a thread and nobody waits for it. It ends, and its connection waits for the garbage
-collector."""
+"""A view starts a thread and does not wait for it. It ends, and its connection waits for the
+garbage collector."""
 
 import gc
 import http.client

@@ -1,4 +1,4 @@
-"""Another process, here a report that somebody left running, is on the test database."""
+"""Another process, here a report that was left running, is on the test database."""
 
 import os
 import subprocess
