@@ -166,7 +166,7 @@ class Function:
         delattr(self.__wrapped__, name)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__wrapped__.__reduce_ex__(protocol)
+        return self.__wrapped__.__qualname__    # looked up where it is: that is this one
 
     def __copy__(self) -> Any:
         return self
