@@ -18,6 +18,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import LateSwap, Swap
 from unittest_leakfix.resources import registry
 from unittest_leakfix.tracing.records import Records
+from unittest_leakfix.tracing.stacks import LIBRARY, origin_of
 
 __unittest = True
 bind(globals())
@@ -265,6 +266,8 @@ class Constructors:
 
     def _made(self, what: str, value: Any, frame: Any) -> None:
         records = self._records
+        if what == "exit stack" and origin_of(frame.f_code.co_filename) == LIBRARY:
+            return      # mock makes one for each patch
         # The first constructor that is called for an object is the one that the user calls.
         if self._listens() and not records.tied(value):
             records.tie(value, records.record(what, "", frame))

@@ -255,13 +255,10 @@ class Records:
 
         ``mock.patch.dict`` sets all of them anew: what comes from the same place is one record.
         """
-        place: List[object] = [self.current]
-        outer = frame.f_back if frame is not None else None
-        for _ in range(4):
-            if outer is None:
-                break
-            place += (id(outer), outer.f_lasti)
-            outer = outer.f_back
+        back = frame.f_back if frame is not None else None
+        outer = back.f_back if back is not None else None
+        place = (self.current, id(back), back.f_lasti if back is not None else 0,
+                 id(outer), outer.f_lasti if outer is not None else 0)
         if not self._variable or self._variable[0] != place:
             self._variable = (place, self.record("environment", "", frame))
         self._note("environment", name, self._variable[1])

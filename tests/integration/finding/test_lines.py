@@ -40,7 +40,8 @@ DROPPED = frozenset([
 UNSEEN = ("gzip_file",) + (("anonymous_map",) if sys.version_info < (3, 10) else ())
 # A part of it is reported as well, whose line is not known: a handler that calls the constructor
 # of its base by the class; what dbm.sqlite3 (3.13) opens by a URI.
-UNKNOWN = {"own_handler": "logging OwnHandler", "dbm_any": "descriptor ", "shelf": "descriptor "}
+UNKNOWN = {"own_handler": "logging OwnHandler", "dbm_any": "descriptor ", "shelf": "descriptor ",
+           "patch_multiple": "exit stack"}
 
 
 def lines_of(name):
