@@ -80,7 +80,8 @@ class WorkerDetector(LeakDetector):
         return found, ran, failures
 
     def _explains(self) -> bool:
-        return True     # no worker knows which class is its last
+        # No worker knows which class is its last.
+        return self._governor.explains_early()
 
     def test_finished(self, test: unittest.TestCase) -> None:
         # A remote result has no lists: its events say which tests failed, and the test's place in

@@ -13,6 +13,7 @@ from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks import survivors as sizes
+from unittest_leakfix.leaks.governor import Governor
 from unittest_leakfix.leaks.model import ids
 from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.leak import Leak
@@ -79,9 +80,14 @@ class Classifier:
 
     def __init__(self, acquisitions: Acquisitions, imported: TestImports) -> None:
         self.grows = GROWS
+        self.governor: Optional[Governor] = None
         self._acquisitions = acquisitions
         self._imported = imported
         self._grown: Dict[str, Set[int]] = defaultdict(set)     # by cause: numbers of tests
+
+    def _scanned(self, times: int) -> None:
+        if self.governor is not None:
+            self.governor.scans += times
 
     def objects(self, suspects: Suspects) -> Tuple[List[Leak], Set[object]]:
         """Return the leaks among the *suspects*: those alive that were not reported before.
@@ -99,11 +105,13 @@ class Classifier:
             return [], covered
         cases = [case for group in groups.values() for case in group]
         results: Dict[int, Optional[Leak]] = {}
+        late = self.governor.late() if self.governor is not None else None
         chosen = _chosen(groups.values())
         for again in (True, False):
             held_by = [id(case.value) for case in cases if case.certain]
             found = traces([case.value for case in chosen], held_by,
-                           [cases, chosen, *cases, *groups.values()])
+                           [cases, chosen, *cases, *groups.values()], late=late,
+                           scanned=self._scanned)
             parts = _mark_covered(chosen, [each.chain for each in found], covered)
             self._results(suspects, chosen, found, parts, groups, results)
             chosen = _more_to_trace(groups.values(), results) if again else []
@@ -204,6 +212,10 @@ class Classifier:
         survivor, value, acquisition, _ = case
         if chain is None or chain.root == "leak":
             return None
+        if chain.expression == "<unknown>" and not case.certain:
+            if self.governor is not None:
+                self.governor.untraced += 1
+            return None     # the search was given up
         if survivor.what != "test" and (chain.warm_up is not None
                                         or self._warmed_up(survivor, chain)):
             return None

@@ -35,6 +35,7 @@ from unittest_leakfix.leaks.captured_warnings import (
 )
 from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
 from unittest_leakfix.leaks.classify import TestImports
+from unittest_leakfix.leaks.governor import Governor
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import TestIds
@@ -365,6 +366,9 @@ class LeakDetector(ListeningObserver):
         self._imported = TestImports()
         self._classifier: Optional[classify.Classifier] = None
         self._suspects = Suspects()
+        self._governor = Governor()
+        self._timed = False         # the test that runs is one of those
+        self._cost = 0.0            # of what came before it
         self._heard_of: List[Leak] = []     # all leaks so far, news or not
         self._unmeasured = Unmeasured()
         self._ran: Set[str] = set()     # for the baseline's sake
@@ -381,6 +385,12 @@ class LeakDetector(ListeningObserver):
         if not options.leaks_failed:
             self._changed.failed = self._reported_leaks.failed
 
+    def stop(self) -> None:
+        try:
+            super().stop()
+        finally:
+            self._governor.stop()
+
     def silent(self) -> bool:
         """Tell whether there is nothing to tell."""
         reported = self._reported_leaks
@@ -396,7 +406,7 @@ class LeakDetector(ListeningObserver):
                                    failed=len(leak_model.group(self._reported_leaks.hidden)),
                                    old_baseline="" if self.options.leaks_update_baseline
                                    else self._reported_leaks.old_baseline,
-                                   ran=frozenset(self._ran))
+                                   ran=frozenset(self._ran), overhead=self._governor.account())
 
     def _ran_tests(self) -> int:
         """Return how many tests ran, as the result counts them."""
@@ -412,6 +422,8 @@ class LeakDetector(ListeningObserver):
     def _begin(self, name: str) -> None:
         self._test = name
         self._measuring = False
+        self._timed = self._governor.times()
+        began = self._governor.clock() if self._timed else 0.0
         try:
             self._tests += 1
             self._suspects.timeline.now += 1
@@ -429,6 +441,8 @@ class LeakDetector(ListeningObserver):
             elif self._changed.failed:
                 self._new_leaks += self._changed.met(name)
             self._test_capture.install()
+            if self._timed:
+                self._cost = self._governor.clock() - began
             self._survivor_watch.begin(name)
             self._measuring = True
         except errors.PASSING:
@@ -455,9 +469,12 @@ class LeakDetector(ListeningObserver):
         if not self._is_active():
             return
         test, self._test = self._test, ""
+        began = self._governor.clock() if self._timed else 0.0
         try:
             if self._measuring:
                 self._end(test)
+                if self._timed:
+                    self._governor.add_test(self._cost + self._governor.clock() - began)
         except errors.PASSING:
             raise
         except BaseException:
@@ -516,8 +533,13 @@ class LeakDetector(ListeningObserver):
         for change in changes if name else ():
             self._by_fixture.setdefault(change.key, name)
 
-    def _tests_over(self) -> None:
-        """All tests of a class have run: look closely at what they have left."""
+    def _tests_over(self, last: bool = False) -> None:
+        """All tests of a class have run: look closely at what they have left.
+
+        Where that has cost too much already, several classes are looked at together.
+        """
+        if not (last or self._governor.looks_at_class()):
+            return
         changes = self._states[0].full(self._changed.grace())
         ended, self._ended = self._ended, []
         if changes and ended:
@@ -549,6 +571,7 @@ class LeakDetector(ListeningObserver):
         self._between()
         if self._is_active():
             name = self._acquisitions.current = "setUpClass (%s)" % qualified(cls)
+            began = self._governor.clock()
             try:
                 self._acquisitions.renew_probe()
                 self._fixtures.begin(cls)
@@ -557,6 +580,7 @@ class LeakDetector(ListeningObserver):
                 if self._scoped[0]:
                     self._states[1].before(costly=True)
                     self._fixture = name
+                self._governor.add("classes", began)
             except errors.PASSING:
                 raise
             except BaseException:
@@ -567,6 +591,7 @@ class LeakDetector(ListeningObserver):
         self._ids.forget()
         if self._is_active():
             name = "setUpClass (%s)" % qualified(cls)
+            began = self._governor.clock()
             try:
                 if self._scoped[0]:
                     self._fixture_over()
@@ -577,6 +602,7 @@ class LeakDetector(ListeningObserver):
                 self._shared.forget()
                 self._new_leaks += self._fixtures.left_open(cls, "cls.%s", (name,))
                 self._new_leaks += self._fixtures.held_by(cls)
+                self._governor.add("classes", began)
             except errors.PASSING:
                 raise
             except BaseException:
@@ -588,6 +614,7 @@ class LeakDetector(ListeningObserver):
         if self._is_active():
             self._acquisitions.current = "setUpModule (%s)" % name
             self._module = name
+            began = self._governor.clock()
             try:
                 self._acquisitions.renew_probe()
                 self._by_fixture.clear()
@@ -596,6 +623,7 @@ class LeakDetector(ListeningObserver):
                 if self._scoped[1]:
                     self._states[2].before(costly=True)
                     self._fixture = self._acquisitions.current
+                self._governor.add("classes", began)
             except errors.PASSING:
                 raise
             except BaseException:
@@ -605,6 +633,7 @@ class LeakDetector(ListeningObserver):
         if self._is_active() and self._module:
             name, module = "setUpModule (%s)" % self._module, os_facts.loaded(self._module)
             self._module = ""
+            began = self._governor.clock()
             try:
                 if module is not None:
                     self._new_leaks += self._fixtures.left_open(module, "%s", (name,))
@@ -613,6 +642,7 @@ class LeakDetector(ListeningObserver):
                     first = _fixture_of(module, "setUpModule", "tearDownModule") or "setUpModule"
                     self._fixtures_left(first + name[len("setUpModule"):], 2)
                 self._changed.forget()
+                self._governor.add("classes", began)
             except errors.PASSING:
                 raise
             except BaseException:
@@ -641,6 +671,7 @@ class LeakDetector(ListeningObserver):
         self._suspects.timeline.over()
         explains = last or self._explains()
         if last:
+            self._tests_over(True)
             self._new_leaks += self._changed.met("")
         fresh, self._new_leaks = self._new_leaks, []
         waiting: List[Pending] = []
@@ -685,9 +716,11 @@ class LeakDetector(ListeningObserver):
         self.report_leaks(fresh)
 
     def _objects(self) -> Tuple[List[Leak], Set[object]]:
+        began = self._governor.clock()
         try:
             if self._classifier is None:
                 self._classifier = classify.Classifier(self._acquisitions, self._imported)
+            self._classifier.governor = self._governor
             heap.thaw()
             heap.collect_all()
             return self._classifier.objects(self._suspects)
@@ -699,6 +732,7 @@ class LeakDetector(ListeningObserver):
         finally:
             if heap.thawed():
                 heap.full()
+            self._governor.add("explaining", began)
 
     def take_interrupted(self) -> None:
         """The run was interrupted: take what was found and did not come to be told."""

@@ -149,6 +149,27 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Overhead:
+    """What finding cost of one run, by its own account, and what was left out for it."""
+
+    seconds: float = 0.0
+    """Of processor time."""
+    share: float = 0.0
+    """Of the time that the tests took."""
+    phases: Tuple[Tuple[str, float], ...] = ()
+    """The seconds of each: following tests, looking at classes, explaining."""
+    explanations: int = 0
+    scans: int = 0
+    """Of the heap, for holders."""
+    deferred: int = 0
+    """Explanations that had to wait for the end of the run."""
+    skipped: int = 0
+    """Classes that were looked at together with the next one."""
+    untraced: int = 0
+    """Objects whose holder was not looked for to the end."""
+
+
+@dataclass(frozen=True)
 class Findings:
     """What a whole run, or one worker of it, found."""
 
@@ -170,6 +191,8 @@ class Findings:
     """The path of the baseline that was read, if that has an older version."""
     ran: FrozenSet[str] = frozenset()
     """Ids of the tests that ran, where there is a baseline. Not in JSON."""
+    overhead: Optional[Overhead] = None
+    """What finding cost; None where nobody measured it."""
 
 
 def group(leaks: Iterable[Leak]) -> List[Leak]:
@@ -245,7 +268,23 @@ def merge(parts: Iterable[Findings]) -> Findings:
         failed=sum(part.failed for part in ordered),
         old_baseline=max((part.old_baseline for part in ordered), default=""),
         ran=frozenset(test for part in ordered for test in part.ran),
-        worker=ordered[0].worker if len(ordered) == 1 else "")
+        worker=ordered[0].worker if len(ordered) == 1 else "",
+        overhead=_together([part.overhead for part in ordered]))
+
+
+def _together(parts: Sequence[Optional[Overhead]]) -> Optional[Overhead]:
+    """Return the account of several processes: the sums, and the greatest share."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    phases: Dict[str, float] = {}
+    for part in known:
+        for phase, seconds in part.phases:
+            phases[phase] = round(phases.get(phase, 0.0) + seconds, 4)
+    return Overhead(
+        round(sum(part.seconds for part in known), 4), max(part.share for part in known),
+        tuple(phases.items()), *(sum(getattr(part, name) for part in known) for name in (
+            "explanations", "scans", "deferred", "skipped", "untraced")))
 
 
 def _of_worker(leak: Leak, worker: str) -> Leak:

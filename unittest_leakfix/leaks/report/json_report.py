@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Optional
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
-from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak, Overhead
 from unittest_leakfix.leaks.report import describe, whole_file
 from unittest_leakfix.leaks.report.reference_chain import thing_text
 
@@ -43,7 +43,20 @@ def to_value(findings: Findings) -> Dict[str, Any]:
                        for test, why in findings.unmeasured],
         "more": findings.more,
         "failed": findings.failed, "old_baseline": _text(findings.old_baseline),
+        "overhead": _overhead(findings.overhead),
     }
+
+
+def _overhead(account: Optional[Overhead]) -> Optional[Dict[str, Any]]:
+    if account is None:
+        return None
+    return {**vars(account), "phases": dict(account.phases)}
+
+
+def _overhead_from(value: Any) -> Optional[Overhead]:
+    if value is None:
+        return None
+    return Overhead(**{**value, "phases": tuple(value["phases"].items())})
 
 
 def from_value(value: Any) -> Findings:
@@ -62,7 +75,8 @@ def from_value(value: Any) -> Findings:
             gone=tuple(value["gone"]), tests=value["tests"],
             unmeasured=tuple((item["test"], item["why"]) for item in value["unmeasured"]),
             more=value["more"], worker=value["worker"], failed=value.get("failed", 0),
-            old_baseline=value.get("old_baseline", ""))
+            old_baseline=value.get("old_baseline", ""),
+            overhead=_overhead_from(value.get("overhead")))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not a leak report: %s: %s" % (type(error).__name__, error)) from error
 

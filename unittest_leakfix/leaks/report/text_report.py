@@ -338,6 +338,14 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
         lines.append("%s is a baseline of version 1, matched by kind and test: "
                      "%s-update-baseline writes it anew" % (style.path(findings.old_baseline),
                                                             options))
+    left_out = findings.overhead
+    if left_out is not None and (left_out.skipped or left_out.untraced):
+        lines.append("To cost little, finding %s" % " and ".join(
+            text for text, number in (
+                ("looked at %s together with the next" % count(left_out.skipped, "class", "classes"),
+                 left_out.skipped),
+                ("did not look for the holders of %s to the end"
+                 % count(left_out.untraced, "object"), left_out.untraced)) if number))
     if findings.failed:
         lines.append("%s %s (%s-failed shows %s)" % (
             "Failing tests left" if leaks or verbose else "LEAKS  none, but failing tests left",

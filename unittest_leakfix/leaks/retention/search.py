@@ -52,6 +52,8 @@ _BATCH = 512
 _disable = gc.disable
 _enable = gc.enable
 _isenabled = gc.isenabled
+_SOON = 3
+"""So many levels are always looked at."""
 LEVELS = 100
 """How many references a chain may be long."""
 
@@ -303,6 +305,7 @@ class Walk:
         self.holders: Dict[int, List[int]] = {}
         self.unseen: Dict[int, int] = {}
         self.scans = 0
+        self.late: Optional[Callable[[], bool]] = None
         self.limit = limit
         self.others = others
         self.ignored = ignored
@@ -326,6 +329,10 @@ class Walk:
         for level in range(1, self.limit + 1):
             going = [search for search in self.searches if not search.done and search.frontier]
             if not going:
+                return
+            if level > _SOON and self.late is not None and self.late():
+                for search in going:
+                    search.gave_up, search.frontier = level, []
                 return
             self._scan({oid for search in going for oid in search.frontier})
             new = [(search, self._climb(search, level)) for search in going]
@@ -462,14 +469,23 @@ def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Ite
 
 
 def traces(targets: Sequence[object], others: Iterable[int] = (), ignore: Iterable[object] = (),
-           born: Optional[Collection[int]] = None, limit: int = LEVELS) -> List[Trace]:
-    """Do what `chains` does, and say what each chain passes through."""
+           born: Optional[Collection[int]] = None, limit: int = LEVELS,
+           late: Optional[Callable[[], bool]] = None,
+           scanned: Optional[Callable[[int], None]] = None) -> List[Trace]:
+    """Do what `chains` does, and say what each chain passes through.
+
+    late: tells when to give up; scanned: called with the number of times that the heap was gone
+    over.
+    """
     walk = Walk(targets, set(others), {id(obj) for obj in ignore} | {id(ignore), id(targets)},
                 limit)
+    walk.late = late
     enabled = _isenabled()
     _disable()  # a collection in the middle would cost more than the walk
     try:
         walk.run()
+        if scanned is not None:
+            scanned(walk.scans)
         return [_text(search, walk, born) for search in walk.searches]
     finally:
         walk.forget()
