@@ -24,9 +24,9 @@ class Second(unittest.TestCase):
     def during(self):
         pass
 def setUpModule():
-    from unittest_leakfix import finished_test as finished, runner
-    from unittest_leakfix.leaks import classify as judge, detector as finder, run as files
-    from unittest_leakfix.leaks.report import json_report as json, text_report as text, whole_file
+    from unittest_leakfix import runner
+    from unittest_leakfix.leaks import classify, detector, run
+    from unittest_leakfix.leaks.report import json_report, text_report, whole_file
     %s
 """
 OLD = '{"version": 1, "leaks": []}\n'
@@ -66,22 +66,22 @@ class InterruptTests(RunCase):
     # After the tests.
 
     def test_while_the_report_is_made(self):
-        output = self.interrupted("press_at(text, 'render')")
+        output = self.interrupted("press_at(text_report, 'render')")
         self.assertWhole()
         self.assertIn("""
 LEAKS  3 causes were found before the run was interrupted
     file 'sample.py' was left open: held by sample.KEPT[0]
-    environment variable "CART" was added
-    environment variable "SHOP" was added
+    environment variable "CART" was added, left at sample.py:11 in Second.test_changes
+    environment variable "SHOP" was added, left at sample.py:8 in First.test_changes
 """, output)
         self.assertIn("Ran 3 tests", output)
         self.assertEqual(1, output.count("LEAKS"))
 
     def test_while_a_file_is_written(self):
-        for press in ("press_at(files.Files, 'write')", "press_at(json, 'to_text')",
+        for press in ("press_at(run.Files, 'write')", "press_at(json_report, 'to_text')",
                       "press_at(whole_file, '_whole')",
                       "press_at(whole_file, '_replace')", "press_at(whole_file, '_fsync')",
-                      "press_at(files.suppressions, 'baseline_text')"):
+                      "press_at(run.suppressions, 'baseline_text')"):
             with self.subTest(press):
                 output = self.interrupted(press)
                 self.assertWhole()
@@ -96,19 +96,20 @@ LEAKS  3 causes were found before the run was interrupted
         self.assertIn("LEAKS  3 causes were found", output)
 
     def test_while_closing_is_told(self):
-        self.interrupted("press_at(runner, 'said')")
+        self.interrupted("press_at(runner, 'summary_line')")
         self.assertWhole()
 
     # While the tests are judged.
 
-    def test_while_the_last_class_is_judged(self):
-        # The file is an object, and not judged.
-        output = self.interrupted("press_at(judge.Judge, 'objects')")
-        self.assertPart(output, ["environment"])
+    # The file is an object, and judged when the run is over.
+
+    def test_while_the_objects_are_judged(self):
+        output = self.interrupted("press_at(classify.Classifier, 'objects')")
+        self.assertPart(output, ["environment", "environment"])
 
     def test_while_what_is_left_is_judged(self):
-        output = self.interrupted("press_at(finder.Finder, 'stop')")
-        self.assertPart(output, ["environment", "environment", "file"])
+        output = self.interrupted("press_at(detector.LeakDetector, 'stop')")
+        self.assertPart(output, ["environment", "environment"])
 
     # While they run.
 
@@ -135,9 +136,9 @@ LEAKS  3 causes were found before the run was interrupted
     # Again.
 
     def test_again_while_it_is_written(self):
-        for press in ("press_at(text, 'render'); press_at(json, 'to_text')",
-                      "press_at(text, 'render'); press_at(whole_file, '_whole')",
-                      "press_at(finder.Finder, 'stop'); press_at(whole_file, '_replace')"):
+        for press in ("press_at(text_report, 'render'); press_at(json_report, 'to_text')",
+                      "press_at(text_report, 'render'); press_at(whole_file, '_whole')",
+                      "press_at(detector.LeakDetector, 'stop'); press_at(whole_file, '_replace')"):
             with self.subTest(press):
                 output = self.interrupted(press)
                 self.assertEqual((OLD, OLD), (self.text("a.json"), self.text("known.json")))
@@ -145,7 +146,7 @@ LEAKS  3 causes were found before the run was interrupted
 
     def test_again_while_it_is_judged(self):
         source = SAMPLE.replace("        pass\n", "        os.kill(os.getpid(), signal.SIGINT)\n")
-        output = self.interrupted("press_at(finder.Finder, 'stop')", source=source)
+        output = self.interrupted("press_at(detector.LeakDetector, 'stop')", source=source)
         self.assertEqual((OLD, OLD), (self.text("a.json"), self.text("known.json")))
         self.assertNotIn("LEAKS", output)
 
@@ -159,7 +160,7 @@ LEAKS  3 causes were found before the run was interrupted
         self.assertIn("LEAKS  3 causes in 3 of 3 tests", output)
 
     def test_sigterm(self):
-        for place in ("text, 'render'", "whole_file, '_replace'", "whole_file, '_fsync'"):
+        for place in ("text_report, 'render'", "whole_file, '_replace'", "whole_file, '_fsync'"):
             self.put("a.json", OLD)
             status, output = self.run_sample(
                 "--leaks-json=a.json",
@@ -167,7 +168,7 @@ LEAKS  3 causes were found before the run was interrupted
             self.assertEqual((-signal.SIGTERM, OLD), (status, self.text("a.json")), output)
 
     def test_what_goes_wrong_then_does_not_matter(self):
-        self.interrupted("press_at(text, 'render'); text.shortly = None")
+        self.interrupted("press_at(text_report, 'render'); text_report.render_brief = None")
         self.assertWhole()
 
 

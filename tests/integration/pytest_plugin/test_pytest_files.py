@@ -179,10 +179,10 @@ class InterruptTests(FilesCase):
         import pytest
         from tests.support.interrupts import press_at
         def pytest_collection_finish():
-            from unittest_leakfix.leaks import classify as judge, detector as finder, run as files
-            from unittest_leakfix.leaks.report import json_report as json, text_report as text, whole_file
+            from unittest_leakfix.leaks import classify, detector, run
+            from unittest_leakfix.leaks.report import text_report, whole_file
             %s
-    """  # noqa: E501
+    """
 
     def interrupted(self, press, *options):
         self.put("known.json")
@@ -200,8 +200,8 @@ class InterruptTests(FilesCase):
         return done.stdout, done.returncode
 
     def test_after_the_tests(self):
-        for press in ("press_at(files.Files, 'write')", "press_at(whole_file, '_replace')",
-                      "press_at(text, 'render')"):
+        for press in ("press_at(run.Files, 'write')", "press_at(whole_file, '_replace')",
+                      "press_at(text_report, 'render')"):
             with self.subTest(press):
                 text, status = self.interrupted(press)
                 self.assertEqual(-signal.SIGINT, status, text)
@@ -212,8 +212,8 @@ class InterruptTests(FilesCase):
 
     def test_while_it_is_judged(self):
         # After the last test pytest takes it, when all is over it does not.
-        for press, status in (("press_at(judge.Judge, 'objects')", 2),
-                              ("press_at(finder.Finder, 'stop')", -2)):
+        for press, status in (("press_at(classify.Classifier, 'objects')", 2),
+                              ("press_at(detector.LeakDetector, 'stop')", -2)):
             with self.subTest(press):
                 text, ended = self.interrupted(press)
                 self.assertEqual(status, ended, text)
@@ -234,11 +234,11 @@ class InterruptTests(FilesCase):
         self.assertIn("known.json was not written: the run was interrupted", text)
 
     def test_again(self):
-        text, status = self.interrupted("press_at(text, 'render'); press_at(text, 'shortly')")
+        text, status = self.interrupted("press_at(text_report, 'render'); press_at(text_report, 'render_brief')")
         self.assertEqual(-signal.SIGINT, status, text)
         self.assertNotIn("LEAKS", text)
         text, status = self.interrupted(
-            "press_at(files.Files, 'write'); press_at(whole_file, '_replace')")
+            "press_at(run.Files, 'write'); press_at(whole_file, '_replace')")
         self.assertEqual((-signal.SIGINT, OLD), (status, self.text("a.json")), text)
         self.assertNotIn("LEAKS", text)
 
