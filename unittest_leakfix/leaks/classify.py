@@ -274,7 +274,7 @@ def _group_of(case: _Candidate) -> Tuple[Any, ...]:
     alike = survivor.what, survivor.module, survivor.type
     if survivor.what == "instance":
         return alike
-    of_class = survivor.test.rpartition("::" if "::" in survivor.test else ".")[0]
+    of_class = ids.owner_of(survivor.test)
     if acquisition is not None:
         return (*alike, acquisition.what, acquisition.frames[:1] or of_class)
     return (*alike, survivor.name, of_class)

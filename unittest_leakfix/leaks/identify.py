@@ -20,9 +20,10 @@ from unittest_leakfix.leaks.fingerprint import (
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.complaint import Complaint
+from unittest_leakfix.leaks.model.ids import is_fixture, owner_of
 from unittest_leakfix.leaks.model.ids import readable_id as spoken_test
-from unittest_leakfix.leaks.model.kinds import LeakKind, is_fixture
-from unittest_leakfix.leaks.model.leak import Leak, owner_of
+from unittest_leakfix.leaks.model.kinds import LeakKind
+from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.seen import (
     Changed,
     ClassAttributes,

@@ -26,8 +26,8 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.fingerprint import steady
 from unittest_leakfix.leaks.model import leak as leak_model
-from unittest_leakfix.leaks.model.kinds import is_fixture
-from unittest_leakfix.leaks.model.leak import Findings, Known, Leak, owner_of
+from unittest_leakfix.leaks.model.ids import is_fixture, owner_of
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.tracing.stacks import short
 
 __unittest = True
@@ -305,8 +305,6 @@ class ReportedLeaks:
 
 
 def _class_entries(leak: Leak) -> List[Ignored]:
-    name = leak.left_by
-    path = name[name.index("(") + 1:-1] if name.endswith(")") else name.rpartition(".")[0]
-    module, _, cls = path.rpartition(".")
+    module, _, cls = owner_of(leak.left_by).rpartition(".")
     found = getattr(sys.modules.get(module), cls, None)
     return of_class(found) if isinstance(found, type) else []

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from unittest_leakfix._core.redacted_source import redact_code
 from unittest_leakfix._core.redaction import redact
-from unittest_leakfix.leaks.model.kinds import Names, amount, listed
+from unittest_leakfix.leaks.model.ids import Names
+from unittest_leakfix.leaks.model.kinds import amount, listed
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak, group, merge
 from unittest_leakfix.leaks.report.terminal import Style, cells, style_for
 

@@ -1,7 +1,7 @@
 """The kinds of leaks: one row for each, which is all there is to add for a new one, beside what
 watches it.
 
-Then words and figures: counts, sizes, and the short names of tests.
+Then words and figures: counts and sizes.
 """
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Dict, Iterable, List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model.ids import is_fixture
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import IT, Call, Remedy, When, calling, restoring
 
@@ -289,15 +290,6 @@ def restored_changes() -> Tuple[str, ...]:
     return tuple(change for change, row in _OF_CHANGES.items() if row.restored)
 
 
-FIXTURES = frozenset(["setUp", "asyncSetUp", "tearDown", "asyncTearDown", "setUpClass",
-                      "tearDownClass",
-                      "setUpModule", "tearDownModule", "setUpTestData", "class", "module",
-                      # pytest's
-                      "setup_method", "teardown_method", "setup_function", "teardown_function",
-                      "setup_class", "teardown_class", "setup_module", "teardown_module", "package",
-                      "session"])
-
-
 def leak_kind_of(leak: Leak) -> LeakKind:
     """Return the row of the kind of ``leak``; a kind unknown here goes by its own name."""
     return named(leak.kind)
@@ -336,84 +328,9 @@ def listed(names: List[str], limit: int) -> List[str]:
     return shown[:-1] + ["%s and %s more" % (shown[-1], format(len(names) - limit, ","))]
 
 
-def is_fixture(test: str) -> bool:
-    """True for what unittest calls "setUpClass (tests.test_orders.OrderTests)": the scope of a
-    class or module.
-
-    So it is for pytest's: "fixture db (tests/test_orders.py)", "fixture db (session)".
-    """
-    head, parenthesis, _ = test.partition(" (")
-    return bool(parenthesis) and (head in FIXTURES or head.startswith("fixture "))
-
-
 def scopes(tests: Iterable[str]) -> str:
     """Return "3 tests", "1 fixture", "3 tests, 1 fixture" for test ids; "" for none."""
     ids = list(tests)
     fixtures = sum(map(is_fixture, ids))
     parts = [count(len(ids) - fixtures, "test")] if len(ids) > fixtures else []
     return ", ".join(parts + ([count(fixtures, "fixture")] if fixtures else []))
-
-
-def is_node_id(test: str) -> bool:
-    """True for what pytest calls a test: "tests/test_orders.py::OrderTests::test_checkout[1]"."""
-    return "::" in _bare(test)
-
-
-def _is_node_fixture(test: str) -> bool:
-    """True for pytest's "fixture db (tests/test_orders.py)", whose scope is a node id or the
-    session."""
-    return is_fixture(test) and ("::" in test or "/" in test
-                                 or test.endswith((".py)", " (session)"))
-                                 or test.startswith("fixture "))
-
-
-def _bare(test: str) -> str:
-    return test.partition("[")[0]
-
-
-def _parts(test: str) -> List[str]:
-    if is_node_id(test) or _is_node_fixture(test):
-        return [test]       # pytest's, which one can give to pytest as it is
-    if is_fixture(test):
-        name, _, scope = test.partition(" (")
-        return scope.rstrip(")").split(".") + [name]
-    bare = test.split(" ", 1)[0].split("[", 1)[0]
-    tail = test[len(bare):]
-    parts = bare.split(".")
-    return parts[:-1] + [parts[-1] + tail]
-
-
-class Names:
-    """Short names of tests: class and method, with as much in front as it takes to tell two
-    apart."""
-
-    def __init__(self, tests: Iterable[str]) -> None:
-        """``tests`` are the ids of all tests of one report."""
-        self._short: Dict[str, str] = {}
-        left = list(dict.fromkeys(tests))
-        for depth in (2, 3, 99):
-            taken: Dict[str, List[str]] = {}
-            for test in left:
-                taken.setdefault(".".join(_parts(test)[-depth:]), []).append(test)
-            left = [test for same in taken.values() if len(same) > 1 for test in same]
-            self._short.update((same[0], short) for short, same in taken.items() if len(same) == 1)
-
-    def short(self, test: str) -> str:
-        """Return "OrderTests.test_checkout" for "tests.test_orders.OrderTests.test_checkout"."""
-        return self._short.get(test) or ".".join(_parts(test)[-2:])
-
-    def owner(self, test: str) -> str:
-        """Return the short name of the test's class."""
-        if is_node_id(test) or _is_node_fixture(test):
-            return _bare(test.partition(" (")[2][:-1]) if is_fixture(
-                test) else _bare(test).rpartition("::")[0]
-        return self.short(test).split(" ", 1)[0].split("[", 1)[0].rpartition(".")[0]
-
-    @staticmethod
-    def method(test: str) -> str:
-        """Return the bare name of the test's method or fixture."""
-        if is_node_id(test):
-            return _bare(test).rpartition("::")[2]
-        if test.startswith("fixture "):
-            return test[len("fixture "):test.index(" (")]
-        return _parts(test)[-1].split(" ", 1)[0].split("[", 1)[0]

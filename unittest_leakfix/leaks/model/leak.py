@@ -17,6 +17,7 @@ from typing import (
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model.ids import owner_of
 
 if TYPE_CHECKING:
     from unittest_leakfix.leaks.model.chain import Chain
@@ -126,17 +127,6 @@ class Leak:
         # and whole.
         object.__setattr__(self, "cause", redaction.visible(redaction.redact(self.cause)))
         object.__setattr__(self, "silence", redaction.visible(redaction.redact(self.silence)))
-
-
-def owner_of(test: str) -> str:
-    """Return the class or module of a test or fixture by its id: "tests.test_orders.OrderTests"."""
-    if test.endswith(")") and " (" in test:     # a fixture, or a subtest
-        head, _, scope = test.partition(" (")
-        if "." not in head and "::" not in head:
-            return scope[:-1]
-        test = head
-    bare = test.partition("[")[0]
-    return bare.rpartition("::" if "::" in bare else ".")[0]
 
 
 class Known(NamedTuple):

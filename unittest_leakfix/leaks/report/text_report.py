@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Sequence, Se
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.model.kinds import (
+from unittest_leakfix.leaks.model.ids import (
     FIXTURES,
     Names,
-    amount,
-    count,
     is_fixture,
     is_node_id,
+    owner_of,
+)
+from unittest_leakfix.leaks.model.kinds import (
+    amount,
+    count,
     leak_kind_of,
     listed,
     rank,
     scopes,
 )
-from unittest_leakfix.leaks.model.leak import Findings, Leak, owner_of
+from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.report.describe import described, in_words
 from unittest_leakfix.leaks.report.reference_chain import draw_chain, draw_code
 from unittest_leakfix.leaks.report.terminal import Style, cells, pad, style_for, wrap

@@ -14,7 +14,13 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tu
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.model.kinds import FIXTURES, Names, is_fixture
+from unittest_leakfix.leaks.model.ids import (
+    FIXTURES,
+    Names,
+    fixture_of,
+    is_fixture,
+    without_parameters,
+)
 from unittest_leakfix.leaks.model.remedy import CodeScope
 from unittest_leakfix.leaks.report.reference_chain import whole_source
 from unittest_leakfix.leaks.retention import objects
@@ -442,10 +448,7 @@ def _written(test: str, function: str) -> Tuple[Any, Optional[types.FunctionType
 
 
 def _looked_up(test: str, function: str) -> Tuple[Any, Optional[types.FunctionType]]:
-    name, scope = "", test.partition("[")[0]
-    if is_fixture(test):
-        name, _, scope = test.partition(" (")
-        name, scope = name.rpartition(" ")[2], scope[:-1]
+    name, scope = fixture_of(test) if is_fixture(test) else ("", without_parameters(test))
     if "::" in scope or scope.endswith(".py"):
         path, *rest = scope.split("::")
         module = next((each for each in list(sys.modules.values())
