@@ -1,6 +1,7 @@
 """What the pytest plugin finds: in functions, classes and fixtures of every scope."""
 from __future__ import annotations
 
+import re
 import unittest
 
 from tests.integration.pytest_plugin.pytest_case import PytestCase
@@ -97,7 +98,7 @@ class FindingTests(PytestCase):
             "sqlite3 connection to shop.db was left open",
             "test_sample.py::TestPlain::test_kept was kept after it finished"],
             sorted(self.causes(text)))
-        self.assertIn("left by fixture setting (test_sample.py)\n", text)
+        self.assertIn("left by fixture setting (test_sample.py)   test_sample.py:33\n", text)
         self.assertIn("in your code: registry.close(), after the fixture's yield\n", text)
         self.assertIn("in your code: cls.addClassCleanup(cls.catalogue.close)\n", text)
 
@@ -113,6 +114,67 @@ class FindingTests(PytestCase):
         self.assertEqual(10, len(self.causes(text)))
         text, _ = self.pytest("--leaks=off")
         self.assertEqual("", self.section(text))
+
+
+DROPPED = """
+    import asyncio
+    import socket
+    import tempfile
+    import unittest
+    import warnings
+
+
+    class Dropped(unittest.TestCase):
+        def test_file(self):
+            open(__file__).read()
+
+        def test_socket(self):
+            socket.socket().settimeout(3)
+
+        def test_folder(self):
+            tempfile.TemporaryDirectory(prefix="shop-")
+
+        def test_loop(self):
+            asyncio.new_event_loop()
+
+        def test_expected(self):
+            with self.assertWarns(ResourceWarning):
+                open(__file__).read()
+
+        def test_ignored_by_the_test(self):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                open(__file__).read()
+
+
+    def test_function():
+        open(__file__).read()
+"""
+
+
+class DroppedTests(PytestCase):
+    """What is dropped unclosed is heard of without any -W, and shown to nobody else."""
+
+    def test_without_an_option_for_warnings(self):
+        self.write(test_sample=DROPPED)
+        text, status = self.pytest("--leaks=report", "test_sample.py")
+        self.assertEqual(status, 0, text)
+        self.assertEqual(sorted({re.sub(r"'[^']*'", "''", each) for each in self.causes(text)}), [
+            "event loop was dropped without being closed",
+            "file '' was dropped without being closed",
+            "socket was dropped without being closed",
+            "temporary folder '' was dropped without being closed"], text)
+        self.assertNotIn("test_expected", text)
+        self.assertNotIn("test_ignored_by_the_test", text)
+        self.assertNotIn("warnings summary", text)
+        self.assertNotIn("warnings filter", text)
+
+    def test_an_option_for_warnings_still_holds(self):
+        self.write(test_sample=DROPPED)
+        text, status = self.pytest("--leaks=report", "-W", "default::ResourceWarning",
+                                   "test_sample.py")
+        self.assertIn("warnings summary", text)
+        self.assertIn("file 'test_sample.py' was dropped without being closed", text)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import unittest
 from dataclasses import replace
 
 from tests.unit.leaks.leak_kinds import every_kind
-from tests.unit.leaks.leak_samples import ORDERS, TextCase
+from tests.unit.leaks.leak_samples import ORDERS, TextCase, chain
 from unittest_leakfix.leaks.model.kinds import KINDS
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.report.text_report import failure_text, one_line, render
@@ -48,6 +48,39 @@ class ExampleTests(TextCase):
         findings = self.example()
         turned = replace(findings, leaks=findings.leaks[::-1])
         self.assertEqual(render(turned, self.style), render(findings, self.style))
+
+
+class BlockTests(TextCase):
+    def test_each_block_names_its_file(self):
+        blocks = render(Findings((self.connection(2), replace(self.connection(1), cause="other")),
+                                 tests=3), self.style).split("\n[")[1:]
+        self.assertEqual([block.count("tests/test_orders.py:17") for block in blocks], [1, 1])
+
+    def test_what_was_closed_had_no_holder(self):
+        leak = Leak("object", "Archive was left open", (ORDERS + "test_x",),
+                    closed="closed for you: nothing else referred to it")
+        self.assertNotIn("who holds it", render(Findings((leak,), tests=1), self.style))
+        self.assertIn("who holds it",
+                      render(Findings((replace(leak, closed=""),), tests=1), self.style))
+
+    def test_the_options_as_the_command_line_at_hand_spells_them(self):
+        text = render(Findings((self.connection(1),), tests=1, gone=("one",), failed=2),
+                      self.style, options="--leakfix")
+        self.assertEqual(re.findall(r"--\w+[-=]\w+(?:-\w+)?", text),
+                         ["--leakfix-update-baseline", "--leakfix-failed", "--leakfix-stacks",
+                          "--leakfix=fail"])
+
+    def test_a_long_expression_is_cut_in_its_middle(self):
+        names = ["step_%02d_of_a_long_chain" % number for number in range(40)]
+        long = chain("shop." + ".".join(names), ("", "module shop", "", False),
+                     *((".%s" % name, "Order", "", False) for name in names))
+        leak = replace(self.kept(), chain=long)
+        line = render(Findings((leak,), tests=3), self.style).splitlines()[3]
+        self.assertTrue(line.startswith("    for reading only: shop.step_00_of_a_long_chain."))
+        self.assertTrue(line.endswith("39_of_a_long_chain"), line)
+        self.assertIn(" \N{HORIZONTAL ELLIPSIS} ", line)
+        self.assertNotIn("reading only", render(Findings((leak,), tests=3), self.style,
+                                                stacks=True))
 
 
 class CountTests(TextCase):

@@ -88,6 +88,9 @@ def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = N
     if remedy is None:
         return leak
     site = _site(leak)
+    frames = leak.acquisition.frames if leak.acquisition is not None else ()
+    if "::" in leak.left_by and frames and frames[0].function == remedy.it:
+        scope = CodeScope.FIXTURE       # of pytest's, which is called so and has opened it
     remedy = remedy.at(site.scope if scope is None else scope)
     known = [remedy.it.partition(".")[0]] if remedy.it else []
     remedy = remedy._replace(imports=site.imports(remedy.code, known))

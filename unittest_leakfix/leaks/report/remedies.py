@@ -3,6 +3,7 @@ way to be closed, of an object the way out of what holds it."""
 from __future__ import annotations
 
 import re
+from keyword import iskeyword
 from typing import List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
@@ -46,7 +47,7 @@ def named(remedy: Remedy, resource: str, name: str = "") -> Remedy:
     something."""
     row = kinds.of_resource(resource)
     return remedy.of(name, remedy.noun or kinds.NOUNS.get(resource, resource),
-                     remedy.variable or row.variable or row.name.rpartition(" ")[2])
+                     remedy.variable or row.variable or _snake(row.name.rpartition(" ")[2]))
 
 
 def opened(resource: str, site: Site, made: str = "") -> Tuple[str, bool]:
@@ -63,6 +64,10 @@ def end_of_opened(seen: Resource, site: Site) -> Optional[Remedy]:
     name, itself = opened(seen.resource, site, seen.type)
     if name and not itself:     # a library's, which has it inside
         return Remedy((Call(IT + ".close"),)).of(name)
+    openers = (*kinds.OPENERS.get(kinds.of_resource(seen.resource).name, ()), seen.type)
+    if not name and site.statement is not None and not site.call_of(openers):
+        return Remedy(advice="close what opened it there, in its own way: that line has no name "
+                             "for this")
     return end(seen.resource, name, seen.awaited, seen.ends)
 
 
@@ -148,9 +153,14 @@ class _Places:
         root = steps[0].access
         if not user_code.split(root)[0] or root.partition(".")[0] == _PACKAGE:
             return
+        if _is_internal(root):
+            return
         place, dotted = site.local(root), root
         self._found, self.roots = [place], [dotted]
+        library = user_code.is_library(user_code.split(root)[0])
         for index, step in enumerate(steps[1:], 1):
+            if library and step.key.startswith("_"):
+                return      # nobody is to reach into what a library has for itself
             if step.link is Link.ATTRIBUTE and step.access == "." + step.key:
                 alias = site.alias(root, step.key) if index == 1 else ""
                 place = alias or "%s.%s" % (place, step.key)
@@ -163,6 +173,13 @@ class _Places:
                 return
             self._found.append(place)
             self.roots.append(dotted)
+
+
+def _is_internal(dotted: str) -> bool:
+    """Tell whether a dotted name is one that a library has for itself."""
+    module, path = user_code.split(dotted)
+    return user_code.is_library(module) and any(
+        part.startswith("_") for part in dotted.split(".")) and not path.startswith("__")
 
 
 class _Kept(NamedTuple):
@@ -215,8 +232,12 @@ def _variable(what: Thing) -> str:
     """Return a name for an object: "order_line" for an OrderLine."""
     if what.category == "container" or not what.name.rpartition(".")[2].isidentifier():
         return {"container": "entry", "function": "function"}.get(what.category, "it")
-    name = what.method or what.name.rpartition(".")[2]
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_") or "it"
+    return _snake(what.method or what.name.rpartition(".")[2])
+
+
+def _snake(name: str) -> str:
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_")
+    return name if name.isidentifier() and not iskeyword(name) else "it"
 
 
 def _special(step: Step, place: str, below: Tuple[Step, ...], name: str) -> Optional[Remedy]:

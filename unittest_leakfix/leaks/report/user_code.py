@@ -25,7 +25,13 @@ from unittest_leakfix.leaks.model.remedy import CodeScope
 from unittest_leakfix.leaks.report.reference_chain import whole_source
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.tracing.acquisitions import Acquisition
-from unittest_leakfix.tracing.stacks import _START, LIBRARY, RUNNER, origin_of
+from unittest_leakfix.tracing.stacks import (
+    _START,
+    LIBRARY,
+    RUNNER,
+    is_installed,
+    origin_of,
+)
 
 __unittest = True
 bind(globals())
@@ -362,6 +368,14 @@ def declared_in(module: str) -> Optional[Source]:
     path = (objects.own_dict(value) or {}).get("__file__") if type(
         value) is types.ModuleType else None
     return source_of(path) if type(path) is str and path.endswith(".py") else None
+
+
+def is_library(module: str) -> bool:
+    """Tell whether a module is of an installed package or the standard library."""
+    value = sys.modules.get(module)
+    file = (objects.own_dict(value) or {}).get("__file__") if type(
+        value) is types.ModuleType else None
+    return type(file) is not str or is_installed(file)
 
 
 def existed(module: str, name: str) -> str:
