@@ -134,23 +134,14 @@ def objects() -> Settings:
     return Settings(settings, read_all, plain=False)
 
 
-_WATCHED_SIGNALS = tuple(
-    getattr(_signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGUSR1", "SIGUSR2",
-                 "SIGPIPE")
-    if hasattr(_signal, name)
-)
-
-
-def signals(numbers: Sequence[int] = _WATCHED_SIGNALS) -> Settings:
-    """Return the monitor of the handlers of the usual signals, which is quick."""
+def signals() -> Settings:
+    """Return the monitor of the handlers of all signals: quick to read."""
     # signal.getsignal makes an enum member each time: twenty times slower
     getsignal = _signal.getsignal
-    settings = [
-        Setting("signal handler", signal.Signals(number).name, partial(getsignal, number),
-                partial(_set_signal, number))
-        for number in numbers
-    ]
+    known = [each for each in signal.valid_signals() if isinstance(each, signal.Signals)]
+    numbers = [int(each) for each in known]
+    settings = [Setting("signal handler", each.name, partial(getsignal, int(each)),
+                        partial(_set_signal, int(each))) for each in known]
     return Settings(settings, lambda: tuple(map(getsignal, numbers)), plain=False)
 
 
@@ -159,15 +150,8 @@ def _set_signal(number: int, value: Any) -> None:
         _signal.signal(number, value)
 
 
-def other_signals() -> Settings:
-    """Return the monitor of the handlers of all the other signals, which is slow."""
-    return signals([number for number in signal.valid_signals() if number not in _WATCHED_SIGNALS
-                    and isinstance(number, signal.Signals)])
-
-
 def values() -> Settings:
-    """Return the monitor of limits, the collector's settings, time zone, arithmetic, which is
-    quick."""
+    """Return the monitor of limits, collector, time zone and arithmetic: quick to read."""
     settings = (
         Setting("interpreter setting", "sys.getrecursionlimit()", sys.getrecursionlimit,
                 sys.setrecursionlimit),

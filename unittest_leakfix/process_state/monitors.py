@@ -69,11 +69,10 @@ class ProcessState:
             interpreter_settings.Umask(), Loops(acquisitions), TemporaryPaths(acquisitions),
         ) if not isinstance(watch, without))
         self._looks = tuple((watch.same, watch) for watch in self._cheap)
-        self._dear: Tuple[Monitor, ...] = (
-            ModuleAttributes(), interpreter_settings.other_signals(),
-            interpreter_settings.costly_values())
-        self._often: Set[Monitor] = set()     # the dear ones that are looked at in each window
-        for watch in self._dear:
+        self._slow: Tuple[Monitor, ...] = (
+            ModuleAttributes(), interpreter_settings.costly_values())
+        self._often: Set[Monitor] = set()     # the slow ones that are looked at in each window
+        for watch in self._slow:
             watch.sharp = False
         self._based = False
         self._windows = 0
@@ -83,7 +82,7 @@ class ProcessState:
 
     def window(self) -> None:
         """Take what `absorb` needs of the time before."""
-        for watch in self._cheap + self._dear:
+        for watch in self._cheap + self._slow:
             watch.window()
         self._based = True
 
@@ -92,9 +91,9 @@ class ProcessState:
         test's."""
         if self._based:
             others: Dict[type, List[Monitor]] = {}    # one may be without some of the other's
-            for each in since._cheap + since._dear:
+            for each in since._cheap + since._slow:
                 others.setdefault(type(each), []).append(each)
-            for mine in self._cheap + self._dear:
+            for mine in self._cheap + self._slow:
                 try:
                     if others.get(type(mine)):
                         mine.absorb(others[type(mine)].pop(0))
@@ -128,7 +127,7 @@ class ProcessState:
     def full(self, grace: float = 0.5) -> List[Change]:
         """Do what `after` does, and look at all that is too slow for each test.
 
-        That is: which descriptors there are, every logger and signal, locale, the attributes of
+        That is: which descriptors there are, every logger, locale, the attributes of
         much patched modules. For once per class: some 50 us where nothing has changed. What is
         found to have changed is looked at in each window from then on. The first call only takes
         the base. It is no window of its own: ``windows`` is 0 where `after` would have seen it.
@@ -173,7 +172,7 @@ class ProcessState:
     def _differing_closely(self) -> List[Monitor]:
         """Return the watches that differ in anything; those that do not were looked at now."""
         changed = []
-        for watch in self._cheap + self._dear:
+        for watch in self._cheap + self._slow:
             if _exactly(watch):
                 watch.looked = self._windows
             else:
@@ -181,7 +180,7 @@ class ProcessState:
         return changed
 
     def _take_all(self) -> None:
-        for watch in self._cheap + self._dear:
+        for watch in self._cheap + self._slow:
             watch.take()
             watch.looked = self._windows
         self._descriptors.retake()
@@ -209,7 +208,7 @@ class ProcessState:
             windows = last if watch.sharp else self._windows - watch.looked
             found += [(change._replace(windows=last if change.windows == SURELY else windows),
                        undo) for change, undo in changes]
-            if changes and watch in self._dear and watch not in self._often:
+            if changes and watch in self._slow and watch not in self._often:
                 self._often.add(watch)
                 watch.sharp = True
                 self._looks += ((watch.exactly, watch),)

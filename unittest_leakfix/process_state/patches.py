@@ -122,7 +122,7 @@ _USUAL = {
 
 
 class ModuleAttributes(Monitor):
-    """Watches the attributes of `_WATCHED` modules for replacements by hand. Dear: some 15 us."""
+    """Watches the attributes of `_WATCHED` modules for replacements by hand: some 15 us."""
 
     sharp = False
     _names: Tuple[str, ...] = _WATCHED

@@ -4,7 +4,7 @@ from __future__ import annotations
 import sys
 import threading
 from _thread import _count
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Callable, Dict, List, Tuple
 from weakref import ref
 
@@ -66,7 +66,8 @@ class Threads(Monitor):
         alive = self._frames()
         for ident, thread in list(self._running.items()):
             known = base.get(ident)
-            if (known is None or known() is not thread) and ident in alive:
+            if ((known is None or known() is not thread) and ident in alive
+                    and not _waits_in_its_pool(thread)):
                 found.append((ident, thread))
         return found
 
@@ -91,3 +92,16 @@ class Threads(Monitor):
     def _raw_threads(self) -> List[int]:
         running = self._running
         return [ident for ident in self._frames() if ident not in running]
+
+
+def _waits_in_its_pool(thread: threading.Thread) -> bool:
+    """Tell whether a thread is one of an executor that takes work, which starts them as it needs
+    them: those of an event loop, of a class, of the application. The executor ends them, and is
+    itself reported where a test left it."""
+    held = os_facts.attributes(thread)
+    target, given = held.get("_target"), held.get("_args")
+    if (type(target) is not FunctionType or target.__module__ != "concurrent.futures.thread"
+            or type(given) is not tuple or not given or type(given[0]) is not ref):
+        return False
+    executor = given[0]()
+    return executor is not None and not os_facts.attributes(executor).get("_shutdown", True)

@@ -329,6 +329,76 @@ class RestoredTest(FailingTest):
         self.assertEqual(3, self.report["failed"])
 
 
+class PoolTest(BlameCase):
+    """The threads of an executor are the executor's, whoever makes it start one."""
+
+    SAMPLE = """
+        import asyncio, concurrent.futures, threading, unittest
+
+        class OfALoop(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                cls.loop = asyncio.new_event_loop()
+
+            @classmethod
+            def tearDownClass(cls):
+                cls.loop.close()
+
+            def test_a(self):
+                self.loop.run_until_complete(self.loop.run_in_executor(None, sum, [1, 2]))
+
+            def test_b(self):
+                pass
+
+        class OfAClass(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                cls.pool = concurrent.futures.ThreadPoolExecutor(2, "of-a-class")
+
+            @classmethod
+            def tearDownClass(cls):
+                cls.pool.shutdown()
+
+            def test_a(self):
+                self.assertEqual(3, self.pool.submit(sum, [1, 2]).result())
+
+        class Busy(unittest.TestCase):
+            @classmethod
+            def tearDownClass(cls):
+                cls.end.set()
+                cls.thread.join()
+
+            def test_goes_on(self):
+                type(self).end = threading.Event()
+                pool = concurrent.futures.ThreadPoolExecutor(1, "busy")
+                pool.submit(self.end.wait)
+                type(self).thread, = pool._threads
+                pool.shutdown(wait=False)
+
+        class Own(unittest.TestCase):
+            @classmethod
+            def tearDownClass(cls):
+                cls.end.set()
+                cls.thread.join()
+
+            def test_goes_on(self):
+                type(self).end = threading.Event()
+                type(self).thread = threading.Thread(target=self.end.wait, name="own")
+                self.thread.start()
+        """
+
+    def test_they_are_the_executors(self):
+        self.assertEqual([], self.named("asyncio_"), self.output)
+        self.assertEqual([], self.named("of-a-class"), self.output)
+
+    def test_one_at_work_that_was_shut_down(self):
+        self.assertLeftBy(["Busy.test_goes_on"], "busy_0")
+
+    def test_one_of_the_tests_own(self):
+        self.assertLeftBy(["Own.test_goes_on"], '\\"own\\"')
+        self.assertEqual(2, len(self.report["leaks"]), self.output)
+
+
 class EndedChildTest(BlameCase):
     """A child that a failing test left, and that ends later, is nobody else's."""
 
