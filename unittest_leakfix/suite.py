@@ -112,49 +112,30 @@ def _find_places(suite, places):
                 _find_places(each, places)
 
 
-def suites_met_twice(suite):
-    """Return the ids of the suites that are in *suite* more than once.
+def met_again(suite):
+    """Return the ids of the suites that are in *suite* more than once, and {id: how often} of the
+    tests that stand in it once more after they ran.
 
-    2.7 does not empty its suites: what is there twice runs twice.
+    2.7 does not empty its suites: what is there twice runs twice. Elsewhere such a suite is empty
+    the second time, so what stands in it counts once.
     """
-    seen, twice = set(), set()
+    suites, twice, tests, again = set(), set(), set(), {}
     todo = [suite]
     while todo:
         each = todo.pop()
-        if issubclass(type(each), unittest.TestSuite) and id(each) not in twice:
-            # What is inside one that is there twice is met twice, too.
-            (twice if id(each) in seen else seen).add(id(each))
-            tests = getattr(each, "_tests", None)
-            if type(tests) is list or type(tests) is tuple:
-                todo.extend(tests)
-    return twice
-
-
-def tests_met_again(suite):
-    """Return {id: how often} of the tests that stand in *suite* once more after they ran.
-
-    A suite that is there twice is not meant: it is empty the second time (`suites_met_twice`).
-    """
-    places, seen, todo = [], set(), [suite]
-    while todo:
-        each = todo.pop()
-        tests = getattr(each, "_tests", None)
-        if id(each) in seen or not (type(tests) is list or type(tests) is tuple):
-            continue
-        seen.add(id(each))
-        for test in tests:
-            if issubclass(type(test), unittest.TestSuite):
-                todo.append(test)
-            else:
-                places.append(id(test))
-    again = {}
-    if len(set(places)) < len(places):
-        met = set()
-        for key in places:
-            if key in met:
+        key = id(each)
+        if not issubclass(type(each), unittest.TestSuite):
+            if key in tests:
                 again[key] = again.get(key, 0) + 1
-            met.add(key)
-    return again
+            tests.add(key)
+        elif key not in twice:
+            listed = getattr(each, "_tests", None)
+            if type(listed) is list or type(listed) is tuple:
+                # What is inside one that is there twice is met twice, too.
+                todo.extend(one for one in listed if key not in suites
+                            or issubclass(type(one), unittest.TestSuite))
+            (twice if key in suites else suites).add(key)
+    return twice, again
 
 
 def _take_out(suite, place):
@@ -236,9 +217,9 @@ class Run(object):
         try:
             if _is_plain(test):
                 if sys.version_info < (3,):
-                    self._twice = suites_met_twice(test)
+                    self._twice = met_again(test)[0]
                 if self._watcher is not None:
-                    self._again = tests_met_again(test)
+                    self._again = met_again(test)[1]
                 self.suite(test, debug)
             else:
                 test(self.result)

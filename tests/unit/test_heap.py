@@ -185,6 +185,38 @@ class HonestTests(unittest.TestCase):
         run(LeakFixTestRunner, Tests)
         self.assertEqual(alive, [[None], [None] * 3, [None] * 4])
 
+    def test_what_a_failing_test_holds_in_a_cycle_of_its_own_goes_with_it(self):
+        # On 3.12 the test has to be collected first; what it holds grows old meanwhile.
+        class Tests(unittest.TestCase):
+            def test_1_attribute(self):
+                self.cycle = Before()
+                known.append(weakref.ref(self.cycle))
+                self.fail("on purpose")
+
+            def test_2(self):
+                alive.append([each() for each in known])
+
+            def test_3_inside_another(self):
+                self.rows = [object(), {"cycle": Before()}]
+                known.append(weakref.ref(self.rows[1]["cycle"]))
+                raise ValueError("on purpose")
+
+            def test_4(self):
+                alive.append([each() for each in known])
+
+            def test_5_beside_a_resource(self):
+                self.file = open(os.devnull)
+                self.cycle = Before()
+                self.cycle.file = self.file
+                known.append(weakref.ref(self.cycle))
+                self.skipTest("on purpose")
+
+            def test_6(self):
+                alive.append([each() for each in known])
+        known, alive = [], []
+        run(LeakFixTestRunner, Tests)
+        self.assertEqual(alive, [[None], [None] * 2, [None] * 3])
+
     def test_a_test_that_freezes_and_thaws_itself(self):
         def method(test):
             gc.freeze()

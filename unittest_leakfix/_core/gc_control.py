@@ -118,6 +118,7 @@ class Heap(object):
         self._before = 0        # how many objects the last full freeze hid
         self._since = 0         # how many have joined them
         self._born = 0          # net new containers since the last freeze
+        self._grown_old = False     # whether things of the test now under way are in the oldest part
         self._window = 0        # goes up at each freeze that may end a window
         self._windows = []      # those that are open, the innermost last
         self._suspects = []       # weak references to tests that may be in a cycle
@@ -161,8 +162,10 @@ class Heap(object):
         self._born += young
         # The oldest too only if the test filled the middle one, or before a freeze: a full
         # collection empties the free lists, which slows the next test by a microsecond.
-        self._collect(2 if middle or self._born > _FEW_NEW else 1)
-        if middle or self._born > _FEW_NEW:
+        whole = middle or self._born > _FEW_NEW
+        self._collect(2 if whole or self._grown_old else 1)
+        self._grown_old = False
+        if whole:
             self._refreeze()
 
     def _rest(self):
@@ -209,6 +212,7 @@ class Heap(object):
     def collect_new(self):
         """Collect all that came since the freeze; what came last, if there was none."""
         self._collect(2 if self._frozen else _NEWEST)
+        self._grown_old = True  # what the test still holds
 
     def collect_left(self, references):
         """Collect what is garbage of the objects of these weak *references*."""
