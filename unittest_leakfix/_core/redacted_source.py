@@ -8,7 +8,8 @@ from __future__ import absolute_import
 import re
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.redaction import (
+from unittest_leakfix._core.redaction import without_forms, without_values
+from unittest_leakfix._core.secret_patterns import (
     HIDDEN,
     LOGINS,
     PATTERNS,
@@ -17,8 +18,6 @@ from unittest_leakfix._core.redaction import (
     grade_of,
     looks_secret,
     pattern,
-    without_forms,
-    without_values,
 )
 
 __unittest = True
