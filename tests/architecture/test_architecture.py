@@ -213,6 +213,8 @@ CHANGES = ("append", "appendleft", "add", "clear", "discard", "extend", "insert"
 
 # (module, name): why it is there, and what changes it.
 STATE: Dict[Tuple[str, str], str] = {
+    ("leaks.retention.registries",
+     "callbacks"): "what was registered with atexit while finding is on, by id",
     ("_core.attributes", "DEFAULTS"): "the mixins' classes, each entered when its module is loaded",
     ("_core.attributes",
      "drop_listeners"): "what finding wants to be called with, for the time of a run",

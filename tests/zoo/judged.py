@@ -1,8 +1,13 @@
 """What one or several tests leave with the application, for the rules of what is a leak."""
 from __future__ import annotations
 
+import asyncio
+import atexit
+import codecs
 import collections
+import concurrent.futures
 import logging
+import sys
 import unittest
 
 
@@ -133,6 +138,54 @@ class TestOnOrder(unittest.TestCase):
     def test_01(self):
         self.order = application().current = Order()
         self.order.owner = self
+
+
+class InRegistries(unittest.TestCase):
+    """Kept by tables in C, which have names all the same."""
+
+    def test_codec(self):
+        codecs.register(self.search)
+
+    def test_codec_errors(self):
+        codecs.register_error("shop", self.search)
+
+    def test_atexit(self):
+        atexit.register(self.search, "")
+
+    def test_trace(self):
+        sys.setprofile(self.profile)
+
+    def search(self, name):
+        return None
+
+    def profile(self, *event):
+        pass
+
+
+class LoopOfClass(unittest.TestCase):
+    """A thread of the loop that the class has, which ends with it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.loop = asyncio.new_event_loop()
+        cls.addClassCleanup(cls.loop.close)
+
+    def test_1(self):
+        self.loop.run_until_complete(self.loop.run_in_executor(None, sum, [1, 2]))
+
+    def test_2(self):
+        pass
+
+
+class PoolOfClass(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.pool = concurrent.futures.ThreadPoolExecutor(2)
+        cls.addClassCleanup(cls.pool.shutdown)
+
+    def test_1(self):
+        self.pool.submit(int).result()
 
 
 for case in (Slot, Window, Refilled, RefilledAgain, FilledOnce, Pool, Grows, GrowsBesideACache,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from types import FunctionType
 from typing import Any, Container, Dict, List, NamedTuple, Optional, Set, Tuple
@@ -60,6 +61,18 @@ class SharedResources:
     def any(self) -> bool:
         """Tell whether there is anything to look at."""
         return bool(self._found)
+
+    def runs_thread(self, thread: int) -> bool:
+        """Tell whether the thread of that number is a part of what the class or its module has, a
+        pool's or a loop's, and ends with it."""
+        if self._cls is None:
+            return False
+        for holder in (self._cls, sys.modules.get(objects.module_of(self._cls))):
+            for value in list(objects.namespace_of(holder).values()):
+                if kind_of(value) is not None and not objects.inherits(value, threading.Thread):
+                    if ("thread", thread) in survivors.held_resources(value, None)[0]:
+                        return True
+        return False
 
     def forget(self) -> None:
         """The class is over: its own may be closed now."""

@@ -40,7 +40,7 @@ from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import TestIds
 from unittest_leakfix.leaks.model.leak import Findings, Leak
-from unittest_leakfix.leaks.retention import objects
+from unittest_leakfix.leaks.retention import objects, registries
 from unittest_leakfix.leaks.suppressions import ReportedLeaks
 from unittest_leakfix.leaks.survivors import SurvivorWatch, survivor
 from unittest_leakfix.leaks.suspects import Suspects
@@ -114,6 +114,7 @@ class ListeningObserver(RunObserver):
         if first:
             self._acquisitions.install()
             self._first_imports.install()
+            registries.callbacks.install()
         self._states = tuple(self._state() for _ in range(3))
         scan.listeners.append(self._closing)
         attributes.drop_listeners.append(self._dropping)
@@ -139,6 +140,7 @@ class ListeningObserver(RunObserver):
     def _stop_listening(self) -> None:
         if self.here() and self._installed:
             self._first_imports.remove()
+            registries.callbacks.remove()
             self._acquisitions.remove()
         scan.listeners[:] = [each for each in scan.listeners if each != self._closing]
         attributes.drop_listeners[:] = [
@@ -662,6 +664,10 @@ class LeakDetector(ListeningObserver):
 
     def _changes(self, changes: List[Change], test: str, scope: int = 0,
                  ended: Sequence[str] = ()) -> None:
+        if scope == 0 and any(change.thread for change in changes):
+            # What ends with the class is not the test's.
+            changes = [change for change in changes
+                       if not (change.thread and self._shared.runs_thread(change.thread))]
         back = self._states[scope].restore(changes) if self.options.restore and changes else []
         self._new_leaks += self._changed.leaks(changes, test, back, scope > 0,
                                            ended if ended or scope else self._ended)

@@ -68,8 +68,8 @@ class Governor:
         return max(0.0, (self._stop or self.clock()) - self._start - self.seconds)
 
     def explains_early(self) -> bool:
-        """Tell whether an explanation before the end of the run is affordable; counts it as deferred
-        if not."""
+        """Tell whether an explanation before the end of the run is affordable; count it as
+        deferred if not."""
         affordable = self.seconds + self._last <= max(SHARE * self._tests_took, _FREE)
         self.deferred += not affordable
         return affordable

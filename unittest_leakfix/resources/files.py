@@ -1,10 +1,11 @@
 """Kinds: files, temporary files and folders, archives, maps and small databases."""
 from __future__ import absolute_import
 
+import io
 import sys
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import own_attribute
+from unittest_leakfix._core.introspection import on_type, own_attribute
 from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 
 __unittest = True
@@ -13,8 +14,27 @@ bind(globals())
 _closed = ("closed",)
 
 
+_WRAPPED = ((io.TextIOWrapper, "buffer"), (io.BufferedReader, "raw"), (io.BufferedWriter, "raw"),
+            (io.BufferedRandom, "raw"))
+
+
 def _file_open(value):
-    return open_by_flags(value, _closed)
+    return False if _in_memory(value) else open_by_flags(value, _closed)
+
+
+def _in_memory(value):
+    """Tell whether a stream has nothing below it that has a descriptor."""
+    for _ in _WRAPPED:
+        inner = [name for kind, name in _WRAPPED if type(value) is kind]
+        if not inner:
+            break
+        value = getattr(value, inner[0])
+    kind = type(value)
+    # BytesIO, and one of somebody's own that has neither a descriptor nor anything to close.
+    return (issubclass(kind, (io.BytesIO, io.StringIO))
+            or issubclass(kind, io.IOBase) and kind.__module__ not in ("_io", "io", "_pyio")
+            and all(on_type(kind, name) is on_type(io.IOBase, name)
+                    for name in ("fileno", "close")))
 
 
 def _file_text(value):

@@ -4,7 +4,7 @@ from __future__ import absolute_import
 import sys
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import class_of, mro, name_of, own_attribute
+from unittest_leakfix._core.introspection import class_of, mro, name_of, on_type, own_attribute
 from unittest_leakfix._core.waiting import within
 from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 
@@ -132,6 +132,11 @@ def _handler_open(value):
             return socket_open(held) if name != "stream" else open_by_flags(held)
     if own_attribute(value, "stream", value) is None or own_attribute(value, "sock", value) is None:
         return False  # nothing opened yet (delay=True), or closed
+    # One without a close() of its own has nothing to close: logging knows it weakly.
+    closes = [on_type(each, "close") for each in mro(class_of(value))
+              if (each.__module__, name_of(each)[1]) == ("logging", "Handler")]
+    if closes and on_type(class_of(value), "close") is closes[0]:
+        return False
     return open_by_flags(value, ("_closed",))
 
 

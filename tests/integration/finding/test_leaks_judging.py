@@ -145,7 +145,9 @@ class JudgingTests(ZooCase):
 
     def judged(self, name):
         answer = keeper.ask(name, options={"leaks_json": "ZOO/leaks.json"})
-        return json.loads(answer["files"]["leaks.json"])["leaks"]
+        found = json.loads(answer["files"]["leaks.json"])
+        self.assertEqual([], found["unmeasured"])
+        return found["leaks"]
 
     def assertSilent(self, name):
         self.assertEqual([], self.judged("judged." + name))
@@ -201,3 +203,17 @@ class JudgingTests(ZooCase):
         leak, tests = self.left_by("TestOnOrder")
         self.assertEqual("kept test", leak["kind"])
         self.assertEqual(["test_01"], tests)
+
+    def test_registries_in_c_have_names(self):
+        for name, registry in (("test_codec", "codecs.register()"),
+                               ("test_codec_errors", "codecs.register_error()"),
+                               ("test_atexit", "atexit"), ("test_trace", "sys.setprofile()")):
+            with self.subTest(name):
+                leak, = [leak for leak in self.judged("judged.InRegistries." + name)
+                         if leak["kind"] == "kept test"]
+                self.assertEqual(["tests.zoo.judged.InRegistries." + name], leak["tests"])
+                self.assertTrue(leak["chain"]["expression"].startswith(registry), leak["chain"])
+
+    def test_threads_of_what_the_class_has(self):
+        self.assertSilent("LoopOfClass")
+        self.assertSilent("PoolOfClass")

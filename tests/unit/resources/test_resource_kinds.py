@@ -120,6 +120,26 @@ class FileTests(FolderCase):
         path = self.path("x.tar")
         self.check(tarfile.open(path, "w"), "tar archive", "tar archive %s" % path)
 
+    def test_streams_over_memory(self):
+        class Body(io.IOBase):
+            def __init__(self, raw):
+                self.raw = raw
+
+        class Closing(Body):
+            def close(self):
+                self.raw.close()
+
+        def is_open(value):
+            return self.kind(value).is_open(value)
+        for value in (Body(io.BytesIO()), io.TextIOWrapper(io.BytesIO()),
+                      io.BufferedReader(io.BytesIO()),
+                      io.TextIOWrapper(io.BufferedReader(io.BytesIO()))):
+            self.assertIs(is_open(value), False)
+        self.assertIs(is_open(Closing(io.BytesIO())), True)
+        with io.open(self.path("x"), "w") as value:
+            self.assertIs(is_open(value), True)
+        self.assertIs(is_open(value), False)
+
     def test_a_member_of_an_archive(self):
         with zipfile.ZipFile(self.path("x.zip"), "w") as archive:
             archive.writestr("a", b"a")

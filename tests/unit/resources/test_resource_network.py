@@ -284,6 +284,14 @@ class HandlerTests(KindCase):
         self.kind(value, "logging handler").close(value)
         self.assertIs(value.ended, True)
 
+    def test_a_handler_without_a_close_of_its_own(self):
+        class Collect(logging.Handler):
+            pass
+
+        value = Collect()
+        self.assertIs(self.kind(value).is_open(value), False)
+        self.assertIsNot(self.kind(value).is_open(logging.handlers.MemoryHandler(1)), False)
+
     def test_a_stream_handler_owns_nothing(self):
         from unittest_leakfix.resources import registry
         self.assertIsNone(registry.kind_of(logging.StreamHandler()))

@@ -345,8 +345,8 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
     if left_out is not None and (left_out.skipped or left_out.untraced):
         lines.append("To cost little, finding %s" % " and ".join(
             text for text, number in (
-                ("looked at %s together with the next" % count(left_out.skipped, "class", "classes"),
-                 left_out.skipped),
+                ("looked at %s together with the next"
+                 % count(left_out.skipped, "class", "classes"), left_out.skipped),
                 ("did not look for the holders of %s to the end"
                  % count(left_out.untraced, "object"), left_out.untraced)) if number))
     if findings.failed:

@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import qualname_slot
 from unittest_leakfix.leaks.model.chain import Link, Thing
-from unittest_leakfix.leaks.retention import edges, objects
+from unittest_leakfix.leaks.retention import edges, objects, registries
 
 __unittest = True
 bind(globals())
@@ -93,6 +93,8 @@ class Roots:
         self._note_modules()
         self._note_threads(ignored)
         self._note_handlers()
+        for value, registry, access in registries.entries():
+            self.values.setdefault(id(value), []).append(_registry_root(registry, access))
         for variable, value in contextvars.copy_context().items():
             self.variables[id(value)] = variable
 
@@ -172,6 +174,8 @@ class Roots:
             found.append(Root(THREAD, "thread", expression, alone, hop))
         elif objects.inherits(obj, type):
             found.extend(_class_root(obj))  # type: ignore[arg-type]
+        elif registries.is_of_atexit(obj) or registries.callbacks.has(obj):
+            found.append(_registry_root("atexit", ".register()"))
         return found
 
     def imported(self, obj: object) -> List[Root]:
@@ -226,6 +230,13 @@ def resolve(module_name: str, path: str) -> object:
 def _library(name: str) -> bool:
     module = sys.modules.get(name)
     return type(module) is types.ModuleType and objects.is_library(module)
+
+
+def _registry_root(registry: str, access: str) -> Root:
+    """The root that a registry in C is: it can be asked, but no expression leads into it."""
+    rank, kind = _OWN_KIND.get(registry, (INTERPRETER, "interpreter"))
+    hop = Hop(registry, Thing("module", registry), "", lasting=True)
+    return Root(rank, kind, registry, False, hop, edges.Edge(access, "", access, False))
 
 
 def _class_root(cls: type) -> List[Root]:
