@@ -120,7 +120,8 @@ class Measuring(runs.Run):
 
     def _judge(self, percent, said):
         self.text = "%.2f %% of the lines on %s" % (
-            percent, ", ".join(each.version for each in self._measured))
+            percent, ", ".join(each for each in interpreters.VERSIONS
+                               if each in [here.version for here in self._measured]))
         if not self._holds:
             self.text += "; the floor is for all tests on all interpreters"
         elif percent < FLOOR:

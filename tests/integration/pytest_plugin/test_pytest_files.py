@@ -234,7 +234,8 @@ class InterruptTests(FilesCase):
         self.assertIn("known.json was not written: the run was interrupted", text)
 
     def test_again(self):
-        text, status = self.interrupted("press_at(text_report, 'render'); press_at(text_report, 'render_brief')")
+        text, status = self.interrupted(
+            "press_at(text_report, 'render'); press_at(text_report, 'render_brief')")
         self.assertEqual(-signal.SIGINT, status, text)
         self.assertNotIn("LEAKS", text)
         text, status = self.interrupted(
