@@ -261,3 +261,14 @@ def contents(path: str, most: int = 1 << 16) -> str:
         return ""
     finally:
         _close(fd)
+
+
+def is_written(fd: int) -> int:
+    """Return 1 for a descriptor that is open for writing only, 0 for one that is open for reading
+    only, -1 for any other and where nobody can tell."""
+    fcntl: Any = loaded("fcntl")
+    try:
+        mode = fcntl.fcntl(fd, fcntl.F_GETFL) & 3       # O_ACCMODE
+    except (OSError, AttributeError, TypeError, ValueError):
+        return -1
+    return mode if mode in (0, 1) else -1

@@ -238,6 +238,8 @@ def _bound(change: Change, kind: str, site: Site) -> str:
     call = statement.call.rpartition(".")[2] if statement is not None else ""
     if call == "mkstemp":
         return site.bound(statement, 0 if change.kind == "descriptor" else 1)
+    if call in ("pipe", "pipe2"):
+        return site.bound(statement, os_facts.is_written(change.fd))
     if change.kind in ("temporary file", "temporary folder") and name and call in (
             "NamedTemporaryFile", "TemporaryDirectory"):
         return name + ".name"
@@ -325,7 +327,7 @@ def _listing(change: Change, row: LeakKind, called: str, kind: str) -> Words:
         notes = (("it was", "reordered"),)
     remedy, listed = row.remedy, called.rpartition(".")[2]
     if kind == "sys.path" and listed != "path":
-        remedy = Remedy(manager='mock.patch.object(sys, "%s", sys.%s[:])' % (listed, listed))
+        remedy = restoring("sys.%s.__setitem__" % listed, "slice(None)", saved="sys.%s[:]" % listed)
     elif (kind == "sys.path" and len(change.added) == 1 and not change.removed
             and not change.replaced):
         remedy = calling("sys.path.remove", repr(change.added[0]))._replace(

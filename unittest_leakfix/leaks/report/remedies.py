@@ -24,6 +24,7 @@ _WEAK = ("WeakValueDictionary", "WeakKeyDictionary", "WeakSet")
 # What hands on to another object what it was made of: nothing of it is replaced.
 _WRAPPERS = ("partial", "partialmethod", "property", "staticmethod", "classmethod",
              "cached_property", "singledispatchmethod", "WeakMethod", "finalize", "Future", "Task")
+_PAIRS = ("socketpair", "Pipe")
 _POOL = re.compile(r"Pool\Z")
 _MOCKS = ("Mock", "MagicMock", "AsyncMock", "NonCallableMock", "NonCallableMagicMock")
 
@@ -62,6 +63,10 @@ def opened(resource: str, site: Site, made: str = "") -> Tuple[str, bool]:
 def end_of_opened(seen: Resource, site: Site) -> Optional[Remedy]:
     """Return the clean-up for a resource by what the user's own statement calls it."""
     name, itself = opened(seen.resource, site, seen.type)
+    pair = site.opening(_PAIRS)
+    if pair is not None and len(pair.targets) > 1 and all(pair.targets):
+        # Which of them it is, is not known; to close one twice is no error.
+        return Remedy(tuple(Call("%s.close" % each) for each in pair.targets)).of(pair.targets[0])
     if name and not itself:     # a library's, which has it inside
         return Remedy((Call(IT + ".close"),)).of(name)
     openers = (*kinds.OPENERS.get(kinds.of_resource(seen.resource).name, ()), seen.type)
