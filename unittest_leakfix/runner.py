@@ -201,7 +201,7 @@ def summary_line(tally, always, to_find=""):
             _counted(closed, "resource"), ", ".join(
                 _counted(tally.closed[name], name) for name in sorted(tally.closed)))
     if tally.kept:
-        line += ", %s still held by somebody else" % _counted(tally.kept, "test")
+        line += ", %s still held by other code" % _counted(tally.kept, "test")
         if to_find and sys.version_info >= (3, 8):
             line += " (%s names the holder)" % to_find
     return line

@@ -525,10 +525,10 @@ class ClosingLine(Base):
         for names, line in (
                 (["quiet"], "let go of 1 finished test"),
                 (["quiet", "quiet"], "let go of 2 finished tests"),
-                (["quiet", "kept"], "let go of 1 finished test, 1 test still held by somebody else"
+                (["quiet", "kept"], "let go of 1 finished test, 1 test still held by other code"
                  + hint),
-                (["kept", "kept"], "let go of 0 finished tests, 2 tests still held by somebody "
-                                   "else" + hint)):
+                (["kept", "kept"], "let go of 0 finished tests, 2 tests still held by other "
+                                   "code" + hint)):
             text = self.lines(*names, verbosity=2)
             self.assertEqual(text[text.index("\nOK\n"):], "\nOK\nunittest_leakfix: %s\n" % line)
 

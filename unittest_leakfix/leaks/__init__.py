@@ -24,7 +24,7 @@ _HOMES = {"Findings": "model.leak", "Leak": "model.leak", "Watch": "watch_block"
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name when it is asked for: a run that finds does without them."""
+    """Load a public name when it is first used: a run that finds does without them."""
     if name not in _HOMES:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
     from importlib import import_module

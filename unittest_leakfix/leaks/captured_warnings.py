@@ -82,7 +82,7 @@ class ComplaintCapture:
         self._swap.put_each(swapped)
 
     def remove(self) -> None:
-        """Close the window: everything is as it was, except what somebody has replaced
+        """Close the window: everything is as it was, except what was replaced
         meanwhile."""
         self._swap.back()
         if self._acquisitions is not None:
@@ -182,7 +182,7 @@ class ComplaintCapture:
 
 
 class _LoggerTap:
-    """Stands in for asyncio's logger inside the window; what is no complaint goes on to the
+    """Stands in for asyncio's logger inside the window; what is not a complaint goes on to the
     logger."""
 
     def __init__(self, logger: Any, listen: Callable[[str, Any, Any], bool]) -> None:
@@ -262,7 +262,8 @@ def _read(
 #
 # A pass-through: `warnings._showwarnmsg` and asyncio's logger are listened at, everything goes on
 # to where it went before, and the filters are the test's own. What the test catches
-# (``assertWarns``, ``catch_warnings(record=True)``, ``assertLogs``) it expects, and is no news.
+# (``assertWarns``, ``catch_warnings(record=True)``, ``assertLogs``) it expects, and is not
+# reported.
 
 
 def _catchers() -> Tuple[Any, ...]:
@@ -281,7 +282,7 @@ class PassThroughCapture(ComplaintCapture):
         self._shown: Set[Tuple[Any, ...]] = set()
         self._logger: Any = None
         self.catchers: Tuple[Any, ...] = _CATCHERS
-        """Who shows warnings when no test catches them; a runner may have its own."""
+        """What shows warnings when no test catches them; a runner may have its own."""
         self._filters: Any = None
 
     def install(self) -> None:
@@ -332,7 +333,7 @@ class PassThroughCapture(ComplaintCapture):
                     del filters[place]
         self._filters = None
         if self._swap:
-            # What died meanwhile is no matter of ours, as it is in the window after the test.
+            # What died meanwhile is not looked at, as it is in the window after the test.
             acquisitions, self._acquisitions = self._acquisitions, None
             super().remove()
             self._acquisitions = acquisitions
@@ -368,7 +369,7 @@ class PassThroughCapture(ComplaintCapture):
         """Tell whether the filters would have held this warning back, had we not made them forget
         it.
 
-        By default a warning is shown once for each place; but each test is to be told of its own.
+        By default a warning is shown once for each place; but each test is to get its own.
         """
         frame: Optional[FrameType] = _getframe(3)
         for _ in range(4):
@@ -405,7 +406,7 @@ def _dropped_at() -> Optional[Spot]:
     return Spot("dropped", Frame(short(frame.f_code.co_filename), frame.f_lineno, ""))
 
 
-# What connections that were let go of complain about as they die: they are told already.
+# What connections that were let go of complain about as they die: they are reported already.
 
 def is_reported(complaint: Complaint, ids: Collection[int]) -> bool:
     """Tell whether a complaint is of one of the connections with these *ids*, or of what is below

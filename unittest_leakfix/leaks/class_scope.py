@@ -23,7 +23,7 @@ __unittest = True
 bind(globals())
 
 HEAVY = 100000
-"""From so many bytes on it is told what a class's attributes still hold after its last test."""
+"""From this many bytes on what a class's attributes still hold after its tests is reported."""
 
 
 class _Shared(NamedTuple):
@@ -128,7 +128,7 @@ class Fixtures:
         self.cls: Optional[type] = None
         """The class under way."""
         self.covered: Set[object] = set()
-        """What the class or module was told to hold: its parts are not told again."""
+        """What the class or module was reported to hold: its parts are not reported again."""
 
     def begin(self, cls: type) -> None:
         """Called before ``setUpClass``."""

@@ -1,4 +1,4 @@
-"""Facts to leaks: what is news, what is warm-up, what is the same cause, what grows.
+"""Facts to leaks: what is new, what is warm-up, what is the same cause, what grows.
 
 Objects are judged all at once, when the run is over: what tests share has ended by then.
 """
@@ -54,17 +54,17 @@ class TestImports:
 
 
 GROWS = 3
-"""In so many tests must instances of a class survive to be more than a cache that warms up."""
+"""The number of tests in which instances of a class must survive to be more than a warm cache."""
 AGAIN = 2
-"""In so many tests must an object of a test's own survive that may be a pool's or a singleton."""
+"""The number of tests in which a test's own object must survive, if it may be a singleton."""
 LARGE = 1000000
-"""From so many bytes on one object is enough."""
+"""From this many bytes on one object is enough."""
 ALL = 60
 """Up to how many objects each is traced; of more, some of each group stand for the others."""
 _FEW, _OF_CERTAIN, _MORE = 2, 20, 8
 _SIZED = 20
-_LEAST_SIZE = 1000     # bytes from which an attribute of a kept test is told
-_RUNS = "unittest_leakfix.suite._runs["     # by which a result of somebody's own is held
+_LEAST_SIZE = 1000     # bytes from which an attribute of a kept test is reported
+_RUNS = "unittest_leakfix.suite._runs["     # by which a result of the user's own is held
 
 
 class _Candidate(NamedTuple):
@@ -92,7 +92,7 @@ class Classifier:
     def objects(self, suspects: Suspects) -> Tuple[List[Leak], Set[object]]:
         """Return the leaks among the *suspects*: those alive that were not reported before.
 
-        With them, what need not be told again: descriptors, process ids and paths that the open
+        With them, what need not be reported again: descriptors, process ids and paths that the open
         resources among them hold. The heap must be thawed, and have been collected.
         """
         with looked_up(suspects):
@@ -150,7 +150,7 @@ class Classifier:
         if kind is None:
             return _Candidate(survivor, value, None, False)
         if kind.name in ("thread", "thread timer", "mock patch"):
-            return None     # told as a change of the process
+            return None     # reported as a change of the process
         acquisition = self._acquisitions.of(value)
         sure = acquisition is not None and acquisition.test == survivor.test
         if kind.is_open(value) is not True or is_kept(value) or not (sure or survivor.name
@@ -224,7 +224,7 @@ class Classifier:
         session = acquisition is not None and acquisition.what == "database connection"
         if survivor.what != "test" and chain.root == "thread" and not session and self._started(
                 chain):
-            return None     # the thread itself is told
+            return None     # the thread itself is reported
         if self.grows == 1 and chain.root == "frame":
             return None     # a variable of the code around the block
         kind = kind_of(value)
@@ -366,7 +366,7 @@ def _mark_covered(cases: Sequence[_Candidate], found: Sequence[Optional[Chain]],
 
 
 def _is_of_test_module(survivor: Survivor) -> bool:
-    """An instance of a class that the test's own module defines is no application's cache."""
+    """Tell whether its class is the test module's own: then it is not an application's cache."""
     return ids.defines(survivor.test, survivor.module)
 
 

@@ -1,4 +1,4 @@
-"""The finder: watches a run, test after test, and hands what it sees to the judge."""
+"""The detector: observes a run, test after test, and has what it sees classified."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ UNCOUNTED: Tuple[Tuple[str, str], ...] = () if COUNTED else ((
     "%s does not count references: only the state of the process is watched"
     % _NAMES.get(sys.implementation.name, "this interpreter")),)
 
-# What a finder hears through while a run goes on, and which finder of several is the one that
+# What a detector listens to while a run goes on, and which detector of several is the one that
 # hears.
 
 
 class ListeningObserver(RunObserver):
-    """A `RunObserver` with ears, open between `start` and `stop`."""
+    """A `RunObserver` that listens to closing and dropping between `start` and `stop`."""
 
     _getpid = staticmethod(os.getpid)
     _active: List["ListeningObserver"] = []
@@ -92,7 +92,7 @@ class ListeningObserver(RunObserver):
 
     @staticmethod
     def accept(leak: Leak) -> bool:
-        """Take a leak that somebody else has found, for the class that runs; False where nobody
+        """Take a leak that other code has found, for the class that runs; False where nothing
         finds."""
         active = ListeningObserver._active
         if not active or not active[-1].here():
@@ -101,7 +101,7 @@ class ListeningObserver(RunObserver):
         return True
 
     def start(self) -> bool:
-        """Begin to listen. Returns whether this is the finder that finds."""
+        """Begin to listen. Returns whether this is the detector that finds."""
         if ListeningObserver._active:
             return False
         self._listen(True)
@@ -184,13 +184,13 @@ if hasattr(os, "register_at_fork"):
 
 
 class ReportedChanges:
-    """Tells each change once: by its test, not again by the fixtures around it."""
+    """Reports each change once: by its test, not again by the fixtures around it."""
 
     def __init__(self, acquisitions: Acquisitions) -> None:
         self._acquisitions = acquisitions
         self._reported: Set[Tuple[Any, ...]] = set()
         self.pending: List[Pending] = []
-        """Those to be told when their class is over."""
+        """Those to be reported when their class is over."""
         self.waited = False
         """Threads or children that a test left were waited for."""
         self.failed: Container[str] = ()
@@ -209,11 +209,11 @@ class ReportedChanges:
     @originals.around
     def leaks(self, changes: Sequence[Change], test: str, back: Sequence[Change],
               fixture: bool, ended: Sequence[str] = ()) -> List[Leak]:
-        """Return the leaks of *test* that are told at once; the others wait in ``pending``.
+        """Return the leaks of *test* that are reported at once; the others wait in ``pending``.
 
         *back*: those that were put back. *fixture*: *test* is one, around tests whose own changes
-        were told already. *ended*: the tests since the last close look, of which one may have left
-        what is not looked at after each.
+        were reported already. *ended*: the tests since the last close look, of which one may have
+        left what is not looked at after each.
         """
         fresh: List[Leak] = []
         for change in changes:
@@ -371,7 +371,7 @@ class LeakDetector(ListeningObserver):
         self._governor = Governor()
         self._timed = False         # the test that runs is one of those
         self._cost = 0.0            # of what came before it
-        self._heard_of: List[Leak] = []     # all leaks so far, news or not
+        self._heard_of: List[Leak] = []     # all leaks so far, known or not
         self._unmeasured = Unmeasured()
         self._ran: Set[str] = set()     # for the baseline's sake
         self._tests = 0
@@ -394,7 +394,7 @@ class LeakDetector(ListeningObserver):
             self._governor.stop()
 
     def silent(self) -> bool:
-        """Tell whether there is nothing to tell."""
+        """Tell whether there is nothing to report."""
         reported = self._reported_leaks
         return not (reported.leaks or reported.known or reported.hidden
                     or self._unmeasured or self.options.leaks_baseline)
@@ -415,7 +415,7 @@ class LeakDetector(ListeningObserver):
         counted = getattr(self._result, "testsRun", 0)
         return counted if type(counted) is int and counted > 0 else self._tests
 
-    # What the run tells. Nothing that goes wrong here may break the run.
+    # What the run calls. Nothing that goes wrong here may break the run.
 
     def test_started(self, test: unittest.TestCase) -> None:
         if self._is_active():
@@ -495,7 +495,7 @@ class LeakDetector(ListeningObserver):
         self._imported.note(test)
         if survivors is None:
             self._unmeasured.add(test,
-                                 "what came in it cannot be told: it has thawed the heap, or "
+                                 "what came in it is not known: it has thawed the heap, or "
                                  "switched on gc.set_debug()")
         # What a test has that runs once more is looked at after its last time.
         if survivors and not self._runs_again:
@@ -651,7 +651,7 @@ class LeakDetector(ListeningObserver):
                 self._unmeasured.fault(name)
             self._classify_rest()
 
-    # What it makes of it.
+    # Classifying what was seen.
 
     def _fixtures_left(self, name: str, scope: int) -> None:
         """Report what the fixtures of a class (*scope* 1) or module (2) have changed: that which
@@ -702,7 +702,7 @@ class LeakDetector(ListeningObserver):
                                    else "this run")
 
     def _explains(self) -> bool:
-        """Tell whether objects are judged now, though the run goes on."""
+        """Tell whether objects are classified now, though the run goes on."""
         return False
 
     def _open_fixtures(self) -> Container[str]:
@@ -741,14 +741,14 @@ class LeakDetector(ListeningObserver):
             self._governor.add("explaining", began)
 
     def take_interrupted(self) -> None:
-        """The run was interrupted: take what was found and did not come to be told."""
+        """The run was interrupted: take what was found and not reported yet."""
         reported = self._reported_leaks
         taken = {id(each) for each in (*reported.leaks, *(item.leak for item in reported.known))}
         fresh, self._new_leaks = self._new_leaks, []
         self._reported_leaks.take([each for each in fresh if id(each) not in taken])
 
     def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
-        """Take the leaks of a class that is over; return those that are news."""
+        """Take the leaks of a class that is over; return those that are not known."""
         return self._reported_leaks.take(leaks)
 
 
@@ -762,7 +762,7 @@ def _fixture_of(holder: Any, *names: str) -> str:
     return next((name for name in names if any(name in space for space in own)), "")
 
 
-# Changes that are told when their class is over: unless they are part of something told by then.
+# Changes that are reported when their class is over, unless they are part of another leak.
 
 class Pending(NamedTuple):
     """One such change, the test it came with, and what its descriptor was open on."""
@@ -774,7 +774,7 @@ class Pending(NamedTuple):
     candidates: Tuple[str, ...] = ()
 
     def still_there(self, covered: Set[object], leaks: Sequence[Leak]) -> bool:
-        """Tell whether it is, and is no part of what is *covered*, nor told by one of the
+        """Tell whether it is, and is not part of what is *covered*, nor reported by one of the
         *leaks*."""
         change = self.change
         if change.kind == "stream":
@@ -797,7 +797,7 @@ class Pending(NamedTuple):
 
 def pending_leaks(pending: Sequence[Pending], covered: Set[object],
                   leaks: Sequence[Leak]) -> List[Leak]:
-    """Return a leak for each of the *pending* changes that must be told for itself."""
+    """Return a leak for each of the *pending* changes that must be reported for itself."""
     left = [each for each in pending if each.still_there(covered, leaks)]
     # mkstemp's descriptor and file are one.
     made = [each.acquisition for each in left if each.change.fd >= 0]

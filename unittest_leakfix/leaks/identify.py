@@ -271,7 +271,7 @@ def _child(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) ->
 def _descriptor(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
     kind = kinds.of_resource(acquisition.what).name if acquisition is not None else "descriptor"
     name = _on(change)
-    # no file object has it, or that would be told
+    # no file object has it, or that would be reported
     if acquisition is None or kind not in kinds.KINDS or kind in ("descriptor", "file",
                                                                   "temporary file"):
         kind, called = "descriptor", "descriptor (%s)" % name

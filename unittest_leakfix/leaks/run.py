@@ -1,4 +1,4 @@
-"""Finding, from a runner's point of view: begin, end, tell."""
+"""Finding, from a runner's point of view: begin, end, write the report."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _NO_RESERVE = "the descriptor that was kept for it is gone, a test has closed it
 
 
 class LeakSession:
-    """What a runner was asked to find. The arguments are those of ``LeakFixTestRunner``; "leaks" is
-    "report" where it is not given.
+    """One session of finding, for a runner. The arguments are those of ``LeakFixTestRunner``;
+    "leaks" is "report" where it is not given.
 
     Raises ValueError for an unknown mode, or a baseline that cannot be read.
     """
@@ -59,7 +59,7 @@ class LeakSession:
         """Begin to find in the run that feeds *result*; None if another run finds already."""
         self._begun = True
         if self._files is not None:
-            self._files.begin()     # before anybody looks which descriptors there are
+            self._files.begin()     # before the open descriptors are looked at
         kind = _FailingDetector if self.options.leaks == "fail" else LeakDetector
         detector = kind(self.options, result, self._baseline)
         if detector.start():
@@ -84,7 +84,7 @@ class LeakSession:
 
     @originals.around
     def write_report(self, stream: Any, verbose: bool) -> None:
-        """Write the report to *stream*, and the files that were asked for."""
+        """Write the report to *stream*, and the files that were chosen."""
         if self._detector is not None and not self._detector.here():
             return      # the child of a test that forked
         if self._detector is not None and self._detector.silent() and not (verbose or self._files):
@@ -135,7 +135,7 @@ class LeakSession:
 
 
 class _FailingDetector(LeakDetector):
-    """A finder that makes each leak a failure of its test, once it is known."""
+    """A detector that makes each leak a failure of its test, once it is known."""
 
     def __init__(self, options: Options, result: unittest.TestResult,
                  baseline: Optional[suppressions.Baseline] = None) -> None:
@@ -185,7 +185,7 @@ def _fresh_instance(test: unittest.TestCase) -> Any:
     return finished(test)
 
 
-# The files that were asked for: the report as JSON, and a baseline.
+# The files of a run: the report as JSON, and a baseline.
 
 
 class Files:

@@ -1,4 +1,4 @@
-"""Leaks that are no news: ignored for a reason in code, or listed in a baseline file."""
+"""Known leaks: ignored for a reason in code, or listed in a baseline file."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _ignored: List[Ignored] = []
 
 
 def ignore(*, reason: str, test: str = "*", **what: str) -> Ignored:
-    """Make one kind of leak known, for the rest of the process: counted, but no news.
+    """Make one kind of leak known, for the rest of the process: counted, but not listed.
 
     ``ignore(thread="mailer-*", reason="...")``: the kind, with ``_`` for a space, and the name or
     a pattern with ``*`` and ``?``, as the report's "Silence one" says it; `test`: a pattern for
@@ -76,7 +76,7 @@ def _entry(what: Dict[str, str], reason: str, test: str, frame: Any = None) -> I
                         "ignore(thread=\"mailer-*\", reason=\"...\"); got %s"
                         % (", ".join(sorted(what)) or "none"))
     if not isinstance(reason, str) or not reason.strip():
-        raise TypeError("ignore() wants a reason that a colleague understands in a year")
+        raise TypeError("ignore() needs a reason that a colleague understands in a year")
     (kind, pattern), = what.items()
     where = "" if frame is None else "%s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
     return Ignored(kind, str(pattern), test, reason, where)
@@ -163,7 +163,7 @@ class Baseline:
             raise ValueError("baseline %s cannot be read: %s"
                              % (path, error.strerror or error)) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError("baseline %s is none: %s; write it with --leaks-write-baseline %s"
+            raise ValueError("baseline %s is not one: %s; write it with --leaks-write-baseline %s"
                              % (path, error or "not JSON", path)) from error
         self._fingerprints = {each.fingerprint for each in self._entries if not each.old}
         self._old = [each for each in self._entries if each.old]
@@ -233,15 +233,15 @@ def _escaped(line: str) -> str:
         char if char.isprintable() else _dumps(char)[1:-1] for char in line)
 
 
-# Which leaks are news: not those of failing tests, nor what is ignored or in the baseline.
+# Which leaks are reported: not those of failing tests, nor what is ignored or in the baseline.
 
 
 class ReportedLeaks:
-    """The leaks of a run, as they come in: news apart from what is known."""
+    """The leaks of a run, as they come in, those that are known apart."""
 
     def __init__(self, baseline: Optional[Baseline], report_failed: bool,
                  result: Optional[unittest.TestResult] = None) -> None:
-        """*report_failed*: the leaks of failing tests are news too; *result* tells which have
+        """*report_failed*: the leaks of failing tests are reported too; *result* tells which have
         failed."""
         self.leaks: List[Leak] = []
         self.known: List[Known] = []
@@ -273,7 +273,7 @@ class ReportedLeaks:
             self._count = count
 
     def take(self, leaks: List[Leak]) -> List[Leak]:
-        """Take the leaks of a class that is over; return those that are news.
+        """Take the leaks of a class that is over; return those that are not known.
 
         Raises what `of_class` raises for a ``leakfix_ignore`` that is none.
         """

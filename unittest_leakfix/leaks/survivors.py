@@ -2,7 +2,7 @@
 
 `begin()` hides the whole heap (`heap.py`), `end()` looks at what has come since. A survivor is
 remembered by a weak reference, or by its id where its type allows none, until its class is over:
-only then is it asked for again, since what a class's tests share ends with the class.
+only then is it looked up again, since what a class's tests share ends with the class.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _BARE = len(vars(unittest.TestCase("run")))
 
 
 # Django fills caches of its own objects as the first tests come by: models' metadata, templates,
-# resolvers, signals, catalogs. What is a test's attribute, a resource or a user's own is told all
-# the same.
+# resolvers, signals, catalogs. What is a test's attribute, a resource or a user's own is reported
+# all the same.
 _FRAMEWORKS = frozenset(["django", "asgiref"])
 _is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
 _realpath = os.path.realpath
@@ -63,7 +63,7 @@ _sizeof = getattr(object, "__sizeof__", None)     # PyPy has no sizes, and no co
 _getrefcount: Callable[[object], int] = getattr(sys, "getrefcount", lambda value: 0)
 # Not walked by the collector, and often the heaviest: counted where one holder has them.
 _BULK = (str, bytes, bytearray, memoryview)
-# Their buffers are no data of the test's: 8 kB, 128 kB since 3.14, whatever was read.
+# Their buffers are not data of the test's: 8 kB, 128 kB since 3.14, whatever was read.
 _BUFFERED = (io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair)
 
 
@@ -103,7 +103,7 @@ class SurvivorWatch:
         self._test_alone = None
         self._test = test
         if self._window:
-            heap.drop_window(self._window)      # something went wrong before it was asked for
+            heap.drop_window(self._window)      # something went wrong before it was used
         self._window = heap.open_window()
 
     def finished(self, test: unittest.TestCase) -> bool:
@@ -137,11 +137,11 @@ class SurvivorWatch:
                 self._note("attribute", value, name if fixture else "self." + name, fixture)
 
     def exclude(self, ids: Set[int]) -> None:
-        """Say that the objects with these *ids*, which came since `begin`, are no test's."""
+        """Say that the objects with these *ids*, which came since `begin`, belong to no test."""
         self._others.update(ids)
 
     def end(self) -> Optional[List[Survivor]]:
-        """Call when the test was let go. Returns who outlived it, None if that cannot be told."""
+        """Call when the test was let go. Returns what outlived it, None if that is not known."""
         if self._test_alone is not None:
             if self._test_alone() is None:
                 heap.close_window(self._new)
@@ -178,7 +178,7 @@ class SurvivorWatch:
         return survivor(what, self._test, "", value)
 
     def _crowds(self, born: List[Any], held: Container[int]) -> Tuple[List[List[Any]], List[Any]]:
-        """Return those *born* that are many of one class, by class, and the others that are news.
+        """Return those *born* that are many of one class, by class, and the others that matter.
 
         There may be a million: so first by their classes.
         """
@@ -282,7 +282,7 @@ def _may_matter(value: object) -> bool:
 
 
 def _matters(value: object) -> bool:
-    """Tell whether a survivor is worth a word: a resource, or an instance of somebody's class."""
+    """Tell whether a survivor is worth a word: a resource, or an instance of a user's class."""
     cls = type(value)
     if kind_of(value) is not None:
         return not issubclass(cls, unittest.TestCase)
@@ -302,14 +302,14 @@ def is_users(cls: type) -> bool:
         file = getattr(module, "__file__", None)
     except errors.PASSING:
         raise
-    except BaseException:   # somebody's object in the module's place
+    except BaseException:   # another object in the module's place
         return True
     if type(file) is not str:
         return module is None or name == "__main__"
     return code_of(file) not in (LIBRARY, OWN, HARNESS)
 
 
-# What an open resource holds outside Python's memory: so that its parts are not told again.
+# What an open resource holds outside Python's memory: so that its parts are not reported again.
 
 
 def held_resources(value: object,
@@ -434,7 +434,7 @@ def _size(value: object) -> int:
     if type(cls) is type and cls in _BUFFERED:
         return 0
     if flags_slot(cls) & _HEAP_TYPE and type(on_type(cls, "__sizeof__")) is FunctionType:
-        return int(_sizeof(value))   # type: ignore[misc]  # somebody's own may raise, hang or lie
+        return int(_sizeof(value))   # type: ignore[misc]  # a user's own may raise, hang or lie
     try:
         return int(_getsizeof(value))
     except errors.PASSING:

@@ -1,7 +1,7 @@
 """Suspects: what outlived its test, noted until the run is over, and how it came and went.
 
-Nothing here is a leak yet. Most suspects die before anybody has to look for their holders; which of
-them have is asked once, after a full collection of the thawed heap.
+Nothing here is a leak yet. Most suspects die before their holders have to be searched; which of
+them have is looked at once, after a full collection of the thawed heap.
 """
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 That is in the window of any later test, and a collection after each test takes 10 to 30 ms there.
 So whether an object has outlived its test, and whose the interpreter's complaints are, cannot be
-told; the state of the process can.
+known; the state of the process can.
 """
 from __future__ import annotations
 

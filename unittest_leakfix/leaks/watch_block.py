@@ -20,7 +20,7 @@ bind(globals())
 
 
 class _BlockDetector(LeakDetector):
-    """A finder for one block of code."""
+    """A detector for one block of code."""
 
     _asker = ""
 
@@ -95,7 +95,7 @@ def watch(name: str = "the block") -> Watch:
 
     *name* stands for the test in the leaks. Returns a context manager whose ``leaks`` is a list
     of `Leak` after the block; ``str()`` of it is a short text. Local variables of the code
-    around the block are no leaks. In a test of a run that finds, that test is measured all the
+    around the block are not leaks. In a test of a run that finds, that test is measured all the
     same.
     """
     return Watch(name)

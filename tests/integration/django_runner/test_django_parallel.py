@@ -138,7 +138,7 @@ class FoundTest(ProjectCase):
     def test_what_was_closed_is_told_for_all_workers(self):
         self.assertIn("unittest_leakfix: let go of 4 finished tests, closed 1 resource left open "
                       "(1 file), "
-                      "1 test still held by somebody else\n", self.runs["fail"].text)
+                      "1 test still held by other code\n", self.runs["fail"].text)
 
     def test_verdict_of_a_report(self):
         theirs, ours = self.runs["plain"], self.runs["report"]

@@ -233,7 +233,7 @@ class BaselineTests(ProjectCase):
                 file.write('{"version": %s, "leaks": []}' % version)
             status, output = self.run_sample("--leaks-baseline=known.json")
             self.assertEqual(status, 2)
-            self.assertIn("known.json is none: it has version %s, this release reads 1 and 2;"
+            self.assertIn("known.json is not one: it has version %s, this release reads 1 and 2;"
                           % words, output)
 
     def test_what_is_no_entry(self):

@@ -231,7 +231,7 @@ class CollectorTests(FaultCase):
                     self.assertIn("Thing was kept after A.test_it", ran.report)
                     self.assertNotIn("Not measured", ran.report)
                 else:
-                    self.assertIn("Not measured: A.test_it (what came in it cannot be told",
+                    self.assertIn("Not measured: A.test_it (what came in it is not known",
                                   ran.report)
 
     def measured(self, body: str, *left: str, head: str = "") -> None:

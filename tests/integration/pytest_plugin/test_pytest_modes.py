@@ -269,7 +269,7 @@ class OptionTests(PytestCase):
                 (["--leaks=report", "--leaks-baseline=nowhere.json"], "",
                  "ERROR: baseline FOLDER/nowhere.json cannot be read: No such file or directory\n"),
                 (["--leaks=report", "--leaks-baseline=test_sample.py"], "",
-                 "ERROR: baseline FOLDER/test_sample.py is none: "),
+                 "ERROR: baseline FOLDER/test_sample.py is not one: "),
                 (["--max-connections=-1"], "",
                  "ERROR: max connections -1: give a number of connections, 0 or more\n")):
             with self.subTest(arguments or ini):
@@ -326,7 +326,7 @@ class MarkerTests(PytestCase):
     def test_bad_markers(self):
         for mark, said in (
                 ('leakfix_ignore(file="*")',
-                 "ignore() wants a reason that a colleague understands in a year"),
+                 "ignore() needs a reason that a colleague understands in a year"),
                 ('leakfix_ignore("file", reason="x")',
                  "it takes names only, as in leakfix_ignore(thread=")):
             with self.subTest(mark):

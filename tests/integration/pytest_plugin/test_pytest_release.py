@@ -65,7 +65,7 @@ class KeptTests(PytestCase):
         text, status = self.pytest("-v", "--leaks=" + mode)
         self.assertEqual(0, status, text)
         self.assertIn("301 passed", text)
-        self.assertIn("1 test still held by somebody else", text)
+        self.assertIn("1 test still held by other code", text)
         # Once when it is over, once when its reports are made, the last time, and at doubling
         # distances.
         self.assertIn(self.walks(text), range(2, 15))

@@ -40,7 +40,7 @@ class Others(SimpleTestCase):
     def test_free(self):
         pass
 '''
-LINE = re.compile(r"1 test still held by somebody else(?: \((.*) names the holder\))?$",
+LINE = re.compile(r"1 test still held by other code(?: \((.*) names the holder\))?$",
                   re.MULTILINE)
 HOLDER = re.compile(r"(?:test_shop|shop\.tests)\.payloads\[0\]")
 

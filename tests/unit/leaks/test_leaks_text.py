@@ -59,8 +59,8 @@ class BlockTests(TextCase):
     def test_what_was_closed_had_no_holder(self):
         leak = Leak("object", "Archive was left open", (ORDERS + "test_x",),
                     closed="closed for you: nothing else referred to it")
-        self.assertNotIn("who holds it", render(Findings((leak,), tests=1), self.style))
-        self.assertIn("who holds it",
+        self.assertNotIn("what holds it", render(Findings((leak,), tests=1), self.style))
+        self.assertIn("what holds it",
                       render(Findings((replace(leak, closed=""),), tests=1), self.style))
 
     def test_the_options_as_the_command_line_at_hand_spells_them(self):

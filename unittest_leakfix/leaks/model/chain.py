@@ -15,10 +15,9 @@ class Thing(NamedTuple):
 
     category: str
     """"module", "class", "function", "bound method", "frame", "generator", "coroutine",
-    "async_generator",
-    "lru_cache", "container", "weak reference", "test", "thread", "object"; and what is no object of
-    Python's: "entry" (of ``sys.modules``), "C code", "end" (of a search that gave up), "named" by
-    a harness.
+    "async_generator", "lru_cache", "container", "weak reference", "test", "thread", "object"; and
+    what is not an object of Python's: "entry" (of ``sys.modules``), "C code", "end" (of a search
+    that gave up), "named" by a harness.
     """
     name: str = ""
     """What it is called; of an object its class, without the functions around that."""

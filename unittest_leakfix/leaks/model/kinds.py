@@ -160,12 +160,12 @@ _ROWS = (
     LeakKind(
         "temporary folder", verb="made", traced=True, watched_by="process_state.tempfiles",
         state="was left", variable="folder", ends=("cleanup",),
-        remedy=calling("shutil.rmtree", IT), why_not_restored="somebody may want what is in it",
+        remedy=calling("shutil.rmtree", IT), why_not_restored="what is in it may still be needed",
         waits=True),
     LeakKind(
         "temporary file", verb="made", traced=True, watched_by="process_state.tempfiles",
         variable="path", remedy=calling("os.remove", IT),
-        why_not_restored="somebody may want what is in it",
+        why_not_restored="what is in it may still be needed",
         waits=True),
     LeakKind(
         "patch", many="patches", verb="started", watched_by="process_state.patches",

@@ -130,7 +130,7 @@ class Leak:
 
 
 class Known(NamedTuple):
-    """A leak that is no news: ignored for a reason, or (reason "") listed in the baseline file
+    """A known leak: ignored for a reason, or (reason "") listed in the baseline file
     ``where``."""
 
     leak: Leak
@@ -176,7 +176,7 @@ class Findings:
     worker: str = ""
     """The name of the process of a parallel run, "" for the only one."""
     failed: int = 0
-    """Causes that only failing tests left, which were not asked for."""
+    """Causes that only failing tests left, which are not shown by default."""
     old_baseline: str = ""
     """The path of the baseline that was read, if that has an older version."""
     ran: FrozenSet[str] = frozenset()

@@ -71,7 +71,7 @@ class Remedy(NamedTuple):
     it: str = ""
     """What the user's code calls `IT`; "" where it has no name there yet."""
     noun: str = ""
-    """What `IT` is, for a reader who is to give it a name."""
+    """What `IT` is, for the reader, who gives it a name."""
     variable: str = ""
     """A name that it may be given."""
     imports: Tuple[str, ...] = ()

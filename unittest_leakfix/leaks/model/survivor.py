@@ -10,7 +10,7 @@ bind(globals())
 
 
 class Survivor:
-    """One object that outlived its test. Told from another by identity alone: the comparison of
+    """One object that outlived its test. Compared by identity alone: the comparison of
     two weak references compares their objects.
 
     what: "test", "attribute", "instance" or "resource"; name: how the test had it ("self.db", or
@@ -18,7 +18,7 @@ class Survivor:
     name of a *fixture* of pytest's), "" otherwise; ref: calls for the object, None once it is gone;
     type, module: of its class; key: its id;
     nth: which test of the run that was; more: calls for others of its class that outlived the same
-    test; seen: it was judged before; told: it was reported.
+    test; seen: it was classified before; reported: it was reported.
     """
 
     __slots__ = ("what", "test", "name", "fixture", "type", "module", "ref", "key", "nth", "more",

@@ -267,7 +267,7 @@ def _thread(change: Change, row: LeakKind, called: str, kind: str) -> Words:
 def _child(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     ended = change.how == "ended"
     return Words("child process '%s' %s" % (
-        called, "has ended, and nobody waited for it" if ended
+        called, "has ended, and was not waited for" if ended
         else "was still running after its test"),
         calling("os.waitpid", IT, "0").of(noun="process id", variable="pid") if ended
         else row.remedy,

@@ -62,7 +62,7 @@ def _overhead_from(value: Any) -> Optional[Overhead]:
 def from_value(value: Any) -> Findings:
     """Return the findings that ``to_value`` made ``value`` of.
 
-    Raises ValueError for what is no such value or has another version.
+    Raises ValueError for what is not such a value or has another version.
     """
     version = value.get("version") if isinstance(value, dict) else None
     if version != VERSION:
@@ -92,7 +92,7 @@ def dump(findings: Findings, path: str) -> None:
 
 
 def load(path: str, _open: Callable[..., Any] = io.open) -> Findings:
-    """Read what ``dump`` wrote. Raises OSError, and ValueError for what is no report of this
+    """Read what ``dump`` wrote. Raises OSError, and ValueError for what is not a report of this
     version."""
     with _open(path, encoding="utf-8") as file:
         return from_value(_load(file))

@@ -21,7 +21,7 @@ bind(globals())
 _PACKAGE = __name__.partition(".")[0]
 _ITEMS = (Link.INDEX, Link.VALUE, Link.KEY, Link.MEMBER)
 _WEAK = ("WeakValueDictionary", "WeakKeyDictionary", "WeakSet")
-# What hands on to another object what it was made of: nothing of it is replaced.
+# What passes on to another object what it was made of: nothing of it is replaced.
 _WRAPPERS = ("partial", "partialmethod", "property", "staticmethod", "classmethod",
              "cached_property", "singledispatchmethod", "WeakMethod", "finalize", "Future", "Task")
 _PAIRS = ("socketpair", "Pipe")
@@ -108,7 +108,7 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
 
 
 def dropped(resource: str, site: Site) -> Optional[Remedy]:
-    """Return what closes a resource that nobody has kept: a ``with`` statement around the call that
+    """Return what closes a resource that was not kept: a ``with`` statement around the call that
     opened it."""
     row = kinds.of_resource(resource)
     if opened(resource, site)[0]:

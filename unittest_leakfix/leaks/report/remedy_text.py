@@ -65,7 +65,7 @@ def _registered(call: Call, scope: CodeScope) -> str:
             return "request.addfinalizer(lambda saved=%s: %s)" % (call.saved, _call(call, "saved"))
         return "request.addfinalizer(%s)" % (
             "lambda: " + _call(call) if call.arguments or call.late else call.function)
-    # There is no addAsyncClassCleanup.
+    # unittest has no addAsyncClassCleanup.
     registers = "self.addAsyncCleanup" if call.awaited else _REGISTERS[scope]
     if call.late:
         return "%s(lambda: %s)" % (registers, _call(call))

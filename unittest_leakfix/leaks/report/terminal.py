@@ -50,7 +50,7 @@ class Style:
         return self.clean(redaction.cut(redaction.redact_id(test), redaction.LONGEST))
 
     def name(self, name: str) -> str:
-        """Return the name of a function or file, which is no secret, cut."""
+        """Return the name of a function or file, which is not a secret, cut."""
         return self.clean(redaction.cut(name, redaction.LONGEST))
 
     def clean(self, text: str) -> str:

@@ -30,7 +30,7 @@ from unittest_leakfix.leaks.report.user_code import Site
 __unittest = True
 bind(globals())
 
-# One block of the report: what was left, where it came from, who holds it, and what ends it.
+# One block of the report: what was left, where it came from, what holds it, and what ends it.
 
 if TYPE_CHECKING:
     from unittest_leakfix.tracing.acquisitions import Acquisition
@@ -56,7 +56,7 @@ def is_own(frame: Frame, test: str) -> bool:
 
 
 def opened_by(acquisition: Acquisition, names: Names) -> str:
-    """Return who opened it: a fixture, where it was one, else the test."""
+    """Return the name of what opened it: a fixture, where it was one, else the test."""
     for frame in acquisition.frames:
         owner, _, name = frame.function.rpartition(".")
         if name in FIXTURES:
@@ -77,10 +77,10 @@ def _figures(leak: Leak) -> str:
 
 
 class _Opening(NamedTuple):
-    """The lines on where something was opened, and who they name."""
+    """The lines on where something was opened, and the name in them."""
 
     lines: List[str]
-    who: str = ""
+    opener: str = ""
     column: int = 0
     """Where its place begins, for the "now at" below it."""
 
@@ -99,7 +99,7 @@ class Blocks:
         self._column = max(min(COUNTS, style.width - widest), 0)
 
     def block(self, number: int, leak: Leak) -> List[str]:
-        """Return the lines of one cause: what, where, who holds it, which tests, and what ends
+        """Return the lines of one cause: what, where, what holds it, which tests, and what ends
         it."""
         style = self.style
         self._files: Set[str] = set()       # that this block has named
@@ -132,7 +132,7 @@ class Blocks:
     def _left_by(self, leak: Leak, opening: _Opening) -> List[str]:
         """The full id of the first test, where nothing else in the block names it."""
         named = bool(
-            opening.who) and leak.acquisition is not None and leak.acquisition.test in leak.tests
+            opening.opener) and leak.acquisition is not None and leak.acquisition.test in leak.tests
         if not leak.tests:
             return ["%sleft by %s (looked at once per class)" % (_BLOCK_INDENT, each)
                     for each in self._candidates(leak)]
@@ -161,7 +161,7 @@ class Blocks:
                                for step in leak.chain.steps)
         elif leak.kind in ("kept test", "object") and not leak.closed:
             lines = [_BLOCK_INDENT
-                     + "who holds it is not known: no chain from a module, class or thread leads "
+                     + "what holds it is not known: no chain from a module, class or thread leads "
                        "to it"]
         if leak.holding:
             items = [self.style.plain(
@@ -221,7 +221,7 @@ class Blocks:
         """The tests that the block does not name yet."""
         tests: Tuple[str, ...] = leak.tests[1:]
         word = "also: "
-        owner, _, name = opening.who.rpartition(".")
+        owner, _, name = opening.opener.rpartition(".")
         if name in FIXTURES and leak.acquisition and leak.acquisition.test in leak.tests:
             # The fixture tells the class; which of its tests is of interest when they are few.
             whole = len(leak.tests) > _SHOWN and all(self.names.owner(test) == owner
@@ -269,7 +269,7 @@ def render(findings: Findings, style: Style = Style(), stacks: bool = False, ver
 
 
 def render_brief(findings: Findings, style: Style = Style()) -> str:
-    """Return a report with one line for each leak, at most ten: somebody wants the run to end. ""
+    """Return a report with one line for each leak, at most ten: the user wants the run to end. ""
     for none."""
     leaks = sorted(described(findings).leaks, key=rank)
     if not leaks:
@@ -282,8 +282,8 @@ def render_brief(findings: Findings, style: Style = Style()) -> str:
 
 
 def one_line(leak: Leak, style: Style = Style()) -> str:
-    """Return a leak as one line, for failure messages and JUnit: what, and who holds it or where it
-    was opened."""
+    """Return a leak as one line, for failure messages and JUnit: what, and what holds it or where
+    it was opened."""
     names = Names(leak.tests)
     line = style.plain(in_words(leak).subject)
     if leak.chain and leak.chain.expression:
@@ -375,7 +375,7 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
 
 
 def _known(findings: Findings, style: Style, each: bool) -> List[str]:
-    def told(text: str, wheres: List[str]) -> str:
+    def with_places(text: str, wheres: List[str]) -> str:
         places = listed([style.path(where) for where in dict.fromkeys(wheres) if where], 3)
         return text + (" in " + ", ".join(places) if places else "")
 
@@ -383,7 +383,7 @@ def _known(findings: Findings, style: Style, each: bool) -> List[str]:
     baseline = [where for _, reason, where in findings.known if not reason]
     parts = [("ignored with a reason", ignored)] if ignored else []
     parts += [("listed", baseline)] if baseline else []
-    texts = [told(text, wheres) for text, wheres in parts]
+    texts = [with_places(text, wheres) for text, wheres in parts]
     if len(parts) > 1:
         texts = ["%s %s" % (format(len(wheres), ","), text)
                  for text, (_, wheres) in zip(texts, parts)]

@@ -298,7 +298,7 @@ class Site:
     @staticmethod
     def bound(statement: Optional[Statement], item: int = -1) -> str:
         """Return what a statement calls what it opens: "self.db", "connection"; "" for nothing. Of
-        several results, that of *item*: of those without one nobody knows which it is."""
+        several results, that of *item*: of those without one it is not known which it is."""
         if statement is None or not statement.call:
             return ""
         if statement.targets:
@@ -380,7 +380,7 @@ def is_library(module: str) -> bool:
 
 def existed(module: str, name: str) -> str:
     """Return as what the name is declared in the source of *module*: "def", "None", "empty",
-    "value"; "" if it is not, "?" where nobody knows."""
+    "value"; "" if it is not, "?" where that is not known."""
     source = declared_in(module)
     if source is None:
         return "?"
@@ -457,7 +457,7 @@ def _written(test: str, function: str) -> Tuple[Any, Optional[types.FunctionType
         return _looked_up(test, function)
     except errors.PASSING:
         raise
-    except BaseException:       # an id of somebody's own making
+    except BaseException:       # an id() of the user's own
         return None, None
 
 

@@ -26,7 +26,7 @@ _get_referents = gc.get_referents
 _getframe = sys._getframe
 _getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda value: 0)    # not on PyPy
 _gettrace = sys.gettrace
-# C types whose attributes are read by getset descriptors known to run nobody's code.
+# C types whose attributes are read by getset descriptors known to run no user's code.
 _KNOWN: Tuple[Tuple[type, Tuple[str, ...]], ...] = (
     (types.MethodType, ("__self__", "__func__")),
     (types.FunctionType,
@@ -95,7 +95,7 @@ def frame_locals(frame: types.FrameType) -> List[Tuple[str, Any]]:
         return []
     # Taking names out while a tracer looks at the frame would delete the variables themselves.
     if _SNAPSHOTS and optimized and frame.f_trace is None and _gettrace() is None:
-        if _getrefcount(found) == _SNAPSHOT_COUNT:  # else somebody called locals() and kept it
+        if _getrefcount(found) == _SNAPSHOT_COUNT:  # else locals() was called and kept
             code = frame.f_code
             for name in code.co_varnames + code.co_cellvars + code.co_freevars:
                 found.pop(name, None)
@@ -155,7 +155,7 @@ def edge(holder: object, child: object, large: Optional[Large] = None) -> Edge:
 
 
 class Large:
-    """The edges from containers with many items to the objects that somebody wants to know of.
+    """The edges from containers with many items to the objects that are searched.
 
     Two hundred of a list with a million items would take ten seconds to find one by one. Text and
     ids only: it keeps nothing alive, and whoever has one forgets it before the objects.

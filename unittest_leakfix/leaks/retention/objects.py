@@ -50,7 +50,7 @@ def class_dict(cls: type) -> Any:
 
 
 def inherits(obj: object, base: type) -> bool:
-    """Tells whether ``type(obj)`` has `base` in its MRO; ``__class__`` is not asked."""
+    """Tells whether ``type(obj)`` has `base` in its MRO; ``__class__`` is not read."""
     return any(cls is base for cls in mro(type(obj)))
 
 
@@ -180,7 +180,7 @@ def _callable_name(obj: Any) -> str:
 
 
 def thing(obj: object) -> Thing:
-    """What an object is: a module, a class, a container with so many items, an object of a
+    """What an object is: a module, a class, a container with its number of items, an object of a
     class."""
     try:
         return _thing(obj)

@@ -99,7 +99,7 @@ class Roots:
             self.variables[id(value)] = variable
 
     def hidden(self) -> Set[int]:
-        """The ids of this object and its tables, which are no holders."""
+        """The ids of this object and its tables, which are not holders."""
         return {id(self), id(self.__dict__)} | {id(table) for table in self.__dict__.values()}
 
     def _note_modules(self) -> None:

@@ -46,7 +46,7 @@ NODES = 20000
 """How many objects are looked at for the sake of one."""
 WIDTH = 1000
 """From how many objects of one level the search goes on; roots are looked for among all of them."""
-# One get_referrers call compares every reference of the heap with each object asked for: 0.45 ms an
+# One get_referrers call compares every reference of the heap with each object searched: 0.45 ms an
 # object on a heap of a million (3.8 to 3.13). From here on one pass with a set (300 ms) is cheaper.
 _BATCH = 512
 _disable = gc.disable
@@ -81,9 +81,9 @@ class Path(NamedTuple):
 
 def best(search: Search, walk: Walk) -> Optional[Path]:
     """The best path from any root that a search has met to its target, or None."""
-    finder = _PathFinder(search, walk)
-    found = finder.best(search.target)
-    finder.known.clear()
+    paths = _PathFinder(search, walk)
+    found = paths.best(search.target)
+    paths.known.clear()
     return found
 
 
@@ -148,7 +148,7 @@ class _PathFinder:
                 if holder in spaces and holder in self.search.levels]
 
     def _holders(self, oid: int) -> List[int]:
-        """Those who hold an object, the owners of a ``__dict__`` in its place."""
+        """Return what holds an object, the owners of a ``__dict__`` in its place."""
         found: List[int] = []
         levels, spaces = self.search.levels, self.walk.roots.namespaces
         for holder in self.walk.holders.get(oid, ()):
@@ -290,7 +290,7 @@ class Search:
 
 
 class Walk:
-    """Breadth first upwards from all targets at once; every object is asked for its holders
+    """Breadth first upwards from all targets at once; every object's holders are looked up
     once."""
 
     get_referrers = staticmethod(gc.get_referrers)
@@ -336,7 +336,7 @@ class Walk:
                 return
             self._scan({oid for search in going for oid in search.frontier})
             new = [(search, self._climb(search, level)) for search in going]
-            for _ in range(4):  # a __dict__ is no level of its own; context tables nest
+            for _ in range(4):  # a __dict__ is not a level of its own; context tables nest
                 parts = {oid for _, found in new for oid in found if edges.is_part(self.nodes[oid])}
                 if not self._scan(parts):
                     break
@@ -383,14 +383,14 @@ class Walk:
         search.levels[oid] = level
         module = self.roots.namespaces.get(oid)
         known = [self.roots.module(module)] if module is not None else self.roots.find(obj)
-        if not level:  # what is asked about is not its own root
+        if not level:  # the target is not its own root
             known = [root for root in known if root.entry is not None] + self.roots.imported(obj)
         if known:
             search.roots[oid] = known
         return all(root.rank == roots.FRAME for root in known)
 
     def _scan(self, wanted: Set[int]) -> bool:
-        """Finds who refers to the objects with these ids, where that is not known yet."""
+        """Find what refers to the objects with these ids, where that is not known yet."""
         wanted = {oid for oid in wanted if oid not in self.holders}
         if not wanted:
             return False
@@ -425,7 +425,7 @@ class Walk:
                 self.nodes.setdefault(id(holder), holder)
 
     def _is_ours(self, cls: type) -> bool:
-        """Tell whether a holder of this class is a part of what finds: that is nobody's holder."""
+        """Tell whether a holder of this class is a part of the detector, which is not a holder."""
         found = self._own.get(id(cls))
         if found is None:
             found = self._own[id(cls)] = roots.is_ours(objects.module_of(cls))
