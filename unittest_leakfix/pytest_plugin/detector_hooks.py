@@ -44,7 +44,13 @@ from unittest_leakfix.pytest_plugin.failure_text import Reports
 from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.scopes import Key, Scope, ScopeData
 from unittest_leakfix.resources import scan
-from unittest_leakfix.tracing.stacks import _LIBRARY, HARNESS, LIBRARY, origin_of
+from unittest_leakfix.tracing.stacks import (
+    _LIBRARY,
+    HARNESS,
+    LIBRARY,
+    is_users_file,
+    origin_of,
+)
 
 __unittest = True
 bind(globals())
@@ -251,7 +257,7 @@ class ScopedDetector(LeakDetector):
     def _scope_changes(self, scope: Scope, data: ScopeData) -> None:
         self._tests_left(data)
         others = self._made(but=scope)
-        fixtures = sorted(data.fixtures)
+        fixtures = _of_the_user(data)
         # What no fixture was seen to change as it was set up came with the tear-down of one.
         unknown = fixtures[0] if fixtures else "%s (%s)" % (scope.kind, scope.name)
         by: Dict[str, List[Change]] = {}
@@ -271,7 +277,7 @@ class ScopedDetector(LeakDetector):
                    if change.windows and change.fd < 0]
         ended, self._ended = self._ended, []
         if changes and ended:
-            fixtures = sorted(data.fixtures)
+            fixtures = _of_the_user(data)
             self._changes([change._replace(windows=change.windows + len(fixtures))
                            for change in changes], ended[-1], 0, ended + fixtures)
 
@@ -362,6 +368,17 @@ class ScopedDetector(LeakDetector):
         if reported:
             self._on_reported(reported)
         return reported
+
+
+def _of_the_user(data: ScopeData) -> List[str]:
+    """Return the names of a scope's fixtures, without those of pytest's plugins."""
+    found = []
+    for name, fixturedef in data.values:
+        code = getattr(fixturedef.func, "__code__", None)
+        if (not name.startswith("fixture ") or code is None
+                or is_users_file(code.co_filename)):
+            found.append(name)
+    return sorted(set(found))
 
 
 # Finding in a session: between the plugin's hooks, the detector, and the reports.

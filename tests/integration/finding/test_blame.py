@@ -1,5 +1,6 @@
 """Whose a leak is: the test in whose window it came, one of a class's tests where that is all that
 is known, and never a fixture that does not exist."""
+import importlib.util
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ class BlameCase(unittest.TestCase):
     """Each class runs its module ``SAMPLE`` once, in a process of its own."""
 
     SAMPLE = ""
+    COMMAND = ("unittest_leakfix", "sample")
     OPTIONS = ()
 
     @classmethod
@@ -23,8 +25,8 @@ class BlameCase(unittest.TestCase):
             with open(os.path.join(folder, "sample.py"), "w") as file:
                 file.write(textwrap.dedent(cls.SAMPLE))
             ran = subprocess.run(
-                [sys.executable, "-m", "unittest_leakfix", "--leaks=report", "--leaks-json=r.json",
-                 *cls.OPTIONS, "sample"], cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT),
+                [sys.executable, "-m", *cls.COMMAND, "--leaks=report", "--leaks-json=r.json",
+                 *cls.OPTIONS], cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT),
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
             cls.output = ran.stdout
             with open(os.path.join(folder, "r.json")) as file:
@@ -397,6 +399,69 @@ class PoolTest(BlameCase):
     def test_one_of_the_tests_own(self):
         self.assertLeftBy(["Own.test_goes_on"], '\\"own\\"')
         self.assertEqual(2, len(self.report["leaks"]), self.output)
+
+
+@unittest.skipIf(importlib.util.find_spec("pytest") is None, "pytest is not installed")
+class PytestTest(BlameCase):
+    """The same under pytest, where scopes have fixtures."""
+
+    COMMAND = ("pytest", "-q", "-p", "no:unittest_leakfix", "-p", "unittest_leakfix.pytest_plugin",
+               "sample.py")
+    SAMPLE = """
+        import os, tempfile
+        import pytest
+
+        class TestOnce:
+            def test_1(self): pass
+            def test_2(self): vars(os)["cpu_" + "count"] = lambda: 1
+            def test_3(self): pass
+
+        def test_fails():
+            os.environ["OF_FAILING"] = "1"
+            assert 0
+
+        def test_meets():
+            pass
+
+        @pytest.fixture(scope="module")
+        def mask():
+            os.environ["OF_SET_UP"] = "1"
+            old = os.umask(0o77)
+            yield
+            os.umask(old)
+
+        def test_with_it(mask):
+            vars(tempfile)["mk" + "stemp"] = None
+
+        @pytest.fixture(scope="class")
+        def late():
+            yield
+            os.environ["OF_TEAR_DOWN"] = "1"
+
+        class TestLate:
+            def test_1(self, late): pass
+            def test_2(self, late): pass
+        """
+
+    def test_a_look_per_class_says_so(self):
+        leak = self.one("os.cpu_count")
+        self.assertEqual([], leak["tests"])
+        self.assertEqual(["sample.py::TestOnce::test_%d" % each for each in (1, 2, 3)],
+                         leak["candidates"])
+
+    def test_then_each_test_is_looked_at(self):
+        self.assertEqual(["sample.py::test_with_it"], self.one("mkstemp")["tests"])
+
+    def test_fixtures_by_what_they_changed(self):
+        for name, word in (("fixture mask (sample.py)", "OF_SET_UP"),
+                           ("fixture late (sample.py::TestLate)", "OF_TEAR_DOWN")):
+            self.assertEqual([name], self.one(word)["tests"])
+        self.assertEqual([], self.named("umask"))
+
+    def test_of_a_failing_test(self):
+        leak = self.one("OF_FAILING")
+        self.assertEqual(["sample.py::test_fails"], leak["tests"])
+        self.assertIn({"label": "met by", "text": "sample.py::test_meets"}, leak["notes"])
 
 
 class EndedChildTest(BlameCase):

@@ -321,8 +321,8 @@ class SettingTest(ProcessCase):
         self.addCleanup(setattr, os, "environ", mapping)
         os.environ = dict(mapping)
         change = self.one(self.state.after())
-        self.assertEqual(change, Change("environment", "os.environ", "replaced",
-                                        "os._Environ object", "dict object", True))
+        self.assertEqual(("environment", "os.environ", "replaced", True),
+                         (change.kind, change.name, change.how, change.restorable))
         self.state.restore([change])
         self.assertIs(os.environ, mapping)
 

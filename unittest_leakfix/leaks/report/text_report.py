@@ -70,7 +70,7 @@ def _figures(leak: Leak) -> str:
     """Return "3 tests, 41.2 MB"; "1 of 12 tests" where it is not known which."""
     tests = scopes(leak.tests)
     if not tests and leak.candidates:
-        tests = "1 of %s" % scopes(leak.candidates)
+        tests = "1 of %s" % scopes(leak.candidates).replace(", ", " and ")
     return ", ".join(filter(None,
                             [tests, amount(leak.size) if leak.size >= WORTH else "",
                                    "grew by %s" % format(leak.growth, ",") if leak.growth else ""]))
@@ -151,7 +151,8 @@ class Blocks:
         owners: Dict[str, List[str]] = {}
         for test in leak.candidates:
             owners.setdefault(owner_of(test), []).append(test)
-        return ["one of the %s of %s" % (scopes(tests), self.style.test(owner))
+        return ["one of the %s of %s" % (scopes(tests).replace(", ", " and "),
+                                         self.style.test(owner))
                 for owner, tests in owners.items()]
 
     def _holder(self, leak: Leak) -> List[str]:
