@@ -118,7 +118,7 @@ class Heap(object):
         self._before = 0        # how many objects the last full freeze hid
         self._since = 0         # how many have joined them
         self._born = 0          # net new containers since the last freeze
-        self._grown_old = False     # whether things of the test now under way are in the oldest part
+        self._grown_old = False     # whether things of the running test are in the oldest part
         self._window = 0        # goes up at each freeze that may end a window
         self._windows = []      # those that are open, the innermost last
         self._suspects = []       # weak references to tests that may be in a cycle
