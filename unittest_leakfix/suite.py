@@ -192,7 +192,7 @@ class Run(object):
     :param result: the ``TestResult``.
     :param sweep: called with each finished test before it is let go; swaps it for
         a stand-in in a result that does not do so by itself.
-    :param watcher: an `observer.Watcher`, or None.
+    :param watcher: an `observer.RunObserver`, or None.
     """
 
     def __init__(self, result, sweep=None, watcher=None):

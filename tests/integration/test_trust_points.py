@@ -131,7 +131,7 @@ class SignalTests(TrustCase):
     def test_sigint(self):
         for plain, ours in self.ends("SIGINT"):
             self.assertIn("at /", ours.out, ours.shown)
-            if "in _asked\n" in ours.err:    # before its first line can be guarded
+            if "in _on_collection\n" in ours.err:    # before its first line can be guarded
                 self.assertIn("Exception ignored in", ours.err, ours.shown)
                 continue
             self.assertEqual(ours.status, plain.status, ours.shown)
@@ -188,7 +188,7 @@ class CallbackTests(TrustCase):
     @unittest.skipUnless("report" in OURS, "finding needs Python 3.8")
     def test_hook_for_what_is_ignored(self):
         for run in set(OURS) - set(["off"]):
-            self.assertPressed(self.pressed(run, "complaints", "_unraised",
+            self.assertPressed(self.pressed(run, "complaints", "_unraisable_text",
                                             "dies = Dies(); dies.me = dies"))
 
 

@@ -282,7 +282,7 @@ class NotALeak(unittest.TestCase):
             return unittest.TestSuite([test, loaded(world.C), test])
         written = self.report(build)
         self.assertIn("test_keeps was kept after it finished", written)
-        self.assertNotIn("_given_by_list", written)
+        self.assertNotIn("_drain_list", written)
 
 
 if __name__ == "__main__":

@@ -184,7 +184,8 @@ class ProcessTest(ProjectCase):
     def test_ctrl_c_while_it_is_judged(self):
         self.assertEqual((["environment", "file"], 0),
                          self.run_with(PRESS
-                                       % ("detector", "Finder.stop", "Finder.stop", "Finder.stop"),
+                                       % ("detector", "LeakDetector.stop", "LeakDetector.stop",
+                                          "LeakDetector.stop"),
                                        -signal.SIGINT))
 
 
