@@ -21,7 +21,7 @@ if sys.version_info < (3, 8):
     raise unittest.SkipTest("finding needs Python 3.8")
 
 from tests.support.paths import ROOT
-from unittest_leakfix.leaks.model.chain import Thing
+from unittest_leakfix.leaks.model.chain import Link, Thing
 from unittest_leakfix.leaks.report.reference_chain import thing_text
 from unittest_leakfix.leaks.retention import edges as naming
 from unittest_leakfix.leaks.retention import objects, search
@@ -88,12 +88,15 @@ class PreferenceTest(unittest.TestCase):
         expression = "shop.signals.post_save.receivers[0].__self__"
         place = os.path.join("shop", "tests.py")
         self.assertEqual(found, search.Chain(expression, True, (
-            search.Step("shop.signals", Thing("module", "shop.signals"), "", False),
-            search.Step(".post_save", Thing("object", "Signal"), "", False),
-            search.Step(".receivers", Thing("container", "list", length=3), "", True),
-            search.Step("[0]", Thing("bound method", "OrderTests", "on_save"), place + ":3", False),
+            search.Step("shop.signals", Thing("module", "shop.signals"), "", False, Link.ROOT),
+            search.Step(".post_save", Thing("object", "Signal"), "", False, Link.ATTRIBUTE,
+                        "post_save"),
+            search.Step(".receivers", Thing("container", "list", length=3), "", True,
+                        Link.ATTRIBUTE, "receivers"),
+            search.Step("[0]", Thing("bound method", "OrderTests", "on_save"), place + ":3", False,
+                        Link.INDEX, "0"),
             search.Step(".__self__", Thing("test", "OrderTests", "test_checkout"), place + ":4",
-                        False)), "module", None))
+                        False, Link.OTHER, "__self__")), "module", None))
         self.assertIs(eval(expression), test)
         bound = shop.signals.post_save.receivers[0]
         born = search.chains([test], ignore=[sys._getframe()], born={id(bound), id(test)})[0]
