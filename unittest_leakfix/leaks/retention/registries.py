@@ -6,6 +6,7 @@ import codecs
 import encodings
 import gc
 import sys
+import types
 from typing import Any, Dict, Iterator, NamedTuple, Tuple
 
 from unittest_leakfix._core.early import bind
@@ -19,6 +20,7 @@ _gettrace, _getprofile = sys.gettrace, sys.getprofile
 _register = atexit.register
 _count = getattr(atexit, "_ncallbacks", lambda: 0)
 _search = getattr(encodings, "search_function", None)
+_BOUND = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
 _strict = codecs.strict_errors
 
 
@@ -45,7 +47,7 @@ class Callbacks:
 
             def register(function: Any, *args: Any, **kwargs: Any) -> Any:
                 found = _register(function, *args, **kwargs)
-                ids[id(function)] = type(function), id(getattr(function, "__self__", None))
+                ids[id(function)] = _identity(function)
                 return found
             self._swap.put_each([(atexit, "register", register)])
 
@@ -56,7 +58,12 @@ class Callbacks:
 
     def has(self, value: Any) -> bool:
         """Tell whether *value* was registered; its id may be another's by now."""
-        return self.ids.get(id(value)) == (type(value), id(getattr(value, "__self__", None)))
+        return id(value) in self.ids and self.ids[id(value)] == _identity(value)
+
+
+def _identity(function: Any) -> Tuple[type, int]:
+    # Of what has it by its type: a `__self__` of the user's own may be code that runs.
+    return type(function), id(function.__self__) if type(function) in _BOUND else 0
 
 
 callbacks = Callbacks()
