@@ -95,7 +95,7 @@ class Last(unittest.TestCase):
 def hooks():
     """Return {name: (place, name of the attribute)}: what is called of ours while a run is under
     way."""
-    found = {"release": (suite.Run, "_release"), "tell": (suite.Run, "_notify"),
+    found = {"release": (suite, "release"), "tell": (suite.Run, "_notify"),
              "told": (runner.SuiteProxy, "write_report"),
              "closings": (mixins.TestSnapshot, "add_closings"),
              "life": (mixins.TestSnapshot, "end")}
@@ -113,7 +113,7 @@ def arm(place, name, n):
     set_nomemory, disarm, hook, info = _testcapi.set_nomemory, _testcapi.remove_mem_hooks, getattr(
         place, name), sys.exc_info
     if sys.version_info < (3,):
-        hook = hook.__func__
+        hook = getattr(hook, "__func__", hook)
 
     def armed(*args, **kwds):
         set_nomemory(n, n + 1)
