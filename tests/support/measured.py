@@ -16,8 +16,8 @@ import re
 from tests.support import interpreters, runs
 from tests.support.paths import ROOT
 
-#: Percent of the lines, over all interpreters. It was 89.8 with 2.7, 3.6 and, on 3.13, all tests but
-#: those of Django's runner and of the pytest plugin: raise it to what a whole run says.
+#: Percent of the lines, over all interpreters. It was 89.8 with 2.7, 3.6 and, on 3.13, all tests
+#: but those of Django's runner and of the pytest plugin: raise it to what a whole run says.
 FLOOR = 88
 #: Percent of the tests that may fail because they are measured: those that look at what is
 #: imported, at trace functions, at the whole heap. It was 5 % on 3.13, where coverage.py keeps an
