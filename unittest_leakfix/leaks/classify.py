@@ -156,7 +156,8 @@ class Classifier:
         if kind.is_open(value) is not True or is_kept(value) or not (sure or survivor.name
                                                                   or _is_weakly_held(survivor)):
             return None
-        return _Candidate(survivor, value, acquisition or self._acquisitions.of_part(value), True)
+        opened = acquisition or self._acquisitions.of_part(value, survivor.test)
+        return _Candidate(survivor, value, opened, True)
 
     def _results(self, suspects: Suspects, chosen: Sequence[_Candidate], found: Sequence[Trace],
                  parts: Set[int], groups: Dict[Any, List[_Candidate]],

@@ -165,7 +165,7 @@ class ListeningObserver(RunObserver):
         test = self._test or self._acquisitions.current
         if test and self._is_active():
             self._new_leaks.append(identify.of_closing(
-                found, self._acquisitions.of_part(found.value), test))
+                found, self._acquisitions.of_part(found.value, test), test))
             if found.kind.awaits(found.value):
                 self._released_ids.append(id(found.value))
 

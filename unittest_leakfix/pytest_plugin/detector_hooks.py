@@ -348,7 +348,7 @@ class ScopedDetector(LeakDetector):
         test = self._test or self._acquisitions.current
         if test and self._is_active():
             self._new_leaks.append(identify.of_closing(
-                found, self._acquisitions.of_part(found.value), test,
+                found, self._acquisitions.of_part(found.value, test), test,
                 fixture=type(owner).__module__ == "_pytest.fixtures"))
 
     def _open_fixtures(self) -> Container[str]:

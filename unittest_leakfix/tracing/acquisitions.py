@@ -128,9 +128,9 @@ class Acquisitions(Records):
             return self._of_file(descriptor)
         return self._of_map(obj) if os_facts.map_length(obj) else self._of_database(obj)
 
-    def of_part(self, obj: object) -> Optional[Acquisition]:
+    def of_part(self, obj: object, test: Optional[str] = None) -> Optional[Acquisition]:
         """Return the record of `obj`; without one, that of the first thing opened that it holds in
-        its attributes, and they in theirs."""
+        its attributes, and they in theirs: what that `test` opened, if it is given."""
         found = self.of(obj)
         if found is not None or not sources.in_this_process():
             return found
@@ -142,7 +142,7 @@ class Acquisitions(Records):
                      if id(each) not in seen and not seen.add(id(each))]    # type: ignore[func-returns-value]
             for each in level:
                 raw = self._raw_of(each)
-                if raw is not None:
+                if raw is not None and (test is None or raw[2] == test):
                     parts.append((raw[4], _made(raw)))
             if parts:
                 return min(parts, key=lambda part: part[0])[1]

@@ -82,6 +82,8 @@ CONSTRUCTORS: Dict[str, Dict[str, str]] = {
     "redis.asyncio.client": {"client": "Redis"},
     "redis.client": {"client": "Redis"},
     "requests.sessions": {"client": "Session"},
+    "sqlalchemy.engine.base": {"Connection": "Connection"},
+    "sqlalchemy.orm.session": {"Session": "Session"},
     "urllib3.connectionpool": {"client": "HTTPConnectionPool"},
     "urllib3.poolmanager": {"client": "PoolManager"},
 }

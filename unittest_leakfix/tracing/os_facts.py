@@ -7,12 +7,18 @@ import stat
 import sys
 import time
 from collections import deque
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import module_slot
+from unittest_leakfix._core.introspection import dict_slot, module_slot, mro
 from unittest_leakfix.resources.registry import kind_of
 
 __unittest = True
@@ -179,7 +185,8 @@ def map_length(obj: object) -> int:
 
 def held_by(obj: object) -> Iterator[object]:
     """Return what an object has in its attributes, and in lists, tuples and dicts there."""
-    values: List[Any] = [obj] if type(obj) in _PLAIN else [*attributes(obj).values(), *slots(obj)]
+    values: List[Any] = [obj] if type(obj) in _PLAIN else [
+        *attributes(obj).values(), *_below(obj), *_slots(obj)]
     for value in values[:_MOST]:
         kind = type(value)
         if kind is dict:
@@ -190,8 +197,21 @@ def held_by(obj: object) -> Iterator[object]:
             yield value
 
 
-def slots(obj: object) -> List[object]:
-    """Return the values of the streams below a file object, whose attributes are in C."""
+def _slots(obj: object) -> List[object]:
+    """Return the values of an object's ``__slots__``."""
+    found = []
+    for cls in mro(type(obj)):
+        for slot in list(dict_slot(cls).values()):
+            if type(slot) is MemberDescriptorType:
+                try:
+                    found.append(slot.__get__(obj))
+                except (AttributeError, TypeError):     # not set
+                    pass
+    return found
+
+
+def _below(obj: object) -> List[object]:
+    """Return the stream below a file object, whose attributes are in C."""
     found = []
     for kind, name in _BELOW:
         if issubclass(type(obj), kind):

@@ -8,6 +8,7 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.ids import (
     FIXTURES,
+    LeakKind,
     Names,
     is_fixture,
     is_node_id,
@@ -196,10 +197,19 @@ class Blocks:
         self._files.add(style.path(frame.file))
         # What still runs is shown by two places, one under the other; the rest by its line of code.
         code = draw_code(frame.file, frame.line, style) if own or not kind.runs else []
-        return _Opening([first] + code + self._stack(acquisition) + last, name, column)
+        return _Opening([first] + code + self._stack(acquisition, kind) + last, name, column)
 
-    def _stack(self, acquisition: Acquisition) -> List[str]:
-        if not self.stacks or len(acquisition.frames) < 2:
+    def _stack(self, acquisition: Acquisition, kind: LeakKind) -> List[str]:
+        if not self.stacks:
+            # The line of the test or fixture, which is where advice goes, if that is another.
+            test = next((frame for frame in acquisition.frames if is_own(frame, acquisition.test)),
+                        acquisition.frames[0])
+            if kind.runs or test is acquisition.frames[0]:
+                return []
+            self._files.add(self.style.path(test.file))
+            return [_BLOCK_INDENT + "called from " + self.style.paint(place(test, self.style),
+                                                                      "cyan")]
+        if len(acquisition.frames) < 2:
             return []
         return [_BLOCK_INDENT + "called from"] + [
             "%s  %s in %s" % (_BLOCK_INDENT, self.style.paint(place(frame, self.style), "cyan"),
