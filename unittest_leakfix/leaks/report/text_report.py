@@ -8,13 +8,13 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.ids import (
     FIXTURES,
-    LeakKind,
     Names,
     is_fixture,
     is_node_id,
     owner_of,
 )
 from unittest_leakfix.leaks.model.kinds import (
+    LeakKind,
     amount,
     count,
     leak_kind_of,
