@@ -2,9 +2,10 @@ import unittest
 from typing import Any
 
 class Sweep:
-    def __init__(self, result: unittest.TestResult) -> None: ...
-    @property
-    def watched(self) -> list[list[Any]]: ...
+    lengths: list[int]
+    def __init__(
+        self, result: unittest.TestResult, lists: list[list[Any]] | None = None
+    ) -> None: ...
     def __call__(self, test: unittest.TestCase | None = None) -> None: ...
 
 class LeakFixResultMixin:

@@ -347,8 +347,8 @@ class ReserveTests(FolderCase):
         self.assertTrue(Reserve.has(number, status.st_dev, status.st_ino))
         self.assertFalse(Reserve.has(number, status.st_dev, status.st_ino + 1))
         self.assertFalse(os.get_inheritable(number))
-        self.assertTrue(reserve.give_up())
-        self.assertTrue(reserve.give_up())
+        self.assertTrue(reserve.release())
+        self.assertTrue(reserve.release())
         self.assertEqual(before, self.open_descriptors())
         self.assertFalse(Reserve.has(number, status.st_dev, status.st_ino))
 
@@ -356,7 +356,7 @@ class ReserveTests(FolderCase):
         reserve = Reserve()
         reserve.hold()
         os.close(reserve._number)
-        self.assertFalse(reserve.give_up())
+        self.assertFalse(reserve.release())
 
     def test_its_number_is_somebody_else_s_now(self):
         reserve = Reserve()
@@ -366,7 +366,7 @@ class ReserveTests(FolderCase):
         theirs = os.open(os.devnull, os.O_RDONLY)
         self.addCleanup(os.close, theirs)
         self.assertEqual(number, theirs)
-        self.assertFalse(reserve.give_up())
+        self.assertFalse(reserve.release())
         os.fstat(theirs)
 
     def test_none_is_left_to_hold(self):
@@ -381,17 +381,17 @@ class ReserveTests(FolderCase):
                 pass
             reserve = Reserve()
             reserve.hold()
-            print(reserve.give_up())
+            print(reserve.release())
         """)
         self.assertEqual((0, "True\n"), (status, output))
 
     def test_in_a_forked_child(self):
         reserve = Reserve()
         reserve.hold()
-        self.addCleanup(reserve.give_up)
+        self.addCleanup(reserve.release)
         child = os.fork()
         if not child:
-            os._exit(not reserve.give_up())
+            os._exit(not reserve.release())
         self.assertEqual(0, os.waitpid(child, 0)[1])
         os.fstat(reserve._number)
 
