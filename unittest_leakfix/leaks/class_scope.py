@@ -21,6 +21,7 @@ from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 
 __unittest = True
 bind(globals())
+_Thread = threading.Thread
 
 HEAVY = 100000
 """From this many bytes on what a class's attributes still hold after its tests is reported."""
@@ -69,7 +70,7 @@ class SharedResources:
             return False
         for holder in (self._cls, sys.modules.get(objects.module_of(self._cls))):
             for value in list(objects.namespace_of(holder).values()):
-                if kind_of(value) is not None and not objects.inherits(value, threading.Thread):
+                if kind_of(value) is not None and not objects.inherits(value, _Thread):
                     if ("thread", thread) in survivors.held_resources(value, None)[0]:
                         return True
         return False

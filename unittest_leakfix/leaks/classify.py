@@ -22,6 +22,7 @@ from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.search import Trace, traces
 from unittest_leakfix.leaks.survivors import held_resources, looked_up
 from unittest_leakfix.leaks.suspects import Suspects
+from unittest_leakfix.process_state.logging_state import is_attached
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
@@ -229,6 +230,8 @@ class Classifier:
         if self.grows == 1 and chain.root == "frame":
             return None     # a variable of the code around the block
         kind = kind_of(value)
+        if kind is not None and kind.name == "logging handler" and is_attached(value):
+            return None     # reported as a change of the process
         size = sizes.only_held_by(value) if sized and kind is None else 0
         if kind is None and survivor.what == "attribute" and size <= LARGE and (
                 _librarys(value, chain) or self._may_stay(suspects, survivor, chain)):

@@ -25,7 +25,7 @@ __unittest = True
 bind(globals())
 
 _open, _stat, _isfile = io.open, os.stat, os.path.isfile
-_join, _isabs = os.path.join, os.path.isabs
+_join, _isabs, _basename = os.path.join, os.path.isabs, os.path.basename
 
 _TEMPORARY = re.compile(r"(?:/private)?(?:/var/folders/\S+?/T|/tmp|/var/tmp)/[^\s'\"]+")
 # What uuid, secrets and tempfile make names of: in hexadecimal, or of eight characters behind
@@ -157,4 +157,4 @@ def _file(name: str) -> str:
                           and len(entry) > 1 and name.startswith(entry.rstrip(os.sep) + os.sep)]
     if entries:
         return name[len(max(entries, key=len).rstrip(os.sep)) + 1:]
-    return re.sub(r"\*\Z", "*" + os.sep + os.path.basename(name), steady(name))
+    return re.sub(r"\*\Z", "*" + os.sep + _basename(name), steady(name))

@@ -111,7 +111,7 @@ def _writing(write: Optional[Callable[[Any], object]], value: Any) -> Undo:
 
 
 def _attribute(kind: str, module: Any, name: str) -> Setting:
-    return Setting(kind, "%s.%s" % (module.__name__, name), lambda: getattr(module, name),
+    return Setting(kind, "%s.%s" % (module.__name__, name), lambda: getattr(module, name, None),
                    lambda value: setattr(module, name, value))
 
 
@@ -126,9 +126,9 @@ def objects() -> Settings:
     settings.append(Setting("hook", "sys.setprofile", _getprofile, sys.setprofile))
 
     def read_all() -> Tuple[Any, ...]:
+        values = vars(sys).get      # a test may have deleted one
         return (
-            sys.excepthook, sys.unraisablehook, sys.displayhook, sys.breakpointhook,
-            sys.stdin, sys.stdout, sys.stderr, threading.excepthook, _gettrace(), _getprofile(),
+            *[values(name) for name in names], threading.excepthook, _gettrace(), _getprofile(),
         )
 
     return Settings(settings, read_all, plain=False)

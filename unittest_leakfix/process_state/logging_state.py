@@ -205,6 +205,13 @@ def _differences(module: Any, name: str, base: State, state: State,
     return found
 
 
+def is_attached(value: Any) -> bool:
+    """Tell whether *value* is one of a logger's handlers: the monitor reports it there."""
+    module = os_facts.loaded("logging")
+    return module is not None and any(each is value for logger in _named(module).values()
+                                      for each in list(logger.handlers))
+
+
 def _handler(handler: Any, how: str, logger: str) -> Change:
     return Change("logging handler", value_text.qualified(type(handler)), how, restorable=True,
                   owner=logger, oid=id(handler))

@@ -10,6 +10,7 @@ from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_t
 
 __unittest = True
 bind(globals())
+_MEMORY, _IOBase = (io.BytesIO, io.StringIO), io.IOBase
 
 _closed = ("closed",)
 
@@ -31,9 +32,9 @@ def _in_memory(value):
         value = getattr(value, inner[0])
     kind = type(value)
     # BytesIO, and one of somebody's own that has neither a descriptor nor anything to close.
-    return (issubclass(kind, (io.BytesIO, io.StringIO))
-            or issubclass(kind, io.IOBase) and kind.__module__ not in ("_io", "io", "_pyio")
-            and all(on_type(kind, name) is on_type(io.IOBase, name)
+    return (issubclass(kind, _MEMORY)
+            or issubclass(kind, _IOBase) and kind.__module__ not in ("_io", "io", "_pyio")
+            and all(on_type(kind, name) is on_type(_IOBase, name)
                     for name in ("fileno", "close")))
 
 

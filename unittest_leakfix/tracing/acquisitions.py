@@ -6,9 +6,11 @@ until `remove()`. A record is handed out only for what it can be shown to belong
 from __future__ import annotations
 
 import threading
+import time
 from typing import (
     TYPE_CHECKING,
     Any,
+    Callable,
     Collection,
     Container,
     Iterator,
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 __unittest = True
 bind(globals())
+_process_time = time.process_time
+_DEDUCING = 0.3
+"""Seconds that lines may be looked for in the user's code in one run."""
 
 _DEEP = 4
 # What runs on its own, or is replaced for a while, is no part of what holds it.
@@ -70,6 +75,7 @@ class Acquisitions(Records):
         self._listens = Events(self, self._wrappers).listeners()
         self._origins = CoroutineOrigins()
         self._drivers: Any = None
+        self._deduced_for = 0.0     # seconds
         self._late: Any = None
 
     def install(self) -> None:
@@ -153,13 +159,22 @@ class Acquisitions(Records):
     def deduced(self, function: str) -> Optional[Acquisition]:
         """Return the one line of the user's that can have called *function*, of which nothing is
         heard; None otherwise."""
-        frame = deduced.caller_of(function)
+        frame = self._deduce(deduced.caller_of, function)
         return None if frame is None else Acquisition("descriptor", "", "", "", (frame,))
 
     def deduced_setter(self, attribute: str) -> Optional[Acquisition]:
         """Return the one line of the user's that can have set an *attribute*; None otherwise."""
-        frame = deduced.setter_of(attribute)
+        frame = self._deduce(deduced.setter_of, attribute)
         return None if frame is None else Acquisition("patch", "", "", "", (frame,))
+
+    def _deduce(self, ask: Callable[[str], Optional[Frame]], name: str) -> Optional[Frame]:
+        """Go over all code of the user's, as long as that has not taken too long in this run."""
+        if self._deduced_for > _DEDUCING:
+            return None
+        began = _process_time()
+        frame = ask(name)
+        self._deduced_for += _process_time() - began
+        return frame
 
     def _raw_of(self, obj: object) -> Optional[Raw]:
         tie = self._ties.get(id(obj))

@@ -166,7 +166,9 @@ class PostgreSQL(Example):
                          r"worker"
                          % worker)
         self.assertIn("    in thread orders (still running)\n", said)
-        self.assertIn("    started by OrderTests.test_another_process\n", said)
+        self.assertRegex(said, r"    started by OrderTests.test_another_process +"
+                               r"examples/databases/orders.py:%s\n" % line_of(
+                                   "orders.py", "EXPORTS.append(subprocess.Popen("))
 
     def test_ours_under_plain_unittest(self):
         status, said = self.run_it(["unittest", "discover", "-s", FOLDER, "-p", "test_drop.py"])

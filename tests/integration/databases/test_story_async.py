@@ -107,7 +107,8 @@ class Story:
                       % self.driver.partition(" ")[0], told)
         self.assertIn("test_shop.KEPT[0]", told)
         self.assertIn("opened by Shop.test_order", told)
-        self.assertIn("in your code: self.%s(connection.close)" % self.cleanup, told)
+        self.assertIn("in your code: keep the connection in self.connection, then "
+                      "self.%s(self.connection.close)" % self.cleanup, told)
         self.assertRegex(told, r"> +\d+         KEPT.append\(await connect\(\*\*settings\)\)")
 
     def test_let_go_by_the_runner(self) -> None:

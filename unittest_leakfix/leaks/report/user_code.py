@@ -35,6 +35,7 @@ from unittest_leakfix.tracing.stacks import (
 
 __unittest = True
 bind(globals())
+_join = os.path.join
 
 _catch_warnings = warnings.catch_warnings
 _simplefilter = warnings.simplefilter
@@ -255,7 +256,7 @@ class Site:
         frame = self._frame
         if acquisition is None or frame is None or frame is not acquisition.frames[0]:
             return ()
-        source = source_of(os.path.join(_START, frame.file))
+        source = source_of(_join(_START, frame.file))
         found = [each for each in source.statements
                  if each.first <= frame.line <= each.last] if source is not None else []
         # The innermost ones.
