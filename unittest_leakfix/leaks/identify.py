@@ -65,7 +65,7 @@ def spoken(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
     if word == "temporary folder" and acquisition is not None and acquisition.detail:
         return "temporary folder '%s'" % acquisition.detail
     if (acquisition is not None and acquisition.what == "database connection"
-            and word == "connection" and not kind.name == "cursor"):
+            and acquisition.detail and word == "connection" and not kind.name == "cursor"):
         return acquisition.detail   # as the framework that opened it calls it
     if word == "executor" and kind.name != "thread pool":
         prefix = os_facts.attributes(value).get("_thread_name_prefix", "")

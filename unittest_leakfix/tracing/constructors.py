@@ -247,7 +247,8 @@ class Constructors:
             if id(cls) not in self._classes:
                 self._classes[id(cls)] = cls
                 original = vars(cls).get("__init__")
-                if type(original) is types.FunctionType:
+                # Django's wrappers are made long before they connect, which is heard of.
+                if type(original) is types.FunctionType and kind.name != "database connection":
                     self._swap.put(
                         cls, "__init__", Method(original, partial(self._made, kind.name)))
 

@@ -37,14 +37,16 @@ connection 'default' to FILE was left open 1 test
     opened by CopyTests.test_2_in_a_global   tests/django_inner/copies_cases.py in opened
       13         copy = connections["default"].copy()
     > 14         copy.ensure_connection()
-    in your code: self.addCleanup(connection.close)
+    called from tests/django_inner/copies_cases.py:21
+    in your code: keep the connection in self.connection, then self.addCleanup(self.connection.close)
 
 [2] connection 'default' to FILE was left open 1 test
     opened by CopyTests.test_1_on_self   tests/django_inner/copies_cases.py in opened
       13         copy = connections["default"].copy()
     > 14         copy.ensure_connection()
+    called from tests/django_inner/copies_cases.py:18
     closed for you: nothing else referred to it
-    in your code: self.addCleanup(self.reports.close)"""
+    in your code: self.addCleanup(self.reports.close)"""  # noqa: E501
 
 
 class Inner(unittest.TestCase):

@@ -64,7 +64,7 @@ class Fixture(SimpleTestCase):
 '''
 
 REPORT = '''\
-  3 causes in 2 of 5 tests and 1 fixture: 1 kept test, 1 file, 1 environment change
+  4 causes in 3 of 5 tests and 1 fixture: 1 kept test, 1 file, 2 environment changes
 
 [1] Orders.test_one was kept after it finished                       1 test
     shop.tests.kept[0]
@@ -74,21 +74,32 @@ REPORT = '''\
     \u2502    \u2193 [0]
     \u2570\u2192 Orders.test_one                            shop/tests.py:16
     in worker N
-    in your code: self.addCleanup(shop.tests.kept.remove, self)
+    in your code: self.addCleanup(kept.remove, self)
 
 [2] file 'shop/tests.py' was left open                               1 test
-    opened by Refunds.test_one
+    opened by Refunds.test_one   shop/tests.py:27
       26         meet("refunds.here", "orders.here")
     > 27         self.file = open(__file__)
     in worker N
     closed for you: nothing else referred to it
     in your code: self.addCleanup(self.file.close)
 
-[3] environment variable "OF_A_FIXTURE" was added                    1 fixture
-    left by setUpClass (shop.tests.Fixture)
+[3] environment variable "OF_A_FAILING_TEST" was added               1 test
+    left by Failing.test_one   shop/tests.py:32
+      31     def test_one(self):
+    > 32         os.environ["OF_A_FAILING_TEST"] = "1"
+    is 1
+    met by the next test of its worker
+    in worker N
+    in your code: self.addCleanup(os.environ.pop, "OF_A_FAILING_TEST", None)
+
+[4] environment variable "OF_A_FIXTURE" was added                    1 fixture
+    left by Fixture.setUpClass   shop/tests.py:40
+      39         super().setUpClass()
+    > 40         os.environ["OF_A_FIXTURE"] = "1"
     is 1
     in worker N
-    in your code: with mock.patch.dict(os.environ):
+    in your code: cls.addClassCleanup(os.environ.pop, "OF_A_FIXTURE", None)
 
 More: --leaks-stacks  \u00b7  As failures: --leaks=fail  \u00b7  Silence one: ignore(environment="OF_A_FIXTURE", reason="...")
 '''  # noqa: E501
@@ -100,7 +111,7 @@ FIXTURE = '''\
 FAIL: setUpClass (shop.tests.Fixture)
 ----------------------------------------------------------------------
 AssertionError: 1 leak was left behind:
-  environment variable "OF_A_FIXTURE" was added
+  environment variable "OF_A_FIXTURE" was added, left at shop/tests.py:40 in Fixture.setUpClass
 '''
 RUNS = {    # the report is the first
     "report": ["--leaks=report"],
@@ -133,6 +144,7 @@ class FoundTest(ProjectCase):
     def test_report(self):
         report = self.runs["report"].report()
         self.assertEqual(set(re.findall("in worker (.*)", report)), {"1", "2"})
+        report = re.sub("met by shop.tests.*", "met by the next test of its worker", report)
         self.assertEqual(re.sub("in worker .*", "in worker N", report), REPORT)
 
     def test_what_was_closed_is_told_for_all_workers(self):
@@ -148,10 +160,11 @@ class FoundTest(ProjectCase):
 
     def test_leaks_are_failures_of_their_tests(self):
         ran = self.runs["fail"]
-        self.assertIn("FAILED (failures=4)", ran.text)
+        self.assertIn("FAILED (failures=5)", ran.text)
         names = re.findall(r"^FAIL: (.*)$", ran.text, re.MULTILINE)
         self.assertEqual(sorted(name.partition(" ")[0] for name in names),
-                         ["setUpClass", "test_one", "test_one", "test_one"])
+                         ["setUpClass", "shop.tests.Failing.test_one",
+                          "test_one", "test_one", "test_one"])
         self.assertRegex(ran.text,
                          r"FAIL: test_one \(shop\.tests\.Orders\b.*\)\n-+\n" + re.escape(KEPT))
         self.assertIn(FIXTURE, ran.text)
@@ -172,8 +185,8 @@ class FoundTest(ProjectCase):
     def test_baseline(self):
         ran = self.runs["baseline"]
         self.assertIn("FAILED (failures=1)", ran.text)
-        self.assertIn("Known: 3 (listed in known.json)", ran.text)
-        self.assertNotIn("\nLEAKS  3", ran.text)
+        self.assertIn("Known: 4 (listed in known.json)", ran.text)
+        self.assertNotIn("\nLEAKS  4", ran.text)
 
     def test_an_updated_baseline_is_that_which_was_written(self):
         self.assertIn("old.json was updated\n", self.runs["update"].text)
