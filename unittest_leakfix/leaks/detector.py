@@ -726,6 +726,7 @@ class LeakDetector(ListeningObserver):
         try:
             if self._classifier is None:
                 self._classifier = classify.Classifier(self._acquisitions, self._imported)
+                self._classifier.result = id(self._result)
             self._classifier.governor = self._governor
             heap.thaw()
             heap.collect_all()

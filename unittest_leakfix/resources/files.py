@@ -1,22 +1,22 @@
 """Kinds: files, temporary files and folders, archives, maps and small databases."""
 from __future__ import absolute_import
 
-import io
 import sys
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import on_type, own_attribute
+from unittest_leakfix._core.introspection import mro, name_of, on_type, own_attribute
 from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 
 __unittest = True
 bind(globals())
-_MEMORY, _IOBase = (io.BytesIO, io.StringIO), io.IOBase
 
 _closed = ("closed",)
 
 
-_WRAPPED = ((io.TextIOWrapper, "buffer"), (io.BufferedReader, "raw"), (io.BufferedWriter, "raw"),
-            (io.BufferedRandom, "raw"))
+# Of io, which plain unittest does not import on 2.7, by name: what each has below it.
+_WRAPPED = {"TextIOWrapper": "buffer", "BufferedReader": "raw", "BufferedWriter": "raw",
+            "BufferedRandom": "raw"}
+_MEMORY = (("_io", "BytesIO"), ("_io", "StringIO"))
 
 
 def _file_open(value):
@@ -26,16 +26,21 @@ def _file_open(value):
 def _in_memory(value):
     """Tell whether a stream has nothing below it that has a descriptor."""
     for _ in _WRAPPED:
-        inner = [name for kind, name in _WRAPPED if type(value) is kind]
-        if not inner:
+        module, name = name_of(type(value))
+        if module != "_io" or name not in _WRAPPED:
             break
-        value = getattr(value, inner[0])
+        try:
+            value = getattr(value, _WRAPPED[name])
+        except ValueError:      # detached
+            return False
     kind = type(value)
-    # BytesIO, and one of somebody's own that has neither a descriptor nor anything to close.
-    return (issubclass(kind, _MEMORY)
-            or issubclass(kind, _IOBase) and kind.__module__ not in ("_io", "io", "_pyio")
-            and all(on_type(kind, name) is on_type(_IOBase, name)
-                    for name in ("fileno", "close")))
+    named = [(name_of(base), base) for base in mro(kind) if type(name_of(base)[0]) is str]
+    if any(name in _MEMORY for name, _ in named):
+        return True
+    # One of somebody's own that has neither a descriptor nor anything to close.
+    return name_of(kind)[0] not in ("_io", "io", "_pyio") and any(
+        all(on_type(kind, each) is on_type(base, each) for each in ("fileno", "close"))
+        for name, base in named if name == ("_io", "_IOBase"))
 
 
 def _file_text(value):
