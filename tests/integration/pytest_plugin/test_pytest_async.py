@@ -72,7 +72,7 @@ class AsyncTests(PytestCase):
         told = {"file 'test_sample.py' was left open", "event loop was left open",
                 "coroutine 'sleep' was never awaited"}
         self.assertEqual(told, told & set(self.causes(text)), section)
-        self.assertIn("opened by test_sample.py::test_loop\n", section)
+        self.assertIn("opened by test_sample.py::test_loop   test_sample.py:27\n", section)
         for clean in ("test_clean", "test_anyio\n", "test_sync", "_asyncio.plugin",
                       "anyio_backend"):
             self.assertNotIn(clean, section)
