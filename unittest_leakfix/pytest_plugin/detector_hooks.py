@@ -344,6 +344,11 @@ class ScopedDetector(LeakDetector):
         super()._changes([change for change in changes if self._matters(change, others)], test,
                          scope, ended)
 
+    def _tests_over(self, last: bool = False) -> None:
+        # A test that was interrupted: pytest has taken its capture away meanwhile.
+        if not (last and self._test):
+            super()._tests_over(last)
+
     def _closing(self, owner: Any, found: scan.FoundResource) -> None:
         test = self._test or self._acquisitions.current
         if test and self._is_active():

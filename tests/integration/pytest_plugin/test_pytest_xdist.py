@@ -91,7 +91,7 @@ class WorkerTests(PytestCase):
                  "tests": ["test_sample.py::test_keeps[3]"]},
                 {"kind": "cwd", "cause": "cwd changed", "tests": ["test_other.py::test_a"]}]}, file)
         text, _ = self.xdist("-n2", "--dist=load", "--leaks-baseline=known.json")
-        self.assertEqual(["sqlite3 connection to FOLDER/orders.db was left open"],
+        self.assertEqual(["sqlite3 connection to orders.db was left open"],
                          self.causes(text))
         self.assertIn("Gone: 1 baseline entry no longer occurs (--leaks-update-baseline takes it "
                       "out)\n    umask umask\n", text)
