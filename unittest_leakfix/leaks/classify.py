@@ -19,6 +19,7 @@ from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.retention import objects
+from unittest_leakfix.leaks.retention.known_caches import LAST_TEST
 from unittest_leakfix.leaks.retention.search import Trace, traces
 from unittest_leakfix.leaks.survivors import held_resources, looked_up
 from unittest_leakfix.leaks.suspects import Suspects
@@ -222,8 +223,8 @@ class Classifier:
             if self.governor is not None:
                 self.governor.untraced += 1
             return None     # the search was given up
-        if survivor.what != "test" and (chain.warm_up is not None
-                                        or self._warmed_up(survivor, chain)):
+        if chain.warm_up == LAST_TEST or survivor.what != "test" and (
+                chain.warm_up is not None or self._warmed_up(survivor, chain)):
             return None
         if survivor.what == "instance" and chain.expression.startswith(_RUNS):
             return None     # what a reporter notes of each test

@@ -12,6 +12,7 @@ from unittest_leakfix.leaks.retention import objects
 __unittest = True
 bind(globals())
 
+LAST_TEST = "hypothesis's memory of a function's last test"
 # Caches that fill once, by the names that lead into them.
 _WARM = tuple((re.compile(pattern), reason) for pattern, reason in (
     (r"(re|sre_compile|sre_parse|_strptime|fnmatch)\._\w*cache", "the cache of compiled patterns"),
@@ -40,7 +41,7 @@ _WARM = tuple((re.compile(pattern), reason) for pattern, reason in (
     (r"threading\._dangling|weakref\.|_weakrefset\.", "weak reference bookkeeping"),
     (r"sys\.last_(value|exc|traceback)\b", "the last failure, kept for a post-mortem"),
     # For each function with @given the instance that it ran on last, to tell whether it changes.
-    (r".*\['prev_self'\]\Z", "hypothesis's memory of a function's last test"),
+    (r".*\['prev_self'\]\Z", LAST_TEST),
 ))
 
 
