@@ -42,6 +42,7 @@ from tests import tiers  # noqa: E402
 from tests.support import checks, children, interpreters, measured, runs  # noqa: E402
 
 AT_ONCE = 3  # on two cores: a third of the time is spent waiting for servers and child processes
+MOST = ["%d.%d" % version for version in tiers.BOTH]
 PROGRESS = 5  # seconds between two lines of it
 LONGEST = 10  # modules that are named with their seconds
 LOGS = os.path.join(interpreters.ENVIRONMENTS, "logs")
@@ -146,12 +147,13 @@ def _announcer(version):
 def _perform(chosen, options, runner, logs, every, measuring):
     """Run the chosen. Returns whether they came to their end (not Ctrl-C)."""
     folder = tempfile.mkdtemp(prefix="leakfix-everywhere-")
-    waiting = list(chosen)
+    # Taken from its end: the checks, then those that run the most tests, then the newest.
+    waiting = sorted(chosen, key=lambda run: (run.version in MOST, run.version == checks.NAME))
 
     def work():
         while waiting:
             try:
-                run = waiting.pop()  # the checks, then the newest
+                run = waiting.pop()
             except IndexError:
                 return
             working.append(run)
