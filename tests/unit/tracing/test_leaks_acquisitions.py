@@ -12,7 +12,7 @@ import threading
 import unittest
 from unittest import mock
 
-from unittest_leakfix.tracing import os_facts
+from unittest_leakfix.tracing import acquisitions, deduced, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.tracing.stacks import short
 
@@ -250,6 +250,17 @@ class StaleTest(AcquisitionsCase):
         self.addCleanup(os.close, ends[0])
         self.addCleanup(os.close, ends[1])
         self.assertEqual([self.records.of_descriptor(end) for end in ends], [None, None])
+
+
+class DeducedTest(AcquisitionsCase):
+    def test_the_code_is_searched_for_so_long_and_no_longer(self):
+        searched = []
+        clock = iter([0.0, 0.2, 0.2, 0.4, 0.4, 0.6])
+        with mock.patch.object(acquisitions, "_process_time", lambda: next(clock)), \
+                mock.patch.object(deduced, "setter_of", searched.append):
+            for name in ("first", "second", "third"):
+                self.assertIsNone(self.records.deduced_setter(name))
+        self.assertEqual(["first", "second"], searched)     # 0.2 + 0.2 seconds are over 0.3
 
 
 class OnAndOffTest(AcquisitionsCase):
