@@ -99,8 +99,8 @@ def left_out(module, version=sys.version_info[:2]):
     Python, "" if it runs it."""
     name = module.rpartition(".")[2]
     for start, versions in MODULES:
-        if name.startswith(start) and version not in versions and current() == FULL:
-            return _elsewhere(versions)
+        if name.startswith(start):
+            return _elsewhere(versions) if current() == FULL and version not in versions else ""
     return ""
 
 
