@@ -146,7 +146,8 @@ class WithoutServers(ShopCase):
                          said[1][1])
         self.assertEqual([kind for kind, name in leaks], ["thread"] * 3 + ["child process"],
                          said[1][1])
-        self.assertIn("close the client: it keeps the server waiting for one more request", said[1][1])
+        self.assertIn("close the client: it keeps the server waiting for one more request",
+                      said[1][1])
 
     def test_readme_names_each(self):
         with open(os.path.join(FOLDER, "README.md"), encoding="utf-8") as source:
