@@ -36,7 +36,7 @@ class LargeTests(TrustCase):
         if "report" in found:
             report = found["report"].err
             self.assertIn("Row was kept after A.test_million", report)
-            self.assertRegex(report, r"KEPT|list \(1000000 items\)")
+            self.assertIn("list (1000001 items)", report)
 
     @unittest.skipUnless(resource and resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= 8192,
                          "needs 8,192 descriptors")

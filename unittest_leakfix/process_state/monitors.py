@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import Dict, Iterable, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
 from weakref import ref
 
 from unittest_leakfix._core import errors
@@ -77,6 +77,7 @@ class ProcessState:
         self._based = False
         self._windows = 0
         self._undo: List[FoundChange] = []
+        self._started: Set[str] = set()     # what patches replaced since `full` looked last
         self._outlasted: Dict[str, int] = {}
         _live.append(ref(self, _live.remove))
 
@@ -136,7 +137,9 @@ class ProcessState:
             self._take_all()
             return []
         changed = self._differing_closely()
-        return self._report(changed, grace) if changed else []
+        found = self._report(changed, grace) if changed else []
+        self._started.clear()
+        return found
 
     def restore(self, changes: Iterable[Change]) -> List[Change]:
         """Put back those of the last report's `changes` that are of `RESTORED` kinds; return what
@@ -167,13 +170,13 @@ class ProcessState:
             raise
         except BaseException:
             # An object whose comparison raises was put in: look at each for itself.
-            return [watch for watch in (*self._cheap, *self._often) if not _same(watch)]
+            return [watch for watch in (*self._cheap, *self._often) if not _unchanged(watch.same)]
 
     def _differing_closely(self) -> List[Monitor]:
         """Return the watches that differ in anything; those that do not were looked at now."""
         changed = []
         for watch in self._cheap + self._slow:
-            if _exactly(watch):
+            if _unchanged(watch.exactly):
                 watch.looked = self._windows
             else:
                 changed.append(watch)
@@ -193,9 +196,9 @@ class ProcessState:
         what may end by itself had that many seconds. *last*: 1 at the end of a window."""
         watches = list(watches)
         if grace is not None:
-            if not COUNTED and not all(map(_same, watches)):
+            if not COUNTED and not all(_unchanged(watch.same) for watch in watches):
                 self._collect()     # a folder, a file: perhaps garbage by now
-            if any(watch.passing and not _same(watch) for watch in watches):
+            if any(watch.passing and not _unchanged(watch.same) for watch in watches):
                 self._wait(grace)
         found: List[FoundChange] = []
         for watch in watches:
@@ -216,10 +219,11 @@ class ProcessState:
             watch.looked = self._windows
             if grace is not None:
                 watch.reported([change for change, _ in changes])
-        # A patch that was started and not stopped is told as such.
-        started = {change.name for change, _ in found if change.how == "started"}
+        # A patch that was started and not stopped is reported as such, and not again as replaced
+        # when the attributes are looked at.
+        self._started.update(change.name for change, _ in found if change.how == "started")
         found = [each for each in found
-                 if not (each[0].how == "replaced" and each[0].name in started)]
+                 if not (each[0].how == "replaced" and each[0].name in self._started)]
         if self._logging in watches:
             self._logging.retake()
         self._undo = [each for each in found if each[1] is not None]
@@ -257,18 +261,10 @@ class ProcessState:
         return ",".join(sorted(found[0].runs for found in self._threads.changes())) or "other"
 
 
-def _exactly(watch: Monitor) -> bool:
+def _unchanged(look: Callable[[], bool]) -> bool:
+    """Return what *look* tells, a monitor's ``same`` or ``exactly``."""
     try:
-        return watch.exactly()
-    except errors.PASSING:
-        raise
-    except BaseException:  # an object whose comparison raises was put in: that is a difference
-        return False
-
-
-def _same(watch: Monitor) -> bool:
-    try:
-        return watch.same()
+        return look()
     except errors.PASSING:
         raise
     except BaseException:  # an object whose comparison raises was put in: that is a difference
