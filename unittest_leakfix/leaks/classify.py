@@ -176,11 +176,9 @@ class Classifier:
         for place in sorted(range(len(chosen)), key=lambda place: len(found[place].through)):
             case, trace = chosen[place], found[place]
             leak = None
-            if case.survivor.what == "instance" and self.result in trace.through:
-                pass
-            elif id(case.value) not in parts and (
+            if id(case.value) not in parts and (
                     case.certain or reported.isdisjoint(trace.through)):
-                leak = self._leak(suspects, case, trace.chain, place < _SIZED)
+                leak = self._leak(suspects, case, trace, place < _SIZED)
             if leak is not None:
                 reported.update(id(each.value) for each in groups[_group_of(case)])
             results[id(case.survivor)] = leak
@@ -214,9 +212,10 @@ class Classifier:
                 leaks.append(_counted(leak, survivor))
         return leaks
 
-    def _leak(self, suspects: Suspects, case: _Candidate, chain: Optional[Chain],
+    def _leak(self, suspects: Suspects, case: _Candidate, trace: Trace,
               sized: bool) -> Optional[Leak]:
         survivor, value, acquisition, _ = case
+        chain = trace.chain
         if chain is None or chain.root == "leak":
             return None
         if chain.expression == "<unknown>" and not case.certain:
@@ -226,7 +225,8 @@ class Classifier:
         if chain.warm_up == LAST_TEST or survivor.what != "test" and (
                 chain.warm_up is not None or self._warmed_up(survivor, chain)):
             return None
-        if survivor.what == "instance" and chain.expression.startswith(_RUNS):
+        if survivor.what == "instance" and (self.result in trace.through
+                                            or chain.expression.startswith(_RUNS)):
             return None     # what a reporter notes of each test
         session = acquisition is not None and acquisition.what == "database connection"
         if survivor.what != "test" and chain.root == "thread" and not session and self._started(

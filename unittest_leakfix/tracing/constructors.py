@@ -211,10 +211,9 @@ class Constructors:
         for each in ("_patch", "_patch_dict"):
             for module in ("unittest.mock", "mock.mock"):
                 wanted.append((module, each, "start", partial(self._method, self._started)))
-        wanted.append(("logging", "Logger", "addHandler",
-                       partial(self._method, partial(self._logger, "logging handler"))))
-        wanted.append(("logging", "Logger", "setLevel",
-                       partial(self._method, partial(self._logger, "logging level"))))
+        for each, what in (("addHandler", "logging handler"), ("setLevel", "logging level")):
+            wanted.append(("logging", "Logger", each,
+                           partial(self._method, partial(self._logger, what))))
         for module, functions in FUNCTIONS.items():
             for name, (what, descriptors) in functions.items():
                 make = partial(self._function, what, descriptors)
