@@ -244,7 +244,7 @@ STATE: Dict[Tuple[str, str], str] = {
      "connections"): "Django's connections are the process's, and so is their patch",
     ("django.live_server",
      "live_servers"): "the live servers' threads of the process, whose patch is one",
-    ("leaks.report.user_code",
+    ("leaks.report.source_file",
      "source_of"): "a cache of what a few source files name: several causes are in one file",
     ("leaks.detector",
      "ListeningObserver._active"): "those who listen to closing now: listeners are registered once",

@@ -1,5 +1,5 @@
-"""Python source without its secret literals; names and calls stay. What is secret, `redaction`
-decides.
+"""Python source without its secret literals; names and calls stay. `secret_search` finds
+them.
 
 Python 2.7, and 3.6 and later.
 """
@@ -8,7 +8,6 @@ from __future__ import absolute_import
 import re
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.redaction import without_forms, without_values
 from unittest_leakfix._core.secret_patterns import (
     HIDDEN,
     LOGINS,
@@ -19,6 +18,7 @@ from unittest_leakfix._core.secret_patterns import (
     looks_secret,
     pattern,
 )
+from unittest_leakfix._core.secret_search import without_forms, without_values
 
 __unittest = True
 bind(globals())

@@ -19,7 +19,7 @@ from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.swap import Swap
-from unittest_leakfix.leaks.model.complaint import Complaint, Spot
+from unittest_leakfix.leaks.model.seen import Complaint, Spot
 from unittest_leakfix.process_state.warning_filters import LET_THROUGH
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions

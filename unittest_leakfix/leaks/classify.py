@@ -17,7 +17,7 @@ from unittest_leakfix.leaks.governor import Governor
 from unittest_leakfix.leaks.model import ids
 from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.leaks.model.seen import Survivor
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.known_caches import LAST_TEST
 from unittest_leakfix.leaks.retention.search import Trace, traces

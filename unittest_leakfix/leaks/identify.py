@@ -19,7 +19,6 @@ from unittest_leakfix.leaks.fingerprint import (
 )
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.chain import Chain
-from unittest_leakfix.leaks.model.complaint import Complaint
 from unittest_leakfix.leaks.model.ids import is_fixture, owner_of
 from unittest_leakfix.leaks.model.ids import readable_id as spoken_test
 from unittest_leakfix.leaks.model.kinds import LeakKind
@@ -28,10 +27,11 @@ from unittest_leakfix.leaks.model.seen import (
     Changed,
     ClassAttributes,
     Complained,
+    Complaint,
     Kept,
     Resource,
+    Survivor,
 )
-from unittest_leakfix.leaks.model.survivor import Survivor
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state import descriptors
 from unittest_leakfix.process_state.base import Change

@@ -24,7 +24,7 @@ from unittest_leakfix._core.attributes import namespace
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import flags_slot, module_slot, name_slot, on_type
-from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.leaks.model.seen import Survivor
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.edges import referents
 from unittest_leakfix.resources.registry import kind_of

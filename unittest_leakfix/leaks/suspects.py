@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import Any, Collection, Dict, List, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.model.survivor import Survivor
+from unittest_leakfix.leaks.model.seen import Survivor
 from unittest_leakfix.leaks.survivors import ById
 
 __unittest = True

@@ -12,7 +12,7 @@ import unittest
 from unittest_leakfix.leaks.model.chain import Chain, Link, Step, Thing
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.seen import Kept, Resource
-from unittest_leakfix.leaks.report import describe, user_code
+from unittest_leakfix.leaks.report import describe, source_file, user_code
 from unittest_leakfix.tracing.acquisitions import Acquisition
 from unittest_leakfix.tracing.stacks import Frame
 
@@ -103,7 +103,7 @@ class AdviceCase(unittest.TestCase):
             cls.addClassCleanup(sys.modules.pop, name)
             exec(compile(textwrap.dedent(source), path, "exec"), vars(module))
         cls.path = path
-        cls.addClassCleanup(user_code.source_of.cache_clear)
+        cls.addClassCleanup(source_file.source_of.cache_clear)
 
     def line(self, text):
         """Return the number of the first line of the tests that has this text."""
@@ -176,7 +176,7 @@ class NameTests(AdviceCase):
                          "give it back to the QueuePool that keeps it, or close that")
 
     def test_source_that_cannot_be_read_gives_no_names(self):
-        self.assertIsNone(user_code.source_of(os.path.join(os.path.dirname(self.path), "no.py")))
+        self.assertIsNone(source_file.source_of(os.path.join(os.path.dirname(self.path), "no.py")))
         site = user_code.Site("no.such.Test.test_x", None)
         self.assertEqual((site.names, site.place, site.statement), (None, "", None))
 

@@ -1,13 +1,81 @@
-"""Seen: what was seen of one leak, as values. ``report.describe`` makes its sentences of them."""
+"""Seen: what was seen of one leak, as values. ``report.describe`` makes its sentences of them.
+
+`Survivor` and `Complaint` are what was noted, before it is known whether that is a leak.
+"""
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Tuple, Union
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.model.complaint import Complaint
+from unittest_leakfix.tracing.acquisitions import Acquisition
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())
+
+
+class Survivor:
+    """One object that outlived its test. Compared by identity alone: the comparison of
+    two weak references compares their objects.
+
+    what: "test", "attribute", "instance" or "resource"; name: how the test had it ("self.db", or
+    the name of a *fixture* of pytest's), "" otherwise; ref: calls for the object, None once it is
+    gone; type, module: of its class; key: its id; nth: which test of the run that was; more: calls
+    for others of its class that outlived the same test; seen: it was classified before; reported:
+    it was reported.
+    """
+
+    __slots__ = ("what", "test", "name", "fixture", "type", "module", "ref", "key", "nth", "more",
+                 "seen", "reported")
+
+    def __init__(self, what: str, test: str, name: str, fixture: bool, type: str, module: str,
+                 ref: Callable[[], Any], key: int) -> None:
+        self.what, self.test, self.name, self.fixture = what, test, name, fixture
+        self.type, self.module, self.ref, self.key = type, module, ref, key
+        self.nth = 0
+        self.more: List[Callable[[], Any]] = []
+        self.seen = self.reported = False
+
+    def refs(self) -> Iterator[Callable[[], Any]]:
+        """Return what calls for each of the objects that this stands for."""
+        yield self.ref
+        yield from self.more
+
+    def value(self) -> Any:
+        """Return the object, or another one that this stands for and that is alive; else None."""
+        found = self.ref()
+        if found is None and self.more:
+            found = next((each for each in (ref() for ref in self.more) if each is not None), None)
+        return found
+
+
+class Spot(NamedTuple):
+    """A line of code that has to do with it."""
+
+    how: str
+    """What happened there: "dropped", "written", "made", "raised"; where a task is: "running",
+    "defined"."""
+    frame: Frame
+    """Its ``function`` is "" where that is not known."""
+
+
+class Complaint(NamedTuple):
+    """One complaint, read once, when it was heard."""
+
+    kind: str
+    """"ResourceWarning", "unraisable exception", "coroutine was never awaited", "task was destroyed
+    pending", "exception was never retrieved", "exception in thread"."""
+    text: str
+    """Its first line."""
+    acquisition: Optional[Acquisition] = None
+    """Of the resource or task."""
+    spots: Tuple[Spot, ...] = ()
+    error: str = ""
+    """The last line of the traceback: "ValueError: no order"."""
+    called: str = ""
+    """The name of a coroutine that was not awaited."""
+    loop_closed: bool = False
+    """The error is that the event loop was closed already."""
 
 
 class Resource(NamedTuple):

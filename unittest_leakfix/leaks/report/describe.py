@@ -9,7 +9,6 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model import kinds
-from unittest_leakfix.leaks.model.complaint import Complaint
 from unittest_leakfix.leaks.model.ids import readable_id as spoken_test
 from unittest_leakfix.leaks.model.kinds import LeakKind, amount
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
@@ -26,6 +25,7 @@ from unittest_leakfix.leaks.model.seen import (
     Changed,
     ClassAttributes,
     Complained,
+    Complaint,
     Kept,
     Resource,
 )

@@ -6,7 +6,6 @@ import gc
 import sys
 import types
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
     Collection,
@@ -27,9 +26,6 @@ from unittest_leakfix.leaks.retention.edges import referents
 
 __unittest = True
 bind(globals())
-
-if TYPE_CHECKING:
-    pass
 
 _getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda value: 0)    # not on PyPy
 
