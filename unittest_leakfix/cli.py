@@ -26,9 +26,19 @@ class LeakFixProgram(unittest.TestProgram):
     _leakfix_asked = False
     _leakfix_environment = {}
     max_connections = None
+    shuffle = None      # the seed
 
     def runTests(self):
         """Run the tests, with our runner unless another one was chosen."""
+        stream = sys.stderr     # before a test changes that
+        try:
+            self._run_tests()
+        finally:
+            if self.shuffle is not None:
+                stream.write("unittest_leakfix: shuffled; the same order again: --shuffle=%d\n"
+                             % self.shuffle)
+
+    def _run_tests(self):
         if self.testRunner is None:
             self.testRunner = _subclass_of(LeakFixTestRunner, "_to_find", "--leaks=report")
         if self._leakfix_chosen or self._leakfix_environment or type(self) is not LeakFixProgram:
@@ -42,6 +52,9 @@ class LeakFixProgram(unittest.TestProgram):
                 self.testRunner = _runner_with(
                     self.testRunner, "max_connections", most, connection_counting,
                     option("max_connections"), "max_connections=%d" % most)
+        if self.shuffle is not None:
+            from unittest_leakfix.shuffle import shuffled
+            self.test = shuffled(self.test, self.shuffle)
         super(LeakFixProgram, self).runTests()
 
     def parseArgs(self, argv):
@@ -52,8 +65,11 @@ class LeakFixProgram(unittest.TestProgram):
         # Before a test module goes to another folder, or sets a variable.
         self._leakfix_environment = _environment()
         if self._leakfix_chosen:
+            if "--shuffle" in argv:
+                from unittest_leakfix.shuffle import seeded
+                argv = seeded(argv)
             if sys.version_info < (3,):
-                _old_options(argv[1:])
+                argv = self._old_options(argv)
             argv = _discover_first(argv)
         super(LeakFixProgram, self).parseArgs(argv)
 
@@ -74,6 +90,18 @@ class LeakFixProgram(unittest.TestProgram):
             finally:
                 if self._leakfix_chosen:
                     print(_old_help())
+
+        def _old_options(self, argv):
+            """Return *argv* without our options, which getopt does not know. Show the version, or
+            say what an option needs."""
+            _old_options(argv[1:])
+            for argument in argv:
+                name, _, value = argument.partition("=")
+                if name == "--shuffle":
+                    if not value.isdigit():
+                        _refuse("argument --shuffle: invalid int value: %r" % value)
+                    self.shuffle = int(value)
+            return [each for each in argv if not each.startswith("--shuffle=")]
 
 
 def _is_ours(argument):

@@ -2,5 +2,6 @@ import unittest
 
 class LeakFixProgram(unittest.TestProgram):
     max_connections: int | None
+    shuffle: int | None
 
 main = LeakFixProgram

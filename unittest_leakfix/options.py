@@ -22,6 +22,8 @@ bind(globals())
 
 # The types of options.
 CHOICE, FLAG, FILE, NUMBER, VERSION = "choice", "flag", "file", "number", "version"
+# A number that may be left out, and is then drawn (cli.py).
+SEED = "seed"
 # What an option is part of, as it is named where that is not available.
 FINDING, COUNTING = "finding leaks", "counting connections"
 # The modes of --leaks with which leaks are found, and those with which they are not.
@@ -32,7 +34,7 @@ class Option(object):
     """One row: an option, what may be given for it, and where.
 
     :param name: its attribute of `Options`, and where argparse stores it.
-    :param type: ``CHOICE``, ``FLAG``, ``FILE``, ``NUMBER`` or ``VERSION``.
+    :param type: ``CHOICE``, ``FLAG``, ``FILE``, ``NUMBER``, ``SEED`` or ``VERSION``.
     :param help: the text of the help and of the docs, without a full stop.
     :param choices: what may be given for a ``CHOICE``.
     :param default: the value where none is given.
@@ -168,6 +170,12 @@ OPTIONS = (
         pytest="--leakfix-max-connections", pytest_short="--max-connections",
         ini="leakfix_max_connections", key="max_connections",
         environment="UNITTEST_LEAKFIX_MAX_CONNECTIONS"),
+    # What Django and pytest have, each in its own way.
+    Option(
+        "shuffle", SEED,
+        "Run modules, the classes of each and their methods in an order that the number SEED "
+        "decides; one is drawn where none is given, and the last line says it",
+        metavar="SEED", command="--shuffle"),
     # What is only a setting of Django's.
     Option(
         "release_classes", FLAG, "Put classes back to what they had before their setUpClass",
@@ -326,7 +334,7 @@ def how(option, choices, file=None):
         return {"action": "store_true"}
     if option.type == CHOICE:
         return {"choices": choices}
-    if option.type == NUMBER:
+    if option.type in (NUMBER, SEED):
         return {"metavar": option.metavar, "type": int}
     return dict({"metavar": option.metavar}, **({"type": file} if file else {}))
 

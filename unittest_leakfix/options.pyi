@@ -6,6 +6,7 @@ FLAG: str
 FILE: str
 NUMBER: str
 VERSION: str
+SEED: str
 FINDING: str
 COUNTING: str
 FINDS: tuple[str, ...]

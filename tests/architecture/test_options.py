@@ -58,7 +58,7 @@ class TableTests(unittest.TestCase):
                 self.assertEqual(option.type == options.NUMBER, bool(option.unit))
                 self.assertEqual(
                     option.command is not None
-                    and option.type in (options.CHOICE, options.FILE, options.NUMBER),
+                    and option.type in (options.CHOICE, options.FILE, options.NUMBER, options.SEED),
                     bool(option.metavar),
                 )
                 self.assertFalse(option.implies and option.part != options.FINDING)
