@@ -98,8 +98,24 @@ def merged(base: List[Any], before: List[Any], after: List[Any],
 
 
 class Monitor:
-    """One aspect of the process. `same` is cheap; the others may take their time."""
+    """One aspect of the process: what it is now, and how that differs from what it was.
 
+    How to add one: a subclass with `take`, `same` and `changes` (``exactly`` and ``absorb`` where
+    they can do better than here), and a row in ``monitors.MONITORS``. It says how expensive it is
+    by ``per_test``:
+
+    - True: `same` takes at most a microsecond while nothing has changed: a comparison of
+      identities, a flag that an audit event sets. It is called after each test.
+    - False: it is looked at by `exactly` when a class of tests is over. If something was found to
+      have changed, it is looked at after each test from then on, until a class was clean.
+
+    What it costs is measured, each monitor for itself, and one that takes more than its share of
+    the tests' time is looked at more seldom: after several classes, or several tests. A change is
+    then of one of all tests since the last look, which is not the monitor's affair.
+    """
+
+    #: cheap enough for a look after each test
+    per_test = True
     #: may go away by itself: worth a collection and some patience
     passing = False
     #: `same` sees whatever `changes` sees, so that a change is of the window that has just ended

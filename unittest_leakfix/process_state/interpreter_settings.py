@@ -225,7 +225,9 @@ def costly_values() -> Settings:
         Setting("locale", "locale.setlocale(LC_ALL)", _locale, _set_locale),
         Setting("decimal context", "decimal.getcontext().traps", _decimal_traps, None),
     )
-    return Settings(settings, lambda: (_locale(), _decimal_traps()), plain=True)
+    watch = Settings(settings, lambda: (_locale(), _decimal_traps()), plain=True)
+    watch.per_test = watch.sharp = False
+    return watch
 
 
 def _locale() -> str:

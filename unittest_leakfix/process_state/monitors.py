@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple, Type, TypeVar
 from weakref import ref
 
 from unittest_leakfix._core import errors
@@ -42,6 +42,23 @@ RESTORED = restored_changes()
 """The kinds of changes that `restore` puts back unless others are given."""
 
 
+Make = Callable[[Optional[Acquisitions]], Monitor]
+_Kind = TypeVar("_Kind", bound=Monitor)
+
+#: What makes each monitor, in the order in which changes are reported. One line adds one: see
+#: `Monitor`, which says how to write it.
+MONITORS: Tuple[Make, ...] = (
+    lambda _: Threads(), Children, Descriptors,
+    environment.Environment, environment.WorkingDirectory, lambda _: environment.ImportPath(),
+    lambda _: MockPatches(), lambda _: UsualFunctions(), lambda _: Logging(),
+    lambda _: WarningFilters(),
+    lambda _: interpreter_settings.signals(), lambda _: interpreter_settings.objects(),
+    lambda _: interpreter_settings.values(), interpreter_settings.Limits,
+    lambda _: interpreter_settings.Umask(), Loops, TemporaryPaths,
+    lambda _: ModuleAttributes(), lambda _: interpreter_settings.costly_values(),
+)
+
+
 class ProcessState:
     """Watches one process: `before()`, run something, `after()`.
 
@@ -55,31 +72,26 @@ class ProcessState:
     def __init__(self, acquisitions: Optional[Acquisitions] = None,
                  without: Tuple[type, ...] = ()) -> None:
         """*without*: the monitors, by class, of what the framework puts back itself."""
-        self._threads = Threads()
-        self._children = Children(acquisitions)
-        self._descriptors = Descriptors(acquisitions)
-        self._logging = Logging()
-        self._cheap: Tuple[Monitor, ...] = tuple(watch for watch in (
-            self._threads, self._children, self._descriptors,
-            environment.Environment(acquisitions), environment.WorkingDirectory(acquisitions),
-            environment.ImportPath(),
-            MockPatches(), UsualFunctions(), self._logging, WarningFilters(),
-            interpreter_settings.signals(), interpreter_settings.objects(),
-            interpreter_settings.values(), interpreter_settings.Limits(acquisitions),
-            interpreter_settings.Umask(), Loops(acquisitions), TemporaryPaths(acquisitions),
-        ) if not isinstance(watch, without))
+        watches = [watch for watch in (make(acquisitions) for make in MONITORS)
+                   if not isinstance(watch, without)]
+        self._cheap: Tuple[Monitor, ...] = tuple(each for each in watches if each.per_test)
+        self._slow: Tuple[Monitor, ...] = tuple(each for each in watches if not each.per_test)
+        self._threads = self._only(Threads)
+        self._children = self._only(Children)
+        self._descriptors = self._only(Descriptors)
+        self._logging = self._only(Logging)
         self._looks = tuple((watch.same, watch) for watch in self._cheap)
-        self._slow: Tuple[Monitor, ...] = (
-            ModuleAttributes(), interpreter_settings.costly_values())
         self._often: Set[Monitor] = set()     # the slow ones that are looked at in each window
-        for watch in self._slow:
-            watch.sharp = False
         self._based = False
         self._windows = 0
         self._undo: List[FoundChange] = []
         self._started: Set[str] = set()     # what patches replaced since `full` looked last
         self._outlasted: Dict[str, int] = {}
         _live.append(ref(self, _live.remove))
+
+    def _only(self, kind: Type[_Kind]) -> _Kind:
+        """Return the monitor of this *kind*."""
+        return next(each for each in self._cheap + self._slow if type(each) is kind)
 
     def window(self) -> None:
         """Take what `absorb` needs of the time before."""

@@ -124,6 +124,7 @@ _USUAL = {
 class ModuleAttributes(Monitor):
     """Watches the attributes of `_WATCHED` modules for replacements by hand: some 15 us."""
 
+    per_test = False
     sharp = False
     _names: Tuple[str, ...] = _WATCHED
 
@@ -189,6 +190,7 @@ class ModuleAttributes(Monitor):
 class UsualFunctions(ModuleAttributes):
     """Watches those that are replaced most: cheap."""
 
+    per_test = True
     sharp = True
     _names = tuple(_USUAL)
 
