@@ -23,7 +23,6 @@ class LeakFixProgram(unittest.TestProgram):
     Takes what ``unittest.main`` takes, ``testRunner`` included.
     """
 
-    _leakfix_asked = False
     _leakfix_environment = {}
     max_connections = None
     shuffle = None      # the seed

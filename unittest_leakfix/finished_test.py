@@ -122,7 +122,7 @@ class FinishedTest(object):
         """Return the text in *slot*; what was left for later is said now."""
         text = getattr(self, slot)
         if text is _DEFERRED:
-            text = _OWN_TEXTS[slot](self)
+            text = _TEXT_OF[slot](self)
         return text
 
     def countTestCases(self):
@@ -258,7 +258,7 @@ _FunctionTestCase = unittest.FunctionTestCase
 _SubTest = getattr(unittest.case, "_SubTest", None)     # 3.4
 _ID, _STR, _REPR, _SHORT, _COUNT, _EQ, _HASH = [_function(_TestCase, name) for name in (
     "id", "__str__", "__repr__", "shortDescription", "countTestCases", "__eq__", "__hash__")]
-_OWN_TEXTS = {"_id": _ID, "_repr": _REPR}
+_TEXT_OF = {"_id": _ID, "_repr": _REPR}
 # Past our __getattribute__.
 _str_of = FinishedTest.__dict__["_str"].__get__
 _class_of = FinishedTest.__dict__["_class"].__get__
@@ -283,11 +283,11 @@ def _describes_itself(kind, test):
         # Without more attributes than each test has, it has none of these; and their __dict__
         # would have to be made first (3.11).
         and (len(_get_referents(test)) == _BARE
-             or not _OWN_NAMES.intersection(_attribute(test, "__dict__")))
+             or not _DESCRIBING.intersection(_attribute(test, "__dict__")))
     )
 
 
-_OWN_NAMES = frozenset(["id", "shortDescription", "countTestCases", "__str__", "__repr__"])
+_DESCRIBING = frozenset(["id", "shortDescription", "countTestCases", "__str__", "__repr__"])
 _attribute = object.__getattribute__
 _get_referents = gc.get_referents
 # What a test without any other attribute refers to: these and its class.

@@ -25,7 +25,7 @@ bind(globals())
 # What a finished test holds is released once nothing else refers to the test.
 
 _getpid = os.getpid
-_OWN = frozenset(vars(unittest.TestCase("run")))
+_OF_UNITTEST = frozenset(vars(unittest.TestCase("run")))
 _TRACEBACK = getattr(BaseException, "__traceback__", None)      # not on 2.7
 
 
@@ -46,7 +46,7 @@ def release_held(slot, alone, tally):
         else:
             tally.kept += 1
         return
-    names = [name for name in values if name not in _OWN]
+    names = [name for name in values if name not in _OF_UNITTEST]
     if alone:
         # Nothing leads back to the test: only what it holds is to be walked through.
         names = scan.not_plain(values, names)
@@ -153,7 +153,7 @@ _TestCase = unittest.TestCase
 _getpid = os.getpid
 _ATOMS = scan.ATOMS
 # How many attributes each test has, the place of the last, and whether they are in order (3.6).
-_BARE = len(_OWN) if sys.version_info >= (3, 6) else sys.maxsize
+_BARE = len(_OF_UNITTEST) if sys.version_info >= (3, 6) else sys.maxsize
 _LAST = _BARE - 1
 
 

@@ -63,10 +63,10 @@ def describes_itself(kind):
     """Tell whether the class *kind* describes its tests as unittest does, which needs no
     attribute that was dropped."""
     return (kind.id is _ID and kind.__str__ is _STR and kind.__repr__ is _REPR
-            and kind.shortDescription is _SHORT or not _own_texts(kind))
+            and kind.shortDescription is _SHORT or not _changed_texts(kind))
 
 
-def _own_texts(kind):
+def _changed_texts(kind):
     return [name for name in _TEXTS if _function(kind, name) is not _PLAIN[name]]
 
 
@@ -77,15 +77,15 @@ def keep_reportable(test, holder, dropped):
     come back, then all.
     """
     kind = type(test)
-    own = _own_texts(kind)
-    if not own or _can_describe(test, own):
+    texts = _changed_texts(kind)
+    if not texts or _can_describe(test, texts):
         return
     for small in (True, False):
         for name, value in dropped.items():
             kind = type(value)
             if not small or type(kind) is type and kind in _SMALL:
                 holder.put(name, value)
-        if _can_describe(test, own):
+        if _can_describe(test, texts):
             return
 
 

@@ -223,9 +223,9 @@ def choose(choices):
     return "choose from %s" % ", ".join(map(repr, choices))
 
 
-def decided(given, standing=(), place="command"):
+def decided(given, defaults=(), place="command"):
     """Return the options that hold, "leaks" among them: those *given* with the run, then those of
-    each of *standing*, of the environment and of settings or an ini file.
+    each of *defaults*, of the environment and of settings or an ini file.
 
     None is an option that is not there, and so is False among those *given*. Where "leaks" is not
     given, an option of finding implies "report", or the mode that stands after it if that finds.
@@ -234,7 +234,7 @@ def decided(given, standing=(), place="command"):
     Where nothing is found, the options of finding are not returned.
     """
     layers = [dict(each for each in layer.items() if each[1] is not None)
-              for layer in [_there(given)] + list(standing)]
+              for layer in [_there(given)] + list(defaults)]
     needing = [getattr(option, place) for option in OPTIONS
                if option.implies and option.name in layers[0]]
     if needing and layers[0].get("leaks") in FINDS_NOT:

@@ -15,7 +15,7 @@ _TestCase = unittest.TestCase
 
 # unittest's own lists hold finished tests only. Another list may hold tests that
 # are still to run, so there only the one that just finished is swapped.
-_OWN = ("failures", "errors", "skipped", "expectedFailures", "unexpectedSuccesses")
+_LISTS = ("failures", "errors", "skipped", "expectedFailures", "unexpectedSuccesses")
 
 
 class Sweep(object):
@@ -33,7 +33,7 @@ class Sweep(object):
         self._result = result
         self._lists = lists or []
         self.lengths = [0] * len(self._lists)   # how many entries of each are swapped
-        self._own = len(self._lists)    # how many of them are unittest's
+        self._of_unittest = len(self._lists)    # how many of them are unittest's
         self._dicts = []
         if lists is None:
             self._look()
@@ -41,13 +41,13 @@ class Sweep(object):
     def _look(self):
         """Note which lists there are (Django's DummyList is none)."""
         known = vars(self._result)
-        own = [known[name] for name in _OWN if issubclass(type(known.get(name)), list)]
+        known_lists = [known[name] for name in _LISTS if issubclass(type(known.get(name)), list)]
         other = [value for name, value in known.items()
-                 if issubclass(type(value), list) and name not in _OWN
+                 if issubclass(type(value), list) and name not in _LISTS
                  and not (name == "collectedDurations" and _texts_only(self._result))]
         before = dict(zip(map(id, self._lists), self.lengths))
-        self._lists = own + other
-        self._own = len(own)
+        self._lists = known_lists + other
+        self._of_unittest = len(known_lists)
         self.lengths = [before.get(id(each), 0) for each in self._lists]
         self._dicts = [value for value in known.values() if type(value) is dict]
 
@@ -60,7 +60,7 @@ class Sweep(object):
         for place, entries in enumerate(self._lists):
             length = len(entries)
             if length != lengths[place]:
-                _swap(entries, lengths[place], None if place < self._own else test, made)
+                _swap(entries, lengths[place], None if place < self._of_unittest else test, made)
                 lengths[place] = length
         for each in self._dicts:
             for entries in list(each.values()):
@@ -102,8 +102,8 @@ def _stand_in(test, made):
 
 def _texts_only(result):
     """unittest's own addDuration (3.12) keeps the test's text, testtools' the test."""
-    own = getattr(unittest.TestResult, "addDuration", None)
-    return own is not None and getattr(type(result), "addDuration", None) is own
+    original = getattr(unittest.TestResult, "addDuration", None)
+    return original is not None and getattr(type(result), "addDuration", None) is original
 
 
 def _is_live(entry):
@@ -121,28 +121,28 @@ class LeakFixResultMixin(object):
     """
 
     _leakfix_sweep = None
-    _leakfix_own = ((), (), (), (), ())     # unittest's lists, where there are no others
+    _leakfix_lists = ((), (), (), (), ())     # unittest's lists, where there are no others
     _leakfix_swapped = -1   # how many entries they have, when there is nothing to swap
 
     def stopTest(self, test):
         """Called when *test* is over; lets go of it."""
         super(LeakFixResultMixin, self).stopTest(test)
         # Spelled out: any() and sum() cost as much as the rest of it.
-        one, two, three, four, five = self._leakfix_own
+        one, two, three, four, five = self._leakfix_lists
         if len(one) + len(two) + len(three) + len(four) + len(five) != self._leakfix_swapped:
             self._leakfix_swap(test)
 
     def _leakfix_swap(self, test):
         sweep = self._leakfix_sweep
         if sweep is None:
-            own = None
+            known_lists = None
             if "_leakfix_ready" in type(self).__dict__:
                 # A look at vars() would make each attribute of the result slower to
                 # reach from then on (3.12).
-                own = self._leakfix_own = [getattr(self, name) for name in _OWN]
-            sweep = self._leakfix_sweep = Sweep(self, own)
+                known_lists = self._leakfix_lists = [getattr(self, name) for name in _LISTS]
+            sweep = self._leakfix_sweep = Sweep(self, known_lists)
         sweep(test)
-        if type(self._leakfix_own) is list:
+        if type(self._leakfix_lists) is list:
             self._leakfix_swapped = sum(sweep.lengths)
 
     def stopTestRun(self):

@@ -87,7 +87,7 @@ def _drain_iterator(suite, slot, result):
     if any(type(iterator) is each for each in _HOLDING):
         # It would hold the whole list that it goes over.
         iterator = _pop_each(list(iterator))
-    kept = not getattr(suite, "_cleanup", True)
+    keeps = not getattr(suite, "_cleanup", True)
     places = {}
     _find_places(suite, places)
     while not result.shouldStop:
@@ -98,7 +98,7 @@ def _drain_iterator(suite, slot, result):
         if (owner is not None and place < len(owner._tests)
                 and owner._tests[place] is slot[0]):
             _take_out(owner, place)
-        yield kept
+        yield keeps
 
 
 def _find_places(suite, places):
@@ -251,19 +251,19 @@ class Run(object):
         if outermost:
             result._testRunEntered = True
         slot = [None]
-        for kept in drain_suite(suite, slot, result, id(suite) in self._twice):
+        for keeps in drain_suite(suite, slot, result, id(suite) in self._twice):
             # Within a class the fixture handlers have nothing to do.
             if type(slot[0]) is self._current is result._previousTestClass:
                 if self._failed:
                     continue
-                self._test(slot, kept, debug)
+                self._test(slot, keeps, debug)
             elif slot[0] is None:
                 self._emptied(suite)
             elif _is_test(slot[0]):
                 self._change_class(suite, slot[0])
                 if self._failed:
                     continue
-                self._test(slot, kept, debug)
+                self._test(slot, keeps, debug)
             elif _is_plain(slot[0]):
                 self.suite(slot[0], debug)
             elif debug:
@@ -276,7 +276,7 @@ class Run(object):
             self._end_module(suite._handleModuleTearDown)
             result._testRunEntered = False
 
-    def _test(self, slot, kept, debug):
+    def _test(self, slot, keeps, debug):
         """Run the test in *slot*, and let go of it."""
         if self._watcher is not None:
             self._notify("test_started", slot[0])
@@ -291,12 +291,12 @@ class Run(object):
                 if self._again and self._again.get(id(slot[0]), 0) > 0:
                     # Its other place in the suite holds it and what it has: that is not a leak.
                     self._again[id(slot[0])] -= 1
-                    kept = True
+                    keeps = True
                     self._notify("test_runs_again")
             # While the test is alive: its end takes from the same count.
             young, middle, _ = get_count()
             clean = False
-            if self._is_case and self._releases and not kept:
+            if self._is_case and self._releases and not keeps:
                 try:
                     clean = release(slot, self.tally)
                 except PASSING:

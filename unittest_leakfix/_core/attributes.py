@@ -221,18 +221,18 @@ def _checked(cls, name, listed):
     return listed
 
 
-def before_set_up(cls, own, name):
-    """Have *own*, the ``setUpClass`` of *cls* itself or None, call the class method *name*
+def before_set_up(cls, original, name):
+    """Have *original*, the ``setUpClass`` of *cls* itself or None, call the class method *name*
     first."""
-    if type(own) is not classmethod:
+    if type(original) is not classmethod:
         return      # none, or something that only its author can call
 
-    @functools.wraps(own.__func__)
+    @functools.wraps(original.__func__)
     def setUpClass(cls):
         getattr(cls, name)()
         _setting_up.append(cls)
         try:
-            return own.__get__(None, cls)()
+            return original.__get__(None, cls)()
         finally:
             _setting_up[:] = [each for each in _setting_up if each is not cls]
     cls.setUpClass = classmethod(setUpClass)

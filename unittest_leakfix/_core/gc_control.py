@@ -91,20 +91,20 @@ def is_automatic():
 
 def thaw_first(name, thaw):
     """Return gc's function *name* so that it sees the whole heap: *thaw* is called first."""
-    asks = getattr(gc, name)
+    original = getattr(gc, name)
 
     if name == "get_objects" and sys.version_info >= (3, 8):
         # Not through **kwds: the tuple of their names would be one object more.
-        def ask(generation=None):
+        def call(generation=None):
             thaw()
-            return asks(generation=generation)
+            return original(generation=generation)
     else:
-        def ask(*args):
+        def call(*args):
             thaw()
-            return asks(*args)
-    ask.__name__ = name
-    ask.__doc__ = asks.__doc__
-    return ask
+            return original(*args)
+    call.__name__ = name
+    call.__doc__ = original.__doc__
+    return call
 
 
 class Heap(object):

@@ -164,7 +164,7 @@ def text_of_error(problem, *secrets):
     *secrets* are taken out wherever they stand. For an exception whose text cannot be had, that.
     """
     try:
-        said = _said(problem)
+        text = _message(problem)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException:   # its __str__ is the user's
@@ -172,13 +172,13 @@ def text_of_error(problem, *secrets):
     try:
         for secret in secrets:
             if secret:
-                said = said.replace(secret, HIDDEN)
-        return cut(redact(said), LONGEST_ERROR)
+                text = text.replace(secret, HIDDEN)
+        return cut(redact(text), LONGEST_ERROR)
     except Exception:
         return HIDDEN
 
 
-def _said(problem):
+def _message(problem):
     try:
         return _text_of(str(problem))
     except UnicodeError:        # Python 2.7: a message with an umlaut
@@ -189,15 +189,15 @@ def error(problem, *secrets):
     """Return "OperationalError: what it says" on one short line, as `text_of_error`."""
     try:
         # Drivers differ in where it stands among number, text and SQLSTATE.
-        said = max([each for each in problem.args if isinstance(each, str)] or [str(problem)],
+        text = max([each for each in problem.args if isinstance(each, str)] or [str(problem)],
                    key=len)
         for secret in secrets:
             if secret:
-                said = said.replace(secret, HIDDEN)
-        said = line(said)
+                text = text.replace(secret, HIDDEN)
+        text = line(text)
     except Exception:
-        said = _UNKNOWN
-    return ("%s: %s" % (type(problem).__name__, said)).rstrip(": ")
+        text = _UNKNOWN
+    return ("%s: %s" % (type(problem).__name__, text)).rstrip(": ")
 
 
 def statement(text, dialect):

@@ -38,18 +38,18 @@ class Swap(object):
         An attribute that only a base class has is hidden, and seen again afterwards. Raises what
         setting it raises; then nothing is changed.
         """
-        old = _own(place, name)
+        old = _attribute_of(place, name)
         self._done.append((place, name, old, value))    # first: it may be interrupted
         try:
             setattr(place, name, value)
         except BaseException:
-            if _own(place, name) is not value:
+            if _attribute_of(place, name) is not value:
                 self._done.pop()
             raise
 
     def put_each(self, values):
         """Do `put` for each (place, name, value) of *values*, where it cannot fail."""
-        done = [(place, name, _own(place, name), value) for place, name, value in values]
+        done = [(place, name, _attribute_of(place, name), value) for place, name, value in values]
         self._done += done      # before the first: it may be interrupted
         for place, name, _, value in done:
             setattr(place, name, value)
@@ -59,7 +59,7 @@ class Swap(object):
         while self._done:
             place, name, old, new = self._done[-1]
             try:
-                if _own(place, name) is new:
+                if _attribute_of(place, name) is new:
                     if old is _MISSING:
                         delattr(place, name)
                     else:
@@ -106,7 +106,7 @@ class LateSwap(object):
         self._swap.back()
 
 
-def _own(place, name):
+def _attribute_of(place, name):
     """Return what *place* itself has as *name*, not a base of it; `_MISSING` if it has none."""
     return vars(place).get(name, _MISSING)
 

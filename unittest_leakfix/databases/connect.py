@@ -266,14 +266,14 @@ def _settings(address: Address, driver: Any) -> Tuple[Dict[str, object], Callabl
 
 def _clear(address: Address, error: Exception) -> CannotConnect:
     """Return the error in one line, with what to do."""
-    said = redaction.error(error, address.password).split(": ", 1)[-1]
-    said = said.rpartition("FATAL: ")[2].strip() or said
+    text = redaction.error(error, address.password).split(": ", 1)[-1]
+    text = text.rpartition("FATAL: ")[2].strip() or text
     if is_full(error):
         advice = _MYSQL_FULL if address.dialect == "mysql" else _POSTGRESQL_FULL
-        if code(error) == 1203 or "for role" in said or "for database" in said:
+        if code(error) == 1203 or "for role" in text or "for database" in text:
             advice = "that limit is the account's or the database's own: connect as another account"
         return CannotConnect("%s is full (%s). %s"
-                             % (address, said.rstrip("."), advice[0].upper() + advice[1:]))
-    needed = code(error) == 1045 or any(each in said for each in _PASSWORD)
+                             % (address, text.rstrip("."), advice[0].upper() + advice[1:]))
+    needed = code(error) == 1045 or any(each in text for each in _PASSWORD)
     kind = PasswordNeeded if needed else CannotConnect
-    return kind("cannot connect to %s: %s" % (address, said))
+    return kind("cannot connect to %s: %s" % (address, text))

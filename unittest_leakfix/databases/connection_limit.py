@@ -71,8 +71,8 @@ class ConnectionBudgetError(AssertionError):
     ``most``: how many are; ``open``: the `ConnectionRecord` of each that is open, oldest first.
     """
 
-    def __init__(self, most: int, said: str, open: Tuple[ConnectionRecord, ...]) -> None:
-        super().__init__(message(most, said, open))
+    def __init__(self, most: int, given: str, open: Tuple[ConnectionRecord, ...]) -> None:
+        super().__init__(message(most, given, open))
         self.most = most
         self.open = open
 
@@ -89,19 +89,19 @@ def _again(text: str, most: int, open: Tuple[ConnectionRecord, ...]) -> Connecti
 class Budget:
     """Allows at most *most* connections to servers to be open at once, between `begin` and `end`.
 
-    *said* is how the limit was given: "max_connections=3". Of several at a time the one that
+    *given* is how the limit was given: "max_connections=3". Of several at a time the one that
     began last counts. Set `current` to the test or fixture that runs.
     """
 
     _budgets: List["Budget"] = []
     _lock = threading.RLock()   # a finalizer that connects may run inside
 
-    def __init__(self, most: int, said: str = "") -> None:
+    def __init__(self, most: int, given: str = "") -> None:
         if type(most) is not int or most < 0:
             raise ValueError("max_connections=%r: give a number of connections, 0 or more"
                              % (most,))
         self.most = most
-        self.said = said or "max_connections=%d" % most
+        self.given = given or "max_connections=%d" % most
         self.current = ""
         self._pid = 0
 
@@ -128,7 +128,7 @@ class Budget:
             with Budget._lock:
                 if not budget._has_room(connection):
                     records = tuple(connection_registry.open_records(connection))
-                    return ConnectionBudgetError(budget.most, budget.said, records)
+                    return ConnectionBudgetError(budget.most, budget.given, records)
                 connection_registry.reserve(raw)
         return None
 
@@ -160,18 +160,18 @@ def name_of(test: unittest.TestCase) -> str:
         return errors.label(test)
 
 
-def message(most: int, said: str, records: Tuple[ConnectionRecord, ...]) -> str:
+def message(most: int, given: str, records: Tuple[ConnectionRecord, ...]) -> str:
     """Return what the error says: *records* grouped by opening line, test and thread.
 
     >>> message(0, "max_connections=0", ())
     'no connection may be open here (max_connections=0)'
     """
-    said = redaction.visible(said)
+    given = redaction.visible(given)
     if not most:
-        head = "no connection may be open here (%s)" % said
+        head = "no connection may be open here (%s)" % given
     else:
         head = "one connection more than the %s that may be open at the same time (%s)" % (
-            most, said)
+            most, given)
     if not records:
         return head
     lines = [head, "open now:"] + grouped(records)

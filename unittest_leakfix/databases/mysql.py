@@ -69,7 +69,7 @@ class MySQL(Server):
 
     def look(self, database: Optional[str] = None) -> Sessions:
         """Return the sessions as `information_schema.processlist` has them."""
-        about = self._ask()
+        about = self._facts()
         transactions, notes = self._transactions()
         statements, programs = self._instrumented()
         found = [self._session(row, transactions, statements, programs)
@@ -84,7 +84,7 @@ class MySQL(Server):
         """KILL it, if it is still there and still on its database."""
         now = rows(self.connection, "%s WHERE id = %d" % (_LIST, session.id))
         same = [each for each in now if self._session(each).is_same(session)]
-        if not same or session.id == self._ask()[5]:
+        if not same or session.id == self._facts()[5]:
             return False
         try:
             rows(self.connection, "KILL %d" % session.id)
@@ -105,7 +105,7 @@ class MySQL(Server):
         """Return the server's port."""
         return number(rows(self.connection, "SELECT @@port")[0][0])
 
-    def _ask(self) -> Tuple[Any, ...]:
+    def _facts(self) -> Tuple[Any, ...]:
         if not self._about:
             about = rows(self.connection, _ABOUT)[0]
             self._about = about[:4] + (number(about[4]), number(about[5]), about[6])
@@ -115,7 +115,7 @@ class MySQL(Server):
         # Compared here: the server's own comparison ignores case, accents and blanks at the end.
         if database is None or name == database:
             return True
-        return bool(self._ask()[4]) and name is not None and name.lower() == database.lower()
+        return bool(self._facts()[4]) and name is not None and name.lower() == database.lower()
 
     def _session(self, row: Tuple[Any, ...], transactions: Iterable[int] = (),
                  statements: Optional[Dict[int, str]] = None,
@@ -145,7 +145,7 @@ class MySQL(Server):
     def _instrumented(self) -> Tuple[Dict[int, str], Dict[int, str]]:
         """Return the last statements and the programs' names, where performance_schema has them."""
         found: List[Dict[int, str]] = []
-        for statement in (_LAST, _PROGRAM) if str(self._ask()[3]) in ("1", "ON") else ():
+        for statement in (_LAST, _PROGRAM) if str(self._facts()[3]) in ("1", "ON") else ():
             try:
                 found.append(
                     {number(row[0]): str(row[1] or "") for row in rows(self.connection, statement)})
@@ -156,20 +156,20 @@ class MySQL(Server):
         return (found[0], found[1]) if found else ({}, {})
 
     def _name(self) -> str:
-        version = str(self._ask()[0])
+        version = str(self._facts()[0])
         return "%s %s" % ("MariaDB" if self._is_mariadb() else "MySQL", version.split("-")[0])
 
     def _is_mariadb(self) -> bool:
-        return "mariadb" in ("%s %s" % self._ask()[:2]).lower()
+        return "mariadb" in ("%s %s" % self._facts()[:2]).lower()
 
     def _killing(self) -> str:
-        major, minor = (int(part) for part in str(self._ask()[0]).split(".")[:2])
+        major, minor = (int(part) for part in str(self._facts()[0]).split(".")[:2])
         if self._is_mariadb():
             return "CONNECTION ADMIN" if (major, minor) >= (10, 5) else "SUPER"
         return "CONNECTION_ADMIN" if major >= 8 else "SUPER"
 
     def _account(self) -> str:
-        user, _, host = str(self._ask()[6]).rpartition("@")
+        user, _, host = str(self._facts()[6]).rpartition("@")
         return "%s@%s" % tuple("'%s'" % part.replace("'", "''") for part in (user, host))
 
 

@@ -15,7 +15,7 @@ from unittest_leakfix.databases.server_sessions import (
     Session,
     Sessions,
     Who,
-    kept_ids,
+    ids_of,
 )
 
 __unittest = True
@@ -61,12 +61,12 @@ class Server:
         """End the sessions on `database`: see `terminate_sessions`."""
         if not isinstance(database, str) or not database.strip():
             raise ValueError("name the one database whose sessions shall end: not %r" % (database,))
-        kept, chosen = kept_ids(keep), None if only is None else list(only)
+        spared, chosen = ids_of(keep), None if only is None else list(only)
         ended: List[Session] = []
         gone: List[Session] = []
         refused: List[Refused] = []
         for session in self.look(database).sessions:
-            if session.id in kept or chosen is not None and not any(map(session.is_same, chosen)):
+            if session.id in spared or chosen is not None and not any(map(session.is_same, chosen)):
                 continue
             try:
                 (ended if self.end(session) else gone).append(session)

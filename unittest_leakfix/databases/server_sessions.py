@@ -14,7 +14,7 @@ __unittest = True
 bind(globals())
 
 __all__ = ["Ended", "Keep", "MissingPrivilege", "Opening", "Refused", "Session", "Sessions", "Who",
-           "kept_ids"]
+           "ids_of"]
 _COLUMNS = ("id", "user", "client", "application", "database", "state", "for")
 _WIDEST = 40
 
@@ -155,7 +155,7 @@ class Ended:
         return outcome(self)
 
 
-def kept_ids(keep: Keep) -> Tuple[int, ...]:
+def ids_of(keep: Keep) -> Tuple[int, ...]:
     """Return the ids of `keep`. Raises TypeError for what is neither an id nor a Session."""
     ids = []
     for each in keep:

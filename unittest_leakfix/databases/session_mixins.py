@@ -110,7 +110,7 @@ class _SessionsMixin:
             _reopen(watched, cls._leakfix_dialect, cls.leakfix_database)
             left = _left(watched, cls._leakfix_grace, cls._leakfix_collect)
             if left:
-                cls._leakfix_tell(watched, left, report)
+                cls._leakfix_report(watched, left, report)
         except Exception as error:
             cls._leakfix_trouble("the sessions left on %s cannot be read"
                                  % quoted(watched.database), error, report)
@@ -118,14 +118,14 @@ class _SessionsMixin:
             _close(watched.connection)
 
     @classmethod
-    def _leakfix_tell(cls, watched: _Watched, left: Tuple[Session, ...],
+    def _leakfix_report(cls, watched: _Watched, left: Tuple[Session, ...],
                       report: Callable[[Any], None]) -> None:
         shown = watched.server.sessions(watched.database, cls.leakfix_opened_by)
-        kept = tuple(each for each in shown.sessions if any(map(each.is_same, left)))
-        if not kept:
+        still_there = tuple(each for each in shown.sessions if any(map(each.is_same, left)))
+        if not still_there:
             return
-        ended = watched.server.terminate(watched.database, only=kept)
-        text = _left_text(cls, replace(shown, sessions=kept), ended)
+        ended = watched.server.terminate(watched.database, only=still_there)
+        text = _left_text(cls, replace(shown, sessions=still_there), ended)
         if cls.leakfix_fail_on_sessions:
             report((SessionsLeft, SessionsLeft(text), None))
         else:

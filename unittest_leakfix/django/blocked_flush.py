@@ -18,7 +18,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.databases.server import Server, rows
 from unittest_leakfix.databases.server_sessions import Session, Sessions, outcome, table
-from unittest_leakfix.django.clean_up import ASKED, error_text, may_terminate, server_connection
+from unittest_leakfix.django.clean_up import SERVERS, error_text, may_terminate, server_connection
 from unittest_leakfix.django.connections import connections, driver_of
 from unittest_leakfix.django.options import setting
 from unittest_leakfix.options import SETTINGS
@@ -74,7 +74,8 @@ class BlockedFlushes:
             self._swap.back()
 
     def _flush(self, original: Any, test: Any) -> None:
-        wrappers = [each for each in _of_thread.all(initialized_only=True) if each.vendor in ASKED]
+        wrappers = [each for each in _of_thread.all(initialized_only=True)
+                    if each.vendor in SERVERS]
         if not wrappers:
             original(test)
             return
@@ -107,13 +108,13 @@ class BlockedFlushes:
         """Report, and end, the sessions that the wrapper's own waits for; "" if it does not
         wait."""
         connection, name = wrapper.connection, str(wrapper.settings_dict["NAME"])
-        own = 0 if connection is None else session_of(driver_of(connection), connection)
-        if not own and connection is not None and _is_open(connection):
+        flush = 0 if connection is None else session_of(driver_of(connection), connection)
+        if not flush and connection is not None and _is_open(connection):
             raise LookupError("the driver does not say which session is its own")
-        if not own:
+        if not flush:
             return ""
         with server_connection(wrapper) as server:
-            found = _blocking(server, wrapper.vendor, name, own, patience)
+            found = _blocking(server, wrapper.vendor, name, flush, patience)
             if not len(found):
                 return ""
             may = [each for each in found if may_terminate()
@@ -128,19 +129,19 @@ class BlockedFlushes:
                 "in your code: end the transaction with the test, self.addCleanup(thread.join)"])
 
 
-def _blocking(server: Server, vendor: str, name: str, own: int, patience: float) -> Sessions:
-    """Return the sessions on the database that the session *own* waits for."""
+def _blocking(server: Server, vendor: str, name: str, flush: int, patience: float) -> Sessions:
+    """Return the sessions on the database that the session *flush* waits for."""
     found = server.sessions(name, connection_registry.record_of_session)
     if vendor == "postgresql":
         ids = {int(row[0])
-               for row in rows(server.connection, "SELECT unnest(pg_blocking_pids(%s))", (own,))}
+               for row in rows(server.connection, "SELECT unnest(pg_blocking_pids(%s))", (flush,))}
     else:
         # Which session waits for which is shown to few accounts; what is idle in a transaction, to
         # most.
         long = [each for each in found if each.age is not None and each.age >= patience - 1]
-        waits = any(each.id == own and each.state.startswith("active") for each in long)
+        waits = any(each.id == flush and each.state.startswith("active") for each in long)
         ours = _in_transaction() if waits else []
-        ids = {each.id for each in long if waits and each.id != own and (
+        ids = {each.id for each in long if waits and each.id != flush and (
             each.state == "idle in transaction" or each.state == "idle" and each.id in ours)}
     return replace(found, sessions=tuple(each for each in found if each.id in ids))
 

@@ -31,7 +31,7 @@ __unittest = True
 bind(globals())
 
 #: The vendors whose sessions can be listed, as Django calls them.
-ASKED = ("postgresql", "mysql")
+SERVERS = ("postgresql", "mysql")
 _PATIENCE = 2.0
 """Seconds for which a full server is tried: our own connections may have been closed just now."""
 _clock, _sleep = time.monotonic, time.sleep
@@ -118,11 +118,11 @@ def close_thread_connections(databases: Sequence[Database]) -> str:
     """
     names = {database.name for database in databases}
     makers = [database.wrapper for database in databases]
-    own = _of_thread.all(initialized_only=True)
-    own += [held.wrapper() for held in connections.open() if held.raw[IDENT] == get_ident()]
+    wrappers = _of_thread.all(initialized_only=True)
+    wrappers += [held.wrapper() for held in connections.open() if held.raw[IDENT] == get_ident()]
     lines: List[str] = []
-    for wrapper in own:
-        if wrapper is None or wrapper.vendor not in ASKED or str(
+    for wrapper in wrappers:
+        if wrapper is None or wrapper.vendor not in SERVERS or str(
                 wrapper.settings_dict["NAME"]) not in names:
             continue
         try:
@@ -184,7 +184,7 @@ def _clear(database: Database, terminate: bool, style: Style) -> str:
     wrapper, name = database
     if wrapper.vendor == "sqlite":
         return ""       # no session can be in the way
-    if wrapper.vendor not in ASKED:
+    if wrapper.vendor not in SERVERS:
         return "unittest_leakfix: the sessions on %s cannot be listed: %r is on %s, " \
                "neither PostgreSQL nor MySQL" % (
             quoted(name), wrapper.alias, wrapper.vendor)

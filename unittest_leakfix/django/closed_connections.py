@@ -34,7 +34,7 @@ class ReapedConnections:
                 if len(self._records) < _MOST:
                     self._records.append(record)
 
-    def hand_over(self) -> List[ConnectionRecord]:
+    def take_all(self) -> List[ConnectionRecord]:
         """Return the records, and forget them: the caller reports them."""
         records, self._records, self.count = self._records, [], 0
         return records

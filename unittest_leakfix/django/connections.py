@@ -204,7 +204,8 @@ class Connections:
         self._users = 0
         self._swap = Swap()
         self._tests = 0     # the thread that runs the tests
-        self._kept: Set[int] = set()    # descriptors of those that are Django's own for that thread
+        # The descriptors of those that are Django's own for that thread.
+        self._of_django: Set[int] = set()
 
     # What Django tells.
 
@@ -276,7 +277,7 @@ class Connections:
             thread = connection_registry._threads.get(raw[IDENT])
             known = thread is not None and not isinstance(thread, _DummyThread)
             if raw[IDENT] == self._tests and wrapper.vendor != "sqlite":
-                self._kept |= descriptors_of(wrapper.connection)
+                self._of_django |= descriptors_of(wrapper.connection)
             self._held[id(wrapper)] = HeldConnection(
                 ref(wrapper), ref(thread) if known else None, raw)  # type: ignore[arg-type]
         except Exception:   # what is only watched must not fail
@@ -334,7 +335,7 @@ class Connections:
     def look(self) -> None:
         """Take note of the descriptors of Django's own connections, which its test cases close as
         they like."""
-        self._kept = thread_descriptors()
+        self._of_django = thread_descriptors()
 
     # What the records of connections ask of a framework.
 
@@ -381,7 +382,7 @@ class Connections:
         what, target = on
         if what == "eventpoll" and pools() or what == "socket" and target.endswith(pool_ports()):
             return True
-        return fd in (self._kept if closed else thread_descriptors()) or any(
+        return fd in (self._of_django if closed else thread_descriptors()) or any(
             str(each.settings_dict["NAME"]) in target for each in thread_connections()
             if each.vendor == "sqlite" and not each.is_in_memory_db())
 

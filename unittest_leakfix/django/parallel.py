@@ -72,7 +72,7 @@ class WorkerDetector(LeakDetector):
         a baseline, and (fixture, message) of leaks that are failures of no test."""
         self._classify_rest()
         found, ran, failures = self.findings(), tuple(self._ran), tuple(self._failures)
-        self._heard_of.clear()
+        self._all_leaks.clear()
         self._reported_leaks.leaks, self._reported_leaks.known, self._tests = [], [], 0
         self._unmeasured = Unmeasured()
         self._ran.clear()
@@ -260,7 +260,7 @@ class ParallelWorker:
     def part(self, tally: Tally) -> WorkerPart:
         """Return what has come since the last class, whose *tally* this is."""
         counts = tally.counts()
-        closed = tuple(self._closed.hand_over())
+        closed = tuple(self._closed.take_all())
         if self.detector is None:
             return WorkerPart(counts, closed)
         found, ran, failures = self.detector.take()

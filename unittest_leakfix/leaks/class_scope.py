@@ -34,7 +34,7 @@ class _Shared(NamedTuple):
     ref: Optional["weakref.ref[Any]"]
     oid: int
     fd: int
-    spoken: str
+    described: str
     owner: str
     acquisition: Optional[Acquisition]
 
@@ -94,7 +94,7 @@ class SharedResources:
             if kind is None or kind.is_open(value) is not False:
                 continue
             self._found.remove(each)
-            change = Change("closed descriptor", each.spoken, fd=each.fd, owner=each.owner)
+            change = Change("closed descriptor", each.described, fd=each.fd, owner=each.owner)
             changes.append((change, each.acquisition))
         return changes
 
@@ -112,7 +112,7 @@ class SharedResources:
             except TypeError:
                 ref = None
             found.append(_Shared(holder, name, type(value), ref, id(value), fd,
-                                 identify.spoken(kind, value, opened), "%s.%s" % (owner, name),
+                                 identify.described(kind, value, opened), "%s.%s" % (owner, name),
                                  opened))
         return found
 

@@ -27,7 +27,7 @@ from unittest_leakfix.process_state.logging_state import is_attached
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
-from unittest_leakfix.tracing.frameworks import is_kept
+from unittest_leakfix.tracing.frameworks import stays_open
 
 __unittest = True
 bind(globals())
@@ -157,7 +157,7 @@ class Classifier:
             return None     # reported as a change of the process
         acquisition = self._acquisitions.of(value)
         sure = acquisition is not None and acquisition.test == survivor.test
-        if kind.is_open(value) is not True or is_kept(value) or not (sure or survivor.name
+        if kind.is_open(value) is not True or stays_open(value) or not (sure or survivor.name
                                                                   or _is_weakly_held(survivor)):
             return None
         opened = acquisition or self._acquisitions.of_part(value, survivor.test)

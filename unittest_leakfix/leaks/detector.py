@@ -371,7 +371,7 @@ class LeakDetector(ListeningObserver):
         self._governor = Governor()
         self._timed = False         # the test that runs is one of those
         self._cost = 0.0            # of what came before it
-        self._heard_of: List[Leak] = []     # all leaks so far, known or not
+        self._all_leaks: List[Leak] = []     # all leaks so far, known or not
         self._unmeasured = Unmeasured()
         self._ran: Set[str] = set()     # for the baseline's sake
         self._tests = 0
@@ -715,10 +715,10 @@ class LeakDetector(ListeningObserver):
         if explains and self._suspects:
             leaks, covered = self._objects()
             fresh += leaks
-        self._heard_of += fresh
+        self._all_leaks += fresh
         if waiting:
             covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()
-            fresh += pending_leaks(waiting, covered, self._heard_of)
+            fresh += pending_leaks(waiting, covered, self._all_leaks)
         self.report_leaks(fresh)
 
     def _objects(self) -> Tuple[List[Leak], Set[object]]:
@@ -758,9 +758,9 @@ def _fixture_of(holder: Any, *names: str) -> str:
     unittest's own, which do nothing, do not count."""
     spaces = [objects.namespace_of(each) for each in (mro(holder) if isinstance(holder, type)
                                                       else [holder] if holder is not None else [])]
-    own = [space for space in spaces
+    written = [space for space in spaces
            if space.get("__module__") not in ("unittest.case", "unittest.async_case")]
-    return next((name for name in names if any(name in space for space in own)), "")
+    return next((name for name in names if any(name in space for space in written)), "")
 
 
 # Changes that are reported when their class is over, unless they are part of another leak.

@@ -19,8 +19,7 @@ from unittest_leakfix.leaks.fingerprint import (
 )
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.chain import Chain
-from unittest_leakfix.leaks.model.ids import is_fixture, owner_of
-from unittest_leakfix.leaks.model.ids import readable_id as spoken_test
+from unittest_leakfix.leaks.model.ids import is_fixture, owner_of, readable_id
 from unittest_leakfix.leaks.model.kinds import LeakKind
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.seen import (
@@ -28,8 +27,8 @@ from unittest_leakfix.leaks.model.seen import (
     ClassAttributes,
     Complained,
     Complaint,
-    Kept,
     Resource,
+    Retained,
     Survivor,
 )
 from unittest_leakfix.leaks.retention import objects
@@ -52,7 +51,7 @@ def matched(name: str) -> str:
 
 # What a resource is called.
 
-def spoken(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
+def described(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str:
     """Return what an open resource is called: "file 'shop/orders.csv'", "socket listening on
     ..."."""
     word = kinds.of_resource(kind.name).name
@@ -109,7 +108,7 @@ def of_closing(found: FoundResource, acquisition: Optional[Acquisition], test: s
             owner_of(test) == owner_of(acquisition.test)):
         test = acquisition.test     # rather than the one before which it was closed
     name = re.split(r"\W", found.label, maxsplit=1)[0]
-    what = spoken(found.kind, found.value, acquisition)
+    what = described(found.kind, found.value, acquisition)
     owner = "" if fixture else "cls." if is_fixture(test) else "self."
     return Leak(
         kinds.of_resource(found.kind.name).name,
@@ -129,8 +128,8 @@ def _resource(called: str, kind: Kind, value: Any) -> Resource:
     ends = kinds.ENDS.get(kind.name, kinds.of_resource(kind.name).ends)
     # What a subclass or a class of the same kind ends by instead.
     if kind.name == "child process":
-        own = os_facts.attributes(value)
-        pipes: Any = [own.get(name) for name in ("stdin", "stdout", "stderr")]
+        values = os_facts.attributes(value)
+        pipes: Any = [values.get(name) for name in ("stdin", "stdout", "stderr")]
         if pipes != [None] * 3 and not (pipes[0] is not None and pipes[0].closed):
             ends = ("communicate", "kill")      # which closes them
     ends = next((each for each in (ends, ("join", "kill"), ("aclose",), ("close",))
@@ -140,8 +139,8 @@ def _resource(called: str, kind: Kind, value: Any) -> Resource:
 
 
 def _has(value: Any, methods: Tuple[str, ...]) -> bool:
-    own = os_facts.attributes(value)
-    return all(each in own or objects.type_attribute(type(value), each) is not None
+    values = os_facts.attributes(value)
+    return all(each in values or objects.type_attribute(type(value), each) is not None
                for each in methods)
 
 
@@ -150,13 +149,13 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
                 holding: Tuple[Tuple[str, str, int], ...] = ()) -> Leak:
     """An object that outlived its test, with the chain that keeps it."""
     by = steady(chain.expression) if chain is not None else "?"
-    kept = Kept(survivor.type, survivor.name, survivor.fixture)
+    retained = Retained(survivor.type, survivor.name, survivor.fixture)
     if survivor.what == "test":
         return Leak("kept test", "", (survivor.test,), size, chain, holding,
-                    name=matched(spoken_test(survivor.test)), cause="kept test by %s" % by,
-                    seen=kept)
+                    name=matched(readable_id(survivor.test)), cause="kept test by %s" % by,
+                    seen=retained)
     if kind is not None:
-        what = spoken(kind, value, acquisition)
+        what = described(kind, value, acquisition)
         advice = frameworks.remedy_of(value)
         # How a framework keeps its own is nothing that a user could change.
         return Leak(kinds.of_resource(kind.name).name, "", (survivor.test,), 0,
@@ -164,13 +163,13 @@ def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Opt
                     cause="%s opened in %s, held by %s" % (kind.name, place_of(acquisition), by),
                     seen=_resource(what, kind, value)._replace(advice=advice or ""))
     return Leak("object", "", (survivor.test,), size, chain, holding, name=matched(survivor.type),
-                cause="%s.%s by %s" % (survivor.module, survivor.type, by), seen=kept)
+                cause="%s.%s by %s" % (survivor.module, survivor.type, by), seen=retained)
 
 
 def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisition],
              test: str) -> Leak:
     """An open resource that hangs on a class ("cls.db") or module ("db") after its tear-down."""
-    what = spoken(kind, value, acquisition)
+    what = described(kind, value, acquisition)
     return Leak(kinds.of_resource(kind.name).name, "", (test,), acquisition=acquisition,
                 name=matched(what),
                 cause="%s %s opened in %s" % (kind.name, name, place_of(acquisition)),
@@ -192,7 +191,7 @@ def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], size: int,
 def growth(leak: Leak, survivor: Survivor) -> Leak:
     """The same as growth: one more instance of an application's class, test after test."""
     return Leak("growth", "", leak.tests, leak.size, leak.chain, name=matched(survivor.type),
-                growth=1, cause="growth of " + leak.cause, seen=Kept(survivor.type))
+                growth=1, cause="growth of " + leak.cause, seen=Retained(survivor.type))
 
 
 _COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",

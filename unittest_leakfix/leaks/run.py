@@ -91,14 +91,14 @@ class LeakSession:
             return
         found = self.findings()
         try:
-            said = text_report.render(found, text_report.style_for(stream),
+            text = text_report.render(found, text_report.style_for(stream),
                                       stacks=self.options.leaks_stacks,
                                verbose=verbose, failing=self.options.leaks == "fail")
         except Exception:
-            said = "unittest_leakfix: no report: %s; the verdicts stand\n" % fault_text()
+            text = "unittest_leakfix: no report: %s; the verdicts stand\n" % fault_text()
         try:
-            if said:
-                stream.write("\n" + said)
+            if text:
+                stream.write("\n" + text)
                 stream.flush()
             self._written = True
         finally:    # the stream may be broken, the files are not
@@ -118,8 +118,8 @@ class LeakSession:
                 found = leak_model.interrupted(found)
             self._write(found, stream)
             if not self._written:
-                said = text_report.render_brief(found, text_report.style_for(stream))
-                stream.write("\n" + said if said else "")
+                text = text_report.render_brief(found, text_report.style_for(stream))
+                stream.write("\n" + text if text else "")
                 stream.flush()
         except Exception:   # what is wrong here does not change how the run ends
             pass

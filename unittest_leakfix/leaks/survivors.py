@@ -31,7 +31,7 @@ from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.resources.scan import is_atom
 from unittest_leakfix.tracing import driver_ids, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition
-from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OWN
+from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OURS
 from unittest_leakfix.tracing.stacks import origin_of as code_of
 
 __unittest = True
@@ -306,7 +306,7 @@ def is_users(cls: type) -> bool:
         return True
     if type(file) is not str:
         return module is None or name == "__main__"
-    return code_of(file) not in (LIBRARY, OWN, HARNESS)
+    return code_of(file) not in (LIBRARY, OURS, HARNESS)
 
 
 # What an open resource holds outside Python's memory: so that its parts are not reported again.

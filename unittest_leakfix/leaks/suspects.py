@@ -108,13 +108,13 @@ class Suspects:
                 self._by_id[key] = ref
 
     def _drop_dead(self) -> None:
-        kept: List[Survivor] = []
+        remaining: List[Survivor] = []
         for each in self._all:
             if any(type(ref) is ById and ref.key or ref() is not None for ref in each.refs()):
-                kept.append(each)
+                remaining.append(each)
             else:
                 self.lost[each.module, each.type].add(each.nth)
-        self._all = kept
+        self._all = remaining
 
     def alive(self) -> List[Survivor]:
         """Return those that are alive; forget the others. Call it while all are ``recalled``, after

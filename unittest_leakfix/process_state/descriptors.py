@@ -191,9 +191,9 @@ class Descriptors(Monitor):
     def listing(self) -> Dict[int, Opened]:
         """Return what every open descriptor is, by its number."""
         found: Dict[int, Opened] = {}
-        own = -1 if self._acquisitions is None else self._acquisitions.own_descriptor
+        copied = -1 if self._acquisitions is None else self._acquisitions.own_descriptor
         for fd in self._numbers() if self._folder else ():
-            if fd == own:
+            if fd == copied:
                 continue
             try:
                 status = self._fstat(fd)
@@ -275,10 +275,10 @@ class Descriptors(Monitor):
 
     def _new(self, now: Dict[int, Opened]) -> List[int]:
         new = [fd for fd, opened in now.items() if not _same(self._base.get(fd), opened)]
-        kept = descriptors() if new else ()
+        held = descriptors() if new else ()
         # A memory map has a descriptor of its own, on the same file.
-        files = {now[fd][:3] for fd in kept if fd in now and now[fd].kind == stat.S_IFREG}
-        new = [fd for fd in new if fd not in kept and now[fd][:3] not in files]
+        files = {now[fd][:3] for fd in held if fd in now and now[fd].kind == stat.S_IFREG}
+        new = [fd for fd in new if fd not in held and now[fd][:3] not in files]
         # libffi (3.5) opens itself once for its trampolines. What Python code opens is recorded.
         unknown = [fd for fd in new if now[fd].kind == stat.S_IFREG and (
             self._acquisitions is None or self._acquisitions.of_descriptor(fd) is None)]

@@ -205,19 +205,19 @@ class ImportPath(Monitor):
 
     def changes(self) -> List[FoundChange]:
         found: List[FoundChange] = []
-        for name, old, kept in zip(self._names, self._lists, self._base):
+        for name, old, noted in zip(self._names, self._lists, self._base):
             now = getattr(sys, name, [])
-            if now is old and _alike(kept, now):
+            if now is old and _alike(noted, now):
                 continue
             if not issubclass(type(now), list):
                 now = [now]
-            change = Change("sys.path", "sys." + name, before="%d entries" % len(kept),
+            change = Change("sys.path", "sys." + name, before="%d entries" % len(noted),
                             after="%d entries" % len(now), restorable=True, replaced=now is not old,
                             added=tuple(value_text.name_text(each) for each in now
-                                        if not _has(kept, each)),
-                            removed=tuple(value_text.name_text(each) for each in kept
+                                        if not _has(noted, each)),
+                            removed=tuple(value_text.name_text(each) for each in noted
                                           if not _has(now, each)))
-            found.append((change, _put_back(name, old, kept)))
+            found.append((change, _put_back(name, old, noted)))
         return found
 
 
@@ -239,8 +239,8 @@ def _has(entries: List[Any], wanted: Any) -> bool:
     return any(_equal(each, wanted) for each in entries)
 
 
-def _put_back(name: str, old: List[Any], kept: List[Any]) -> Undo:
-    contents = list(kept)
+def _put_back(name: str, old: List[Any], noted: List[Any]) -> Undo:
+    contents = list(noted)
 
     def undo() -> None:
         old[:] = contents  # in place: others hold this very list

@@ -90,8 +90,8 @@ class Logging(Monitor):
                 continue
             mine = self._base.get(name, NEW)
             handlers = merged(list(mine[0]), list(before[0]), list(state[0]), is_)
-            rest = tuple(now if now != old else own
-                         for own, old, now in zip(mine[1:], before[1:], state[1:]))
+            rest = tuple(now if now != old else noted
+                         for noted, old, now in zip(mine[1:], before[1:], state[1:]))
             self._base[name] = (tuple(handlers), *rest)  # type: ignore[assignment]
             self._of[name] = ref(loggers[name])
         look, root = _look(module), self._base["root"]

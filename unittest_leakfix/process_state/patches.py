@@ -90,7 +90,7 @@ _WATCHED = (
     "http.client", "logging", "locale",
 )
 # What these modules themselves change as they are used.
-_OWN_STATE = frozenset((
+_VOLATILE = frozenset((
     "_", "tempdir", "_once_lock", "_name_sequence", "_cleanup", "_opener", "_active", "_shutdown",
     "_main_thread",
     "_uname_cache", "_platform_cache", "_sys_version_cache", "_processoroptions", "_handlerList",
@@ -182,7 +182,7 @@ class ModuleAttributes(Monitor):
             now = vars(module)
             for attribute, old in base.items():
                 new = now.get(attribute, _MISSING)
-                if new is not old and attribute not in _OWN_STATE and not _is_irrelevant(old, new):
+                if new is not old and attribute not in _VOLATILE and not _is_irrelevant(old, new):
                     found.append(_replaced(module, attribute, old, new))
         return found
 

@@ -29,24 +29,24 @@ class WarningFilters(Monitor):
 
     def take(self) -> None:
         self._list = warnings.filters
-        self._base = _own(warnings.filters)
+        self._base = _others(warnings.filters)
         self._show = warnings.showwarning
 
     def same(self) -> bool:
         # Identical entries are not compared, so that none of their code runs.
         return (warnings.filters is self._list and warnings.showwarning is self._show
-                and (self._list == self._base or _alike(_own(self._list), self._base)))
+                and (self._list == self._base or _alike(_others(self._list), self._base)))
 
     def absorb(self, since: "WarningFilters") -> None:
         if warnings.filters is not since._list and self._list is since._list:
             self._list = warnings.filters
-        self._base = merged(self._base, since._base, _own(warnings.filters), _equal)
+        self._base = merged(self._base, since._base, _others(warnings.filters), _equal)
         if warnings.showwarning is not since._show and self._show is since._show:
             self._show = warnings.showwarning
 
     def changes(self) -> List[FoundChange]:
         found: List[FoundChange] = []
-        now, old, base, show = _own(warnings.filters), self._list, self._base, self._show
+        now, old, base, show = _others(warnings.filters), self._list, self._base, self._show
 
         def undo() -> None:
             warnings.filters = old
@@ -72,7 +72,7 @@ class WarningFilters(Monitor):
         return found
 
 
-def _own(filters: Sequence[Any]) -> List[Any]:
+def _others(filters: Sequence[Any]) -> List[Any]:
     return [each for each in filters if each is not LET_THROUGH]
 
 

@@ -118,11 +118,11 @@ def leakfix(request: pytest.FixtureRequest) -> "LeakFix":
 
 def _is_chosen(config: pytest.Config) -> bool:
     values = vars(config.option)
-    asked = {option.name: values[option.dest] for option in options_in("pytest")
+    options_given = {option.name: values[option.dest] for option in options_in("pytest")
              if values.get(option.dest) is not None}
-    standing = {option.name: config.getini(str(option.ini)) for option in options_in("ini")}
-    standing = {name: value for name, value in standing.items() if value}
+    settings = {option.name: config.getini(str(option.ini)) for option in options_in("ini")}
+    settings = {name: value for name, value in settings.items() if value}
     variables = {option.name: os.environ.get(str(option.environment))
                  for option in options_in("environment")}
     variables = {name: value for name, value in variables.items() if value}
-    return (asked or variables or standing) not in ({}, {"leaks": "off"})
+    return (options_given or variables or settings) not in ({}, {"leaks": "off"})

@@ -27,7 +27,7 @@ class DatabasesPlugin:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.current = ""               # what opens connections now; the records ask for it
-        self.said: List[str] = []       # for the end of the session
+        self.lines: List[str] = []       # for the end of the session
         self._begun = False
         self._closed: Any = None
         self._created: Set[str] = set()
@@ -51,19 +51,19 @@ class DatabasesPlugin:
             self._end()
         output: Optional[Dict[str, Any]] = getattr(self.config, "workeroutput", None)
         if output is not None:
-            output[_KEY] = self.said
+            output[_KEY] = self.lines
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """A worker is done."""
-        said = getattr(node, "workeroutput", {}).pop(_KEY, [])
-        self.said += ["[%s] %s" % (node.gateway.id, text) for text in said]
+        lines = getattr(node, "workeroutput", {}).pop(_KEY, [])
+        self.lines += ["[%s] %s" % (node.gateway.id, text) for text in lines]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Report what was in the way, and what was closed."""
-        if self.said:
+        if self.lines:
             terminalreporter.write_sep("=", "leaks: test databases")
-            for text in self.said:
+            for text in self.lines:
                 terminalreporter.write_line(text)
 
     # One item.
@@ -156,4 +156,4 @@ class DatabasesPlugin:
 
     def _say(self, text: str) -> None:
         if text:
-            self.said.append(text)
+            self.lines.append(text)

@@ -68,9 +68,9 @@ class Reports:
             if self._worker:
                 self.failures.append(failure)
             else:
-                self.tell(failure)
+                self.add(failure)
 
-    def tell(self, failure: FailureText) -> None:
+    def add(self, failure: FailureText) -> None:
         """Add *failure* to the report of its test; make an error of it if leaks are failures."""
         report = self._reports.get(failure.test)
         if report is not None:
@@ -114,10 +114,10 @@ def _longrepr(message: str) -> Any:
     try:
         pytest.fail(message, pytrace=False)
     except BaseException:
-        said: Any = pytest.ExceptionInfo.from_current().getrepr(style="value")
-    if getattr(said, "reprcrash", None) is not None:
-        said.reprcrash.message = message    # without "Failed: ", for the short summary
-    return said
+        info: Any = pytest.ExceptionInfo.from_current().getrepr(style="value")
+    if getattr(info, "reprcrash", None) is not None:
+        info.reprcrash.message = message    # without "Failed: ", for the short summary
+    return info
 
 
 def _element_of(config: pytest.Config, report: Any) -> Any:

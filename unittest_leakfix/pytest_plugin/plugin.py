@@ -290,8 +290,8 @@ class ReleasePlugin:
     def _try_again(self, last: bool) -> None:
         """Try the tests that were held, if it is the *last* time or something has changed
         for them."""
-        kept, self._unreleased = self._unreleased, []
-        for held in kept:
+        unreleased, self._unreleased = self._unreleased, []
+        for held in unreleased:
             if last or held.is_due():
                 self._release(held, last)
             else:

@@ -88,10 +88,10 @@ class Summary:
         self._write()
         found, reporter = self._findings(), self._config.pluginmanager.get_plugin(
             "terminalreporter")
-        said = "" if found is None else text_report.render_brief(found,
+        text = "" if found is None else text_report.render_brief(found,
                                                             text_report.Style(encoding="ascii"))
         if reporter is not None:
-            for line in said.splitlines() + self._faults:
+            for line in text.splitlines() + self._faults:
                 reporter.write_line(line)
 
     @originals.around

@@ -91,7 +91,7 @@ class XdistController:
             found = json_report.from_value(sent["findings"])
             self.parts.append(replace(found, ran=frozenset(sent["ran"])))
             for test, message, properties in sent["told"]:
-                self._watching.reports.tell(
+                self._watching.reports.add(
                     FailureText(test, message, tuple((name, value) for name, value in properties)))
 
     def findings(self) -> Optional[Findings]:

@@ -72,8 +72,8 @@ def _connection_text(value):
         place = place or _info_place(value) or _host_info(value)
     except Exception:
         pass  # a lost connection may refuse; its driver is still worth naming
-    said = "%s connection" % driver if driver else "database connection"
-    return "%s to %s" % (said, place) if place else said
+    text = "%s connection" % driver if driver else "database connection"
+    return "%s to %s" % (text, place) if place else text
 
 
 def _info_place(value):
@@ -95,9 +95,9 @@ def _host_info(value):
 
 
 def _cursor_open(value):
-    said = open_by_flags(value, ("closed", "is_closed", "_closed"))
-    if said is not None:
-        return said
+    text = open_by_flags(value, ("closed", "is_closed", "_closed"))
+    if text is not None:
+        return text
     # PyMySQL and mysqlclient: a closed cursor has let go of its connection,
     # and a cursor dies with it.
     connection = own_attribute(value, "connection", MISSING)

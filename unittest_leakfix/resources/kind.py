@@ -19,13 +19,13 @@ def open_by_flags(value, names=("open", "closed", "is_closed", "_closed")):
     """True or False as the first of the flags says, None when there is none."""
     for name in names:
         try:
-            said = flag(value, name)
+            found = flag(value, name)
         except _PASSING:
             raise
         except BaseException:  # a property that raises says nothing
             continue
-        if said is not None:
-            return said if name == "open" else not said
+        if found is not None:
+            return found if name == "open" else not found
     return None
 
 
@@ -64,12 +64,12 @@ class Kind(object):
     def is_open(self, value):
         """True, False, or None when that cannot be known. Never raises."""
         try:
-            said = self._is_open(value)
+            found = self._is_open(value)
         except _PASSING:
             raise
         except BaseException:
             return None
-        return said if said is True or said is False else None
+        return found if found is True or found is False else None
 
     def close(self, value):
         """End it as its type prescribes.
@@ -94,12 +94,12 @@ class Kind(object):
     def describe(self, value):
         """One short line without secrets (str). Never raises."""
         try:
-            said = self._describe(value) if self._describe is not None else None
+            found = self._describe(value) if self._describe is not None else None
         except _PASSING:
             raise
         except BaseException:
-            said = None
-        return short_text(said, 120) or self.name
+            found = None
+        return short_text(found, 120) or self.name
 
 
 def method(name):

@@ -27,9 +27,9 @@ def socket_open(value):
         return False
 
 
-def _address(ask):
+def _address(look_up):
     try:
-        found = ask()
+        found = look_up()
     except Exception:
         return ""
     if type(found) is tuple:

@@ -73,12 +73,12 @@ def _close_pipe(pipe):
 
 
 def _popen_text(value):
-    said = "child process %s" % own_attribute(value, "pid", "")
+    text = "child process %s" % own_attribute(value, "pid", "")
     arguments = own_attribute(value, "args")  # not kept by Python 2.7
     if isinstance(arguments, (list, tuple)):
         arguments = command(arguments)
     arguments = short_text(arguments)
-    return "%s: %s" % (said, arguments) if arguments else said
+    return "%s: %s" % (text, arguments) if arguments else text
 
 
 # -- multiprocessing

@@ -167,12 +167,12 @@ class Acquisitions(Records):
         frame = self._deduce(deduced.setter_of, attribute)
         return None if frame is None else Acquisition("patch", "", "", "", (frame,))
 
-    def _deduce(self, ask: Callable[[str], Optional[Frame]], name: str) -> Optional[Frame]:
+    def _deduce(self, find: Callable[[str], Optional[Frame]], name: str) -> Optional[Frame]:
         """Go over all code of the user's, as long as that has not taken too long in this run."""
         if self._deduced_for > _DEDUCING:
             return None
         began = _process_time()
-        frame = ask(name)
+        frame = find(name)
         self._deduced_for += _process_time() - began
         return frame
 

@@ -46,7 +46,7 @@ class Framework(Protocol):
 frameworks: List[Framework] = []
 
 
-def is_kept(connection: object) -> bool:
+def stays_open(connection: object) -> bool:
     """Tell whether a framework keeps *connection* open on purpose."""
     return any(each.keeps(connection) for each in frameworks)
 

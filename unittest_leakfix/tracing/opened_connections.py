@@ -19,7 +19,7 @@ from weakref import ref
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing.driver_ids import descriptors_of, note, port_of, session_of
-from unittest_leakfix.tracing.frameworks import is_kept, place_of
+from unittest_leakfix.tracing.frameworks import place_of, stays_open
 from unittest_leakfix.tracing.stacks import Frame, entry, frames_of, is_installed, stack, walk
 
 __unittest = True
@@ -223,7 +223,7 @@ class ConnectionRegistry:
         """
         found = [(each, raw) for each, raw in self._open()
                  if raw[SERIAL] > since and raw[TEST] and raw[TEST] not in yet
-                 and raw[SERIAL] not in self._reported and not is_kept(each)]
+                 and raw[SERIAL] not in self._reported and not stays_open(each)]
         self._reported.update(raw[SERIAL] for _, raw in found)
         return [(each, raw[TEST]) for each, raw in found if id(each) not in known]
 

@@ -95,9 +95,9 @@ class Records:
 
     def forget_all(self) -> None:
         """Forget every record."""
-        for kept in (self._ties, self._loops, self._files, self._connections, self._connecting,
+        for each in (self._ties, self._loops, self._files, self._connections, self._connecting,
                      self.paths, self._wrapping, self._changed):
-            kept.clear()
+            each.clear()
         self._forks.clear()
         self._maps.clear()
         self._variable = ()

@@ -20,7 +20,7 @@ from unittest_leakfix._core.swap import LateSwap
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.constructors import Constructors
 from unittest_leakfix.tracing.records import Records
-from unittest_leakfix.tracing.stacks import OWN, origin_of
+from unittest_leakfix.tracing.stacks import OURS, origin_of
 
 __unittest = True
 bind(globals())
@@ -252,7 +252,7 @@ class Events:
     def _on_open(self, args: Tuple[Any, ...]) -> None:
         path = args[0]
         frame = _getframe(2)
-        if origin_of(frame.f_code.co_filename) == OWN:
+        if origin_of(frame.f_code.co_filename) == OURS:
             return
         if type(path) is int:   # a file object around a descriptor that is open already
             self._records.wrapped(path, frame)
@@ -263,7 +263,7 @@ class Events:
 
     def _on_socket(self, args: Tuple[Any, ...]) -> None:
         frame = _getframe(2)
-        if origin_of(frame.f_code.co_filename) != OWN:
+        if origin_of(frame.f_code.co_filename) != OURS:
             self._records.tie(args[0], self._records.record("socket", "", frame))
 
     def _on_address(self, args: Tuple[Any, ...]) -> None:
@@ -298,7 +298,7 @@ class Events:
         number, command, least = args
         if command in _COPIES and type(least) is int:
             frame = _getframe(2)
-            if origin_of(frame.f_code.co_filename) != OWN:
+            if origin_of(frame.f_code.co_filename) != OURS:
                 self._records.opened_above(least, self._records.record("descriptor", "", frame))
 
     def _on_map(self, args: Tuple[Any, ...]) -> None:

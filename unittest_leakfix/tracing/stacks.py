@@ -18,7 +18,7 @@ bind(globals())
 _current_frames = sys._current_frames
 
 #: Origins of code, by file name.
-USER, LIBRARY, RUNNER, OWN, HARNESS = range(5)
+USER, LIBRARY, RUNNER, OURS, HARNESS = range(5)
 
 _START = os.getcwd() + os.sep
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -53,7 +53,7 @@ class Frame(NamedTuple):
 
 
 def origin_of(filename: str) -> int:
-    """Tell whose code `filename` holds: USER, LIBRARY, RUNNER (unittest itself), OWN, or
+    """Tell whose code `filename` holds: USER, LIBRARY, RUNNER (unittest itself), OURS, or
     HARNESS (pytest and its like)."""
     kind = _KINDS.get(filename)
     if kind is None:
@@ -67,7 +67,7 @@ def origin_of(filename: str) -> int:
 
 def _find_origin(filename: str) -> int:
     if filename.startswith(_PACKAGE):
-        return OWN
+        return OURS
     if filename.startswith(_RUNNER):
         return RUNNER
     if filename.startswith("<frozen "):
@@ -114,7 +114,7 @@ def walk(frame: Optional[FrameType], limit: int = 10) -> Tuple[object, ...]:
                 installed += (filename, frame.f_lineno, code.co_name)
         elif (found or installed) and (kind == RUNNER or kind == HARNESS):
             break  # whoever started the test runner opened nothing
-        elif spare is None and kind != OWN:
+        elif spare is None and kind != OURS:
             spare = frame
         frame = frame.f_back
     found = found or installed[:3 * limit]

@@ -245,7 +245,7 @@ class FaultTests(PytestCase):
             @pytest.mark.leakfix_max_connections(2)
             def test_marked():
                 assert Budget._budgets[-1].most == 2
-                assert Budget._budgets[-1].said == "leakfix_max_connections(2)"
+                assert Budget._budgets[-1].given == "leakfix_max_connections(2)"
                 assert Budget._budgets[-1].current == "test_sample.py::test_marked"
 
             def test_not_marked():

@@ -11,7 +11,7 @@ import unittest
 
 from unittest_leakfix.leaks.model.chain import Chain, Link, Step, Thing
 from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.model.seen import Kept, Resource
+from unittest_leakfix.leaks.model.seen import Resource, Retained
 from unittest_leakfix.leaks.report import describe, source_file, user_code
 from unittest_leakfix.tracing.acquisitions import Acquisition
 from unittest_leakfix.tracing.stacks import Frame
@@ -129,7 +129,7 @@ class AdviceCase(unittest.TestCase):
     def kept(self, *steps, name="self.order", test="test_named", kind="object"):
         chain = Chain("", True, (root(), *steps), "module", None)
         return self.remedy(Leak(kind, "", ("advised_tests.OrderTests." + test,), 0, chain,
-                                seen=Kept("Order", name)))
+                                seen=Retained("Order", name)))
 
 
 class NameTests(AdviceCase):
@@ -263,7 +263,7 @@ class WayOutTests(AdviceCase):
                                  step("._active", Link.ATTRIBUTE, "_active", "container", "dict"),
                                  step("[1]", Link.VALUE, "1")), "module", None)
         leak = Leak("object", "", ("advised_tests.OrderTests.test_named",), 0, chain,
-                    seen=Kept("Order"))
+                    seen=Retained("Order"))
         self.assertEqual(self.remedy(leak), "")
 
     def test_a_secret_in_it_and_there_is_none(self):

@@ -101,7 +101,7 @@ class Resource(NamedTuple):
     """What the framework that keeps it would have one do."""
 
 
-class Kept(NamedTuple):
+class Retained(NamedTuple):
     """A test or another object that something keeps."""
 
     type: str
@@ -138,4 +138,4 @@ class Complained(NamedTuple):
     """What it is about: a resource, the name of a task, an error, the words of the complaint."""
 
 
-Seen = Union[Resource, Kept, ClassAttributes, Changed, Complained]
+Seen = Union[Resource, Retained, ClassAttributes, Changed, Complained]

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model import kinds
-from unittest_leakfix.leaks.model.ids import readable_id as spoken_test
+from unittest_leakfix.leaks.model.ids import readable_id
 from unittest_leakfix.leaks.model.kinds import LeakKind, amount
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.model.remedy import (
@@ -26,8 +26,8 @@ from unittest_leakfix.leaks.model.seen import (
     ClassAttributes,
     Complained,
     Complaint,
-    Kept,
     Resource,
+    Retained,
 )
 from unittest_leakfix.leaks.report import remedies, remedy_text
 from unittest_leakfix.leaks.report.user_code import Site
@@ -118,8 +118,8 @@ def _resource(seen: Resource, leak: Leak) -> Words:
                  closed=_AWAITED if seen.without_loop else closed)
 
 
-def _kept(seen: Kept, leak: Leak) -> Words:
-    test = spoken_test(leak.tests[0])
+def _retained(seen: Retained, leak: Leak) -> Words:
+    test = readable_id(leak.tests[0])
     if leak.kind == "growth":
         return Words("%s objects grow test after test" % seen.type,
                      remedies.let_go(leak.chain, "", _site(leak)))
@@ -341,18 +341,18 @@ def _listing(change: Change, row: LeakKind, called: str, kind: str) -> Words:
 
 def _other(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     form = row.subject
-    by_hand = kind == "patch" and change.how == "replaced"
-    if by_hand:
+    assigned = kind == "patch" and change.how == "replaced"
+    if assigned:
         form = "%s was replaced and not put back"
     if kind == "signal handler":
         notes = _signals(change)
     else:
         notes = _now_at(change) if kind in ("event loop", "task") else _was_is(change)
-    return Words(form % called if "%s" in form else form, _remedy(row, change, by_hand), notes)
+    return Words(form % called if "%s" in form else form, _remedy(row, change, assigned), notes)
 
 
-def _remedy(row: LeakKind, change: Change, by_hand: bool) -> Optional[Remedy]:
-    if by_hand or row.name in ("hook", "stream"):
+def _remedy(row: LeakKind, change: Change, assigned: bool) -> Optional[Remedy]:
+    if assigned or row.name in ("hook", "stream"):
         if change.name in ("sys.settrace", "sys.setprofile"):
             return restoring(change.name, saved=change.name.replace(".set", ".get") + "()")
         owner = change.name.rpartition(".")[0]
@@ -390,6 +390,6 @@ _CHANGES: Dict[str, Callable[[Change, LeakKind, str, str], Words]] = {
 }
 
 _WORDS: Dict[type, Callable[[Any, Leak], Words]] = {
-    Resource: _resource, Kept: _kept, ClassAttributes: _class_attributes, Changed: _changed,
+    Resource: _resource, Retained: _retained, ClassAttributes: _class_attributes, Changed: _changed,
     Complained: _complained,
 }

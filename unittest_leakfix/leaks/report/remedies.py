@@ -187,7 +187,7 @@ def _is_internal(dotted: str) -> bool:
         part.startswith("_") for part in dotted.split(".")) and not path.startswith("__")
 
 
-class _Kept(NamedTuple):
+class _Named(NamedTuple):
     """What is to be taken out of something: what the test calls it, or what to call it."""
 
     it: str
@@ -204,7 +204,7 @@ def let_go(chain: Optional[Chain], name: str, site: Site) -> Optional[Remedy]:
     if chain.root == "atexit":
         index = next((index for index, step in enumerate(steps) if step.what.category in (
             "bound method", "function")), 0)
-        return calling("atexit.unregister", IT).of(*_kept(steps, index, name)) if index else None
+        return calling("atexit.unregister", IT).of(*_named(steps, index, name)) if index else None
     for index, step in enumerate(steps):
         place = places.of(index)
         special = _special(step, place, steps[index + 1:], name) if place else None
@@ -218,18 +218,18 @@ def let_go(chain: Optional[Chain], name: str, site: Site) -> Optional[Remedy]:
     return _put_back(steps, places, site)
 
 
-def _kept(steps: Tuple[Step, ...], index: int, name: str) -> _Kept:
+def _named(steps: Tuple[Step, ...], index: int, name: str) -> _Named:
     """Return what the object of the step of this *index* is called, or may be called."""
     what, last = steps[index].what, len(steps) - 1
     if index == last and name:
-        return _Kept(name, "", "")
+        return _Named(name, "", "")
     if what.category == "bound method" and index == last - 1 and name and "." not in what.name:
-        return _Kept("%s.%s" % (name, what.method), "", "")
+        return _Named("%s.%s" % (name, what.method), "", "")
     noun = {"object": what.name, "test": what.name, "class": what.name,
             "function": what.name, "generator": "generator " + what.name,
             "coroutine": "coroutine " + what.name}.get(what.category, "") if what.name else ""
     noun = noun if "<" not in noun else ""
-    return _Kept("", noun or {"container": "entry", "bound method": "method"}.get(
+    return _Named("", noun or {"container": "entry", "bound method": "method"}.get(
         what.category, what.category), _variable(what))
 
 
@@ -260,8 +260,8 @@ def _special(step: Step, place: str, below: Tuple[Step, ...], name: str) -> Opti
                       when=When.INSTEAD)
     if _is(what, _WEAK):
         if what.name == "WeakValueDictionary" and len(below) > 1 and below[1].link is Link.KEY:
-            kept = _kept((step, *below), 2, name)
-            return calling(place + ".pop", IT, "None").of(*kept)
+            target = _named((step, *below), 2, name)
+            return calling(place + ".pop", IT, "None").of(*target)
         return Remedy(advice="let no value of %s refer to its own key: that keeps both"
                              % place) if what.name != "WeakSet" else None
     if _is(what, ("_local",)) and len(below) == 3 and re.match(r"\['\w+'\]", below[2].access):
@@ -305,17 +305,17 @@ def _taken_out(steps: Tuple[Step, ...], index: int, places: _Places,
     step, place = steps[index], places.of(index - 1)
     if not place:
         return None
-    kept = _kept(steps, index, name)
+    target = _named(steps, index, name)
     if step.link is Link.VALUE and step.key:
         if _has_key(places.dotted(index - 1)):
             return Remedy(manager=_DICT % place)
         return calling(place + ".pop", step.key, "None")
     if step.link in (Link.VALUE, Link.KEY):
-        if step.link is Link.KEY and kept.it:
-            return calling(place + ".pop", IT, "None").of(*kept)
+        if step.link is Link.KEY and target.it:
+            return calling(place + ".pop", IT, "None").of(*target)
         return Remedy(manager=_DICT % place)
     return calling("%s.%s" % (place, "discard" if step.link is Link.MEMBER else "remove"),
-                   IT).of(*kept)
+                   IT).of(*target)
 
 
 def _has_key(dotted: str) -> bool:

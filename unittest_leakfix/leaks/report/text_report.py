@@ -50,7 +50,7 @@ def place(frame: Frame, style: Style) -> str:
     return "%s:%d" % (style.path(frame.file), frame.line)
 
 
-def is_own(frame: Frame, test: str) -> bool:
+def is_of_test(frame: Frame, test: str) -> bool:
     """True if ``frame`` is the test's own method or one of its fixtures."""
     name = frame.function.rpartition(".")[2]
     return name in FIXTURES or bool(test) and name == Names.method(test)
@@ -190,20 +190,20 @@ class Blocks:
         if not acquisition.frames:
             return _Opening([first] + last, name)
         frame = acquisition.frames[0]
-        own = is_own(frame, acquisition.test)
-        if not (own and style.path(frame.file) in self._files):
+        of_test = is_of_test(frame, acquisition.test)
+        if not (of_test and style.path(frame.file) in self._files):
             first += "   " + style.paint(place(frame, style), "cyan")
-            first += "" if own else " in " + style.name(frame.function)
+            first += "" if of_test else " in " + style.name(frame.function)
         self._files.add(style.path(frame.file))
         # What still runs is shown by two places, one under the other; the rest by its line of code.
-        code = draw_code(frame.file, frame.line, style) if own or not kind.runs else []
+        code = draw_code(frame.file, frame.line, style) if of_test or not kind.runs else []
         return _Opening([first] + code + self._stack(acquisition, kind) + last, name, column)
 
     def _stack(self, acquisition: Acquisition, kind: LeakKind) -> List[str]:
         if not self.stacks:
             # The line of the test or fixture, which is where advice goes, if that is another.
-            test = next((frame for frame in acquisition.frames if is_own(frame, acquisition.test)),
-                        acquisition.frames[0])
+            test = next((frame for frame in acquisition.frames
+                         if is_of_test(frame, acquisition.test)), acquisition.frames[0])
             if kind.runs or test is acquisition.frames[0]:
                 return []
             self._files.add(self.style.path(test.file))
@@ -302,8 +302,9 @@ def one_line(leak: Leak, style: Style = Style()) -> str:
     elif leak.acquisition and leak.acquisition.frames:
         frame = leak.acquisition.frames[0]
         line += ", %s at %s" % (leak_kind_of(leak).verb, place(frame, style))
-        own = is_own(frame, leak.acquisition.test)
-        line += " in " + style.test(opened_by(leak.acquisition, names) if own else frame.function)
+        of_test = is_of_test(frame, leak.acquisition.test)
+        line += " in " + style.test(opened_by(leak.acquisition, names) if of_test
+                                      else frame.function)
     return line
 
 

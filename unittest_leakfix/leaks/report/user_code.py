@@ -44,7 +44,7 @@ class Site:
     def __init__(self, test: str, acquisition: Optional[Acquisition] = None) -> None:
         opened = acquisition.test if acquisition is not None else ""
         self.test = opened if opened and is_fixture(opened) else test
-        self._frame = _own_frame(self.test, acquisition)
+        self._frame = _frame_of_test(self.test, acquisition)
         self._module, self._function = _written(
             self.test, self._frame.function if self._frame is not None else "")
         self.names: Optional[Dict[str, Any]] = None
@@ -271,7 +271,7 @@ def _lines(code: types.CodeType) -> List[int]:
     return found
 
 
-def _own_frame(test: str, acquisition: Optional[Acquisition]) -> Any:
+def _frame_of_test(test: str, acquisition: Optional[Acquisition]) -> Any:
     """Return the innermost frame that is the test's own or its fixture's."""
     for frame in acquisition.frames if acquisition is not None else ():
         name = frame.function.rpartition(".")[2]

@@ -23,7 +23,7 @@ _current_frames = sys._current_frames
 _get_ident = threading.get_ident
 _PACKAGE = __name__.partition(".")[0]
 _FINDING = tuple(_PACKAGE + "." + name for name in ("leaks.", "tracing.", "process_state."))
-_OWN_KIND = {"builtins": (BUILTINS, "builtins"), "atexit": (ATEXIT, "atexit")}
+_KIND_OF = {"builtins": (BUILTINS, "builtins"), "atexit": (ATEXIT, "atexit")}
 _IDENTS = "{t.name: t.ident for t in threading.enumerate()}"
 _THREADS = "{t.name: t for t in threading.enumerate()}"
 
@@ -117,29 +117,29 @@ class Roots:
             self.threads[id(thread)] = names[ident]
         frames = _current_frames()
         for ident in list(frames):
-            own = ident == _get_ident()
+            here = ident == _get_ident()
             expression = "sys._current_frames()[%d]" % ident
             if list(names.values()).count(names.get(ident, "?")) == 1:
                 expression = "sys._current_frames()[%s[%r]]" % (_IDENTS, names[ident])
             # popped, as this very frame is among them: a local that holds it would be a cycle
-            self._note_frames(frames.pop(ident), own, expression, names.get(ident, "?"), ignored)
+            self._note_frames(frames.pop(ident), here, expression, names.get(ident, "?"), ignored)
 
-    def _note_frames(self, top: Any, own: bool, expression: str, name: str,
+    def _note_frames(self, top: Any, here: bool, expression: str, name: str,
                      ignored: Set[int]) -> None:
         frame = top
         while frame is not None:
             module = frame.f_globals.get("__name__")
-            machinery = own and running is not None or id(frame) in ignored or (
+            machinery = here and running is not None or id(frame) in ignored or (
                 type(module) is str and module.partition(".")[0] == _PACKAGE)
             plain = frame.f_code.co_flags & 1 == 0 and frame.f_locals is frame.f_globals
             if not plain and module not in _OUR_FRAMES:
-                root = _frame_root(frame, own, expression, name)
+                root = _frame_root(frame, here, expression, name)
                 for variable, value in edges.frame_locals(frame):
                     self.counts[id(value)] = self.counts.get(id(value), 0) + _held(frame.f_code,
                                                                                    variable)
                     if not machinery:
                         access = ".f_locals[%r]" % variable
-                        entry = edges.Edge(access, "", access, not own)
+                        entry = edges.Edge(access, "", access, not here)
                         self.values.setdefault(id(value), []).append(root._replace(entry=entry))
             frame, expression = frame.f_back, expression + ".f_back"
 
@@ -195,8 +195,8 @@ class Roots:
         name = self.modules[id(module)]
         expression = name if resolve(name, "") is module else "sys.modules[%r]" % name
         rank, kind = LIBRARY if _library(name) else MODULE, "module"
-        if name in _OWN_KIND:
-            rank, kind = _OWN_KIND[name]
+        if name in _KIND_OF:
+            rank, kind = _KIND_OF[name]
         known = id(objects.own_dict(module)) in self.namespaces
         what = objects.thing(module) if known else Thing("entry", name)
         return Root(
@@ -234,7 +234,7 @@ def _library(name: str) -> bool:
 
 def _registry_root(registry: str, access: str) -> Root:
     """The root that a registry in C is: it can be asked, but no expression leads into it."""
-    rank, kind = _OWN_KIND.get(registry, (INTERPRETER, "interpreter"))
+    rank, kind = _KIND_OF.get(registry, (INTERPRETER, "interpreter"))
     hop = Hop(registry, Thing("module", registry), "", lasting=True)
     return Root(rank, kind, registry, False, hop, edges.Edge(access, "", access, False))
 
@@ -251,9 +251,9 @@ def _class_root(cls: type) -> List[Root]:
     return [Root(rank, "class", expression, True, hop)]
 
 
-def _frame_root(frame: types.FrameType, own: bool, expression: str, name: str) -> Root:
+def _frame_root(frame: types.FrameType, here: bool, expression: str, name: str) -> Root:
     where = objects.place(frame)
-    if own:
+    if here:
         shown = "<frame of %s()>" % frame.f_code.co_name
         return Root(
             FRAME, "frame", shown, False, Hop(shown, objects.thing(frame), where, lasting=True)

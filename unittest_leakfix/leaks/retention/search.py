@@ -307,7 +307,7 @@ class Walk:
         self.ignored = ignored
         self.roots = roots.Roots(ignored)
         self.searches = [Search(id(target)) for target in targets]
-        self._own: Dict[int, bool] = {}     # by the id of a class
+        self._of_ours: Dict[int, bool] = {}     # by the id of a class
         self.hidden = self.roots.hidden() | {id(self), id(self.__dict__), id(self.nodes)}
 
     def forget(self) -> None:
@@ -422,9 +422,9 @@ class Walk:
 
     def _is_ours(self, cls: type) -> bool:
         """Tell whether a holder of this class is a part of the detector, which is not a holder."""
-        found = self._own.get(id(cls))
+        found = self._of_ours.get(id(cls))
         if found is None:
-            found = self._own[id(cls)] = roots.is_ours(objects.module_of(cls))
+            found = self._of_ours[id(cls)] = roots.is_ours(objects.module_of(cls))
         return found
 
     def _referrers(self, batch: Tuple[Any, ...], wanted: Set[int]) -> List[Any]:
