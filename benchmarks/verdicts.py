@@ -160,7 +160,7 @@ class Measured:
             begin = time.perf_counter()
             child = subprocess.Popen(command, cwd=work, env=environment, stdout=out, stderr=out,
                                      stdin=subprocess.DEVNULL, start_new_session=True)
-            self.status, usage = _wait(child.pid)
+            self.status, usage = wait(child.pid)
             self.wall = time.perf_counter() - begin
             child.returncode = self.status or 0
         try:
@@ -178,14 +178,14 @@ class Measured:
                 noted = json.load(file)
         except (OSError, ValueError):
             noted = []
-        noted = [(_normal(test), outcome, last) for test, outcome, last in noted]
+        noted = [(normal(test), outcome, last) for test, outcome, last in noted]
         self.outcomes = collections.Counter((test, outcome) for test, outcome, _ in noted)
         self.errors = {test: last for test, _, last in noted if last}
 
 
-def _wait(pid: int):
+def wait(pid: int, limit: float = LIMIT):
     """Wait for the child; returns its exit status (None: over the limit) and its usage."""
-    deadline = time.monotonic() + LIMIT
+    deadline = time.monotonic() + limit
     killed = False
     while True:
         found, status, usage = os.wait4(pid, os.WNOHANG)
@@ -197,7 +197,7 @@ def _wait(pid: int):
         time.sleep(0.01)
 
 
-def _normal(test: str) -> str:
+def normal(test: str) -> str:
     """The id without what changes from run to run: addresses, and names of scratch folders."""
     return re.sub(r"0x[0-9a-f]{4,}|/[^ '\"]*/v[a-z0-9_]{8}/w[^ '\"]*", "...", test)
 

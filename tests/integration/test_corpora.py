@@ -100,8 +100,18 @@ class DjangoTest(CorpusCase):
         self.assertRegex(text, r"(?m)^%s +[1-9]\d* tests" % suite)
 
 
+@nightly
+@unittest.skipUnless(sys.version_info[:2] == NEWEST, "on Python %d.%d" % NEWEST)
+class ReviewedTest(CorpusCase):
+    """Plain and in each mode; and the causes are those that were reviewed."""
+
+    def verdicts(self, suite):
+        text = self.compare("corpora.py", suite)
+        self.assertRegex(text, r"(?m)^\| %s \| fail \| [1-9]" % re.escape(suite))
+
+
 for _case, _script in ((StandardLibraryTest, "verdicts.py"), (PytestTest, "pytest_verdicts.py"),
-                       (DjangoTest, "django_verdicts.py")):
+                       (DjangoTest, "django_verdicts.py"), (ReviewedTest, "corpora.py")):
     for _suite in suites(_script):
         setattr(_case, "test_" + re.sub(r"\W", "_", _suite),
                 lambda self, suite=_suite: self.verdicts(suite))
