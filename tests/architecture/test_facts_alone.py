@@ -110,9 +110,9 @@ class AloneTests(unittest.TestCase):
         script = os.path.join(folder, "leaking.py")
         with open(script, "w") as file:
             file.write("import sys; sys.path.insert(0, %r)\n" % ROOT + HIDE + LEAKING)
-        said = json.loads(self.child(script, folder).stdout)
-        self.assertEqual((said["loaded"], said["unmeasured"]), ([], []))
-        self.assertEqual(sorted(map(tuple, said["found"])), [
+        printed = json.loads(self.child(script, folder).stdout)
+        self.assertEqual((printed["loaded"], printed["unmeasured"]), ([], []))
+        self.assertEqual(sorted(map(tuple, printed["found"])), [
             ("class attribute", "Tests)", "Tests", ""),
             ("coroutine", "Tests.test_8_coroutine",
              "coroutine 'Tests.test_*_coroutine.<locals>.send' was never a", ""),
@@ -125,7 +125,7 @@ class AloneTests(unittest.TestCase):
             ("socket", "Tests.test_9_socket_of_a_global", "socket 0.0.0.0:*", ""),
             ("temporary folder", "Tests.test_6_temporary_folder", "*", ""),
             ("thread", "Tests.test_4_thread", "mailer", "")])
-        self.assertEqual([words for words in said["words"] if not words], [])
+        self.assertEqual([words for words in printed["words"] if not words], [])
 
     def test_the_tests_of_facts_and_judgement_pass(self):
         runs = HIDE + "unittest.main(module=None, argv=['facts'] + sys.argv[1:])\n"

@@ -238,8 +238,8 @@ class PlacesTests(unittest.TestCase):
         """Those of this Python are all in the list; one that is missing would only cost a load."""
         from unittest_leakfix import runner
 
-        own = set(inspect.signature(unittest.TextTestRunner.__init__).parameters) - {"self"}
-        self.assertEqual(set(), own - runner._UNITTESTS)
+        ours = set(inspect.signature(unittest.TextTestRunner.__init__).parameters) - {"self"}
+        self.assertEqual(set(), ours - runner._UNITTESTS)
         self.assertEqual(set(), runner._UNITTESTS & set(options.KEYWORDS))
 
 

@@ -46,10 +46,10 @@ class BeforeDestroy(SimpleTestCase):
             "connection failed: no route to host for password ***")
 
     def test_not_ours_to_destroy(self):
-        asked = wrapper("postgresql")
-        self.assertEqual(clean_up.before_destroy([(asked, "shop", False)]), "")
-        self.assertEqual(clean_up.before_destroy([(asked, "shop", True)], keepdb=True), "")
-        asked._nodb_cursor.assert_not_called()
+        wanted = wrapper("postgresql")
+        self.assertEqual(clean_up.before_destroy([(wanted, "shop", False)]), "")
+        self.assertEqual(clean_up.before_destroy([(wanted, "shop", True)], keepdb=True), "")
+        wanted._nodb_cursor.assert_not_called()
 
     def test_created(self):
         config = [(wrapper("postgresql"), "shop", True), (wrapper("postgresql"), "shop", False),
@@ -60,7 +60,7 @@ class BeforeDestroy(SimpleTestCase):
 
 
 class Aliases(SimpleTestCase):
-    def told(self, used=None, **databases):
+    def reported(self, used=None, **databases):
         engine = {"ENGINE": "django.db.backends.postgresql", "NAME": "shop"}
         handler = ConnectionHandler(
             {alias: dict(engine, **more) for alias, more in databases.items()})
@@ -68,27 +68,28 @@ class Aliases(SimpleTestCase):
             return [line.partition("DATABASES")[2] for line in aliases.unmirrored(used)]
 
     def test_the_same_to_the_letter(self):
-        self.assertEqual(self.told(default={}, other={}),
+        self.assertEqual(self.reported(default={}, other={}),
                          ['[\'other\']["TEST"] = {"MIRROR": \'default\'}'])
 
     def test_two_names_of_one_host(self):
-        self.assertEqual(self.told(default={"HOST": "127.0.0.1"},
+        self.assertEqual(self.reported(default={"HOST": "127.0.0.1"},
                                    a={"HOST": "localhost", "PORT": "5432"}, b={"HOST": ""}),
                          ['[\'a\']["TEST"] = {"MIRROR": \'default\'}',
                           '[\'b\']["TEST"] = {"MIRROR": \'default\'}'])
 
     def test_default_comes_first(self):
-        self.assertEqual(self.told(a={}, default={}), ['[\'a\']["TEST"] = {"MIRROR": \'default\'}'])
+        self.assertEqual(self.reported(a={}, default={}),
+                         ['[\'a\']["TEST"] = {"MIRROR": \'default\'}'])
 
     def test_others(self):
-        self.assertEqual(self.told(
+        self.assertEqual(self.reported(
             default={"HOST": "localhost"}, port={"PORT": "5433"}, host={"HOST": "db.example"},
             name={"NAME": "other"},
             test={"TEST": {"NAME": "another"}}, mirror={"TEST": {"MIRROR": "default"}},
             mysql={"ENGINE": "django.db.backends.sqlite3"}), [])
 
     def test_not_used(self):
-        self.assertEqual(self.told(used={"default"}, default={}, other={}), [])
+        self.assertEqual(self.reported(used={"default"}, default={}, other={}), [])
 
 
 class Settings(SimpleTestCase):
@@ -101,15 +102,15 @@ class Settings(SimpleTestCase):
 
     def test_patience(self):
         before = TransactionTestCase._fixture_teardown
-        for patience, told in ((0.5, []), (3, []), ("long", ["'long'"]), (-1, ["-1"]),
+        for patience, reported in ((0.5, []), (3, []), ("long", ["'long'"]), (-1, ["-1"]),
                                (None, ["None"])):
-            heard, other = [], blocked_flush.BlockedFlushes()
+            noticed, other = [], blocked_flush.BlockedFlushes()
             with override_settings(LEAKFIX_PATIENCE=patience):
-                other.install(heard.append)
-                self.assertEqual(blocked_flush.seconds(), 10 if told else patience)
+                other.install(noticed.append)
+                self.assertEqual(blocked_flush.seconds(), 10 if reported else patience)
             self.assertIsNot(TransactionTestCase._fixture_teardown, before)
             other.remove()
             self.assertIs(TransactionTestCase._fixture_teardown, before)
             self.assertEqual(
-                heard, ["unittest_leakfix: LEAKFIX_PATIENCE = %s is not a number of seconds "
-                        "above 0: 10 is used" % each for each in told])
+                noticed, ["unittest_leakfix: LEAKFIX_PATIENCE = %s is not a number of seconds "
+                        "above 0: 10 is used" % each for each in reported])

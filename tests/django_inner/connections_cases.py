@@ -30,11 +30,11 @@ class Full(TransactionTestCase):
     def refusing(self, *errors):
         wrapper = of_thread["default"].copy()
         self.addCleanup(wrapper.close)
-        wrapper.asked, connect = 0, wrapper.get_new_connection
+        wrapper.wanted, connect = 0, wrapper.get_new_connection
         errors = list(errors)
 
         def get_new_connection(parameters):
-            wrapper.asked += 1
+            wrapper.wanted += 1
             if errors:
                 raise OperationalError(errors.pop(0))
             return connect(parameters)
@@ -44,13 +44,13 @@ class Full(TransactionTestCase):
     def test_asked_again(self):
         wrapper = self.refusing(FULL)
         wrapper.ensure_connection()
-        self.assertEqual(wrapper.asked, 2)
+        self.assertEqual(wrapper.wanted, 2)
 
     def test_asked_once_more_only(self):
         wrapper = self.refusing(*[FULL] * 9)
         with self.assertRaisesMessage(OperationalError, FULL) as caught:
             wrapper.ensure_connection()
-        self.assertEqual(wrapper.asked, 2)
+        self.assertEqual(wrapper.wanted, 2)
         self.assertIsNone(caught.exception.__context__)
 
     def test_asked_longer_when_something_was_given_back(self):
@@ -63,14 +63,14 @@ class Full(TransactionTestCase):
             return real()
         with mock.patch.object(connections, "_collect", collect):
             wrapper.ensure_connection()
-        self.assertEqual(wrapper.asked, 5)
+        self.assertEqual(wrapper.wanted, 5)
         self.assertIsNone(worker.wrapper.connection)
 
     def test_another_error(self):
         wrapper = self.refusing("FATAL:  the database system is starting up")
         with self.assertRaisesMessage(OperationalError, "starting up"):
             wrapper.ensure_connection()
-        self.assertEqual(wrapper.asked, 1)
+        self.assertEqual(wrapper.wanted, 1)
 
 
 class Pools(SimpleTestCase):

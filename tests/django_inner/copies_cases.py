@@ -5,7 +5,7 @@ from django.db import connections
 from django.test import TestCase
 
 KEPT = []
-OWN = []
+OURS = []
 
 
 class CopyTests(TestCase):
@@ -21,9 +21,9 @@ class CopyTests(TestCase):
         KEPT.append(self.opened())
 
     def test_3_djangos_own_on_self(self):
-        self.own = connections["default"]
-        self.own.ensure_connection()
-        OWN.append(self.own.connection)
+        self.ours = connections["default"]
+        self.ours.ensure_connection()
+        OURS.append(self.ours.connection)
 
     def test_4_djangos_own_is_open_yet(self):
-        self.assertIs(connections["default"].connection, OWN.pop())
+        self.assertIs(connections["default"].connection, OURS.pop())

@@ -43,9 +43,9 @@ class Requests(LiveServerTestCase):
 
     def test_the_tests_own_is_left(self):
         of_thread["default"].ensure_connection()
-        own = of_thread["default"].connection
+        ours = of_thread["default"].connection
         self.page("default")
-        self.assertIs(of_thread["default"].connection, own)
+        self.assertIs(of_thread["default"].connection, ours)
 
 
 class Installing(SimpleTestCase):

@@ -74,10 +74,10 @@ class Reaping(TransactionTestCase):
     def test_the_tests_own_is_kept(self):
         of_thread["default"].ensure_connection()
         connections.reap()
-        own = of_thread["default"].connection
-        self.assertIsNotNone(own)
-        self.assertTrue(connections.keeps(own))
-        self.assertEqual(connections.remedy_of(own), "")
+        ours = of_thread["default"].connection
+        self.assertIsNotNone(ours)
+        self.assertTrue(connections.keeps(ours))
+        self.assertEqual(connections.remedy_of(ours), "")
 
     def test_descriptors_of_the_tests_own(self):
         name = of_thread["default"].settings_dict["NAME"]
@@ -105,8 +105,8 @@ class Reaping(TransactionTestCase):
     def test_the_last_connection_to_memory_stays(self):
         worker = self.worker(alias="memory")
         worker.end()
-        own = of_thread["memory"]
-        with mock.patch.object(own, "connection", None):    # as when only the thread has opened it
+        ours = of_thread["memory"]
+        with mock.patch.object(ours, "connection", None):    # as when only the thread has opened it
             self.assertEqual(connections.reap(), [])
         self.assertIsNotNone(worker.wrapper.connection)
         worker.wrapper.connection.close()

@@ -30,8 +30,8 @@ def run(arguments, folder=ROOT, warnings=()):
         environment.pop(name, None)
     child = subprocess.Popen([sys.executable] + list(warnings) + arguments, cwd=folder,
                              env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    said = child.communicate()[0].decode("utf-8", "replace")
-    return child.returncode, said
+    printed = child.communicate()[0].decode("utf-8", "replace")
+    return child.returncode, printed
 
 
 def readme():
@@ -42,54 +42,56 @@ def readme():
 
 class Examples(unittest.TestCase):
     def test_all(self):
-        status, said = run(["-m", "unittest_leakfix", "discover", "-s", "examples"])
-        self.assertEqual(status, 0, said)
+        status, printed = run(["-m", "unittest_leakfix", "discover", "-s", "examples"])
+        self.assertEqual(status, 0, printed)
         resources = 12 + (sys.version_info >= (3,))
-        self.assertEqual(said.rstrip().splitlines()[-1],
+        self.assertEqual(printed.rstrip().splitlines()[-1],
                          "unittest_leakfix: let go of 15 finished tests, closed %d resources left "
                          "open (%s)" % (resources, CLOSED))
-        self.assertNotIn("Warning", said)
+        self.assertNotIn("Warning", printed)
 
     def test_each_by_itself(self):
         for name in ("test_leaky.py", "test_class_mixin.py", "test_mixin.py"):
-            status, said = run([os.path.join("examples", name)])
-            self.assertEqual(status, 0, said)
-            self.assertNotIn("Warning", said)
+            status, printed = run([os.path.join("examples", name)])
+            self.assertEqual(status, 0, printed)
+            self.assertNotIn("Warning", printed)
 
     def test_mixin_under_plain_unittest(self):
-        status, said = run(["-m", "unittest", "discover", "-s", "examples", "-p", "test_mixin.py"])
-        self.assertEqual(status, 0, said)
-        self.assertNotIn("Warning", said)
+        status, printed = run(["-m", "unittest", "discover", "-s", "examples", "-p",
+                               "test_mixin.py"])
+        self.assertEqual(status, 0, printed)
+        self.assertNotIn("Warning", printed)
 
     @unittest.skipUnless(MODERN, "ClassLeakFixMixin needs our suite before Python 3.8")
     def test_class_mixin_under_plain_unittest(self):
-        status, said = run(["-m", "unittest", "discover", "-s", "examples", "-p",
+        status, printed = run(["-m", "unittest", "discover", "-s", "examples", "-p",
                             "test_class_mixin.py"])
-        self.assertEqual(status, 0, said)
-        self.assertNotIn("Warning", said)
+        self.assertEqual(status, 0, printed)
+        self.assertNotIn("Warning", printed)
 
     def test_leaky_suite_is_leaky(self):
         # It would prove nothing otherwise.
         if sys.version_info < (3,):
             self.skipTest("Python 2.7 has no ResourceWarning")
-        status, said = run(["-m", "unittest", "discover", "-s", "examples", "-p", "test_leaky.py"])
-        self.assertEqual(status, 0, said)
-        self.assertIn("ResourceWarning: unclosed <socket", said)
-        self.assertIn("ResourceWarning: Implicitly cleaning up <TemporaryDirectory", said)
+        status, printed = run(["-m", "unittest", "discover", "-s", "examples", "-p",
+                               "test_leaky.py"])
+        self.assertEqual(status, 0, printed)
+        self.assertIn("ResourceWarning: unclosed <socket", printed)
+        self.assertIn("ResourceWarning: Implicitly cleaning up <TemporaryDirectory", printed)
 
     def test_own_runner(self):
-        status, said = run([os.path.join("examples", "own_runner.py")])
-        self.assertEqual(status, 0, said)
-        self.assertRegex(said, r"15 tests, of the [12] skipped there is left: FinishedTest\s*$")
+        status, printed = run([os.path.join("examples", "own_runner.py")])
+        self.assertEqual(status, 0, printed)
+        self.assertRegex(printed, r"15 tests, of the [12] skipped there is left: FinishedTest\s*$")
 
     def test_mysql_without_a_server_is_a_skip(self):
-        status, said = run(["-m", "unittest_leakfix", "discover", "-s", "examples/mysql", "-v"])
+        status, printed = run(["-m", "unittest_leakfix", "discover", "-s", "examples/mysql", "-v"])
         if sys.version_info >= (3, 12):
-            self.assertIn(status, (0, 5), said)
+            self.assertIn(status, (0, 5), printed)
         elif sys.version_info >= (3,):
-            self.assertEqual(status, 0, said)
-        self.assertTrue("no server is named: set MYSQL_HOST" in said
-                        or "PyMySQL is missing" in said, said)
+            self.assertEqual(status, 0, printed)
+        self.assertTrue("no server is named: set MYSQL_HOST" in printed
+                        or "PyMySQL is missing" in printed, printed)
 
     if sys.version_info < (3,):
         assertRegex = unittest.TestCase.assertRegexpMatches
@@ -120,10 +122,10 @@ class Readme(unittest.TestCase):
             for arguments in ([path], ["-m", "unittest", "test_block"],
                               ["-m", "unittest_leakfix", "test_block"]):
                 if has_tests or arguments == [path]:
-                    status, said = run(arguments, folder)
-                    self.assertEqual(status, 0, said)
-                    self.assertNotIn("Warning", said)
-                    self.assertTrue("Ran 1 test in" in said or arguments == [path], said)
+                    status, printed = run(arguments, folder)
+                    self.assertEqual(status, 0, printed)
+                    self.assertNotIn("Warning", printed)
+                    self.assertTrue("Ran 1 test in" in printed or arguments == [path], printed)
 
     def test_commands(self):
         for language, text in readme():
@@ -137,8 +139,8 @@ class Readme(unittest.TestCase):
                     if not MODERN:
                         continue
                     arguments = arguments + ["-s", "examples"]    # not our own tests
-                status, said = run(arguments)
-                self.assertEqual(status, 0, said)
+                status, printed = run(arguments)
+                self.assertEqual(status, 0, printed)
 
     def test_install(self):
         try:    # in a process of its own: setuptools does not like what is imported here already
@@ -158,9 +160,9 @@ class Readme(unittest.TestCase):
             shutil.copy(os.path.join(ROOT, name), clone)
         shutil.copytree(os.path.join(ROOT, "unittest_leakfix"),
                         os.path.join(clone, "unittest_leakfix"))
-        status, said = run(INSTALL + ["--no-index", "--no-build-isolation", "--target", target],
+        status, printed = run(INSTALL + ["--no-index", "--no-build-isolation", "--target", target],
                            clone)
-        self.assertEqual(status, 0, said)
+        self.assertEqual(status, 0, printed)
         self.assertIn("unittest_leakfix", os.listdir(target))
 
     def test_report_is_the_one_of_the_page_about_it(self):

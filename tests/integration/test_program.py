@@ -24,12 +24,12 @@ NEW = sys.version_info
 
 
 class Case(object):
-    """One command line. ``tell`` makes of (stdout, stderr) what is compared."""
+    """One command line. ``compared`` makes of (stdout, stderr) what is compared."""
 
-    def __init__(self, name, arguments, since=(2, 7), cwd="", tell=None, main=False,
+    def __init__(self, name, arguments, since=(2, 7), cwd="", compared=None, main=False,
                  verbose=False, status=None, flags=""):
         self.name, self.arguments, self.since, self.cwd = name, arguments.split(), since, cwd
-        self.tell = tell or (lambda stdout, stderr: (stdout, stderr))
+        self.compared = compared or (lambda stdout, stderr: (stdout, stderr))
         self.main, self.verbose, self.status = main, verbose, status
         self.flags = flags.split()
 
@@ -56,8 +56,8 @@ CASES = [
     Case("method", "test_clean.Clean.test_one", status=0),
     Case("several_names", "test_clean.Clean.test_two test_clean.Clean.test_one test_more",
          status=0),
-    Case("file", "test_clean.py", tell=_without_frames, status=1 if PY2 else 0),
-    Case("file_in_a_folder", "package/test_inside.py", tell=_without_frames,
+    Case("file", "test_clean.py", compared=_without_frames, status=1 if PY2 else 0),
+    Case("file_in_a_folder", "package/test_inside.py", compared=_without_frames,
          status=1 if PY2 else 0),
     Case("package", "package", status=NONE),
     Case("module_in_a_package", "package.test_inside", status=0),
@@ -95,18 +95,18 @@ CASES = [
     Case("pattern", "-k One -k *two test_clean test_more", since=(3, 7), status=0),
     Case("pattern_in_discovery", "discover -k test_one", since=(3, 7), status=1),
     Case("pattern_matches_nothing", "-k nothing_such test_clean", since=(3, 7), status=NONE),
-    Case("durations", "-v --durations 0 test_clean", since=(3, 12), verbose=True, tell=_sorted,
+    Case("durations", "-v --durations 0 test_clean", since=(3, 12), verbose=True, compared=_sorted,
          status=0),
-    Case("no_durations", "--durations=3 test_empty", since=(3, 12), tell=_sorted, status=NONE),
+    Case("no_durations", "--durations=3 test_empty", since=(3, 12), compared=_sorted, status=NONE),
     Case("bundled", "-vbf test_output", verbose=True, status=1),
     Case("discover_options", "discover -v -f -b -p test_output.py", verbose=True, status=1),
     Case("catch", "-c interrupted", status=0),
     Case("catch_verbose", "--catch -v interrupted", verbose=True, status=0),
     Case("catch_and_fail", "-cf interrupted_failing", status=1),
     Case("catch_discover", "discover -c -p interrupted.py", status=0),
-    Case("catch_twice", "-c interrupted_twice", tell=_without_frames,
+    Case("catch_twice", "-c interrupted_twice", compared=_without_frames,
          status=-2 if NEW >= (3, 8) else 1),
-    Case("interrupt_uncaught", "interrupted", tell=_without_frames,
+    Case("interrupt_uncaught", "interrupted", compared=_without_frames,
          status=-2 if NEW >= (3, 8) else 1),
     Case("abbreviated", "--verb test_clean", verbose=True, status=0),
     Case("abbreviated_to_the_bone", "--ver test_clean", verbose=True, status=0),
@@ -115,16 +115,16 @@ CASES = [
     Case("warnings_are_shown", "test_outcomes test_output", flags="-W always", status=1),
     Case("optimised", "test_outcomes", flags="-OO", status=1),
     Case("developer_mode", "test_outcomes test_output", flags="-X dev", since=(3, 7), status=1),
-    Case("safe_path", "test_clean", flags="-P", since=(3, 11), tell=_without_frames),
+    Case("safe_path", "test_clean", flags="-P", since=(3, 11), compared=_without_frames),
     # What goes wrong. The texts are unittest's.
-    Case("missing_module", "missing_module", tell=_without_frames, status=1),
-    Case("missing_class", "test_clean.Missing", tell=_without_frames, status=1),
-    Case("missing_method", "test_clean.Clean.test_missing", tell=_without_frames, status=1),
-    Case("broken_import", "test_broken", tell=_without_frames, status=1),
-    Case("syntax_error", "test_syntax", tell=_without_frames, status=1),
-    Case("not_a_test", "test_clean.NoTest", tell=_without_frames, status=1),
-    Case("missing_folder", "discover -s missing_folder", tell=_without_frames, status=1),
-    Case("missing_top", "discover -s package -t missing_folder", tell=_without_frames),
+    Case("missing_module", "missing_module", compared=_without_frames, status=1),
+    Case("missing_class", "test_clean.Missing", compared=_without_frames, status=1),
+    Case("missing_method", "test_clean.Clean.test_missing", compared=_without_frames, status=1),
+    Case("broken_import", "test_broken", compared=_without_frames, status=1),
+    Case("syntax_error", "test_syntax", compared=_without_frames, status=1),
+    Case("not_a_test", "test_clean.NoTest", compared=_without_frames, status=1),
+    Case("missing_folder", "discover -s missing_folder", compared=_without_frames, status=1),
+    Case("missing_top", "discover -s package -t missing_folder", compared=_without_frames),
     Case("wrong_option", "--wrong test_clean", status=2),
     Case("wrong_option_in_discovery", "discover --wrong", status=2),
     Case("too_many_positionals", "discover package test*.py . more", status=2),
@@ -135,7 +135,7 @@ CASES = [
     Case("main_options", "foot.py -v -f Foot", main=True, verbose=True, status=1),
     Case("main_method", "foot.py Foot.test_passes", main=True, status=0),
     Case("main_wrong_option", "foot.py --wrong", main=True, status=2),
-    Case("main_missing_name", "foot.py Missing", main=True, tell=_without_frames, status=1),
+    Case("main_missing_name", "foot.py Missing", main=True, compared=_without_frames, status=1),
     Case("main_no_exit", "foot_no_exit.py", main=True, status=0),
     Case("main_default_test", "foot_default_test.py", main=True, status=0),
     Case("main_runner_class", "foot_runner.py class", main=True, status=1),
@@ -162,11 +162,11 @@ class Outcome(object):
         self.status = child.returncode
 
 
-def _normal(said):
-    said = said.decode("utf-8", "replace").replace("\r\n", "\n")
-    said = re.sub(r"(?m)^(Ran \d+ tests?) in .*", r"\1", said)
-    said = re.sub(r"0x[0-9a-fA-F]+", "0x0", said)
-    return said.replace("-m unittest_leakfix", "-m unittest")
+def _normal(printed):
+    printed = printed.decode("utf-8", "replace").replace("\r\n", "\n")
+    printed = re.sub(r"(?m)^(Ran \d+ tests?) in .*", r"\1", printed)
+    printed = re.sub(r"0x[0-9a-fA-F]+", "0x0", printed)
+    return printed.replace("-m unittest_leakfix", "-m unittest")
 
 
 class SameAsUnittest(unittest.TestCase):
@@ -204,9 +204,10 @@ class SameAsUnittest(unittest.TestCase):
         if case.verbose:
             self.assertRegexpMatches(stderr, "(?m)^unittest_leakfix: let go of .*\n\\Z")
             stderr = re.sub("(?m)^unittest_leakfix: .*\n\\Z", "", stderr)
-        said, expected = case.tell(ours.stdout, stderr), case.tell(plain.stdout, plain.stderr)
-        self.assertEqual(said[0], expected[0])
-        self.assertEqual(said[1], expected[1])
+        printed, expected = case.compared(ours.stdout, stderr), case.compared(plain.stdout,
+                                                                              plain.stderr)
+        self.assertEqual(printed[0], expected[0])
+        self.assertEqual(printed[1], expected[1])
         self.assertEqual(ours.status, plain.status)
         if case.status is not None:
             self.assertEqual(plain.status, case.status, "\n" + plain.stdout + plain.stderr)
@@ -270,7 +271,7 @@ class OurOptions(unittest.TestCase):
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
 
-    def said(self, package, arguments):
+    def printed(self, package, arguments):
         outcome = Outcome(self.folder, package, Case("", arguments))
         self.assertEqual((outcome.stderr, outcome.status), ("", 2 if PY2 and "-h" in arguments
                                                             and "discover" not in arguments else 0))
@@ -278,12 +279,13 @@ class OurOptions(unittest.TestCase):
 
     @unittest.skipUnless(PY2, "2.7's own form")
     def test_help_2(self):
-        self.assertEqual(self.said("unittest_leakfix", "-h"), self.said("unittest", "-h") + HELP_2)
+        self.assertEqual(self.printed("unittest_leakfix", "-h"), self.printed("unittest",
+                                                                              "-h") + HELP_2)
 
     @unittest.skipIf(PY2, "2.7 has a form of its own")
     def test_help(self):
         for arguments in ("-h", "--help", "--h", "discover -h"):
-            theirs, ours = self.said("unittest", arguments), self.said("unittest_leakfix",
+            theirs, ours = self.printed("unittest", arguments), self.printed("unittest_leakfix",
                                                                        arguments)
             usages, groups = ours.count(USAGE_3), ours.count("options of unittest_leakfix")
             # 3.6 to 3.8 show discovery's usage, too, under that of the names.
@@ -297,7 +299,7 @@ class OurOptions(unittest.TestCase):
         from unittest_leakfix import __version__
         expected = u"unittest_leakfix %s (Python %s)\n" % (__version__, sys.version.split()[0])
         for arguments in ("--version", "discover --version", "-v --version test_x"):
-            self.assertEqual(self.said("unittest_leakfix", arguments), expected)
+            self.assertEqual(self.printed("unittest_leakfix", arguments), expected)
 
 
 class MainFunction(unittest.TestCase):

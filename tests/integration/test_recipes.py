@@ -105,9 +105,9 @@ class Environment(object):
             command = [sys.executable, "-m", "virtualenv", "--no-download", made]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                  env=interpreters.environment(**tools))
-        said = child.communicate()[0].decode("utf-8", "replace")
+        printed = child.communicate()[0].decode("utf-8", "replace")
         if child.returncode:
-            raise unittest.SkipTest("needs %s: %s" % (command[2], said.strip()[-200:]))
+            raise unittest.SkipTest("needs %s: %s" % (command[2], printed.strip()[-200:]))
         shutil.copytree(os.path.join(ROOT, "unittest_leakfix"),
                         os.path.join(packages, "unittest_leakfix"),
                         ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
@@ -170,10 +170,11 @@ class RecipesTest(unittest.TestCase):
 
     def verdict(self):
         """Return the exit status, and the lines that say how it ended, without names and times."""
-        said = TIMES.sub("N s", self.text).replace("test_mixed", "test_shop").replace("MixedTests",
+        printed = TIMES.sub("N s", self.text).replace("test_mixed",
+                                                      "test_shop").replace("MixedTests",
                                                                                       "ShopTests")
         # pytest fills its last line up to 80 columns.
-        return [self.status] + [each.strip("= ") for each in VERDICT.findall(said)]
+        return [self.status] + [each.strip("= ") for each in VERDICT.findall(printed)]
 
     def test_plain_unittest_keeps_them(self):
         kept = self.perform(command="python -m unittest test_shop")

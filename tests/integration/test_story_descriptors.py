@@ -87,24 +87,25 @@ class Story(object):
     number = 20
 
     def tell(self, way, shape, outcome, **more):
-        told = stories.tell(way, self.taking.replace("{plain}", str(way == "plain")), shape,
+        reported = stories.tell(way, self.taking.replace("{plain}", str(way == "plain")), shape,
                             outcome, self.number, **more)
-        self.assertEqual(told.status, int(outcome == "failing"), str(told))
-        self.assertIn("Ran %d tests" % (self.number + 1), str(told))
-        return told
+        self.assertEqual(reported.status, int(outcome == "failing"), str(reported))
+        self.assertIn("Ran %d tests" % (self.number + 1), str(reported))
+        return reported
 
     def plain(self, outcome):
         """Every test's is held at once, and still when the last is over."""
-        told = self.tell("plain", "attribute", outcome)
-        self.assertEqual((told.peak, told.left), (told.first * self.number,) * 2, str(told))
+        reported = self.tell("plain", "attribute", outcome)
+        self.assertEqual((reported.peak, reported.left), (reported.first * self.number,) * 2,
+                         str(reported))
 
     def ours(self, way, shape, outcome):
         """One test's at once, and none when the last is over."""
         # With the collector off: what is given back must not depend on when it comes by.
-        told = self.tell(way, shape, outcome, collects="cycle" not in shape)
-        self.assertGreater(told.first, 0)
-        self.assertEqual((told.peak, told.left), (told.first, 0), str(told))
-        self.assertNotIn("Warning", told.output)
+        reported = self.tell(way, shape, outcome, collects="cycle" not in shape)
+        self.assertGreater(reported.first, 0)
+        self.assertEqual((reported.peak, reported.left), (reported.first, 0), str(reported))
+        self.assertNotIn("Warning", reported.output)
 
 
 # Python 2.7's suites keep every test, so there passing is enough.
@@ -113,11 +114,11 @@ _OURS = [(way, "attribute", outcome) for way in OURS for outcome in OUTCOMES]
 _OURS += [(way, shape, outcome) for way in OURS for shape in ("cycle", "list")
           for outcome in ("passing", "failing")]
 
-def told_of(cls):
+def reported_of(cls):
     return stories.ways("ours", *_OURS)(stories.ways("plain", *_PLAIN)(cls))
 
 
-@told_of
+@reported_of
 class SqliteFiles(Story, unittest.TestCase):
     taking = SQLITE
 
@@ -125,19 +126,19 @@ class SqliteFiles(Story, unittest.TestCase):
         import resource
         def few():
             resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
-        told = stories.tell("plain", SQLITE, outcome="skipped", number=50, limits=few)
-        self.assertEqual(told.status, 1)
-        self.assertIn("unable to open database file", told.output)
+        reported = stories.tell("plain", SQLITE, outcome="skipped", number=50, limits=few)
+        self.assertEqual(reported.status, 1)
+        self.assertIn("unable to open database file", reported.output)
         for way in OURS:
-            told = stories.tell(way, SQLITE, outcome="skipped", number=50, limits=few)
-            self.assertEqual(told.status, 0, str(told))
+            reported = stories.tell(way, SQLITE, outcome="skipped", number=50, limits=few)
+            self.assertEqual(reported.status, 0, str(reported))
 
     @unittest.skipUnless(sys.version_info >= (3, 7), "no gc.freeze() before Python 3.7")
     def test_object_in_a_cycle_of_its_own(self):
         # It is no resource, so it is let go, not closed: the runner's collections free it.
         for outcome in ("passing", "failing"):
-            told = stories.tell("runner", SQLITE, "other cycle", outcome, 50, collects=False)
-            self.assertLessEqual((told.peak, told.left), (2, 1), str(told))
+            reported = stories.tell("runner", SQLITE, "other cycle", outcome, 50, collects=False)
+            self.assertLessEqual((reported.peak, reported.left), (2, 1), str(reported))
 
     def test_rows_beside_the_connection(self):
         # More objects than a question about ownership may look at (3.11 and later: the
@@ -148,12 +149,12 @@ def take():
     return [(number,) for number in range(2000)], connect()
 """
         for way in OURS:
-            told = stories.tell(way, taking, "attribute", "failing", 20, collects=False)
-            self.assertEqual((told.peak, told.left), (told.first, 0), str(told))
-            self.assertEqual("closed 20 resources" in told.last_line(), way == "runner")
+            reported = stories.tell(way, taking, "attribute", "failing", 20, collects=False)
+            self.assertEqual((reported.peak, reported.left), (reported.first, 0), str(reported))
+            self.assertEqual("closed 20 resources" in reported.last_line(), way == "runner")
 
 
-@told_of
+@reported_of
 class Sockets(Story, unittest.TestCase):
     taking = SOCKETS
 
@@ -163,11 +164,11 @@ class Sockets(Story, unittest.TestCase):
     def test_inside_an_object(self):
         # It is no resource, so it is let go, and Python closes what was in it.
         for way in OURS:
-            told = self.tell(way, "object", "failing")
-            self.assertEqual((told.peak, told.left), (told.first, 0), str(told))
+            reported = self.tell(way, "object", "failing")
+            self.assertEqual((reported.peak, reported.left), (reported.first, 0), str(reported))
 
 
-@told_of
+@reported_of
 class Children(Story, unittest.TestCase):
     taking = CHILDREN
     number = 6
@@ -175,24 +176,25 @@ class Children(Story, unittest.TestCase):
     def test_no_descriptor_of_their_pipes_is_left(self):
         taking = CHILDREN.replace("children", "descriptors")
         for way in OURS:
-            told = stories.tell(way, taking, outcome="failing", number=self.number)
-            self.assertEqual((told.first, told.peak, told.left), (2, 2, 0), str(told))
+            reported = stories.tell(way, taking, outcome="failing", number=self.number)
+            self.assertEqual((reported.first, reported.peak, reported.left), (2, 2, 0),
+                             str(reported))
 
 
 @unittest.skipUnless(hasattr(tempfile, "TemporaryDirectory"),
                      "no tempfile.TemporaryDirectory before Python 3.2")
-@told_of
+@reported_of
 class TemporaryFolders(Story, unittest.TestCase):
     taking = FOLDERS
 
 
-@told_of
+@reported_of
 class TemporaryFiles(Story, unittest.TestCase):
     taking = FILES
 
 
 @unittest.skipUnless(sys.version_info >= (3,), "no concurrent.futures before Python 3.2")
-@told_of
+@reported_of
 class Executors(Story, unittest.TestCase):
     taking = EXECUTORS
     number = 6
@@ -207,9 +209,10 @@ class Locals(unittest.TestCase):
 
     def ours(self, outcome):
         for taking in (SQLITE, SOCKETS):
-            told = stories.tell("runner", taking, "local", outcome, 30, collects=sys.version_info
+            reported = stories.tell("runner", taking, "local", outcome, 30,
+                                    collects=sys.version_info
                                 < (3, 11))
-            self.assertEqual((told.peak, told.left), (told.first, 0), str(told))
+            self.assertEqual((reported.peak, reported.left), (reported.first, 0), str(reported))
 
 
 if __name__ == "__main__":

@@ -96,28 +96,28 @@ class Story(object):
         return int(cursor.fetchone()[1])
 
     def tell(self, way, shape, outcome, more=u""):
-        told = _tell(self.driver, way, shape, outcome, more)
-        self.assertNotIn(SERVER.password, told.output)
-        self.assertIn("Ran %d tests" % (NUMBER + 1), told.output)
-        return told
+        reported = _tell(self.driver, way, shape, outcome, more)
+        self.assertNotIn(SERVER.password, reported.output)
+        self.assertIn("Ran %d tests" % (NUMBER + 1), reported.output)
+        return reported
 
     def plain(self, outcome):
         """The server is full before the suite is half way through."""
-        told = self.tell("plain", "attribute", outcome)
-        self.assertEqual(told.status, 1, str(told))
+        reported = self.tell("plain", "attribute", outcome)
+        self.assertEqual(reported.status, 1, str(reported))
         # Server and account differ by a session or two in how they count to 20.
-        self.assertGreater(told.output.count("ERROR: "), NUMBER - 25, str(told))
-        self.assertIn(FULL, told.output)
+        self.assertGreater(reported.output.count("ERROR: "), NUMBER - 25, str(reported))
+        self.assertIn(FULL, reported.output)
 
     def ours(self, way, shape, outcome):
         """One session at a time."""
         more = CURSOR if shape == "cursor" else u""
-        told = self.tell(way, "attribute" if more else shape, outcome, more)
-        self.assertEqual(told.status, int(outcome == "failing"), str(told))
-        self.assertEqual((told.first, told.left), (1, 0), str(told))
-        self.assertLessEqual(told.peak, 2, str(told))
-        self.assertNotIn(FULL, told.output)
-        self.assertNotIn("ERROR: ", told.output)
+        reported = self.tell(way, "attribute" if more else shape, outcome, more)
+        self.assertEqual(reported.status, int(outcome == "failing"), str(reported))
+        self.assertEqual((reported.first, reported.left), (1, 0), str(reported))
+        self.assertLessEqual(reported.peak, 2, str(reported))
+        self.assertNotIn(FULL, reported.output)
+        self.assertNotIn("ERROR: ", reported.output)
 
 
 _OURS = [(way, "attribute", outcome) for way in ("mixin", "runner")
@@ -133,13 +133,13 @@ class PyMySQL(Story, unittest.TestCase):
     driver = "pymysql"
 
     def test_close_that_fails_shows_no_password(self):
-        told = self.tell("runner", "attribute", "passing", STUBBORN)
-        self.assertEqual(told.status, 0, str(told))
+        reported = self.tell("runner", "attribute", "passing", STUBBORN)
+        self.assertEqual(reported.status, 0, str(reported))
         self.assertIn("closing self.it (pymysql connection to leakfix@127.0.0.1:%d) raised "
-                      "RuntimeError: gone away" % SERVER.port, told.output)
-        told = self.tell("mixin", "attribute", "passing", STUBBORN)
-        self.assertEqual(told.status, 1, str(told))
-        self.assertIn("gone away", told.output)
+                      "RuntimeError: gone away" % SERVER.port, reported.output)
+        reported = self.tell("mixin", "attribute", "passing", STUBBORN)
+        self.assertEqual(reported.status, 1, str(reported))
+        self.assertIn("gone away", reported.output)
 
 
 @stories.ways("plain", *[(outcome,) for outcome in KEPT])
@@ -164,12 +164,12 @@ class Example(unittest.TestCase):
                 [sys.executable, "-m", module, "discover", "-s", "examples/mysql"],
                 cwd=stories.ROOT, env=environment, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT)
-            said = child.communicate()[0].decode("utf-8", "replace")
-            self.assertNotIn(SERVER.password, said)
-            self.assertEqual(FULL in said, full, said)
-            self.assertEqual(child.returncode, int(full), said)
+            printed = child.communicate()[0].decode("utf-8", "replace")
+            self.assertNotIn(SERVER.password, printed)
+            self.assertEqual(FULL in printed, full, printed)
+            self.assertEqual(child.returncode, int(full), printed)
         self.assertIn("closed 60 resources left open (60 database connections)",
-                      said.splitlines()[-1])
+                      printed.splitlines()[-1])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import sys
 import unittest
 
 from tests.support.paths import ROOT
-from tests.support.trust import AFTER, OURS, RUNS, Ran, TrustCase, own
+from tests.support.trust import AFTER, OURS, RUNS, Ran, TrustCase, of_ours
 from tests.tiers import NEWEST, OLDEST, full_on
 
 try:
@@ -157,7 +157,7 @@ class StreamTests(TrustCase):
             for run in OURS:
                 self.assertEqual(statuses[run].status, statuses["plain"].status,
                                  statuses[run].shown)
-                self.assertEqual(own(statuses[run].err), own(statuses["plain"].err))
+                self.assertEqual(of_ours(statuses[run].err), of_ours(statuses["plain"].err))
 
     def test_closed_from_the_start(self):
         closed = [sys.executable, "-c",
@@ -172,7 +172,7 @@ class StreamTests(TrustCase):
                                        for run in RUNS)
             for run in OURS:
                 self.assertEqual(ends[run].status, ends["plain"].status, (numbers, ends[run].shown))
-                self.assertEqual(own(ends[run].err), own(ends["plain"].err))
+                self.assertEqual(of_ours(ends[run].err), of_ours(ends["plain"].err))
 
     def test_encoding_that_cannot(self):
         self.assertFound(self.same(u"""

@@ -16,7 +16,7 @@ import unittest
 
 from tests import tiers
 from tests.support.paths import ROOT
-from tests.support.trust import OURS, TrustCase, own  # noqa: F401
+from tests.support.trust import OURS, TrustCase, of_ours  # noqa: F401
 from tests.tiers import NEWEST, OLDEST, full_on
 
 try:

@@ -49,10 +49,10 @@ def run(*command, **options):
     environment.pop("PYTHONPATH", None)
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              env=environment, **options)
-    said = child.communicate()[0].decode("utf-8", "replace")
+    printed = child.communicate()[0].decode("utf-8", "replace")
     if child.returncode:
-        raise AssertionError("%s ended with %d:\n%s" % (command, child.returncode, said))
-    return said
+        raise AssertionError("%s ended with %d:\n%s" % (command, child.returncode, printed))
+    return printed
 
 
 def package_files(modern):
@@ -130,9 +130,9 @@ class WheelTests(unittest.TestCase):
     def test_pytest_finds_the_plugin_where_there_is_one(self):
         with zipfile.ZipFile(built) as archive:
             name, = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
-            said = archive.read(name).decode("utf-8")
+            printed = archive.read(name).decode("utf-8")
         plugin = "[pytest11]\nunittest_leakfix = unittest_leakfix.pytest_plugin.installed\n"
-        self.assertEqual(plugin in said, MODERN, said)
+        self.assertEqual(plugin in printed, MODERN, printed)
 
     def test_tag(self):
         self.assertRegexpMatches(os.path.basename(built),
@@ -148,10 +148,10 @@ class WheelTests(unittest.TestCase):
         for tag in TAGS.values():
             name = os.path.basename(built).replace(TAGS[MODERN], tag)
             shutil.copy(built, os.path.join(both, name))
-        said = run(sys.executable, "-m", "pip", "install", "--no-index", "--find-links", both,
+        printed = run(sys.executable, "-m", "pip", "install", "--no-index", "--find-links", both,
                    "--target", taken, "unittest_leakfix", cwd=folder)
-        named = [name for name in os.listdir(both) if name in said]
-        self.assertEqual(named, [os.path.basename(built)], said)
+        named = [name for name in os.listdir(both) if name in printed]
+        self.assertEqual(named, [os.path.basename(built)], printed)
 
     def test_source_archive_has_all_files_whichever_interpreter_made_it(self):
         if sdist.endswith(".zip"):
@@ -198,9 +198,9 @@ class InstallTests(unittest.TestCase):
         self.assertTrue(os.path.realpath(path).startswith(os.path.realpath(folder)), path)
 
     def test_console_script(self):
-        said = run(os.path.join(self.bin, "unittest-leakfix"), "--version", cwd=folder)
+        printed = run(os.path.join(self.bin, "unittest-leakfix"), "--version", cwd=folder)
         version = os.path.basename(built).split("-")[1]
-        self.assertTrue(said.startswith("unittest_leakfix %s " % version), said)
+        self.assertTrue(printed.startswith("unittest_leakfix %s " % version), printed)
 
     def test_module_says_the_same_version(self):
         script = run(os.path.join(self.bin, "unittest-leakfix"), "--version", cwd=folder)
@@ -214,8 +214,8 @@ class InstallTests(unittest.TestCase):
             source.write("import unittest\n\n\nclass OneTests(unittest.TestCase):\n"
                          "    def test_one(self):\n        pass\n")
         for arguments in (["discover"], ["test_one"]) + (([],) if sys.version_info >= (3,) else ()):
-            said = run(os.path.join(self.bin, "unittest-leakfix"), *arguments, cwd=project)
-            self.assertIn("Ran 1 test in ", said, arguments)
+            printed = run(os.path.join(self.bin, "unittest-leakfix"), *arguments, cwd=project)
+            self.assertIn("Ran 1 test in ", printed, arguments)
 
 
 if __name__ == "__main__":

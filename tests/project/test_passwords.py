@@ -17,8 +17,8 @@ PRINTS = "import sys; sys.stdout.write('to ' + sys.argv[1]); sys.stderr.write('f
 class Searched(unittest.TestCase):
     def setUp(self):
         self.addCleanup(setattr, subprocess.Popen, "communicate", subprocess.Popen.communicate)
-        self.addCleanup(setattr, passwords, "_own", passwords._own)
-        passwords._own = ["hunter-22"]
+        self.addCleanup(setattr, passwords, "_own", passwords._ours)
+        passwords._ours = ["hunter-22"]
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder)
         self.path = os.path.join(folder, "3.13.passwords")

@@ -72,9 +72,9 @@ def needs(folder):
         if not os.path.exists(init):
             return (3, 8)   # programs of their own
         with io.open(init, encoding="utf-8") as source:
-            said = NEEDS.search(source.read())
-        if said:
-            found = max(found, (int(said.group(1)), int(said.group(2))))
+            printed = NEEDS.search(source.read())
+        if printed:
+            found = max(found, (int(printed.group(1)), int(printed.group(2))))
         folder = os.path.dirname(folder)
     return found
 

@@ -38,8 +38,8 @@ class TypesTests(unittest.TestCase):
                 os.environ, MYPYPATH=ROOT, PYTHONPATH=ROOT,
                 # stubtest looks at all that a module has: Django's settings too
                 DJANGO_SETTINGS_MODULE="django.conf.global_settings"))
-        said = child.communicate()[0].decode("utf-8", "replace")
-        return child.returncode, said
+        printed = child.communicate()[0].decode("utf-8", "replace")
+        return child.returncode, printed
 
     def strict(self, name, *options):
         """As ``check``, for mypy --strict on one of the programs."""
@@ -48,8 +48,8 @@ class TypesTests(unittest.TestCase):
 
     def test_typed_program(self):
         for version in ("3.12", "3.14"):    # the runner's constructor goes by version
-            status, said = self.strict("orders.py", "--python-version", version)
-            self.assertEqual(status, 0, said)
+            status, printed = self.strict("orders.py", "--python-version", version)
+            self.assertEqual(status, 0, printed)
 
     def test_program_uses_every_public_name(self):
         with io.open(os.path.join(PROGRAMS, "orders.py"), encoding="utf-8") as source:
@@ -61,15 +61,15 @@ class TypesTests(unittest.TestCase):
         with io.open(os.path.join(PROGRAMS, "mistakes.py"), encoding="utf-8") as source:
             expected = [(number, line.split("# E: ")[1].strip())
                         for number, line in enumerate(source, 1) if "# E: " in line]
-        status, said = self.strict("mistakes.py", "--show-error-codes")
+        status, printed = self.strict("mistakes.py", "--show-error-codes")
         found = [(int(number), code) for number, code in
-                 re.findall(r"mistakes\.py:(\d+): error: .*\[([\w-]+)\]$", said, re.MULTILINE)]
-        self.assertEqual(found, expected, said)
+                 re.findall(r"mistakes\.py:(\d+): error: .*\[([\w-]+)\]$", printed, re.MULTILINE)]
+        self.assertEqual(found, expected, printed)
         self.assertEqual(status, 1)
 
     def test_stubs_say_what_the_code_does(self):
-        status, said = self.check("mypy.stubtest", "unittest_leakfix", "--ignore-missing-stub",
+        status, printed = self.check("mypy.stubtest", "unittest_leakfix", "--ignore-missing-stub",
                                   "--allowlist",
                                   os.path.join(PROGRAMS, "allowlist.txt"), "--mypy-config-file",
                                   os.path.join(ROOT, "pyproject.toml"))
-        self.assertEqual(status, 0, said)
+        self.assertEqual(status, 0, printed)

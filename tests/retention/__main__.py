@@ -104,8 +104,8 @@ def _cell(spans):
     if len(spans) == 1:
         return spans[0][2]
     return "<br>".join("%s: %s" % (
-        first if first == last else first + " to " + last, said)
-        for first, last, said in spans)
+        first if first == last else first + " to " + last, printed)
+        for first, last, printed in spans)
 
 
 def main(arguments):

@@ -77,12 +77,12 @@ def find():
 def pypy():
     """The path of a PyPy of Python 3.8 or later (a pyenv's, or on the PATH), or None."""
     paths = [_on_path(name) for name in ("pypy3", "pypy")]
-    for folder in filter(None, [said(["pyenv", "root"])]):
+    for folder in filter(None, [printed(["pyenv", "root"])]):
         paths += sorted(glob.glob(os.path.join(folder, "versions", "pypy3*", "bin", "python")),
                         key=_numbers, reverse=True)
     for path in filter(None, paths):
         try:
-            kind, full = json.loads(said([path, "-c", PROBE]))[:2]
+            kind, full = json.loads(printed([path, "-c", PROBE]))[:2]
         except ValueError:
             continue
         if kind == "PyPy" and full >= [3, 8]:
@@ -129,8 +129,8 @@ class _Work(object):
         except children.Silent as silent:
             status, how = -1, "was ended: %s" % silent
         if status:
-            said = (_text(self.log.name) or "").strip().splitlines()[-8:]
-            raise CannotPrepare("\n".join(["%s %s" % (" ".join(command), how)] + said))
+            printed = (_text(self.log.name) or "").strip().splitlines()[-8:]
+            raise CannotPrepare("\n".join(["%s %s" % (" ".join(command), how)] + printed))
 
 
 def prepare(interpreter, log, runner, step):
@@ -224,7 +224,7 @@ def _candidates():
     """Paths to try: a version manager's folder (newest first), the PATH, the running one."""
     names = ["python" + version for version in VERSIONS] + ["python3", "python", "python2"]
     paths = []
-    for folder in filter(None, [said(["pyenv", "root"])]):
+    for folder in filter(None, [printed(["pyenv", "root"])]):
         paths += sorted(glob.glob(os.path.join(folder, "versions", "*", "bin", "python")),
                         key=_numbers, reverse=True)
     paths += [path for path in map(_on_path, names) if path]
@@ -240,7 +240,7 @@ def _numbers(path):
 def _probe(path, inside=False):
     """An Interpreter, or None: not there, a launcher with nothing behind it, another kind of
     Python, or (unless ``inside``) an environment itself."""
-    answer = said([path, "-c", PROBE])
+    answer = printed([path, "-c", PROBE])
     try:
         kind, full, maker, is_environment = json.loads(answer)
     except ValueError:
@@ -250,7 +250,7 @@ def _probe(path, inside=False):
     return Interpreter(path, full, maker)
 
 
-def said(command):
+def printed(command):
     """Return what that command prints; "" where it fails."""
     try:
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -67,7 +67,7 @@ class Measuring(runs.Run):
         *folder* gets the data. Raises CannotPrepare.
         """
         interpreters.install_beside(interpreter, REQUIREMENTS, log, runner, step)
-        place = os.path.join(interpreters.said([interpreter.python, "-c", WHERE]), PTH)
+        place = os.path.join(interpreters.printed([interpreter.python, "-c", WHERE]), PTH)
         with io.open(place, "w", encoding="utf-8") as file:
             file.write(START)
         return self.switched_on(interpreter, folder)
@@ -114,13 +114,13 @@ class Measuring(runs.Run):
                      "--rcfile", self._settings(folder)] + command[1:],
                     runs.Log(log), folder=folder, variables=interpreters.environment())
         with io.open(output, encoding="utf-8") as log:
-            said = log.read()
-        total = re.search(r"^TOTAL +\d+ +\d+ +([\d.]+)%", said, re.MULTILINE)
+            printed = log.read()
+        total = re.search(r"^TOTAL +\d+ +\d+ +([\d.]+)%", printed, re.MULTILINE)
         if status or not total:
-            return self.fail(NAME, "coverage could not be put together:\n" + said[-3000:])
-        return self._judge(float(total.group(1)), said)
+            return self.fail(NAME, "coverage could not be put together:\n" + printed[-3000:])
+        return self._judge(float(total.group(1)), printed)
 
-    def _judge(self, percent, said):
+    def _judge(self, percent, printed):
         self.text = "%.2f %% of the lines on %s" % (
             percent, ", ".join(each for each in interpreters.VERSIONS
                                if each in [here.version for here in self._measured]))
@@ -128,7 +128,7 @@ class Measuring(runs.Run):
             self.text += "; the floor is for all tests on all interpreters"
         elif percent < FLOOR:
             self.text += ", under the floor of %s %%" % FLOOR
-            return self.fail(NAME, UNDER % (percent, FLOOR, said))
+            return self.fail(NAME, UNDER % (percent, FLOOR, printed))
         else:
             self.text += ", the floor is %s %%" % FLOOR
         self.text += self._tested

@@ -95,8 +95,8 @@ class Last(unittest.TestCase):
 def hooks():
     """Return {name: (place, name of the attribute)}: what is called of ours while a run is under
     way."""
-    found = {"release": (suite, "release"), "tell": (suite.Run, "_notify"),
-             "told": (runner.SuiteProxy, "write_report"),
+    found = {"release": (suite, "release"), "notified": (suite.Run, "_notify"),
+             "reported": (runner.SuiteProxy, "write_report"),
              "closings": (mixins.TestSnapshot, "add_closings"),
              "life": (mixins.TestSnapshot, "end")}
     if FINDS:
@@ -164,9 +164,9 @@ def main():
     folder = tempfile.mkdtemp()
     try:
         os.chdir(folder)
-        plain, said = run("plain")
-        expected = _VERDICT.findall(said)
-        assert plain == 1 and "Ran 8 tests " in expected, said
+        plain, printed = run("plain")
+        expected = _VERDICT.findall(printed)
+        assert plain == 1 and "Ran 8 tests " in expected, printed
         compared = crashed = 0
         for n in numbers:
             for armed in [[name] for name in names] + [names]:

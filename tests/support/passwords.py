@@ -12,12 +12,12 @@ import os
 import subprocess
 
 _FILE = "LEAKFIX_PASSWORDS"
-_own = []
+_ours = []
 
 
 def note(password):
     """Take note of a password (str) that no output may have in it."""
-    _own.append(password)
+    _ours.append(password)
     path = os.environ.get(_FILE)
     if path:
         with open(path, "a") as file:
@@ -28,9 +28,9 @@ def noted(path=None):
     """List what was noted: in this process, and in the file of its run."""
     path = path or os.environ.get(_FILE, "")
     if not os.path.exists(path):
-        return list(_own)
+        return list(_ours)
     with io.open(path, encoding="ascii") as file:
-        return _own + file.read().split()
+        return _ours + file.read().split()
 
 
 def environment(path):

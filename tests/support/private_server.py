@@ -156,17 +156,17 @@ def prepared_data(name, program, uid, fill):
     return prepared
 
 
-def said_by(command, **options):
+def printed_by(command, **options):
     """What a preparing ``command`` printed, as bytes. Raises RuntimeError with it when it
     failed."""
     typed = options.pop("typed", None)
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, cwd="/", **options)
-    said = child.communicate(typed)[0]
+    printed = child.communicate(typed)[0]
     if child.returncode:
         raise RuntimeError("%s failed:\n%s" % (
-            os.path.basename(command[0]), said.decode("utf-8", "replace")))
-    return said
+            os.path.basename(command[0]), printed.decode("utf-8", "replace")))
+    return printed
 
 
 def program(names, folders=()):

@@ -162,8 +162,8 @@ class Run(object):
         with io.open(output, encoding="utf-8", errors="replace") as log:
             text = log.read()
         stacks = STACKS.search(text)
-        said = text[stacks.start():][:20000] if stacks else text[-6000:]
-        self.fail(self._during(), "the interpreter %s\n%s" % (how, said))
+        printed = text[stacks.start():][:20000] if stacks else text[-6000:]
+        self.fail(self._during(), "the interpreter %s\n%s" % (how, printed))
 
     def progress(self):
         """Say what is going on, in a few words."""

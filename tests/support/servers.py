@@ -97,7 +97,7 @@ def _program(*names):
 
 
 def _install(folder):
-    private_server.said_by(
+    private_server.printed_by(
         [_program("mariadb-install-db", "mysql_install_db"), "--no-defaults", "--datadir=" + folder,
          "--auth-root-authentication-method=normal", "--skip-test-db"] + FAST + _as_root())
 

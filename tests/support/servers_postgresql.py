@@ -51,11 +51,12 @@ class PostgreSQL(private_server.PrivateServer):
         statements = ["ALTER ROLE %s PASSWORD '%s'" % (self.admin, self.password),
                       "CREATE ROLE %s LOGIN PASSWORD '%s'" % (self.user, self.password),
                       "CREATE DATABASE %s OWNER %s" % (self.database, self.user)]
-        said = private_server.said_by(
+        printed = private_server.printed_by(
             [_program("postgres"), "--single", "-F", "-D", self._data, "postgres"],
             typed="".join(each + ";\n" for each in statements).encode(), preexec_fn=_step_down)
-        if b"ERROR" in said:
-            raise RuntimeError("PostgreSQL's accounts failed:\n" + said.decode("utf-8", "replace"))
+        if b"ERROR" in printed:
+            raise RuntimeError("PostgreSQL's accounts failed:\n" + printed.decode("utf-8",
+                                                                                  "replace"))
 
     def _command(self, max_connections):
         command = [_program("postgres"), "-D", self._data, "-p", str(self.port)]
@@ -140,7 +141,7 @@ def _give(folder):
 
 def _install(folder):
     _give(folder)
-    private_server.said_by(
+    private_server.printed_by(
         [_program("initdb"), "-D", folder, "--username=" + PostgreSQL.admin, "--auth=trust",
          "--encoding=UTF8", "--locale=C", "--wal-segsize=1", "--no-sync", "--no-instructions"],
         preexec_fn=_step_down)

@@ -104,9 +104,9 @@ class Meter(object):
     def end(self):
         """Count for the last time, and write down all."""
         left = self._held(0)
-        with open(os.environ["STORY"], "w") as told:
+        with open(os.environ["STORY"], "w") as reported:
             json.dump({"first": max(self._samples[:2]), "peak": max(self._samples),
-                       "left": left}, told)
+                       "left": left}, reported)
 
     def _held(self, limit):
         held, until = self._count() - self._base, time.time() + self._patience
@@ -116,7 +116,7 @@ class Meter(object):
         return held
 
 
-class Told(object):
+class Reported(object):
     """What a suite said: ``status`` (int), ``output`` (text) and, unless it broke off, how much it
     held: ``first`` in its first test, ``peak``, and ``left`` after the last (None, if it did)."""
 
@@ -141,7 +141,7 @@ def tell(way, taking, shape="attribute", outcome="passing", number=40, collects=
     """Run ``number`` tests that ``take()``, as ``taking`` (source) defines it beside a ``meter``.
 
     ``collects=False`` switches the interpreter's own garbage collection off; ``limits`` is called
-    in the child. Returns a `Told`.
+    in the child. Returns a `Reported`.
     """
     module, bases = WAYS[way]
     setting_up, body = SHAPES[shape]
@@ -169,14 +169,14 @@ def _run(command, folder, more, limits):
     alarm = threading.Timer(120, child.kill)
     alarm.start()
     try:
-        said = child.communicate()[0].decode("utf-8", "replace")
+        printed = child.communicate()[0].decode("utf-8", "replace")
     finally:
         alarm.cancel()
     held = {}
     if os.path.exists(environment["STORY"]):
-        with open(environment["STORY"]) as told:
-            held = json.load(told)
-    return Told(child.returncode, said, held)
+        with open(environment["STORY"]) as reported:
+            held = json.load(reported)
+    return Reported(child.returncode, printed, held)
 
 
 def ways(case, *names):

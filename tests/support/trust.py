@@ -68,7 +68,7 @@ class Ran(object):
         return "status %s\n%s%s" % (self.status, self.out, self.err)
 
 
-def own(err):
+def of_ours(err):
     """Return unittest's own lines of what was written to stderr: without ours, times and
     addresses."""
     lines = []
@@ -135,7 +135,7 @@ class TrustCase(unittest.TestCase):
         return found
 
     def assertSame(self, plain, ours, run=""):
-        self.assertEqual(own(plain.err), own(ours.err), "%s\n%s" % (run, ours.shown))
+        self.assertEqual(of_ours(plain.err), of_ours(ours.err), "%s\n%s" % (run, ours.shown))
         self.assertEqual(plain.status, ours.status, "%s\n%s" % (run, ours.shown))
         self.assertEqual(plain.out, ours.out, run)
         self.assertNotIn("/unittest_leakfix/", ours.err.split("\nRan ")[0],

@@ -203,7 +203,7 @@ class CommandLine(unittest.TestCase):
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
 
-    def said(self, source, *arguments):
+    def printed(self, source, *arguments):
         with open(os.path.join(self.folder, "test_orders.py"), "w") as file:
             file.write("import unittest\nimport unittest_leakfix\n" + source)
         child = subprocess.Popen(
@@ -214,10 +214,10 @@ class CommandLine(unittest.TestCase):
 
     def check(self, source, line, status=1):
         """*line* is said once, and no other line of ours."""
-        found, stderr = self.said(source, "-m", "unittest_leakfix", "test_orders")
+        found, stderr = self.printed(source, "-m", "unittest_leakfix", "test_orders")
         self.assertEqual(found, status, stderr)
         self.assertEqual([each for each in stderr.splitlines() if line in each], [line])
-        plain, _ = self.said(source, "-m", "unittest", "test_orders")
+        plain, _ = self.printed(source, "-m", "unittest", "test_orders")
         self.assertEqual(plain, found)
 
     def test_mixin_behind(self):
@@ -238,7 +238,7 @@ class CommandLine(unittest.TestCase):
                   "    def test(self): pass\n"
                   "runner = unittest_leakfix.LeakFixTestRunner(resultclass=dict)\n"
                   "unittest_leakfix.main(testRunner=runner)\n")
-        status, stderr = self.said(source, "test_orders.py")
+        status, stderr = self.printed(source, "test_orders.py")
         self.assertEqual(status, 1)
         self.assertEqual(stderr.splitlines()[-1], (
             "TypeError: resultclass = dict is not a result class: give a subclass of "
@@ -246,7 +246,7 @@ class CommandLine(unittest.TestCase):
 
     def test_class_that_is_no_test_case(self):
         for package in ("unittest", "unittest_leakfix"):
-            status, stderr = self.said("class Orders(unittest_leakfix.LeakFixMixin): pass\n",
+            status, stderr = self.printed("class Orders(unittest_leakfix.LeakFixMixin): pass\n",
                                        "-m", package, "test_orders.Orders")
             self.assertEqual(status, 1)
             self.assertIn("TypeError: calling <class 'test_orders.Orders'> returned "

@@ -201,7 +201,7 @@ class RestoreTests(unittest.TestCase):
                 def test(self):
                     pass
             return OrderTests
-        said = ("closing cls.one (Resource) raised ValueError: boom. Close it in your "
+        printed = ("closing cls.one (Resource) raised ValueError: boom. Close it in your "
                 "own code, or leave it open with leakfix_keep = ('one',)")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -210,11 +210,11 @@ class RestoreTests(unittest.TestCase):
                 if HOOKED:
                     (where, text), = result.errors
                     self.assertIn("tearDownClass", str(where))
-                    self.assertIn(said, text)
+                    self.assertIn(printed, text)
         if not HOOKED:
             self.assertEqual([str(each.message) for each in caught
                               if each.category is LeakFixWarning],
-                             ["OrderTests is finished, but " + said])
+                             ["OrderTests is finished, but " + printed])
 
     def check_class_cleanups_called_half_way(self):
         class Tests(Case):

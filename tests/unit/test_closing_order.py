@@ -248,11 +248,11 @@ class FolderTests(unittest.TestCase):
         shared.pop().value.close()
 
     def test_a_finalizer_finds_what_it_needs(self):
-        said = []
+        printed = []
 
         class Journal(Store):
             def __del__(self):
-                said.append(self.value.closed)
+                printed.append(self.value.closed)
                 self.value.close()
 
         class Tests(LeakFixMixin, unittest.TestCase):
@@ -260,7 +260,7 @@ class FolderTests(unittest.TestCase):
                 self.tmp = Folder()
                 self.journal = Journal(open(os.path.join(self.tmp.name, "a"), "w"))
         run_plainly(Tests)
-        self.assertEqual(said, [False])
+        self.assertEqual(printed, [False])
         self.assertEqual([held for _, held in seen], [[]])
 
     def test_folder_in_a_folder(self):

@@ -231,9 +231,10 @@ class FaultTests(unittest.TestCase):
             raise KeyError("ours")
         self.addCleanup(setattr, suite, "release", suite.release)
         suite.release = breaks
-        said = self.ran()
-        self.assertEqual(said.count("switched off: closing and letting go, by KeyError"), 1, said)
-        self.assertIn("the verdicts stand", said)
+        printed = self.ran()
+        self.assertEqual(printed.count("switched off: closing and letting go, by KeyError"), 1,
+                         printed)
+        self.assertIn("the verdicts stand", printed)
 
     def test_watching(self):
         for broken in ("test_started", "test_finished", "test_released", "class_started",
@@ -248,8 +249,9 @@ class FaultTests(unittest.TestCase):
             def breaks(*args):
                 raise KeyError("ours")
             setattr(Broken, broken, breaks)
-            said = self.ran(Broken())
-            self.assertEqual(said.count("switched off: watching, by KeyError"), 1, (broken, said))
+            printed = self.ran(Broken())
+            self.assertEqual(printed.count("switched off: watching, by KeyError"), 1, (broken,
+                                                                                       printed))
 
     def test_mixin(self):
         from unittest_leakfix import mixins

@@ -70,15 +70,15 @@ class AnswersTest(unittest.TestCase):
     def test_no_metaclass_is_asked_for_the_texts(self):
         class Meta(type):
             def __getattribute__(cls, name):
-                if asked is not None and name in ("id", "shortDescription", "countTestCases"):
-                    asked.append(name)
+                if wanted is not None and name in ("id", "shortDescription", "countTestCases"):
+                    wanted.append(name)
                 return type.__getattribute__(cls, name)
-        asked = None
+        wanted = None
         kind = Meta("Asked", (unittest.TestCase,), {"test": lambda self: None})
         case = ran(kind("test"))
-        asked = []
+        wanted = []
         stand_in = finished(case)
-        self.assertEqual(asked, [])
+        self.assertEqual(wanted, [])
         self.assertSameAnswers(stand_in, case)
 
     def test_function_test_case(self):

@@ -299,12 +299,12 @@ class NothingIsKeptTests(unittest.TestCase):
 
     def test_cycle_in_a_class_with_a_finalizer(self):
         """A finalizer may read what would be taken out: the collector does it."""
-        told = []
+        reported = []
         seen = []
 
         class Tests(unittest.TestCase):
             def __del__(self):
-                told.append(self.payload)
+                reported.append(self.payload)
 
         def method(test):
             test.payload = test._testMethodName
@@ -314,7 +314,7 @@ class NothingIsKeptTests(unittest.TestCase):
             setattr(Tests, "test_%02d" % place, method)
         run(LeakFixTestRunner, Tests)
         self.assertEqual([ref() for ref in seen if ref() is not None], [])
-        self.assertEqual(sorted(told), ["test_%02d" % place for place in range(40)])
+        self.assertEqual(sorted(reported), ["test_%02d" % place for place in range(40)])
 
     def test_the_collector_came_during_the_test(self):
         """What it saw alive is older now, and what goes afterwards is taken from the count of the

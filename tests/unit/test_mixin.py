@@ -419,10 +419,10 @@ class CloseTests(unittest.TestCase):
             warnings.simplefilter("always")
             _, result, log = run_one(method)
         self.assertEqual(log, ["one"])
-        told = [str(each.message) for each in caught
+        reported = [str(each.message) for each in caught
                 if issubclass(each.category, LeakFixWarning)]
-        self.assertEqual(len(told) + len(result.errors), 1)
-        for text in told:
+        self.assertEqual(len(reported) + len(result.errors), 1)
+        for text in reported:
             self.assertEqual(
                 text, "Tests.test is finished, but closing self.one (Resource) raised "
                 "ValueError: boom. Close it in your own code, or leave it open with "

@@ -178,9 +178,9 @@ class Texts(unittest.TestCase):
     def test_without_the_part_for_source(self):
         code = ("from unittest_leakfix._core.redaction import redact; print(redact(%r))"
                 % "setenv('TOKEN', 'hunter2')")
-        said = subprocess.check_output([sys.executable, "-c", code],
+        printed = subprocess.check_output([sys.executable, "-c", code],
                                        env=dict(os.environ, PYTHONPATH=ROOT))
-        self.assertEqual(said.decode("ascii").strip(), "setenv('TOKEN', ***)")
+        self.assertEqual(printed.decode("ascii").strip(), "setenv('TOKEN', ***)")
 
     def test_every_pattern_compiles(self):
         for name in secret_patterns.PATTERNS:
@@ -310,10 +310,10 @@ class Errors(unittest.TestCase):
         self.assertEqual(redaction.text_of_error(Bad()), "(its text cannot be had)")
 
     def test_on_one_line_and_not_too_long(self):
-        said = redaction.text_of_error(ValueError("a\n\x1b[31m\x9b" + "x" * 10 ** 6))
-        self.assertNotIn("\n", said)
-        self.assertNotIn("\x1b", said)
-        self.assertLessEqual(len(said), redaction.LONGEST_ERROR)
+        printed = redaction.text_of_error(ValueError("a\n\x1b[31m\x9b" + "x" * 10 ** 6))
+        self.assertNotIn("\n", printed)
+        self.assertNotIn("\x1b", printed)
+        self.assertLessEqual(len(printed), redaction.LONGEST_ERROR)
 
 
 class Seen(unittest.TestCase):
@@ -344,8 +344,8 @@ class Seen(unittest.TestCase):
         self.assertEqual(redaction.cut("abc", 9), "abc")
 
     def test_first_hidden_then_cut(self):
-        said = redaction.shown("my://user:" + "hunter2" * 40 + "@host", 40)
-        self.assertEqual(said, "my://user:***@host")
+        printed = redaction.shown("my://user:" + "hunter2" * 40 + "@host", 40)
+        self.assertEqual(printed, "my://user:***@host")
 
     def test_a_pattern_for_what_is_long(self):
         from fnmatch import fnmatchcase

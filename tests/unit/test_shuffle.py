@@ -120,8 +120,8 @@ class OrderTests(unittest.TestCase):
         for kind in (Reversed, Runs, Kept):
             expected = run(kind(load_flat([make("own", "Own", "abc")])))[1]
             for seed in range(5):
-                own = kind(load_flat([make("own", "Own", "abc")]))
-                found = run(shuffled(unittest.TestSuite([load(*self.classes()), own]), seed))[1]
+                ours = kind(load_flat([make("own", "Own", "abc")]))
+                found = run(shuffled(unittest.TestSuite([load(*self.classes()), ours]), seed))[1]
                 start = found.index(expected[0])
                 self.assertEqual(expected, found[start:start + len(expected)])
 
@@ -198,31 +198,32 @@ class CommandTests(unittest.TestCase):
             (sys.executable, "-m", "unittest_leakfix") + arguments, cwd=self.folder,
             env=dict(os.environ, PYTHONPATH=ROOT, PYTHONDONTWRITEBYTECODE="1"),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, err = (said.decode() for said in child.communicate())
+        out, err = (printed.decode() for printed in child.communicate())
         return out.split(), err.splitlines(), child.returncode
 
     def test_the_last_line_has_the_seed_and_the_verdict_is_as_ever(self):
-        order, said, status = self.run_it("--shuffle", "discover")
-        self.assertEqual(1, status, said)
-        self.assertEqual("FAILED (failures=2)", said[-2])
+        order, printed, status = self.run_it("--shuffle", "discover")
+        self.assertEqual(1, status, printed)
+        self.assertEqual("FAILED (failures=2)", printed[-2])
         last = re.match("unittest_leakfix: shuffled; the same order again: (--shuffle=[0-9]+)$",
-                        said[-1])
-        self.assertTrue(last, said)
-        self.assertEqual((order, said[-1], 1), (lambda one, two, three: (one, two[-1], three))(
+                        printed[-1])
+        self.assertTrue(last, printed)
+        self.assertEqual((order, printed[-1], 1), (lambda one, two, three: (one, two[-1], three))(
             *self.run_it("discover", last.group(1))))
         self.assertEqual(sorted(order), sorted(self.run_it("discover")[0]))
 
     def test_names_after_it(self):
-        order, said, status = self.run_it("--shuffle", "3", "test_a.TestsA.test_too",
+        order, printed, status = self.run_it("--shuffle", "3", "test_a.TestsA.test_too",
                                           "test_b.TestsB.test_passes")
-        self.assertEqual(0, status, said)
+        self.assertEqual(0, status, printed)
         self.assertEqual(["test_a.TestsA.test_too", "test_b.TestsB.test_passes"], sorted(order))
-        self.assertEqual("unittest_leakfix: shuffled; the same order again: --shuffle=3", said[-1])
+        self.assertEqual("unittest_leakfix: shuffled; the same order again: --shuffle=3",
+                         printed[-1])
 
     def test_what_makes_no_sense(self):
-        _, said, status = self.run_it("--shuffle=often")
+        _, printed, status = self.run_it("--shuffle=often")
         self.assertEqual(2, status)
-        self.assertIn("--shuffle", said[-1])
+        self.assertIn("--shuffle", printed[-1])
 
 
 if __name__ == "__main__":

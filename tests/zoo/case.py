@@ -71,10 +71,10 @@ def plain(report):
     """Return the report without what differs from run to run and from Python to Python."""
     lines = []
     for line in report.replace(ROOT, "HERE").splitlines():
-        told = line
+        reported = line
         for pattern, by in _VARIES:
-            told = pattern.sub(by if by is not None else _of_library, told)
-        lines.append(_COUNT.sub("  ", told) if told != line else line)
+            reported = pattern.sub(by if by is not None else _of_library, reported)
+        lines.append(_COUNT.sub("  ", reported) if reported != line else line)
     return "\n".join(lines)
 
 

@@ -107,18 +107,18 @@ def run(driver: str, body: str, *options: str, module: str = "unittest_leakfix",
             [sys.executable, "-m", module, *options, "test_shop" + suffix], cwd=folder,
             env=environment,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-    said = child.stdout.decode("utf-8", "replace")
-    if values["password"] in said:
+    printed = child.stdout.decode("utf-8", "replace")
+    if values["password"] in printed:
         raise AssertionError("the password is in the output")
-    said = said.replace(folder + os.sep, "").replace(str(values["port"]), "PORT")
-    return said
+    printed = printed.replace(folder + os.sep, "").replace(str(values["port"]), "PORT")
+    return printed
 
 
-def paragraph(said: str, start: str) -> str:
-    """Return the block of *said* that begins with a line that has *start*, up to an empty line."""
-    lines = said.splitlines()
+def paragraph(printed: str, start: str) -> str:
+    """Return the block of *printed* from the first line that has *start* up to an empty line."""
+    lines = printed.splitlines()
     for place, line in enumerate(lines):
         if start in line:
             end = lines.index("", place) if "" in lines[place:] else len(lines)
             return "\n".join(line.rstrip() for line in lines[place:end])
-    raise AssertionError("no line with %r in:\n%s" % (start, said))
+    raise AssertionError("no line with %r in:\n%s" % (start, printed))

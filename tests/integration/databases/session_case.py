@@ -131,8 +131,8 @@ class SessionCase(unittest.TestCase):
         return name
 
     def id_of(self, connection):
-        own = "SELECT CONNECTION_ID()" if self.kind is MySQL else "SELECT pg_backend_pid()"
-        found = self.run_sql(connection, own)[0][0]
+        ours = "SELECT CONNECTION_ID()" if self.kind is MySQL else "SELECT pg_backend_pid()"
+        found = self.run_sql(connection, ours)[0][0]
         if self.kind is PostgreSQL and connection.info.transaction_status != 0:
             connection.rollback()
         return found
@@ -144,7 +144,7 @@ class SessionCase(unittest.TestCase):
             return False
         return True
 
-    def asked(self, connection):
+    def server_on(self, connection):
         return server_of(self.kind.dialect, connection)
 
     def hold(self, number=1, **more):

@@ -12,16 +12,16 @@ from tests.support.paths import ROOT
 
 
 class Run:
-    """One run of the command: its `status`, and what it `said` and `complained` of."""
+    """One run of the command: its `status`, and what it `printed` and `complained` of."""
 
     def __init__(self, case, *arguments, answer="", options=(), cwd=None, **environ):
         child = subprocess.run(
             [sys.executable, *options, "-m", "unittest_leakfix", *arguments], input=answer, cwd=cwd,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
             env=case.environment(**environ), encoding="utf-8", timeout=60)
-        self.status, self.said, self.complained = child.returncode, child.stdout, child.stderr
+        self.status, self.printed, self.complained = child.returncode, child.stdout, child.stderr
         if hasattr(case, "server"):
-            case.shown(self.said + self.complained)
+            case.shown(self.printed + self.complained)
 
 
 class Environment(SessionCase):

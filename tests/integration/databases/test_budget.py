@@ -61,16 +61,16 @@ open now:
                          "no connection may be open here (max_connections=0)")
 
     def test_many(self):
-        said = connection_limit.message(300, "max_connections=300", tuple(
+        printed = connection_limit.message(300, "max_connections=300", tuple(
             record(test="shop.OrderTests.test_%d" % number) for number in range(300)))
-        self.assertEqual(said.count("\n"), 1 + 3 * 20 + 1)
-        self.assertEqual(said.splitlines()[-1],
+        self.assertEqual(printed.count("\n"), 1 + 3 * 20 + 1)
+        self.assertEqual(printed.splitlines()[-1],
                          "  and 280 more, of 280 other lines, tests or threads")
 
     def test_no_secret(self):
-        said = connection_limit.message(1, "max_connections=1", (
+        printed = connection_limit.message(1, "max_connections=1", (
             record(place="strange connection to mysql://app:hunter2@db/shop"),))
-        self.assertNotIn("hunter2", said)
+        self.assertNotIn("hunter2", printed)
 
     def test_error_travels(self):
         error = ConnectionBudgetError(1, "max_connections=1", (record(),))
@@ -98,7 +98,7 @@ class Arguments(unittest.TestCase):
 
     def test_command_line(self):
         import subprocess
-        for arguments, said in (
+        for arguments, printed in (
                 (["--max-connections", "many"],
                  "argument --max-connections: invalid int value: 'many'"),
                 (["--max-connections=-2"],
@@ -107,10 +107,10 @@ class Arguments(unittest.TestCase):
             child = subprocess.run([sys.executable, "-m", "unittest_leakfix"] + arguments,
                                    cwd=connection_suites.ROOT, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
-            self.assertIn(said, child.stdout.decode())
+            self.assertIn(printed, child.stdout.decode())
 
     def test_foreign_runner(self):
-        said = connection_suites.run("pymysql", """
+        printed = connection_suites.run("pymysql", """
 class Orders(unittest.TestCase):
     def test(self):
         pass
@@ -119,7 +119,7 @@ unittest_leakfix.main(argv=["x", "--max-connections=3", "test_shop.Orders"], tes
 """, module="test_shop")  # noqa: E501
         self.assertIn("error: --max-connections works with LeakFixTestRunner, and this program has "
                       "a runner "
-                      "of its own: pass max_connections=3 to that one", said)
+                      "of its own: pass max_connections=3 to that one", printed)
 
 
 class Budgets(unittest.TestCase):
@@ -141,10 +141,10 @@ class Budgets(unittest.TestCase):
     def test_the_one_too_many(self):
         self.limited(2)
         kept = [self.driver.open(), self.driver.open()]
-        asked = self.asked(kept[0])
+        wanted = self.wanted(kept[0])
         with self.assertRaises(ConnectionBudgetError) as caught:
             self.driver.open()
-        self.assertEqual(self.asked(kept[0]), asked)    # the server was not even asked
+        self.assertEqual(self.wanted(kept[0]), wanted)    # the server was not even asked
         self.assertEqual(caught.exception.most, 2)
         self.assertEqual([each.test for each in caught.exception.open], [self.id()] * 2)
         self.assertNotIn(self.settings["password"], str(caught.exception))
@@ -153,7 +153,7 @@ class Budgets(unittest.TestCase):
         for each in kept:
             each.close()
 
-    def asked(self, connection):
+    def wanted(self, connection):
         cursor = connection.cursor()
         cursor.execute("show global status like 'Connections'")
         return cursor.fetchone()
@@ -262,24 +262,25 @@ class Suites(unittest.TestCase):
 
     maxDiff = None
 
-    def check(self, driver, said, how, failed="FAIL: test_c (test_shop.OrderTests"):
+    def check(self, driver, printed, how, failed="FAIL: test_c (test_shop.OrderTests"):
         name = driver.split(".")[0]
         port = "" if driver == "MySQLdb" else ":PORT"      # its client library keeps it to itself
-        self.assertIn(failed, said)
-        self.assertEqual(paragraph(said, "ConnectionBudgetError: "),
+        self.assertIn(failed, printed)
+        self.assertEqual(paragraph(printed, "ConnectionBudgetError: "),
                          ERROR % (how, name, port, name, port))
-        self.assertRegex(said, r"Ran 3 tests in .*\n\nFAILED \((failures|errors)=1\)")
+        self.assertRegex(printed, r"Ran 3 tests in .*\n\nFAILED \((failures|errors)=1\)")
 
     def test_option(self):
         for driver in DRIVERS:
             with self.subTest(driver):
-                said = connection_suites.run(driver, SUITE, "--max-connections=2")
-                self.check(driver, said, "max_connections=2")
+                printed = connection_suites.run(driver, SUITE, "--max-connections=2")
+                self.check(driver, printed, "max_connections=2")
 
     def test_option_with_leaks(self):
-        said = connection_suites.run("pymysql", SUITE, "--max-connections", "2", "--leaks=report")
-        self.check("pymysql", said, "max_connections=2")
-        self.assertIn("opened by OrderTests.setUp", said)
+        printed = connection_suites.run("pymysql", SUITE, "--max-connections", "2",
+                                        "--leaks=report")
+        self.check("pymysql", printed, "max_connections=2")
+        self.assertIn("opened by OrderTests.setUp", printed)
 
     def test_class_attribute(self):
         limited = SUITE.replace("    def setUp", "    leakfix_max_connections = 2\n    def setUp")
@@ -288,8 +289,8 @@ class Suites(unittest.TestCase):
         for module, body in (("unittest_leakfix", limited), ("unittest", mixed),
                              ("unittest_leakfix", mixed)):
             with self.subTest(module=module, mixin=body is mixed):
-                said = connection_suites.run("pymysql", body, module=module)
-                self.check("pymysql", said, "OrderTests.leakfix_max_connections = 2")
+                printed = connection_suites.run("pymysql", body, module=module)
+                self.check("pymysql", printed, "OrderTests.leakfix_max_connections = 2")
 
     def test_pytest(self):
         limited = SUITE.replace("    def setUp", "    leakfix_max_connections = 2\n    def setUp")
@@ -299,11 +300,11 @@ class Suites(unittest.TestCase):
             __import__("pytest")
         except ImportError:
             self.skipTest("pytest is missing")
-        said = connection_suites.run("pymysql", body, "-q", "-p", "no:cacheprovider",
+        printed = connection_suites.run("pymysql", body, "-q", "-p", "no:cacheprovider",
                                      module="pytest",
                                      suffix=".py")
-        self.assertIn("1 failed, 2 passed", said)
-        self.assertIn("for test_shop.OrderTests.test_b", said)
+        self.assertIn("1 failed, 2 passed", printed)
+        self.assertIn("for test_shop.OrderTests.test_b", printed)
 
     def test_class_beside_class(self):
         """Only the class that says so is limited; its own setUpClass counts."""
@@ -325,9 +326,9 @@ class Zz(unittest.TestCase):
     def test_g(self):
         connect(**settings)
 """
-        said = connection_suites.run("pymysql", body, "-v")
+        printed = connection_suites.run("pymysql", body, "-v")
         self.assertEqual([
-            line.partition(" ")[0] for line in said.splitlines() if line.endswith("FAIL")],
+            line.partition(" ")[0] for line in printed.splitlines() if line.endswith("FAIL")],
                          ["test_f"])
 
     def test_setupclass(self):
@@ -339,27 +340,27 @@ class OrderTests(unittest.TestCase):
         cls.second = connect(**settings)
     def test_a(self): pass
 """
-        said = connection_suites.run("pymysql", body, "--max-connections=1")
-        self.assertIn("ERROR: setUpClass (test_shop.OrderTests)", said)
-        self.assertIn("      for setUpClass (test_shop.OrderTests)\n", said)
+        printed = connection_suites.run("pymysql", body, "--max-connections=1")
+        self.assertIn("ERROR: setUpClass (test_shop.OrderTests)", printed)
+        self.assertIn("      for setUpClass (test_shop.OrderTests)\n", printed)
 
     def test_owned_connections_make_room(self):
         """What the tests own is closed after each: two are enough for any number of tests."""
         body = SUITE.replace("KEPT.append(connect(**settings))", "self.db = connect(**settings)")
         for outcome in ("pass", "self.fail()", "self.skipTest('so')"):
-            said = connection_suites.run("pymysql", body.replace("pass", outcome),
+            printed = connection_suites.run("pymysql", body.replace("pass", outcome),
                                          "--max-connections=1")
-            self.assertNotIn("ConnectionBudgetError", said)
+            self.assertNotIn("ConnectionBudgetError", printed)
 
     def test_off(self):
-        said = connection_suites.run("pymysql", """
+        printed = connection_suites.run("pymysql", """
 class Orders(unittest.TestCase):
     def test(self):
         import sys
         self.assertFalse([name for name in sys.modules if name.startswith("unittest_leakfix.databases")])
         self.assertFalse(hasattr(driver.connections.Connection.connect, "__wrapped__"))
 """)  # noqa: E501
-        self.assertIn("\nOK\n", said)
+        self.assertIn("\nOK\n", printed)
 
 
 if __name__ == "__main__":

@@ -31,19 +31,19 @@ class Shop(unittest.TestCase):
 class Faults(unittest.TestCase):
     maxDiff = None
 
-    def ran(self, said, number, verdict):
+    def ran(self, printed, number, verdict):
         """Check the end of the run, and that nothing of ours stands in what it said."""
-        self.assertRegex(said, r"Ran %d tests? in .*\n\n%s\n" % (number, re.escape(verdict)))
-        self.assertNotIn("unittest_leakfix/leaks", said)
-        self.assertNotIn("LeakFixWarning", said)
+        self.assertRegex(printed, r"Ran %d tests? in .*\n\n%s\n" % (number, re.escape(verdict)))
+        self.assertNotIn("unittest_leakfix/leaks", printed)
+        self.assertNotIn("LeakFixWarning", printed)
 
     def each(self, names, body, number, verdict, ways=WAYS):
         for name in names:
             for options in ways:
                 with self.subTest(name, options=options):
-                    said = connection_suites.run(name, TAKING + body, *options)
-                    self.ran(said, number, verdict)
-                    yield said
+                    printed = connection_suites.run(name, TAKING + body, *options)
+                    self.ran(printed, number, verdict)
+                    yield printed
 
     def test_server_goes_away(self):
         body = """
@@ -64,9 +64,9 @@ settings = server.settings()
         for name in ("pymysql", "MySQLdb", "mysql.connector"):
             for options in WAYS:
                 with self.subTest(name, options=options):
-                    said = connection_suites.run(name, TAKING + body, *options, head=head)
-                    self.ran(said, 3, "FAILED (errors=1)")
-                    self.assertIn("ERROR: test_b", said)
+                    printed = connection_suites.run(name, TAKING + body, *options, head=head)
+                    self.ran(printed, 3, "FAILED (errors=1)")
+                    self.assertIn("ERROR: test_b", printed)
 
     def test_postgresql_goes_away(self):
         servers_postgresql.postgresql()
@@ -83,10 +83,10 @@ settings = server.settings()
 """
         for name in ("psycopg2", "psycopg"):
             with self.subTest(name):
-                said = connection_suites.run(name, TAKING + body, *WAYS[3], head=head)
-                self.ran(said, 2, "FAILED (errors=1)")
-                self.assertIn("ERROR: test_b", said)
-                self.assertRegex(said, "OperationalError: .*127.0.0.1.*")
+                printed = connection_suites.run(name, TAKING + body, *WAYS[3], head=head)
+                self.ran(printed, 2, "FAILED (errors=1)")
+                self.assertIn("ERROR: test_b", printed)
+                self.assertRegex(printed, "OperationalError: .*127.0.0.1.*")
 
     def test_server_refuses(self):
         servers.mariadb()
@@ -102,13 +102,14 @@ class Shop(unittest.TestCase):
 """ + "".join("    def test_%02d(self): pass\n" % number for number in range(20))
         for name in ("pymysql", "MySQLdb", "mysql.connector"):
             with self.subTest(name):
-                said = connection_suites.run(name, body, "--leaks=report", "--max-connections=15",
+                printed = connection_suites.run(name, body, "--leaks=report",
+                                                "--max-connections=15",
                                              head=head)
-                self.assertIn("Too many connections", said)
+                self.assertIn("Too many connections", printed)
                 # Those that were refused are no connections: the budget of 15 is never reached.
-                self.assertRegex(said, r"Ran 20 tests in .*\n\nFAILED \(errors=1[0-9]\)")
-                self.assertNotIn("ConnectionBudgetError", said)
-                self.assertIn("opened by Shop.setUp", said)
+                self.assertRegex(printed, r"Ran 20 tests in .*\n\nFAILED \(errors=1[0-9]\)")
+                self.assertNotIn("ConnectionBudgetError", printed)
+                self.assertIn("opened by Shop.setUp", printed)
 
     def test_closed_by_the_server(self):
         kill = {"mysql": "kill %d", "postgresql": "select pg_terminate_backend(%d)"}
@@ -121,8 +122,8 @@ class Shop(unittest.TestCase):
     def test_b(self):
         self.assertTrue(self.ask())
 """ % (kill[driver.server], driver.ask)
-            for said in self.each([name], body, 2, "OK", WAYS[3:]):
-                self.assertIn("OK", said)
+            for printed in self.each([name], body, 2, "OK", WAYS[3:]):
+                self.assertIn("OK", printed)
 
     def test_close_that_raises(self):
         body = """
@@ -136,11 +137,12 @@ class Shop(unittest.TestCase):
     def test_a(self): pass
 """
         for name in ("pymysql", "MySQLdb"):
-            said = connection_suites.run(name, TAKING + body, "--leaks=report",
+            printed = connection_suites.run(name, TAKING + body, "--leaks=report",
                                          "--max-connections=1")
-            self.assertRegex(said, r"\nOK\n")
-            self.assertEqual(said.count("raised"), 1, said)
-            self.assertRegex(said, r"LeakFixWarning: Shop.test_a is finished, but closing self.db "
+            self.assertRegex(printed, r"\nOK\n")
+            self.assertEqual(printed.count("raised"), 1, printed)
+            self.assertRegex(printed,
+                             r"LeakFixWarning: Shop.test_a is finished, but closing self.db "
                              r"\(%s connection .*\) raised RuntimeError: gone away" % name)
 
     def test_closed_twice(self):
@@ -154,8 +156,8 @@ class Shop(unittest.TestCase):
     def test_b(self):
         self.addCleanup(self.db.close)
 """
-        for said in self.each(DRIVERS, body, 2, "OK", WAYS[3:]):
-            self.assertNotIn("connection to", said)
+        for printed in self.each(DRIVERS, body, 2, "OK", WAYS[3:]):
+            self.assertNotIn("connection to", printed)
 
     def test_fork(self):
         """The child of a test runs on into our closing; the parent's session must live."""
@@ -180,9 +182,9 @@ class Shop(unittest.TestCase):
             for options in WAYS:
                 for taking in (TAKING, mixed):
                     with self.subTest(name, options=options, mixin=taking is mixed):
-                        said = connection_suites.run(name, taking + body, *options,
+                        printed = connection_suites.run(name, taking + body, *options,
                                                      head=connection_suites.HEAD + EXITS)
-                        self.ran(said, 2, "OK")
+                        self.ran(printed, 2, "OK")
 
 
 # The child leaves at once when its part of the run is over: nothing but us has closed anything by

@@ -103,11 +103,11 @@ BLOCKS = [
 HEAD_LINES = connection_suites.HEAD.count("\n") - 1
 
 
-def blocks(said):
+def blocks(printed):
     """Return {headline: lines} of the report's blocks, as BLOCKS has them, in order of their
     text."""
     found = []
-    for each in re.split(r"\n(?=\[\d+\] )", said.partition("LEAKS ")[2])[1:]:
+    for each in re.split(r"\n(?=\[\d+\] )", printed.partition("LEAKS ")[2])[1:]:
         head, *lines = each.partition("\n\n")[0].splitlines()
         kept = [re.sub(r" +\S+\.py:\d+", "", line) for line in lines
                 if re.match(r"    (opened by|in thread|closed for|test_shop\.|sys\.|> )", line)]
@@ -122,27 +122,27 @@ class Report(unittest.TestCase):
     maxDiff = None
 
     def check(self, name):
-        said = connection_suites.run(name, SUITE, "--leaks=report")
-        self.assertIn("\nOK\n", said)
+        printed = connection_suites.run(name, SUITE, "--leaks=report")
+        self.assertIn("\nOK\n", printed)
         port = "" if name == "MySQLdb" else ":PORT"     # its client library keeps it to itself
         where = "%s connection to leakfix@127.0.0.1%s/leakfix was left open" % (name.split(".")[0],
                                                                                 port)
-        found = blocks(said)
+        found = blocks(printed)
         self.assertEqual(sorted(text for head, text in found if head == where), sorted(BLOCKS),
-                         said)
+                         printed)
         # The first import of a driver may leave something of its own behind.
         self.assertEqual([head for head, _ in found if head != where and "decimal" not in head],
-                         ['thread "server" was still running after its test'], said)
+                         ['thread "server" was still running after its test'], printed)
 
     def test_failing(self):
-        said = connection_suites.run("pymysql", SUITE.split("class B")[0], "--leaks=fail")
-        self.assertIn("opened by A.setUp", said)
-        self.assertIn("FAILED (failures=2)", said)
+        printed = connection_suites.run("pymysql", SUITE.split("class B")[0], "--leaks=fail")
+        self.assertIn("opened by A.setUp", printed)
+        self.assertIn("FAILED (failures=2)", printed)
 
     def test_json(self):
-        said = connection_suites.run("pymysql", SUITE.split("class B")[0], "--leaks=report",
+        printed = connection_suites.run("pymysql", SUITE.split("class B")[0], "--leaks=report",
                                      "--leaks-json=/dev/stdout")
-        self.assertIn('"function": "setUp"', said)
+        self.assertIn('"function": "setUp"', printed)
 
     def test_pools(self):
         for name, url in URLS.items():
@@ -151,7 +151,7 @@ class Report(unittest.TestCase):
                     __import__("sqlalchemy")
                 except ImportError:
                     self.skipTest("sqlalchemy is missing")
-                said = connection_suites.run(name, """
+                printed = connection_suites.run(name, """
 import sqlalchemy
 class Pools(unittest.TestCase):
     def test_engine(self):
@@ -160,20 +160,20 @@ class Pools(unittest.TestCase):
         with ENGINE.connect():
             pass
 """ % url, "--leaks=report")
-                self.assertIn("test_shop.ENGINE.pool._pool", said)
-                self.assertIn("opened by Pools.test_engine   test_shop.py:18 in <lambda>", said)
+                self.assertIn("test_shop.ENGINE.pool._pool", printed)
+                self.assertIn("opened by Pools.test_engine   test_shop.py:18 in <lambda>", printed)
 
     def test_cursor_kept(self):
         for name in DRIVERS:
             with self.subTest(name):
-                said = connection_suites.run(name, """
+                printed = connection_suites.run(name, """
 class Cursors(unittest.TestCase):
     def test_cursor(self):
         db = connect(**settings)
         KEPT.append((db.cursor(), db) if "connector" in driver.__name__ else db.cursor())
 """, "--leaks=report")
-                self.assertIn("> 16         db = connect(**settings)", said)
-                self.assertIn("opened by Cursors.test_cursor", said)
+                self.assertIn("> 16         db = connect(**settings)", printed)
+                self.assertIn("opened by Cursors.test_cursor", printed)
 
 
 

@@ -65,11 +65,11 @@ def line_of(name, text):
     return str(number)
 
 
-def left(said):
+def left(printed):
     """The table of sessions in an output, without what differs from run to run."""
-    text = re.search(r"(?ms)^.*LeakFixWarning: (.*?^ended .*?\n)", said)
+    text = re.search(r"(?ms)^.*LeakFixWarning: (.*?^ended .*?\n)", printed)
     if text is None:
-        raise AssertionError("no table of sessions in:\n" + said)
+        raise AssertionError("no table of sessions in:\n" + printed)
     text = text.group(1)
     for found, shown in (
             (r"(MariaDB|PostgreSQL) [0-9.]+", r"\1 N"), (r"(127.0.0.1:)\d+", r"\1PORT"),
@@ -105,9 +105,9 @@ class Example(unittest.TestCase):
         child = subprocess.run([sys.executable, "-m"] + arguments, cwd=cwd, env=environment,
                                timeout=120,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        said = child.stdout.decode("utf-8", "replace")
-        self.assertNotIn(self.server.password, said)
-        return child.returncode, said
+        printed = child.stdout.decode("utf-8", "replace")
+        self.assertNotIn(self.server.password, printed)
+        return child.returncode, printed
 
 
 class PostgreSQL(Example):
@@ -139,42 +139,42 @@ class PostgreSQL(Example):
     def test_plain(self):
         self.name = "test_drop_fails.py"
         command, = self.commands()
-        status, said = self.run_it(command)
-        self.assertEqual(status, 1, said)
-        self.assertIn("ERROR: tearDownModule (test_drop_fails)", said)
-        self.assertIn('database "%s" is being accessed by other users' % DATABASE, said)
-        self.assertIn("There are 3 other sessions using the database.", said)
-        self.assertRegex(said, r"Ran 3 tests in .*\n\nFAILED \(errors=1\)\s*\Z")
+        status, printed = self.run_it(command)
+        self.assertEqual(status, 1, printed)
+        self.assertIn("ERROR: tearDownModule (test_drop_fails)", printed)
+        self.assertIn('database "%s" is being accessed by other users' % DATABASE, printed)
+        self.assertIn("There are 3 other sessions using the database.", printed)
+        self.assertRegex(printed, r"Ran 3 tests in .*\n\nFAILED \(errors=1\)\s*\Z")
         self.assertEqual(self.there(), [(DATABASE,)])
 
     def test_ours(self):
         self.name = "test_drop.py"
         command, = self.commands()
-        status, said = self.run_it(command)
-        self.assertEqual(status, 0, said)
+        status, printed = self.run_it(command)
+        self.assertEqual(status, 0, printed)
         self.assertEqual(self.there(), [])
         alias = line_of("orders.py", "ALIASES[name] = driver.connect")
         worker = line_of("orders.py", "    db = driver.connect(dbname=DATABASE)")
-        self.assertEqual(left(said),
+        self.assertEqual(left(printed),
                          POSTGRESQL_LEFT.replace("ALIAS", alias).replace("WORKER", worker))
-        self.assertRegex(said,
+        self.assertRegex(printed,
                          r"opened by OrderTests.test_a_second_alias "
                          r"+examples/databases/orders.py:%s in alias"
                          % alias)
-        self.assertRegex(said,
+        self.assertRegex(printed,
                          r"opened by OrderTests.test_a_thread +examples/databases/orders.py:%s in "
                          r"worker"
                          % worker)
-        self.assertIn("    in thread orders (still running)\n", said)
-        self.assertRegex(said, r"    started by OrderTests.test_another_process +"
+        self.assertIn("    in thread orders (still running)\n", printed)
+        self.assertRegex(printed, r"    started by OrderTests.test_another_process +"
                                r"examples/databases/orders.py:%s\n" % line_of(
                                    "orders.py", "EXPORTS.append(subprocess.Popen("))
 
     def test_ours_under_plain_unittest(self):
-        status, said = self.run_it(["unittest", "discover", "-s", FOLDER, "-p", "test_drop.py"])
-        self.assertEqual(status, 0, said)
+        status, printed = self.run_it(["unittest", "discover", "-s", FOLDER, "-p", "test_drop.py"])
+        self.assertEqual(status, 0, printed)
         self.assertEqual(self.there(), [])
-        self.assertEqual(left(said),
+        self.assertEqual(left(printed),
                          re.sub("(?m)^ +(opened by|examples/).*\n", "", POSTGRESQL_LEFT))
 
 
@@ -197,7 +197,7 @@ class OnMariaDB(Example):
                            "MYSQL_USER": cls.server.user, "MYSQL_PASSWORD": cls.server.password,
                            "MYSQL_DATABASE": cls.server.database}
 
-    def asked(self, statement):
+    def wanted(self, statement):
         with self.root.cursor() as cursor:
             cursor.execute(statement)
             return cursor.fetchall()
@@ -209,11 +209,11 @@ class MySQL(OnMariaDB):
     name = "test_drop_mysql.py"
 
     def setUp(self):
-        self.asked("GRANT ALL ON %s.* TO '%s'@'%%'" % (DATABASE, self.server.user))
-        self.asked("DROP DATABASE IF EXISTS " + DATABASE)
+        self.wanted("GRANT ALL ON %s.* TO '%s'@'%%'" % (DATABASE, self.server.user))
+        self.wanted("DROP DATABASE IF EXISTS " + DATABASE)
 
     def there(self):
-        return self.asked("SHOW DATABASES LIKE '%s'" % DATABASE)
+        return self.wanted("SHOW DATABASES LIKE '%s'" % DATABASE)
 
     def test_plain(self):
         folder = tempfile.mkdtemp()
@@ -223,23 +223,23 @@ class MySQL(OnMariaDB):
         self.assertEqual(text.count("(MySQLLeakFixMixin, "), 1)
         with io.open(os.path.join(folder, self.name), "w", encoding="utf-8") as copy:
             copy.write(text.replace("(MySQLLeakFixMixin, ", "("))
-        status, said = self.run_it(["unittest", "discover", "-s", folder, "-p", self.name])
-        self.assertEqual(status, 1, said)
-        self.assertIn("ERROR: tearDownModule (test_drop_mysql)", said)
-        self.assertIn("Lock wait timeout exceeded", said)
+        status, printed = self.run_it(["unittest", "discover", "-s", folder, "-p", self.name])
+        self.assertEqual(status, 1, printed)
+        self.assertIn("ERROR: tearDownModule (test_drop_mysql)", printed)
+        self.assertIn("Lock wait timeout exceeded", printed)
         self.assertEqual(self.there(), ((DATABASE,),))
 
     def test_ours(self):
         command, = self.commands()
-        status, said = self.run_it(command)
-        self.assertEqual(status, 0, said)
+        status, printed = self.run_it(command)
+        self.assertEqual(status, 0, printed)
         self.assertEqual(self.there(), ())
         line = line_of(self.name, "return pymysql.connect(")
-        self.assertEqual(left(said), MYSQL_LEFT.replace("OPENED", line))
-        self.assertRegex(said,
+        self.assertEqual(left(printed), MYSQL_LEFT.replace("OPENED", line))
+        self.assertRegex(printed,
                          r"opened by OrderTests.test_a_thread "
                          r"+examples/databases/test_drop_mysql.py:%s in connect" % line)
-        self.assertIn("    in thread orders (still running)\n", said)
+        self.assertIn("    in thread orders (still running)\n", printed)
 
 
 class Web(OnMariaDB):
@@ -253,29 +253,30 @@ class Web(OnMariaDB):
     def test_plain(self):
         command = self.commands()[0]
         self.assertEqual(command[0], "unittest")
-        status, said = self.run_it(command)
-        self.assertEqual(status, 1, said)
-        self.assertIn("(1040, 'Too many connections')", said)
+        status, printed = self.run_it(command)
+        self.assertEqual(status, 1, printed)
+        self.assertIn("(1040, 'Too many connections')", printed)
         # Server and account differ by a session or two in how they count to 20.
-        self.assertRegex(said, r"Ran 40 tests in .*\n\nFAILED \(failures=(19|2\d)\)\s*\Z")
+        self.assertRegex(printed, r"Ran 40 tests in .*\n\nFAILED \(failures=(19|2\d)\)\s*\Z")
 
     def test_budget(self):
-        status, said = self.run_it(self.commands()[1])
-        self.assertEqual(status, 1, said)
-        self.assertRegex(said, r"(?m)^FAIL: test_page_05 ")
-        self.assertRegex(said, r"Ran 6 tests in .*\n\nFAILED \(failures=1\)\s*\Z")
-        told = said.partition("ConnectionBudgetError: ")[2].partition("\n\n")[0]
-        told = re.sub(r"(127.0.0.1:)\d+", r"\1PORT", told.replace(" (process_request_thread)", ""))
-        self.assertEqual(told + "\n", (
+        status, printed = self.run_it(self.commands()[1])
+        self.assertEqual(status, 1, printed)
+        self.assertRegex(printed, r"(?m)^FAIL: test_page_05 ")
+        self.assertRegex(printed, r"Ran 6 tests in .*\n\nFAILED \(failures=1\)\s*\Z")
+        reported = printed.partition("ConnectionBudgetError: ")[2].partition("\n\n")[0]
+        reported = re.sub(r"(127.0.0.1:)\d+", r"\1PORT",
+                          reported.replace(" (process_request_thread)", ""))
+        self.assertEqual(reported + "\n", (
             "one connection more than the 5 that may be open at the same time "
             "(max_connections=5)\nopen now:\n"
             + "".join(OPEN.format(number, number + 2)
                       for number in range(5))).replace("OPENED", self.opened()))
 
     def test_report(self):
-        status, said = self.run_it(self.commands()[2])
-        self.assertEqual(status, 0, said)
-        first = said.partition("\n[1] ")[2].partition("\n\n[2]")[0]
+        status, printed = self.run_it(self.commands()[2])
+        self.assertEqual(status, 0, printed)
+        first = printed.partition("\n[1] ")[2].partition("\n\n[2]")[0]
         self.assertRegex(first,
                          r"\Apymysql connection to leakfix@127.0.0.1:\d+/leakfix was left open +10 "
                          r"tests\n")
@@ -298,9 +299,9 @@ class WithoutServers(unittest.TestCase):
             [sys.executable, "-m", "unittest", "discover", "-v", "-s", FOLDER], cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=120, env=dict(environment, PYTHONPATH=ROOT))
-        said = child.stdout.decode("utf-8", "replace")
-        self.assertIn(child.returncode, (0, 5), said)
-        self.assertRegex(said, r"OK \(skipped=4\)|NO TESTS RAN \(skipped=4\)")
+        printed = child.stdout.decode("utf-8", "replace")
+        self.assertIn(child.returncode, (0, 5), printed)
+        self.assertRegex(printed, r"OK \(skipped=4\)|NO TESTS RAN \(skipped=4\)")
 
     def test_readme_names_each(self):
         with io.open(os.path.join(ROOT, FOLDER, "README.md"), encoding="utf-8") as source:

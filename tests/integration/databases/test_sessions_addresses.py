@@ -78,7 +78,7 @@ class Filling(unittest.TestCase):
         self.assertEqual(self.filled("mysql://app@db/shop", "[client]\nsocket=/run/s\n").options,
                          ())
 
-    def test_nothing_told(self):
+    def test_nothing_reported(self):
         found = self.filled("mysql://app@/", MYSQL_TCP_PORT="x")
         self.assertEqual(found, Address("mysql", "", "app", "", "127.0.0.1", 3306, ""))
 

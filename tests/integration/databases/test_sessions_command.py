@@ -59,7 +59,7 @@ class Commands:
     def test_shows(self):
         self.connect()
         run = Run(self, "sessions", self.url())
-        self.assertEqual((self.normal(run.said), run.complained, run.status), (SHOWN, "", 0))
+        self.assertEqual((self.normal(run.printed), run.complained, run.status), (SHOWN, "", 0))
 
     def test_password_in_the_address(self):
         run = Run(self, "sessions", self.url(password=self.server.password), MYSQL_PWD="",
@@ -68,7 +68,7 @@ class Commands:
 
     def test_wrong_password(self):
         run = Run(self, "sessions", self.url(password="hunter2"), MYSQL_PWD="", PGPASSWORD="")
-        self.assertEqual((run.status, run.said, run.complained.count("\n")), (2, "", 1))
+        self.assertEqual((run.status, run.printed, run.complained.count("\n")), (2, "", 1))
         self.assertIn("unittest_leakfix sessions: cannot connect to leakfix@127.0.0.1:%d: "
                       % self.server.port,
                       run.complained)
@@ -84,12 +84,12 @@ class Commands:
         for answer in ("", "yess\n"):
             run = Run(self, "sessions", self.url(), "--terminate", answer=answer)
             self.assertEqual(run.status, 1)
-            self.assertIn('End 1 session on "leakfix"? [y/N] ', run.said)
-            self.assertEqual(run.said.splitlines()[-1][-18:], "Nothing was ended.")
+            self.assertIn('End 1 session on "leakfix"? [y/N] ', run.printed)
+            self.assertEqual(run.printed.splitlines()[-1][-18:], "Nothing was ended.")
         self.assertTrue(self.alive(kept))
         run = Run(self, "sessions", self.url(), "--terminate", answer="y\n")
         self.assertEqual((run.status, run.complained), (0, ""))
-        self.assertRegex(run.said, r'\nended 1 session on "leakfix": \d+\n$')
+        self.assertRegex(run.printed, r'\nended 1 session on "leakfix": \d+\n$')
         self.assertFalse(self.alive(kept))
 
     def test_terminate_for_scripts(self):
@@ -138,7 +138,7 @@ class Watching(Environment):
         new.close()
         self.seen(child, "no sessions")
         child.send_signal(signal.SIGINT)
-        said, complained = child.communicate(timeout=20)
+        printed, complained = child.communicate(timeout=20)
         self.assertEqual((child.returncode, complained), (0, ""))
 
     def test_server_goes(self):

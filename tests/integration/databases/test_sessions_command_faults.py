@@ -43,10 +43,10 @@ class Full(Environment):
         self.addCleanup(lambda: [each.close() for each in held])
         url = "%s://%%s@127.0.0.1:%d/leakfix" % (scheme, server.port)
         run = Run(self, "sessions", url % "leakfix", **{variable: server.password})
-        self.assertEqual((run.status, run.said, run.complained), (2, "", complaint))
+        self.assertEqual((run.status, run.printed, run.complained), (2, "", complaint))
         run = Run(self, "sessions", url % "leakfix_admin", **{variable: server.password})
         self.assertEqual((run.status, run.complained), (0, ""))
-        self.assertIn(used + " connections in use", run.said)
+        self.assertIn(used + " connections in use", run.printed)
 
 
 class Mistakes(Environment):
@@ -58,7 +58,7 @@ class Mistakes(Environment):
 
     def refused(self, text, *arguments, **more):
         run = Run(self, "sessions", *arguments, **more)
-        self.assertEqual((run.status, run.said), (2, ""))
+        self.assertEqual((run.status, run.printed), (2, ""))
         self.assertEqual(run.complained.splitlines()[-1].split(": ", 1)[1], text)
         self.assertNotIn("hunter2", run.complained)
 
@@ -96,4 +96,4 @@ class Mistakes(Environment):
         run = Run(self, "sessions.py", cwd=self.home)
         self.assertIn("Ran 1 test", run.complained)
         self.assertEqual(run.status, 0)
-        self.assertIn("sessions.py", Run(self, "sessions", "--help").said)
+        self.assertIn("sessions.py", Run(self, "sessions", "--help").printed)

@@ -39,11 +39,11 @@ class Passwords(Environment):
                        % (server.password, server.port))
         run = Run(self, "sessions", "mysql://127.0.0.1/leakfix")
         self.assertEqual((run.status, run.complained), (0, ""))
-        self.assertNotIn(server.password, run.said)
+        self.assertNotIn(server.password, run.printed)
 
     def test_no_terminal_no_question(self):
         run = Run(self, "sessions", self.url())
-        self.assertEqual((run.status, run.said), (2, ""))
+        self.assertEqual((run.status, run.printed), (2, ""))
         self.assertIn("no password supplied", run.complained)
 
     def test_asked_for(self):
@@ -57,17 +57,18 @@ class Passwords(Environment):
                           self.environment())
             finally:
                 os._exit(127)
-        said = self.until_said(terminal, b"Password for leakfix@127.0.0.1:%d: " % self.server.port)
+        printed = self.until_printed(terminal,
+                                     b"Password for leakfix@127.0.0.1:%d: " % self.server.port)
         os.write(terminal, self.server.password.encode() + b"\n")
-        said += self.until_said(terminal, b"no sessions on")
+        printed += self.until_printed(terminal, b"no sessions on")
         _, status = os.waitpid(child, 0)
         os.close(terminal)
         self.assertEqual(status, 0)
-        self.shown(said.decode())
+        self.shown(printed.decode())
 
-    def until_said(self, terminal, text):
-        said = b""
-        while text not in said:
-            self.assertTrue(select.select([terminal], [], [], 20)[0], said)
-            said += os.read(terminal, 4096)
-        return said
+    def until_printed(self, terminal, text):
+        printed = b""
+        while text not in printed:
+            self.assertTrue(select.select([terminal], [], [], 20)[0], printed)
+            printed += os.read(terminal, 4096)
+        return printed

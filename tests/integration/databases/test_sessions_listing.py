@@ -56,9 +56,9 @@ class Listing:
         busy, watcher = self.connect(), self.connect(admin=True)
         self.in_thread(busy, self.kind.sleep + " /* Grüße ☃ */")
         self.until(lambda: [
-            each.statement for each in self.asked(watcher).look(self.server.database)],
+            each.statement for each in self.server_on(watcher).look(self.server.database)],
                    lambda seen: seen == [self.kind.sleep + " /* Grüße ☃ */"])
-        busy, = self.asked(watcher).look(self.server.database)
+        busy, = self.server_on(watcher).look(self.server.database)
         self.assertEqual(busy.state.split(":")[0], "active")
         self.assertIn("Grüße ☃",
                       self.shown(self.kind.module.sessions(watcher, self.server.database)))
@@ -102,13 +102,13 @@ class Faults(unittest.TestCase):
         other, connection = pymysql.connect(**server.settings()), pymysql.connect(
             **server.settings(admin=True))
         self.addCleanup(connection.close)
-        asked = mysql.MySQL(connection)
-        self.assertEqual(len(asked.look("leakfix")), 1)
+        server_on = mysql.MySQL(connection)
+        self.assertEqual(len(server_on.look("leakfix")), 1)
         server.stop()
         with self.assertRaises(pymysql.err.OperationalError):
             mysql.terminate_sessions(connection, "leakfix")
         with self.assertRaises(pymysql.err.Error):
-            asked.look("leakfix")
+            server_on.look("leakfix")
         other.close()
 
     def test_postgresql_stopped(self):

@@ -51,7 +51,7 @@ class Mixins:
         self.addCleanup(kept.clear)
         home = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, home)
-        told = {"HOME": home, "MYSQL_HOST": self.server.host,
+        reported = {"HOME": home, "MYSQL_HOST": self.server.host,
                 "MYSQL_TCP_PORT": str(self.server.port),
                 "MYSQL_PWD": self.server.password, "PGHOST": self.server.host,
                 "PGPORT": str(self.server.port),
@@ -60,7 +60,7 @@ class Mixins:
             file.write("[client]\nuser=%s\n" % self.server.user)
         before = dict(os.environ)
         self.addCleanup(lambda: (os.environ.clear(), os.environ.update(before)))
-        os.environ.update(told)
+        os.environ.update(reported)
 
     def case(self, *bases, **values):
         """A class of two tests; each keeps a connection in a module's list."""
@@ -82,16 +82,17 @@ class Mixins:
             text = re.sub("(?m)" + found, shown, text)
         return self.shown(text)
 
-    def test_told_and_ended(self):
+    def test_reported_and_ended(self):
         before = self.connect()
-        result, told, _ = ran(self.case())
-        self.assertEqual([self.normal(each) for each in told], [LEFT % NOTES[self.kind.dialect]])
+        result, reported, _ = ran(self.case())
+        self.assertEqual([self.normal(each) for each in reported],
+                         [LEFT % NOTES[self.kind.dialect]])
         self.assertTrue(result.wasSuccessful())
         self.assertEqual([self.alive(each) for each in kept + [before]], [False, False, True])
 
     def test_fails_the_class(self):
-        result, told, printed = ran(self.case(leakfix_fail_on_sessions=True))
-        self.assertEqual(told, [])
+        result, reported, printed = ran(self.case(leakfix_fail_on_sessions=True))
+        self.assertEqual(reported, [])
         (where, text), = result.errors
         self.assertEqual(str(where), "tearDownClass (%s.OrderTests)" % self.case().__module__)
         self.assertIn("SessionsLeft: OrderTests left 2 sessions on", self.shown(text))
@@ -105,65 +106,67 @@ class Mixins:
             cycle = [this.db]
             cycle.append(cycle)
             this.db.close()
-        result, told, _ = ran(self.case(test_one=test, test_two=lambda this: None,
+        result, reported, _ = ran(self.case(test_one=test, test_two=lambda this: None,
                                         leakfix_fail_on_sessions=True,
                                         _leakfix_grace=5))
-        self.assertEqual((told, result.errors), ([], []))
+        self.assertEqual((reported, result.errors), ([], []))
 
     def test_garbage_is_nothing_left(self):
         def test(this):
             cycle = [self.driver_module.connect(**self.server.settings())]
             cycle.append(cycle)
-        result, told, _ = ran(self.case(
+        result, reported, _ = ran(self.case(
             test_one=test, test_two=test, leakfix_fail_on_sessions=True, _leakfix_grace=5))
-        self.assertEqual((told, result.errors), ([], []))
+        self.assertEqual((reported, result.errors), ([], []))
 
     def test_no_database(self):
-        result, told, _ = ran(self.case(leakfix_database=None))
-        self.assertEqual((told, [self.alive(each) for each in kept]), ([], [True, True]))
+        result, reported, _ = ran(self.case(leakfix_database=None))
+        self.assertEqual((reported, [self.alive(each) for each in kept]), ([], [True, True]))
         self.assertTrue(result.wasSuccessful())
 
     def test_function(self):
-        own = []
+        opened_here = []
 
         def connection():
-            own.append(self.connect())
-            return own[-1]
-        result, told, _ = ran(self.case(leakfix_database=connection))
-        self.assertEqual([self.normal(each) for each in told], [LEFT % NOTES[self.kind.dialect]])
-        self.assertEqual(len(own), 1)
+            opened_here.append(self.connect())
+            return opened_here[-1]
+        result, reported, _ = ran(self.case(leakfix_database=connection))
+        self.assertEqual([self.normal(each) for each in reported],
+                         [LEFT % NOTES[self.kind.dialect]])
+        self.assertEqual(len(opened_here), 1)
 
     def test_address(self):
         address = "%s://%s:%s@%s:%d/%s" % (self.kind.dialect, self.server.user,
                                            self.server.password,
                                            self.server.host, self.server.port, self.server.database)
-        _, told, _ = ran(self.case(leakfix_database=address))
-        self.assertEqual([self.normal(each) for each in told], [LEFT % NOTES[self.kind.dialect]])
+        _, reported, _ = ran(self.case(leakfix_database=address))
+        self.assertEqual([self.normal(each) for each in reported],
+                         [LEFT % NOTES[self.kind.dialect]])
 
     def test_class_attributes_closed_by_another_mixin(self):
         def setUpClass(cls):
             cls.db = self.driver_module.connect(**self.server.settings())
-        result, told, _ = ran(self.case(
+        result, reported, _ = ran(self.case(
             ClassLeakFixMixin, setUpClass=classmethod(setUpClass), leakfix_fail_on_sessions=True,
             test_one=lambda this: None, test_two=lambda this: None, _leakfix_grace=5))
-        self.assertEqual((told, result.errors), ([], []))
+        self.assertEqual((reported, result.errors), ([], []))
 
     def test_setUpClass_raises(self):
         def setUpClass(cls):
             kept.append(self.connect())
             raise RuntimeError("half way")
-        result, told, _ = ran(self.case(setUpClass=classmethod(setUpClass)))
+        result, reported, _ = ran(self.case(setUpClass=classmethod(setUpClass)))
         self.assertEqual([self.alive(each) for each in kept], [False])
         self.assertEqual([text.splitlines()[-1] for _, text in result.errors],
                          ["RuntimeError: half way"])
-        self.assertEqual([each.splitlines()[0].split(" on ")[0] for each in told],
+        self.assertEqual([each.splitlines()[0].split(" on ")[0] for each in reported],
                          ["OrderTests left 1 session"])
 
     def test_other_process(self):
         def test(this):
             kept.append(self.hold())
-        result, told, _ = ran(self.case(test_one=test, test_two=lambda this: None))
-        self.assertIn("held by pid %d: python" % kept[0].pid, told[0])
+        result, reported, _ = ran(self.case(test_one=test, test_two=lambda this: None))
+        self.assertIn("held by pid %d: python" % kept[0].pid, reported[0])
 
     def test_full_server(self):
         def test(this):
@@ -172,9 +175,9 @@ class Mixins:
                     kept.append(self.connect())
             except self.driver_module.OperationalError:
                 pass
-        result, told, _ = ran(self.case(test_one=test, test_two=lambda this: None))
+        result, reported, _ = ran(self.case(test_one=test, test_two=lambda this: None))
         self.assertGreater(len(kept), 14)
-        self.assertEqual([each.splitlines()[0].split(" on ")[0] for each in told],
+        self.assertEqual([each.splitlines()[0].split(" on ")[0] for each in reported],
                          ["OrderTests left %d sessions" % len(kept)])
         self.assertEqual([self.alive(each) for each in kept], [False] * len(kept))
 
@@ -184,28 +187,28 @@ class Mixins:
 
         def test(this):
             ours, = [each for each in self.kind.module.sessions(root) if each.id not in known]
-            self.asked(root).end(ours)
+            self.server_on(root).end(ours)
             kept.append(self.connect())
-        result, told, _ = ran(self.case(test_one=test, test_two=lambda this: None))
+        result, reported, _ = ran(self.case(test_one=test, test_two=lambda this: None))
         self.assertEqual(result.errors, [])
-        self.assertEqual([each.splitlines()[0].split(" on ")[0] for each in told],
+        self.assertEqual([each.splitlines()[0].split(" on ")[0] for each in reported],
                          ["OrderTests left 1 session"])
 
     def test_unreachable(self):
         os.environ["PGPORT"] = os.environ["MYSQL_TCP_PORT"] = "1"
-        result, told, _ = ran(self.case())
+        result, reported, _ = ran(self.case())
         self.assertTrue(result.wasSuccessful())
         start = "OrderTests: the sessions on the server cannot be watched: CannotConnect: "
-        self.assertEqual([each[:len(start)] for each in told], [start])
-        self.shown(told)
-        result, told, _ = ran(self.case(leakfix_fail_on_sessions=True))
-        self.assertEqual((told, len(result.errors), result.testsRun), ([], 1, 0))
+        self.assertEqual([each[:len(start)] for each in reported], [start])
+        self.shown(reported)
+        result, reported, _ = ran(self.case(leakfix_fail_on_sessions=True))
+        self.assertEqual((reported, len(result.errors), result.testsRun), ([], 1, 0))
         self.assertIn("SessionsLeft: " + start, result.errors[0][1])
 
     def test_wrong_name(self):
         for wrong in ("", " ", "oracle://x/y", "%s://h/" % self.kind.dialect):
-            _, told, _ = ran(self.case(leakfix_database=wrong))
-            self.assertEqual(len(told), 1, wrong)
+            _, reported, _ = ran(self.case(leakfix_database=wrong))
+            self.assertEqual(len(reported), 1, wrong)
 
     def test_behind_the_TestCase(self):
         mixin = self.mixins[self.kind.dialect]
@@ -227,10 +230,10 @@ class Stopped(unittest.TestCase):
 
     def check(self, mixin, connect, server):
         start = 'OrderTests: the sessions left on "leakfix" cannot be read: OperationalError'
-        result, told, _ = ran(self.case(mixin, connect, server.stop))
+        result, reported, _ = ran(self.case(mixin, connect, server.stop))
         self.assertTrue(result.wasSuccessful())
-        self.assertEqual([each[:len(start)] for each in told], [start])
-        self.assertNotIn(server.password, "".join(told))
+        self.assertEqual([each[:len(start)] for each in reported], [start])
+        self.assertNotIn(server.password, "".join(reported))
 
     def test_mariadb(self):
         servers.mariadb()
@@ -251,7 +254,7 @@ class Stopped(unittest.TestCase):
         import psycopg2
         server = servers_postgresql.PostgreSQL(10)
         self.addCleanup(server.stop)
-        result, told, _ = ran(self.case(
+        result, reported, _ = ran(self.case(
             PostgreSQLLeakFixMixin, lambda: psycopg2.connect(**server.settings()), server.stop,
             leakfix_fail_on_sessions=True))
-        self.assertEqual((told, len(result.errors)), ([], 1))
+        self.assertEqual((reported, len(result.errors)), ([], 1))

@@ -40,8 +40,8 @@ class MySQLOnly:
         admin = self.connect(admin=True)
         self.run_sql(self.root(), "GRANT PROCESS ON *.* TO '%s'@'%%'" % self.server.user)
         self.addCleanup(lambda: self.run_sql(self.root(), "REVOKE PROCESS ON *.* FROM leakfix@'%'"))
-        plain, own = self.connect(), self.connect()
-        ended = mysql.terminate_sessions(own, self.server.database)
+        plain, ours = self.connect(), self.connect()
+        ended = mysql.terminate_sessions(ours, self.server.database)
         self.assertEqual([each.id for each in ended.ended], [self.id_of_gone(plain, ended)])
         self.assertEqual([type(each.error) for each in ended.refused], [MissingPrivilege])
         self.assertEqual(self.shown(ended).splitlines()[1:], [
@@ -55,8 +55,8 @@ class MySQLOnly:
         return ended.ended[0].id
 
     def test_blanks_at_the_end(self):
-        other, own = self.connect(), self.connect(admin=True)
-        self.assertEqual(mysql.terminate_sessions(own, self.server.database + " ").ended, ())
+        other, ours = self.connect(), self.connect(admin=True)
+        self.assertEqual(mysql.terminate_sessions(ours, self.server.database + " ").ended, ())
         self.assertTrue(self.alive(other))
 
 

@@ -30,16 +30,16 @@ class PostgreSQLOnly:
             postgresql.sessions(writer)
 
     def test_leaves_no_transaction(self):
-        asked = self.connect(autocommit=False)
-        postgresql.sessions(asked, self.server.database)
-        self.assertEqual(int(asked.info.transaction_status), 0)
+        server_on = self.connect(autocommit=False)
+        postgresql.sessions(server_on, self.server.database)
+        self.assertEqual(int(server_on.info.transaction_status), 0)
 
     def test_sees_new_sessions_within_a_transaction(self):
-        asked = self.connect(autocommit=False)
-        self.run_sql(asked, "SELECT 1")
-        self.assertEqual(len(postgresql.sessions(asked, self.server.database)), 0)
+        server_on = self.connect(autocommit=False)
+        self.run_sql(server_on, "SELECT 1")
+        self.assertEqual(len(postgresql.sessions(server_on, self.server.database)), 0)
         new = self.connect()
-        self.assertEqual([each.id for each in postgresql.sessions(asked, self.server.database)],
+        self.assertEqual([each.id for each in postgresql.sessions(server_on, self.server.database)],
                          [self.id_of(new)])
 
     def test_unprivileged(self):
@@ -55,9 +55,9 @@ class PostgreSQLOnly:
         admin = self.connect(admin=True)
         self.run_sql(admin, "CREATE ROLE clerk LOGIN PASSWORD '%s'" % self.server.password)
         self.addCleanup(lambda: self.run_sql(self.connect(admin=True), "DROP ROLE clerk"))
-        clerk, plain, own = self.connect(user="clerk"), self.connect(), self.connect()
+        clerk, plain, ours = self.connect(user="clerk"), self.connect(), self.connect()
         ids = [self.id_of(each) for each in (admin, clerk, plain)]
-        ended = postgresql.terminate_sessions(own, self.server.database)
+        ended = postgresql.terminate_sessions(ours, self.server.database)
         self.assertEqual(self.shown(ended).splitlines(), [
             'ended 1 session on "leakfix": %d' % ids[2],
             "could not end session %d (leakfix_admin): it is a superuser's, and only a superuser "
@@ -68,7 +68,7 @@ class PostgreSQLOnly:
         self.assertEqual([type(each.error) for each in ended.refused], [MissingPrivilege] * 2)
         # The GRANT that was named mends it.
         self.run_sql(admin, 'GRANT pg_signal_backend TO "leakfix"')
-        ended = postgresql.terminate_sessions(own, self.server.database)
+        ended = postgresql.terminate_sessions(ours, self.server.database)
         self.run_sql(admin, 'REVOKE pg_signal_backend FROM "leakfix"')
         self.assertEqual([each.id for each in ended.ended], [ids[1]])
 

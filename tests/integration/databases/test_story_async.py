@@ -79,52 +79,52 @@ class Story:
     cleanup = "addAsyncCleanup"
 
     def run_suite(self, body: str, *options: str, module: str = "unittest_leakfix") -> str:
-        said = connection_suites.run(self.driver, body, *options, module=module)
-        self.assertNotIn("LeakFixWarning", said)
-        return said
+        printed = connection_suites.run(self.driver, body, *options, module=module)
+        self.assertNotIn("LeakFixWarning", printed)
+        return printed
 
     def test_plain(self) -> None:
-        said = self.run_suite(TAKING, module="unittest")
-        self.assertRegex(said, FULL)
-        self.assertRegex(said, r"FAILED \(failures=\d+, errors=\d+\)")
+        printed = self.run_suite(TAKING, module="unittest")
+        self.assertRegex(printed, FULL)
+        self.assertRegex(printed, r"FAILED \(failures=\d+, errors=\d+\)")
 
     def test_ours(self) -> None:
-        said = self.run_suite(TAKING)
-        self.assertRegex(said, r"Ran 25 tests in .*\n\nFAILED \(failures=25\)\n")
+        printed = self.run_suite(TAKING)
+        self.assertRegex(printed, r"Ran 25 tests in .*\n\nFAILED \(failures=25\)\n")
 
     def test_mixin_under_plain_unittest(self) -> None:
-        said = self.run_suite(MIXED, module="unittest")
-        self.assertRegex(said, r"Ran 25 tests in .*\n\nFAILED \(failures=25\)\n")
+        printed = self.run_suite(MIXED, module="unittest")
+        self.assertRegex(printed, r"Ran 25 tests in .*\n\nFAILED \(failures=25\)\n")
 
     def test_one_at_a_time(self) -> None:
-        said = self.run_suite(AT_ONCE, module="unittest")
-        self.assertRegex(said, r"Ran 4 tests in .*\n\nFAILED \(failures=1, skipped=1\)\n")
+        printed = self.run_suite(AT_ONCE, module="unittest")
+        self.assertRegex(printed, r"Ran 4 tests in .*\n\nFAILED \(failures=1, skipped=1\)\n")
 
     def test_kept_in_a_global(self) -> None:
-        said = self.run_suite(KEEPING, "--leaks=report")
-        told = connection_suites.paragraph(said, "[1]")
+        printed = self.run_suite(KEEPING, "--leaks=report")
+        reported = connection_suites.paragraph(printed, "[1]")
         self.assertIn("%s connection to leakfix@127.0.0.1:PORT/leakfix was left open"
-                      % self.driver.partition(" ")[0], told)
-        self.assertIn("test_shop.KEPT[0]", told)
-        self.assertIn("opened by Shop.test_order", told)
+                      % self.driver.partition(" ")[0], reported)
+        self.assertIn("test_shop.KEPT[0]", reported)
+        self.assertIn("opened by Shop.test_order", reported)
         self.assertIn("in your code: keep the connection in self.connection, then "
-                      "self.%s(self.connection.close)" % self.cleanup, told)
-        self.assertRegex(told, r"> +\d+         KEPT.append\(await connect\(\*\*settings\)\)")
+                      "self.%s(self.connection.close)" % self.cleanup, reported)
+        self.assertRegex(reported, r"> +\d+         KEPT.append\(await connect\(\*\*settings\)\)")
 
     def test_let_go_by_the_runner(self) -> None:
         """Its close() can no longer be awaited; told once, and nothing more that its driver says as
         it dies."""
-        said = self.run_suite(TAKING.replace("range(25)", "range(2)").replace(
+        printed = self.run_suite(TAKING.replace("range(25)", "range(2)").replace(
             'self.fail("as it should")', "pass"),
                               "--leaks=report")
-        self.assertIn("LEAKS  1 cause in 2 of 2 tests: 1 connection", said)
-        told = connection_suites.paragraph(said, "[1]")
-        self.assertIn("connection to leakfix@127.0.0.1:PORT/leakfix was left open", told)
-        self.assertIn("opened by Shop.asyncSetUp   test_shop.py:1", told)
+        self.assertIn("LEAKS  1 cause in 2 of 2 tests: 1 connection", printed)
+        reported = connection_suites.paragraph(printed, "[1]")
+        self.assertIn("connection to leakfix@127.0.0.1:PORT/leakfix was left open", reported)
+        self.assertIn("opened by Shop.asyncSetUp   test_shop.py:1", reported)
         self.assertIn("let go for you: nothing else referred to it, and there was no loop left to "
                       "await its close()",
-                      told)
-        self.assertIn("in your code: self.%s(self.db.close)" % self.cleanup, told)
+                      reported)
+        self.assertIn("in your code: self.%s(self.db.close)" % self.cleanup, reported)
 
     def test_faults(self) -> None:
         server = connection_suites.AWAITED[self.driver].server
@@ -132,9 +132,9 @@ class Story:
             "select pg_terminate_backend(%s)", "select pg_backend_pid()")}[server]
         for module, options in (("unittest", ()), ("unittest_leakfix", ("--leaks=report",))):
             with self.subTest(module):
-                said = self.run_suite(ASKING + "end, number = %r, %r\n" % (end, number) + FAULTS,
+                printed = self.run_suite(ASKING + "end, number = %r, %r\n" % (end, number) + FAULTS,
                                       *options, module=module)
-                self.assertRegex(said, r"Ran 3 tests in .*\n\nOK\n")
+                self.assertRegex(printed, r"Ran 3 tests in .*\n\nOK\n")
 
 
 @full_on(OLDEST, NEWEST)

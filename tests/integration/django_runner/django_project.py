@@ -50,7 +50,7 @@ from django.test.utils import override_settings
 django.setup()
 sys.stdin = io.StringIO("q\\n" * 200)
 outputs = []
-for asked in json.load(open("asked.json")):
+for wanted in json.load(open("wanted.json")):
     sys.stdout = sys.stderr = stream = io.StringIO()
     status = None
     if "shop.tests" in sys.modules:
@@ -58,8 +58,8 @@ for asked in json.load(open("asked.json")):
     if os.path.exists("probe.txt"):
         os.remove("probe.txt")
     try:
-        with override_settings(**asked["settings"]):
-            call_command("test", *asked["labels"], *asked["args"])
+        with override_settings(**wanted["settings"]):
+            call_command("test", *wanted["labels"], *wanted["args"])
         status = 0
     except SystemExit as end:
         status = end.code
@@ -70,7 +70,7 @@ for asked in json.load(open("asked.json")):
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     probe = open("probe.txt").read().split() if os.path.exists("probe.txt") else []
     outputs.append({"status": status, "text": stream.getvalue(), "alive": sorted(probe)})
-json.dump(outputs, open("told.json", "w"))
+json.dump(outputs, open("reported.json", "w"))
 '''
 
 OURS = "unittest_leakfix.django.LeakFixDiscoverRunner"
@@ -81,10 +81,10 @@ class Ran:
     """What one run came to: its exit ``status``, the ``text`` that it printed, and the payloads
     that were ``alive`` in its last test."""
 
-    def __init__(self, told: Dict[str, Any]) -> None:
-        self.status: int = told["status"]
-        self.text: str = told["text"]
-        self.alive: List[str] = told["alive"]
+    def __init__(self, reported: Dict[str, Any]) -> None:
+        self.status: int = reported["status"]
+        self.text: str = reported["text"]
+        self.alive: List[str] = reported["alive"]
 
     def steady(self) -> str:
         """Return the text without what differs from run to run, and without our own line."""
@@ -95,11 +95,11 @@ class Ran:
         return text
 
     def report(self) -> str:
-        """Return what was told of leaks."""
+        """Return what was reported of leaks."""
         return self.text.partition("\nLEAKS")[2].partition("\nDestroying")[0]
 
 
-def asked(*args: str, runner: str = OURS, labels: Sequence[str] = ("shop",),
+def wanted(*args: str, runner: str = OURS, labels: Sequence[str] = ("shop",),
           **settings: Any) -> Dict[str, Any]:
     """Return one run to be done: options, TEST_RUNNER and further settings."""
     return {"args": list(args), "labels": list(labels),
@@ -133,16 +133,16 @@ class ProjectCase(unittest.TestCase):
     def run_all(cls, runs: Sequence[Dict[str, Any]],
                 environment: Optional[Dict[str, str]] = None) -> List[Ran]:
         """Do the *runs* in one process, and return what each came to."""
-        cls.write("asked.json", json.dumps(runs))
+        cls.write("wanted.json", json.dumps(runs))
         output = cls.python("run.py", environment=environment)
         try:
-            with open(os.path.join(cls.folder, "told.json"), encoding="utf-8") as told:
-                return [Ran(each) for each in json.load(told)]
+            with open(os.path.join(cls.folder, "reported.json"), encoding="utf-8") as reported:
+                return [Ran(each) for each in json.load(reported)]
         except OSError:
             raise AssertionError("the runs ended with:\n%s" % output)
         finally:
-            if os.path.exists(os.path.join(cls.folder, "told.json")):
-                os.remove(os.path.join(cls.folder, "told.json"))
+            if os.path.exists(os.path.join(cls.folder, "reported.json")):
+                os.remove(os.path.join(cls.folder, "reported.json"))
 
     @classmethod
     def python(cls, *arguments: str, environment: Optional[Dict[str, str]] = None) -> str:

@@ -88,22 +88,22 @@ class ShopCase(unittest.TestCase):
                                  + list(arguments), cwd=FOLDER,
                                  env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
-            said = child.communicate(timeout=patience)[0].decode("utf-8", "replace")
+            printed = child.communicate(timeout=patience)[0].decode("utf-8", "replace")
         except subprocess.TimeoutExpired:
             child.kill()
             return None, child.communicate()[0].decode("utf-8", "replace")
         if self.server is not None:
-            self.assertNotIn(self.server.password, said)
-        return child.returncode, said
+            self.assertNotIn(self.server.password, printed)
+        return child.returncode, printed
 
     def labels(self, *names):
         """The labels of the shop's test modules."""
         return ["shop.tests.test_" + name for name in names]
 
-    def ended(self, said):
+    def ended(self, printed):
         """What was said between unittest's own result and the end, without what varies."""
-        text = re.search(r"(?s)\nRan \d+ tests? in .*?\n\n(?:OK|FAILED)[^\n]*\n(.*)\Z", said)
-        self.assertIsNotNone(text, said)
+        text = re.search(r"(?s)\nRan \d+ tests? in .*?\n\n(?:OK|FAILED)[^\n]*\n(.*)\Z", printed)
+        self.assertIsNotNone(text, printed)
         return without_what_varies(text.group(1))
 
 
@@ -152,18 +152,18 @@ class OnMariaDB(ShopCase):
         cls.admin = pymysql.connect(user="root", password=cls.server.password,
                                     unix_socket=cls.server.socket)
         cls.addClassCleanup(cls.admin.close)
-        cls.asked("GRANT ALL ON `test%%`.* TO '%s'@'%%'" % cls.server.user)
+        cls.wanted("GRANT ALL ON `test%%`.* TO '%s'@'%%'" % cls.server.user)
 
     def tearDown(self):
         # What was killed in mid-DROP may be dropped yet.
-        for number, in self.asked(
+        for number, in self.wanted(
                 "SELECT id FROM information_schema.processlist WHERE db LIKE 'test%'"):
-            self.asked("KILL %d" % number)
+            self.wanted("KILL %d" % number)
         for name in self.databases():
-            self.asked("DROP DATABASE IF EXISTS `%s`" % name)
+            self.wanted("DROP DATABASE IF EXISTS `%s`" % name)
 
     @classmethod
-    def asked(cls, statement):
+    def wanted(cls, statement):
         """Run a statement as root; its rows."""
         with cls.admin.cursor() as cursor:
             cursor.execute(statement)
@@ -171,4 +171,4 @@ class OnMariaDB(ShopCase):
 
     def databases(self):
         """The test databases that are there now."""
-        return [name for name, in self.asked("SHOW DATABASES LIKE 'test%'")]
+        return [name for name, in self.wanted("SHOW DATABASES LIKE 'test%'")]

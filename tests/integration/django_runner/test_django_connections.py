@@ -68,10 +68,10 @@ class Inner(unittest.TestCase):
         with open(os.path.join(ROOT, "tests", "django_inner", name + ".py"),
                   encoding="utf-8") as source:
             number = len(re.findall(r"(?m)^    def test_", source.read()))
-        status, said = self.run_it(folder, runner, *options, "tests.django_inner." + name)
-        self.assertEqual(status, 0, said)
-        self.assertRegex(said, r"Ran %d tests\n" % number)
-        return said
+        status, printed = self.run_it(folder, runner, *options, "tests.django_inner." + name)
+        self.assertEqual(status, 0, printed)
+        self.assertRegex(printed, r"Ran %d tests\n" % number)
+        return printed
 
     def run_it(self, folder, runner, *arguments):
         """Run ``django-admin test``; return its status and output, without the time it took."""
@@ -86,28 +86,28 @@ class Inner(unittest.TestCase):
              "--testrunner=" + runner, *arguments],
             cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=120)
-        said = child.stdout.decode("utf-8", "replace")
-        return child.returncode, re.sub(r" in [0-9.]+s$", "", said, flags=re.MULTILINE)
+        printed = child.stdout.decode("utf-8", "replace")
+        return child.returncode, re.sub(r" in [0-9.]+s$", "", printed, flags=re.MULTILINE)
 
     def test_connections(self):
         self.passes("connections_cases")
 
     def test_reaping(self):
-        said = self.passes("reaping_cases")
+        printed = self.passes("reaping_cases")
         # What ended threads left is told, one line of the cases' own for all.
-        self.assertRegex(said,
+        self.assertRegex(printed,
                          r"\nunittest_leakfix: closed \d+ connections of threads that were over\n"
                                r"  \d+ x connection 'default' to /\S*inner.sqlite3\n"
                                r"      opened at tests/django_inner/worker.py:\d+ in _work, in "
                                r"thread worker\n")
 
     def test_copies(self):
-        said = self.passes("copies_cases", "--leaks=report")
+        printed = self.passes("copies_cases", "--leaks=report")
         self.assertIn("unittest_leakfix: let go of 4 finished tests, closed 1 resource left open "
-                      "(1 database connection)\n", said)
-        told = re.sub(r"/\S*inner.sqlite3", "FILE",
-                      said.partition("\n[1] ")[2].partition("\n\nMore")[0])
-        self.assertEqual(re.sub(r":\d+(?= in opened$)| +(?= \d+ test$)", "", told, flags=re.M),
+                      "(1 database connection)\n", printed)
+        reported = re.sub(r"/\S*inner.sqlite3", "FILE",
+                      printed.partition("\n[1] ")[2].partition("\n\nMore")[0])
+        self.assertEqual(re.sub(r":\d+(?= in opened$)| +(?= \d+ test$)", "", reported, flags=re.M),
                          COPIES)
 
     def test_live_server(self):
@@ -118,30 +118,31 @@ class Inner(unittest.TestCase):
 
     def test_runners_without_databases(self):
         for runner in "NoDatabases", "NoneReturned":
-            said = self.passes("clean_up_cases", runner="tests.django_inner.runners." + runner)
-            self.assertTrue(said.endswith("\nOK\n"), said)
+            printed = self.passes("clean_up_cases", runner="tests.django_inner.runners." + runner)
+            self.assertTrue(printed.endswith("\nOK\n"), printed)
 
     def test_unknown_alias(self):
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder)
         with open(os.path.join(folder, "test_nowhere.py"), "w", encoding="utf-8") as file:
             file.write(UNKNOWN)
-        said = [self.run_it(folder, runner, "test_nowhere") for runner in (
+        printed = [self.run_it(folder, runner, "test_nowhere") for runner in (
             "django.test.runner.DiscoverRunner", "unittest_leakfix.django.LeakFixDiscoverRunner")]
-        self.assertEqual(said[0], said[1])
-        self.assertEqual(said[0][0], 1)
-        self.assertIn("nowhere", said[0][1])
+        self.assertEqual(printed[0], printed[1])
+        self.assertEqual(printed[0][0], 1)
+        self.assertIn("nowhere", printed[0][1])
 
     def test_reaping_when_leaks_are_found(self):
-        said = self.passes("reaping_cases", "--leaks=report")
+        printed = self.passes("reaping_cases", "--leaks=report")
         self.assertRegex(
-            said, r"\n\[\d+\] connection 'default' to /\S*inner.sqlite3 was left open +\d+ tests\n")
-        self.assertIn("    closed for you: its thread was over\n", said)
-        self.assertNotIn("unittest_leakfix: closed", said)
+            printed,
+            r"\n\[\d+\] connection 'default' to /\S*inner.sqlite3 was left open +\d+ tests\n")
+        self.assertIn("    closed for you: its thread was over\n", printed)
+        self.assertNotIn("unittest_leakfix: closed", printed)
         # Neither the tests' own in the file nor those in memory.
-        self.assertEqual(set(re.findall(r"(?m)^\[\d+\] (\w+ \S+ to)", said)),
-                         {"connection 'default' to"}, said)
-        self.assertNotIn("memorydb", said)
+        self.assertEqual(set(re.findall(r"(?m)^\[\d+\] (\w+ \S+ to)", printed)),
+                         {"connection 'default' to"}, printed)
+        self.assertNotIn("memorydb", printed)
 
 
 if __name__ == "__main__":

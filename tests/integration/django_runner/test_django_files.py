@@ -13,7 +13,7 @@ try:
 except ImportError:
     raise unittest.SkipTest("needs Django")
 
-from tests.integration.django_runner.django_project import OURS, SETTINGS, ProjectCase, asked
+from tests.integration.django_runner.django_project import OURS, SETTINGS, ProjectCase, wanted
 from tests.support.paths import ROOT
 
 SAMPLE = """\
@@ -53,20 +53,20 @@ def last():
 OLD = '{"version": 1, "leaks": []}\n'
 NEED = "needs --leaks=report or --leaks=fail"
 RUNS = {
-    "json": asked("--leaks-json=a.json"),
-    "parallel": asked("--leaks-json=parallel.json", "--leaks-write-baseline=written.json",
+    "json": wanted("--leaks-json=a.json"),
+    "parallel": wanted("--leaks-json=parallel.json", "--leaks-write-baseline=written.json",
                       "--parallel=2"),
-    "stacks": asked("--leaks-stacks"),
-    "restore": asked("--restore"),
-    "setting": asked(LEAKFIX_LEAKS_BASELINE="known.json"),
-    "setting, off": asked(LEAKFIX_LEAKS_BASELINE="known.json", LEAKFIX_LEAKS="off"),
-    "setting, option off": asked("--leaks=off", LEAKFIX_LEAKS_BASELINE="known.json"),
-    "option against setting": asked("--leaks-failed", LEAKFIX_LEAKS="off"),
-    "no setting": asked(LEAKFIX_LEAKS_BASELINE=None),
-    "off": asked("--leaks=off", "--leaks-json=off.json"),
-    "same": asked("--leaks-json=same.json", "--leaks-write-baseline=./same.json"),
-    "same as setting": asked("--leaks-json=./known.json", LEAKFIX_LEAKS_BASELINE="known.json"),
-    "nowhere": asked("--leaks-json=nowhere/a.json"),
+    "stacks": wanted("--leaks-stacks"),
+    "restore": wanted("--restore"),
+    "setting": wanted(LEAKFIX_LEAKS_BASELINE="known.json"),
+    "setting, off": wanted(LEAKFIX_LEAKS_BASELINE="known.json", LEAKFIX_LEAKS="off"),
+    "setting, option off": wanted("--leaks=off", LEAKFIX_LEAKS_BASELINE="known.json"),
+    "option against setting": wanted("--leaks-failed", LEAKFIX_LEAKS="off"),
+    "no setting": wanted(LEAKFIX_LEAKS_BASELINE=None),
+    "off": wanted("--leaks=off", "--leaks-json=off.json"),
+    "same": wanted("--leaks-json=same.json", "--leaks-write-baseline=./same.json"),
+    "same as setting": wanted("--leaks-json=./known.json", LEAKFIX_LEAKS_BASELINE="known.json"),
+    "nowhere": wanted("--leaks-json=nowhere/a.json"),
 }
 
 

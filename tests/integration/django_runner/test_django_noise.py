@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import unittest
 
-from tests.integration.django_runner.django_project import SETTINGS, ProjectCase, asked
+from tests.integration.django_runner.django_project import SETTINGS, ProjectCase, wanted
 
 try:
     import django.test.runner  # noqa: F401
@@ -174,13 +174,13 @@ class NoiseTest(ProjectCase):
 
     def test_what_django_keeps_is_no_leak(self):
         self.write("shop/tests.py", QUIET)
-        ran, = self.run_all([asked("--leaks=report", "-v2")])
+        ran, = self.run_all([wanted("--leaks=report", "-v2")])
         self.assertIn("LEAKS  none in 41 tests", ran.text)
         self.assertEqual(ran.status, 0)
 
     def test_what_tests_left_with_django_is(self):
         self.write("shop/tests.py", LOUD)
-        ran, = self.run_all([asked("--leaks=report")])
+        ran, = self.run_all([wanted("--leaks=report")])
         self.assertEqual([line for line in ran.report().splitlines() if line.startswith("[")], [
             "[1] Signals.test_signal was kept after it finished                   1 test",
             "[2] Order was kept after Rows.test_row (its self.order)              1 test"])

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from tests.integration.django_runner.django_project import OURS, SETTINGS, ProjectCase, asked
+from tests.integration.django_runner.django_project import OURS, SETTINGS, ProjectCase, wanted
 from tests.support.paths import ROOT
 
 try:
@@ -119,18 +119,18 @@ except ImportError:
 '''
 RUNS = {
     # before the others leave things on the class
-    "classes": asked(LEAKFIX_RELEASE_CLASSES=True),
-    "plain": asked(),
-    "setting": asked(LEAKFIX_LEAKS="report"),
-    "option first": asked("--leaks=off", LEAKFIX_LEAKS="report"),
-    "fail": asked(LEAKFIX_LEAKS="fail"),
-    "bad leaks": asked(LEAKFIX_LEAKS="yes"),
-    "bad budget": asked(LEAKFIX_MAX_CONNECTIONS="5"),
-    "negative": asked("--max-connections=-1"),
-    "no baseline": asked("--leaks=report", "--leaks-baseline=nowhere.json"),
-    "own result": asked(runner="runners.OwnResult"),
-    "old recipe": asked("--leaks=report", runner="runners.OldRecipe"),
-    "own runner": asked("--leaks=report", runner="runners.OwnRunner"),
+    "classes": wanted(LEAKFIX_RELEASE_CLASSES=True),
+    "plain": wanted(),
+    "setting": wanted(LEAKFIX_LEAKS="report"),
+    "option first": wanted("--leaks=off", LEAKFIX_LEAKS="report"),
+    "fail": wanted(LEAKFIX_LEAKS="fail"),
+    "bad leaks": wanted(LEAKFIX_LEAKS="yes"),
+    "bad budget": wanted(LEAKFIX_MAX_CONNECTIONS="5"),
+    "negative": wanted("--max-connections=-1"),
+    "no baseline": wanted("--leaks=report", "--leaks-baseline=nowhere.json"),
+    "own result": wanted(runner="runners.OwnResult"),
+    "old recipe": wanted("--leaks=report", runner="runners.OldRecipe"),
+    "own runner": wanted("--leaks=report", runner="runners.OwnRunner"),
 }
 
 
@@ -141,7 +141,8 @@ class OptionsTest(ProjectCase):
         cls.write("shop/tests.py", SAMPLE)
         cls.write("runners.py", RUNNERS)
         runs = dict(RUNS,
-                    **({"xml": asked("--leaks=report", runner="runners.Xml")} if xmlrunner else {}))
+                    **({"xml": wanted("--leaks=report",
+                                      runner="runners.Xml")} if xmlrunner else {}))
         cls.runs = dict(zip(runs, cls.run_all(list(runs.values()))))
 
     def line(self, name):

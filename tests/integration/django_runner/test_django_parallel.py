@@ -8,7 +8,7 @@ import re
 import unittest
 from typing import Dict, List
 
-from tests.integration.django_runner.django_project import PLAIN, ProjectCase, asked
+from tests.integration.django_runner.django_project import PLAIN, ProjectCase, wanted
 
 try:
     import django.test.runner  # noqa: F401
@@ -137,9 +137,9 @@ class FoundTest(ProjectCase):
         cls.write("old.json", json.dumps({"version": 1, "leaks": [
             {"kind": "umask", "cause": "umask umask", "tests": ["shop.tests.Orders.test_one"]},
             {"kind": "cwd", "cause": "cwd changed", "tests": ["shop.other.Tests.test_a"]}]}))
-        runs = [asked("--parallel=2", *args) for args in RUNS.values()]
+        runs = [wanted("--parallel=2", *args) for args in RUNS.values()]
         cls.runs = dict(zip([*RUNS, "plain"],
-                            cls.run_all(runs + [asked("--parallel=2", runner=PLAIN)])))
+                            cls.run_all(runs + [wanted("--parallel=2", runner=PLAIN)])))
 
     def test_report(self):
         report = self.runs["report"].report()
@@ -147,7 +147,7 @@ class FoundTest(ProjectCase):
         report = re.sub("met by shop.tests.*", "met by the next test of its worker", report)
         self.assertEqual(re.sub("in worker .*", "in worker N", report), REPORT)
 
-    def test_what_was_closed_is_told_for_all_workers(self):
+    def test_what_was_closed_is_reported_for_all_workers(self):
         self.assertIn("unittest_leakfix: let go of 4 finished tests, closed 1 resource left open "
                       "(1 file), "
                       "1 test still held by other code\n", self.runs["fail"].text)
@@ -171,11 +171,11 @@ class FoundTest(ProjectCase):
 
     def test_json(self):
         with open(os.path.join(self.folder, "leaks.json")) as file:
-            told = json.load(file)
-        self.assertEqual(told["tests"], 5)
+            reported = json.load(file)
+        self.assertEqual(reported["tests"], 5)
         leaks = {leak["subject"]: {note["label"]: note["text"] for note in leak["notes"]}.get(
             "in worker")
-                 for leak in told["leaks"]}
+                 for leak in reported["leaks"]}
         self.assertEqual(sorted(leaks), [
             "Orders.test_one was kept after it finished",
             'environment variable "OF_A_FAILING_TEST" was added',

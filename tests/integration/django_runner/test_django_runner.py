@@ -4,7 +4,7 @@ from __future__ import annotations
 import sys
 import unittest
 
-from tests.integration.django_runner.django_project import PLAIN, ProjectCase, asked
+from tests.integration.django_runner.django_project import PLAIN, ProjectCase, wanted
 
 try:
     import django
@@ -199,8 +199,8 @@ class VerdictsTest(ProjectCase):
         modes = dict(SERIAL, **(PARALLEL if tblib is not None else {}))
         # Django runs once for the modes that only we know.
         plain = {tuple(_theirs(args)): None for args in modes.values()}
-        ran = cls.run_all([asked(*args, runner=PLAIN) for args in plain]
-                          + [asked(*args) for args in modes.values()])
+        ran = cls.run_all([wanted(*args, runner=PLAIN) for args in plain]
+                          + [wanted(*args) for args in modes.values()])
         theirs = dict(zip(plain, ran))
         cls.runs = {name: (theirs[tuple(_theirs(args))], ours)
                     for (name, args), ours in zip(modes.items(), ran[len(plain):])}

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 import unittest
 
-from tests.integration.django_runner.django_project import OURS, PLAIN, SETTINGS, ProjectCase, asked
+from tests.integration.django_runner.django_project import (
+    OURS,
+    PLAIN,
+    SETTINGS,
+    ProjectCase,
+    wanted,
+)
 from tests.tiers import NEWEST, OLDEST, full_on
 
 try:
@@ -77,7 +83,7 @@ class WorkersTest(ProjectCase):
         cls.write("manage.py", MANAGE)
 
     def test_failed_tests_are_let_go_before_their_class_is_over(self):
-        plain, ours = self.run_all([asked("--parallel=2", runner=PLAIN), asked("--parallel=2")])
+        plain, ours = self.run_all([wanted("--parallel=2", runner=PLAIN), wanted("--parallel=2")])
         self.assertEqual(plain.alive, ["test_a", "test_b", "test_c"])
         self.assertEqual(ours.alive, [])
         self.assertIn("FAILED (failures=1, errors=2)", plain.text)
@@ -182,13 +188,13 @@ class OthersTest(ProjectCase):
         limits = ("shop.tests.Limited", "shop.tests.Reporting")
         bad = ("shop.tests.Unpicklable", "shop.tests.Reporting")
         cls.runs = cls.run_all([
-            asked("--parallel=2", "--max-connections=0", labels=two),
-            asked("--parallel=2", labels=limits),
-            asked("--parallel=2", "-v2", labels=two[1:] + limits[:1], runner="runners.Plain"),
-            asked("--parallel=2", "-v2", labels=two[1:] + limits[:1], runner="runners.Ours"),
-            asked("--parallel=2", "--failfast", "--max-connections=0", labels=two),
-            asked("--parallel=2", labels=("shop.tests.Threads", "shop.tests.Reporting"))])
-        cls.bad = [asked("--parallel=2", labels=bad, runner=runner) for runner in (PLAIN, OURS)]
+            wanted("--parallel=2", "--max-connections=0", labels=two),
+            wanted("--parallel=2", labels=limits),
+            wanted("--parallel=2", "-v2", labels=two[1:] + limits[:1], runner="runners.Plain"),
+            wanted("--parallel=2", "-v2", labels=two[1:] + limits[:1], runner="runners.Ours"),
+            wanted("--parallel=2", "--failfast", "--max-connections=0", labels=two),
+            wanted("--parallel=2", labels=("shop.tests.Threads", "shop.tests.Reporting"))])
+        cls.bad = [wanted("--parallel=2", labels=bad, runner=runner) for runner in (PLAIN, OURS)]
 
     @unittest.skipIf(pymysql is None, "needs PyMySQL")
     def test_budget_of_each_process(self):
@@ -210,7 +216,7 @@ class OthersTest(ProjectCase):
         self.assertEqual(self.runs[4].status, 1)
         self.assertIn("FAILED (failures=1", self.runs[4].text)
 
-    def test_connections_that_were_closed_in_a_worker_are_told(self):
+    def test_connections_that_were_closed_in_a_worker_are_reported(self):
         text = self.runs[5].text
         self.assertIn("unittest_leakfix: closed 1 connection of threads that were over\n  1 x "
                       "connection 'default'", text)

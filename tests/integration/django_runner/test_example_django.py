@@ -64,100 +64,102 @@ class Drop(OnPostgreSQL):
 
     @full_on(NEWEST)
     def test_plain(self):
-        status, said = self.manage(*self.labels(*LEFT), SHOP_REPLICA=self.server.host)
-        self.assertEqual(status, 1, said)
-        self.assertRegex(said, r"Ran 5 tests in .*\n\nOK\n")
-        self.assertIn('database "test_shop" is being accessed by other users', said)
-        self.assertIn("There are 6 other sessions using the database.", said)
+        status, printed = self.manage(*self.labels(*LEFT), SHOP_REPLICA=self.server.host)
+        self.assertEqual(status, 1, printed)
+        self.assertRegex(printed, r"Ran 5 tests in .*\n\nOK\n")
+        self.assertIn('database "test_shop" is being accessed by other users', printed)
+        self.assertIn("There are 6 other sessions using the database.", printed)
         self.assertEqual(self.databases(), [DATABASE])
 
     @full_on(OLDEST, NEWEST)
     def test_ours(self):
-        status, said = self.manage(*OURS, "--leaks=report", *self.labels(*LEFT),
+        status, printed = self.manage(*OURS, "--leaks=report", *self.labels(*LEFT),
                                    SHOP_REPLICA=self.server.host)
-        self.assertEqual(status, 0, said)
-        self.assertRegex(said, r"Ran 5 tests in .*\n\nOK\n")
-        self.assertEqual(said.count(MIRROR), 1, said)
+        self.assertEqual(status, 0, printed)
+        self.assertRegex(printed, r"Ran 5 tests in .*\n\nOK\n")
+        self.assertEqual(printed.count(MIRROR), 1, printed)
         lines = {"replica": line_of("shop/tests/test_replica.py", 'using("replica")'),
                  "worker": line_of("shop/tests/test_thread.py", "Order.objects.count()"),
                  "audit": line_of("shop/views.py", "    Order.objects.count()\n")}
-        told, _, end = self.ended(said).partition("unittest_leakfix: closed")
+        reported, _, end = self.ended(printed).partition("unittest_leakfix: closed")
         self.assertEqual("unittest_leakfix: closed" + end, DROP.format(**lines))
         self.assertEqual(self.databases(), [])
         self.assertIn("connection 'default' to leakfix@127.0.0.1:PORT/test_shop was left open",
-                      told)
-        self.assertRegex(told,
+                      reported)
+        self.assertRegex(reported,
                          r"opened by OrderTests.test_worker shop/tests/test_thread.py:%(worker)d "
                          r"in worker" % lines)
-        self.assertIn("    in thread worker (still running)\n", told)
-        self.assertRegex(told,
+        self.assertIn("    in thread worker (still running)\n", reported)
+        self.assertRegex(reported,
                          r"opened by AuditTests.test_audits shop/views.py:%(audit)d in "
                          r"go_on_auditing" % lines)
 
     @nightly
     def test_not_ended(self):
-        status, said = self.manage(*OURS, *self.labels("thread"), SHOP_TERMINATE="no")
-        self.assertEqual(status, 1, said)
+        status, printed = self.manage(*OURS, *self.labels("thread"), SHOP_TERMINATE="no")
+        self.assertEqual(status, 1, printed)
         self.assertIn(
-            "shop.tests.test_thread.OrderTests.test_worker, thread 'worker' (still running),", said)
-        self.assertIn("\nnot ended: LEAKFIX_TERMINATE_SESSIONS is False\n", said)
-        self.assertIn('database "test_shop" is being accessed by other users', said)
+            "shop.tests.test_thread.OrderTests.test_worker, thread 'worker' (still running),",
+            printed)
+        self.assertIn("\nnot ended: LEAKFIX_TERMINATE_SESSIONS is False\n", printed)
+        self.assertIn('database "test_shop" is being accessed by other users', printed)
         self.assertEqual(self.databases(), [DATABASE])
 
     @nightly
     def test_superusers_session(self):
-        status, said = self.manage(*OURS, *self.labels("process", "thread"),
+        status, printed = self.manage(*OURS, *self.labels("process", "thread"),
                                    SHOP_REPORT_USER=self.server.admin)
-        self.assertEqual(status, 1, said)
-        self.assertRegex(said, r"\nended 1 session on \"test_shop\": \d+\n")
-        self.assertRegex(said,
+        self.assertEqual(status, 1, printed)
+        self.assertRegex(printed, r"\nended 1 session on \"test_shop\": \d+\n")
+        self.assertRegex(printed,
                          r"\ncould not end session \d+ \(leakfix_admin\): it is a superuser's, "
                                r"and only a superuser may end it: connect as one\n")
-        self.assertIn('database "test_shop" is being accessed by other users', said)
+        self.assertIn('database "test_shop" is being accessed by other users', printed)
 
     @nightly
     def test_another_name_of_the_server(self):
         for runner in (), OURS:
-            status, said = self.manage(*runner, *self.labels("replica"), SHOP_REPLICA="localhost")
-            self.assertEqual(status, 2, said)
-            self.assertIn("Got an error recreating the test database", said)
-            self.assertEqual(MIRROR in said, runner == OURS, said)
+            status, printed = self.manage(*runner, *self.labels("replica"),
+                                          SHOP_REPLICA="localhost")
+            self.assertEqual(status, 2, printed)
+            self.assertIn("Got an error recreating the test database", printed)
+            self.assertEqual(MIRROR in printed, runner == OURS, printed)
 
     @full_on(NEWEST)
     def test_pool(self):
         if self.django < (5, 1):
             self.skipTest("pools came with Django 5.1")
-        status, said = self.manage(*OURS, "--leaks=report", *self.labels("replica", "thread"),
+        status, printed = self.manage(*OURS, "--leaks=report", *self.labels("replica", "thread"),
                                    SHOP_POOL="1",
                                    SHOP_REPLICA=self.server.host)
-        self.assertEqual(status, 0, said)
+        self.assertEqual(status, 0, printed)
         self.assertEqual(self.databases(), [])
-        self.assertIn("unittest_leakfix: closed the pool of 'replica' on \"test_shop\"\n", said)
-        self.assertIn("LEAKS  2 causes in 1 of 3 tests: 1 connection, 1 thread\n", said)
-        self.assertRegex(said, r"\nended 1 session on ")
+        self.assertIn("unittest_leakfix: closed the pool of 'replica' on \"test_shop\"\n", printed)
+        self.assertIn("LEAKS  2 causes in 1 of 3 tests: 1 connection, 1 thread\n", printed)
+        self.assertRegex(printed, r"\nended 1 session on ")
 
     @nightly
     def test_pool_plain(self):
         if self.django < (5, 1):
             self.skipTest("pools came with Django 5.1")
-        status, said = self.manage(*self.labels("replica"), SHOP_POOL="1",
+        status, printed = self.manage(*self.labels("replica"), SHOP_POOL="1",
                                    SHOP_REPLICA=self.server.host)
-        self.assertEqual(status, 1, said)
-        self.assertIn('database "test_shop" is being accessed by other users', said)
+        self.assertEqual(status, 1, printed)
+        self.assertIn('database "test_shop" is being accessed by other users', printed)
 
     @nightly
     def test_parallel(self):
-        status, said = self.manage(*OURS, "--parallel=2",
+        status, printed = self.manage(*OURS, "--parallel=2",
                                    *self.labels("thread", "process", "audit"))
-        self.assertEqual(status, 0, said)
+        self.assertEqual(status, 0, printed)
         self.assertEqual(self.databases(), [])
 
     @full_on(NEWEST)
     def test_busy(self):
-        status, said = self.manage(*OURS, *self.labels("busy"))
-        self.assertEqual(status, 0, said)
+        status, printed = self.manage(*OURS, *self.labels("busy"))
+        self.assertEqual(status, 0, printed)
         self.assertEqual(self.databases(), [])
-        ended = self.ended(said)
+        ended = self.ended(printed)
         self.assertIn("SELECT PG_SLEEP(60)\n", ended)
         for thread in "long-query", "come-again":
             self.assertIn("thread '%s' (still running)" % thread, ended)
@@ -165,9 +167,9 @@ class Drop(OnPostgreSQL):
 
     @nightly
     def test_kept(self):
-        status, said = self.manage(*OURS, "--keepdb", *self.labels("thread"))
-        self.assertEqual(status, 0, said)
-        self.assertNotIn("unittest_leakfix: before", said)
+        status, printed = self.manage(*OURS, "--keepdb", *self.labels("thread"))
+        self.assertEqual(status, 0, printed)
+        self.assertNotIn("unittest_leakfix: before", printed)
         self.assertEqual(self.databases(), [DATABASE])
 
 
@@ -175,22 +177,23 @@ class Full:
     """The server admits no more: finished threads, keep-alive clients, threads of a view, failing
     tests."""
 
-    said_full = ""
+    printed_full = ""
 
     def test_plain(self):
-        status, said = self.manage(*self.labels(*FULL), SHOP_CONN_MAX_AGE="60")
-        self.assertEqual(status, 1, said)
-        self.assertIn(self.said_full, said)
+        status, printed = self.manage(*self.labels(*FULL), SHOP_CONN_MAX_AGE="60")
+        self.assertEqual(status, 1, printed)
+        self.assertIn(self.printed_full, printed)
         for name in "test_count_19", "test_orders_19":
-            self.assertRegex(said, r"(?m)^(ERROR|FAIL): %s " % name)
+            self.assertRegex(printed, r"(?m)^(ERROR|FAIL): %s " % name)
 
     def test_ours(self):
-        status, said = self.manage(*OURS, *self.labels(*FULL), SHOP_CONN_MAX_AGE="60")
-        self.assertEqual(status, 1, said)
-        self.assertRegex(said, r"Ran 80 tests in .*\n\nFAILED \(failures=20\)\n")
-        self.assertEqual(said.count("AssertionError: the report is not written yet"), 20, said)
-        self.assertNotIn(self.said_full, said)
-        ended = re.sub(r"(manager.py:)\d+", r"\1N", self.ended(said).replace(":PORT", ""))
+        status, printed = self.manage(*OURS, *self.labels(*FULL), SHOP_CONN_MAX_AGE="60")
+        self.assertEqual(status, 1, printed)
+        self.assertRegex(printed, r"Ran 80 tests in .*\n\nFAILED \(failures=20\)\n")
+        self.assertEqual(printed.count("AssertionError: the report is not written yet"), 20,
+                         printed)
+        self.assertNotIn(self.printed_full, printed)
+        ended = re.sub(r"(manager.py:)\d+", r"\1N", self.ended(printed).replace(":PORT", ""))
         # Nobody waits for the view's thread: it may open its connection when the test is over.
         ended = re.sub(r"(test_checkout_0)\d and \d+", r"\g<1>0 and 19", ended)
         self.assertEqual(ended.partition("unittest_leakfix: closed")[2], (
@@ -204,14 +207,14 @@ class FullPostgreSQL(Full, OnPostgreSQL):
     """PostgreSQL says that the remaining slots are reserved, or "sorry, too many clients
     already"."""
 
-    said_full = "remaining connection slots are reserved"
+    printed_full = "remaining connection slots are reserved"
 
 
 @full_on(OLDEST)
 class FullMariaDB(Full, OnMariaDB):
     """MariaDB says "Too many connections"."""
 
-    said_full = "Too many connections"
+    printed_full = "Too many connections"
 
 
 if __name__ == "__main__":

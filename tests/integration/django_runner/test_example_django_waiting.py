@@ -38,13 +38,13 @@ NOTE = ("\nNote: 'leakfix'@'%' sees its own sessions only, and no open transacti
 class WaitsToFlush:
     """What is written of a flush that waits for the transaction of a thread."""
 
-    def flushes(self, **said):
+    def flushes(self, **printed):
         status, output = self.manage(*OURS, *self.labels("transaction"), SHOP_PATIENCE="1")
         self.assertEqual(status, 0, output)
         self.assertEqual(self.databases(), [])
-        told = without_what_varies(output).partition("unittest_leakfix: ")
-        self.assertEqual((told[1] + told[2]).partition("\n\n---")[0] + "\n", FLUSH.format(
-            line=line_of("shop/tests/test_transaction.py", "with transaction.atomic()"), **said))
+        reported = without_what_varies(output).partition("unittest_leakfix: ")
+        self.assertEqual((reported[1] + reported[2]).partition("\n\n---")[0] + "\n", FLUSH.format(
+            line=line_of("shop/tests/test_transaction.py", "with transaction.atomic()"), **printed))
 
 
 class Flush(WaitsToFlush, OnPostgreSQL):
@@ -52,8 +52,8 @@ class Flush(WaitsToFlush, OnPostgreSQL):
 
     @nightly
     def test_plain(self):
-        status, said = self.manage(*self.labels("transaction"), patience=8)
-        self.assertIsNone(status, said)
+        status, printed = self.manage(*self.labels("transaction"), patience=8)
+        self.assertIsNone(status, printed)
 
     @full_on(OLDEST)
     def test_ours(self):
@@ -74,24 +74,24 @@ class FlushMariaDB(WaitsToFlush, OnMariaDB):
 
     @nightly
     def test_busy(self):
-        status, said = self.manage(*OURS, *self.labels("busy"))
-        self.assertEqual(status, 0, said)
+        status, printed = self.manage(*OURS, *self.labels("busy"))
+        self.assertEqual(status, 0, printed)
         self.assertEqual(self.databases(), [])
 
     @nightly
     def test_drop_plain(self):
-        status, said = self.manage(*self.labels("open_transaction"), patience=8)
-        self.assertIsNone(status, said)
-        self.assertTrue(said.endswith("\nOK\n" + DESTROYING), said)
+        status, printed = self.manage(*self.labels("open_transaction"), patience=8)
+        self.assertIsNone(status, printed)
+        self.assertTrue(printed.endswith("\nOK\n" + DESTROYING), printed)
 
     @full_on(NEWEST)
     def test_drop(self):
-        status, said = self.manage(*OURS, *self.labels("open_transaction"))
-        self.assertEqual(status, 0, said)
+        status, printed = self.manage(*OURS, *self.labels("open_transaction"))
+        self.assertEqual(status, 0, printed)
         self.assertEqual(self.databases(), [])
         self.assertIn("opened by shop.tests.test_open_transaction.OrderTests.test_worker, "
-                      "thread 'worker' (still running),\n", said)
-        self.assertRegex(said, r"\nended 1 session on \"test_shop\": \d+\n")
+                      "thread 'worker' (still running),\n", printed)
+        self.assertRegex(printed, r"\nended 1 session on \"test_shop\": \d+\n")
 
 
 class Api(OnPostgreSQL):
@@ -100,25 +100,25 @@ class Api(OnPostgreSQL):
     @full_on(NEWEST)
     def test_plain(self):
         self.needs("schemathesis")
-        status, said = self.manage(*self.labels("api"), SHOP_CONN_MAX_AGE="60")
-        self.assertEqual(status, 1, said)
-        self.assertIn("remaining connection slots are reserved", said)
+        status, printed = self.manage(*self.labels("api"), SHOP_CONN_MAX_AGE="60")
+        self.assertEqual(status, 1, printed)
+        self.assertIn("remaining connection slots are reserved", printed)
 
     @full_on(NEWEST)
     def test_ours(self):
         self.needs("schemathesis")
-        status, said = self.manage(*OURS, *self.labels("api"), SHOP_CONN_MAX_AGE="60")
-        self.assertEqual(status, 0, said)
+        status, printed = self.manage(*OURS, *self.labels("api"), SHOP_CONN_MAX_AGE="60")
+        self.assertEqual(status, 0, printed)
         self.assertEqual(self.databases(), [])
-        self.assertEqual(self.ended(said), DESTROYING)
+        self.assertEqual(self.ended(printed), DESTROYING)
 
     @full_on(NEWEST)
     def test_channels(self):
         self.needs("channels")
-        status, said = self.manage(*OURS, *self.labels("channels"), SHOP_CONN_MAX_AGE="60")
-        self.assertEqual(status, 0, said)
+        status, printed = self.manage(*OURS, *self.labels("channels"), SHOP_CONN_MAX_AGE="60")
+        self.assertEqual(status, 0, printed)
         self.assertEqual(self.databases(), [])
-        self.assertEqual(self.ended(said), DESTROYING)
+        self.assertEqual(self.ended(printed), DESTROYING)
 
     def needs(self, name):
         try:
@@ -134,20 +134,20 @@ class WithoutServers(ShopCase):
 
     def test_same_verdicts(self):
         names = self.labels("thread", "pages", "replica", "finished_threads", "audit", "process")
-        said = [self.manage(*runner, "-v2", *names, SHOP_CONN_MAX_AGE="60")
+        printed = [self.manage(*runner, "-v2", *names, SHOP_CONN_MAX_AGE="60")
                 for runner in ((), OURS + ("--leaks=report",))]
         verdicts = [(status, re.findall(r"(?m)^(test_\w+ \(.*?\)) \.\.\. (\w+)", text))
-                    for status, text in said]
+                    for status, text in printed]
         self.assertEqual(verdicts[0], verdicts[1])
-        self.assertEqual(len(verdicts[0][1]), 45, said[0][1])
-        leaks = re.findall(r"(?m)^\[\d+\] (thread|\w+ \w+) [\"']([^\"'(]*\w)", said[1][1])
+        self.assertEqual(len(verdicts[0][1]), 45, printed[0][1])
+        leaks = re.findall(r"(?m)^\[\d+\] (thread|\w+ \w+) [\"']([^\"'(]*\w)", printed[1][1])
         self.assertEqual([(kind, name) for kind, name in leaks if kind == "thread"],
                          [("thread", "Thread-2"), ("thread", "audit"), ("thread", "worker")],
-                         said[1][1])
+                         printed[1][1])
         self.assertEqual([kind for kind, name in leaks], ["thread"] * 3 + ["child process"],
-                         said[1][1])
+                         printed[1][1])
         self.assertIn("close the client: it keeps the server waiting for one more request",
-                      said[1][1])
+                      printed[1][1])
 
     def test_readme_names_each(self):
         with open(os.path.join(FOLDER, "README.md"), encoding="utf-8") as source:

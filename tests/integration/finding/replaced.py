@@ -117,8 +117,8 @@ def differences(module, how, names=()):
     compared = 0
     for name in names or functions(module):
         what = (module, name, replacement(how))
-        status, said = run("plain", what)
-        if status not in (0, 1) or len(verdicts(said)) != 9:
+        status, printed = run("plain", what)
+        if status not in (0, 1) or len(verdicts(printed)) != 9:
             continue        # plain unittest does not end properly
         compared += 1
         for runs in ("off", "report"):
@@ -126,8 +126,8 @@ def differences(module, how, names=()):
             wrong = []
             if mine != status:
                 wrong.append("status %s, not %s" % (mine, status))
-            if verdicts(output) != verdicts(said):
-                wrong.append("verdicts %s, not %s" % (verdicts(output), verdicts(said)))
+            if verdicts(output) != verdicts(printed):
+                wrong.append("verdicts %s, not %s" % (verdicts(output), verdicts(printed)))
             if re.search(r'File ".*/unittest_leakfix/', output):
                 wrong.append("a traceback of ours")
             off = re.findall(

@@ -95,7 +95,7 @@ LEAKS  3 causes were found before the run was interrupted
         self.assertWhole()
         self.assertIn("LEAKS  3 causes were found", output)
 
-    def test_while_closing_is_told(self):
+    def test_while_closing_is_reported(self):
         self.interrupted("press_at(runner, 'summary_line')")
         self.assertWhole()
 

@@ -183,9 +183,9 @@ class UncountedCase(unittest.TestCase):
 
 class WithoutCounts(UncountedCase):
     def test_names_what_is_left_of_the_processs_state(self):
-        status, said, found = self.run_suite(LEAVING, "--leaks=report")
-        self.assertEqual(0, status, said)
-        self.assertNotIn("Traceback", said)
+        status, printed, found = self.run_suite(LEAVING, "--leaks=report")
+        self.assertEqual(0, status, printed)
+        self.assertNotIn("Traceback", printed)
         tests = {leak["kind"]: leak["tests"] for leak in found["leaks"]}
         for kind, test in (("environment", "changes_environment"), ("cwd", "changes_folder"),
                            ("descriptor", "descriptor"), ("child process", "fork"),
@@ -193,44 +193,44 @@ class WithoutCounts(UncountedCase):
                            ("patch", "patch"), ("thread", "thread"),
                            ("warnings filter", "warnings")):
             with self.subTest(kind):
-                self.assertEqual(["test_shop.Tests.test_" + test], tests.get(kind), said)
+                self.assertEqual(["test_shop.Tests.test_" + test], tests.get(kind), printed)
 
     def test_says_in_one_line_what_it_does_not_find(self):
-        status, said, found = self.run_suite(CLEAN, "--leaks=report")
-        self.assertEqual(0, status, said)
+        status, printed, found = self.run_suite(CLEAN, "--leaks=report")
+        self.assertEqual(0, status, printed)
         line = ("Not measured: objects that outlive their tests (%s does not count references: "
                 "only the state of "
                 "the process is watched)" % self.name)
-        self.assertEqual([line], [each for each in said.splitlines() if "Not measured" in each],
-                         said)
-        self.assertEqual([], found["leaks"], said)
+        self.assertEqual([line], [each for each in printed.splitlines() if "Not measured" in each],
+                         printed)
+        self.assertEqual([], found["leaks"], printed)
 
     def test_failing_run_counts_no_garbage(self):
-        status, said, found = self.run_suite(CLEAN, "--leaks=fail")
-        self.assertEqual((0, []), (status, found["leaks"]), said)
+        status, printed, found = self.run_suite(CLEAN, "--leaks=fail")
+        self.assertEqual((0, []), (status, found["leaks"]), printed)
 
     def test_leak_fails_its_test(self):
-        status, said, _ = self.run_suite(LEAVING, "--leaks=fail")
-        self.assertEqual(1, status, said)
-        self.assertIn("FAIL: test_handler", said)
+        status, printed, _ = self.run_suite(LEAVING, "--leaks=fail")
+        self.assertEqual(1, status, printed)
+        self.assertIn("FAIL: test_handler", printed)
 
     def test_restores(self):
-        _, said, found = self.run_suite(LEAVING + """
+        _, printed, found = self.run_suite(LEAVING + """
     def test_zz_sees_nothing_of_it(self):
         self.assertNotIn("LEFT", os.environ)
 """, "--leaks=report", "--restore")
-        self.assertIn("\nOK", said)
+        self.assertIn("\nOK", printed)
         self.assertIn("environment", [leak["kind"] for leak in found["leaks"]])
 
     def test_closes_what_is_declared(self):
-        status, said, _ = self.run_suite(DECLARED)
-        self.assertEqual(0, status, said)
+        status, printed, _ = self.run_suite(DECLARED)
+        self.assertEqual(0, status, printed)
 
     def test_without_finding(self):
-        status, said, _ = self.run_suite(FAILING)
+        status, printed, _ = self.run_suite(FAILING)
         self.assertEqual(1, status)
-        self.assertIn("FAILED (failures=1)", said)
-        self.assertNotIn("still held", said)
+        self.assertIn("FAILED (failures=1)", printed)
+        self.assertNotIn("still held", printed)
         self.assertNotIn("still held", self.run_suite(FAILING, "-v")[1])
 
 
@@ -244,9 +244,9 @@ class PyPyTests(WithoutCounts):
             raise unittest.SkipTest("PyPy (3.8 or later) not found")
 
     def test_children_of_this_suite_are_pypys(self):
-        said = subprocess.check_output([self.python, "-c",
+        printed = subprocess.check_output([self.python, "-c",
                                         "import sys; print(sys.implementation.name)"])
-        self.assertEqual(b"pypy", said.strip())
+        self.assertEqual(b"pypy", printed.strip())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 from tests.zoo.case import ZooCase, each_animal, keeper, plain
 
 # What Python itself says while the test runs stays where it was.
-SAID = ("ResourceWarning", "was never awaited", "exception was never retrieved")
+PRINTED = ("ResourceWarning", "was never awaited", "exception was never retrieved")
 # Too dear to be looked at after each test: told of the class.
 # Before 3.10 the collector does not know sqlite3's connections, and none in memory has a
 # descriptor.
@@ -31,7 +31,7 @@ class ZooTests(ZooCase):
         self.assertTrue(answer["successful"], answer["output"])
         self.assertIn("LEAKS  1 cause in 1 of 1 test: 1 ", answer["report"])
         if answer["stray"]:
-            self.assertTrue(any(each in answer["stray"] for each in SAID), answer["stray"])
+            self.assertTrue(any(each in answer["stray"] for each in PRINTED), answer["stray"])
 
 
 class ScopeTests(ZooCase):

@@ -65,10 +65,10 @@ class AdviceCase(ZooCase):
         answer = keeper.ask("afterwards", files={healed + ".py": source},
                             first=["tests.zoo.afterwards"],
                             modules=[healed + name[len(module):]])
-        told = "%s\n\n%s\n%s" % (remedies, source, answer["output"])
-        self.assertTrue(answer["successful"], told)
-        self.assertEqual("", answer["report"], told)
-        self.assertEqual("", answer["stray"], told)
+        reported = "%s\n\n%s\n%s" % (remedies, source, answer["output"])
+        self.assertTrue(answer["successful"], reported)
+        self.assertEqual("", answer["report"], reported)
+        self.assertEqual("", answer["stray"], reported)
 
     def leaks(self, name):
         answer = keeper.ask(name, options={"leaks_json": "ZOO/leaks.json"})

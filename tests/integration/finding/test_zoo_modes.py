@@ -41,7 +41,7 @@ class KnownTests(ZooCase):
                                     ignore=[dict(entry, reason="of another")])
                 self.assertIn('thread "mailer-1" was still running', answer["report"])
 
-    def test_known_leaks_are_told_when_asked_for(self):
+    def test_known_leaks_are_reported_when_asked_for(self):
         answer = keeper.ask("known.Threads.test_1", options={"verbosity": 2}, ignore=[
             {"thread": "mailer-*", "reason": "the mailer lives as long as the process"}])
         self.assertIn("LEAKS  none in 1 test\nKnown: 1 (ignored with a reason in "
@@ -64,7 +64,7 @@ class BaselineTests(ZooCase):
         return keeper.ask(*names, files={"known.json": text},
                           options={"leaks_baseline": "ZOO/known.json"})
 
-    def test_listed_ones_are_no_news(self):
+    def test_listed_ones_are_not_reported_again(self):
         text = self.baseline("known.Ignoring.test_connection", "opened.File.test_on_self")
         self.assertEqual("", self.ask(text, "known.Ignoring.test_connection")["report"])
 
@@ -73,7 +73,7 @@ class BaselineTests(ZooCase):
         self.assertNotRegex(one, r"0x|/tmp/")
         self.assertEqual("", self.ask(one, "scopes.Same")["report"])
 
-    def test_new_ones_are_told_and_gone_ones_said(self):
+    def test_new_ones_are_reported_and_gone_ones_named(self):
         text = self.baseline("opened.File.test_on_self", "known.Several.test_two")
         value = json.loads(text)
         for entry in value["leaks"]:
@@ -82,14 +82,14 @@ class BaselineTests(ZooCase):
         answer = self.ask(json.dumps(value), "opened.File.test_on_self", "known.Several.test_two")
         self.assertGolden("modes.baseline", plain(answer["report"]))
 
-    def test_of_tests_that_did_not_run_nothing_is_said(self):
+    def test_of_tests_that_did_not_run_nothing_is_reported(self):
         text = self.baseline("opened.File.test_on_self", "known.Several.test_two")
         self.assertEqual("", self.ask(text, "opened.File.test_on_self")["report"])
 
 
 class FailedTests(ZooCase):
 
-    def test_leaks_of_failing_tests_are_told_when_asked_for(self):
+    def test_leaks_of_failing_tests_are_reported_when_asked_for(self):
         self.assertEqual("LEAKS  none, but failing tests left 1 cause (--leaks-failed shows it)",
                          keeper.ask("known.Several.test_fails")["report"])
         answer = keeper.ask("known.Several.test_fails", options={"leaks_failed": True})
@@ -158,7 +158,7 @@ class JsonTests(ZooCase):
 class FailTests(ZooCase):
     """--leaks=fail: each leak is a failure of its test, in any result class."""
 
-    SAID = ("1 leak was left behind:\n  KeptTest.test_in_list was kept after it finished: "
+    PRINTED = ("1 leak was left behind:\n  KeptTest.test_in_list was kept after it finished: "
             "held by tests.zoo.shop.orders[0]")
 
     def test_stock_result(self):
@@ -167,7 +167,7 @@ class FailTests(ZooCase):
         self.assertFalse(answer["successful"])
         (test, text), = answer["failures"]
         self.assertEqual("tests.zoo.kept.KeptTest.test_in_list", test)
-        self.assertIn(self.SAID, text)
+        self.assertIn(self.PRINTED, text)
         self.assertIn("FAILED (failures=1)", answer["output"])
 
     def test_our_result(self):
@@ -217,7 +217,7 @@ class ExitStatusTests(unittest.TestCase):
         self.assertIn("LEAKS  1 cause in 1 of 1 test: 1 kept test", done.stdout)
         self.assertEqual(1, self.run_it("--leaks=fail", name).returncode)
 
-    def test_dropped_unclosed_is_heard(self):
+    def test_dropped_unclosed_is_reported(self):
         done = self.run_it("--leaks=report", "tests.zoo.opened.File.test_dropped_unclosed")
         self.assertIn("[1] file 'tests/zoo/opened.py' was dropped without being closed",
                       done.stdout)

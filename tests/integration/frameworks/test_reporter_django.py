@@ -62,7 +62,7 @@ class RemoteTest(ReporterCase, unittest.TestCase):
         samples.suite(loader)(result)
         # What the worker sends to the parent.
         self.events = pickle.loads(pickle.dumps(result.events))
-        text = "\n".join(" ".join(_said(part) for part in event)
+        text = "\n".join(" ".join(_printed(part) for part in event)
                          for event in self.events if event[0] != "addDuration")
         # A pickled subtest without a message says so; its stand-in does not.
         return samples.steady(text).replace("[<object object at 0x0>] ", "")
@@ -81,7 +81,7 @@ class RemoteTest(ReporterCase, unittest.TestCase):
             self.assertNotIn(outcomes + gone, samples.alive)
 
 
-def _said(part):
+def _printed(part):
     if isinstance(part, tuple):
         return "%s: %s" % (part[0].__name__, part[1])
     return str(part)

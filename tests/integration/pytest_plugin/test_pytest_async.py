@@ -69,9 +69,9 @@ class AsyncTests(PytestCase):
                                    "--leaks=report")
         self.assertEqual(0, status, text)
         section = self.section(text)
-        told = {"file 'test_sample.py' was left open", "event loop was left open",
+        reported = {"file 'test_sample.py' was left open", "event loop was left open",
                 "coroutine 'sleep' was never awaited"}
-        self.assertEqual(told, told & set(self.causes(text)), section)
+        self.assertEqual(reported, reported & set(self.causes(text)), section)
         self.assertIn("opened by test_sample.py::test_loop   test_sample.py:27\n", section)
         for clean in ("test_clean", "test_anyio\n", "test_sync", "_asyncio.plugin",
                       "anyio_backend"):

@@ -220,34 +220,34 @@ class Story(PytestCase):
         databases = {"default": default}
         if self.replica:
             databases["replica"] = dict(default, **self.replica)
-        said, status = self.pytest(
+        printed, status = self.pytest(
             "-p", "xdist", "-p", "django", *arguments, *(("--leaks=" + mode,) if plugin else ()),
             plugin=plugin, SHOP_DATABASES=json.dumps(databases), **environment)
-        self.assertNotIn(self.server.password, said)
-        return said, status
+        self.assertNotIn(self.server.password, printed)
+        return printed, status
 
     def plain(self, test, *arguments):
         """Without us: the tests pass, there is a warning, and the database is left behind."""
         if tiers.current() != tiers.NIGHTLY and (test, sys.version_info[:2]) != ("test_thread",
                                                                                  NEWEST):
             return      # Django waits five seconds before it gives up
-        said, status = self.run_tests("-n", "1", "-k", test, *arguments, plugin=False)
-        self.assertEqual(status, 0, said)
-        self.assertIn(WARNED, said)
+        printed, status = self.run_tests("-n", "1", "-k", test, *arguments, plugin=False)
+        self.assertEqual(status, 0, printed)
+        self.assertIn(WARNED, printed)
         self.assertEqual(self.left(), ["test_%s_gw0" % self.name])
         self.drop()
 
     def ours(self, test, *arguments, **environment):
         """With us: no warning, nothing left; returns what was said of the databases."""
-        said, status = self.run_tests("-k", test, *arguments, **environment)
-        self.assertEqual(status, 0, said)
-        self.assertNotIn(WARNED, said)
+        printed, status = self.run_tests("-k", test, *arguments, **environment)
+        self.assertEqual(status, 0, printed)
+        self.assertNotIn(WARNED, printed)
         self.assertEqual(self.left(), [])
-        return self.databases(said)
+        return self.databases(printed)
 
-    def databases(self, said):
+    def databases(self, printed):
         """Our section about them, without what varies."""
-        found = re.search(r"(?ms)^=+ leaks: test databases =+\n(.*?)(?=^=+ .* =+$)", said)
+        found = re.search(r"(?ms)^=+ leaks: test databases =+\n(.*?)(?=^=+ .* =+$)", printed)
         text = found.group(1) if found else ""
         text = text.replace(self.name, "shop")
         for pattern, shown in _VARIES:
@@ -331,9 +331,9 @@ class OnPostgreSQL(Story):
     def test_finished_thread(self):
         self.plain("test_finished_thread")
         self.assertEqual(self.ours("test_finished_thread", mode="release"), FINISHED)
-        said, _ = self.run_tests("-k", "test_finished_thread")      # then it is among the leaks
-        self.assertIn("closed for you: its thread was over", self.section(said))
-        self.assertEqual(self.databases(said), "")
+        printed, _ = self.run_tests("-k", "test_finished_thread")      # then it is among the leaks
+        self.assertIn("closed for you: its thread was over", self.section(printed))
+        self.assertEqual(self.databases(printed), "")
 
     def test_replica(self):
         self.replica = {"TEST": {"MIRROR": "default"}}
@@ -349,15 +349,15 @@ class OnPostgreSQL(Story):
     def test_another_spelling_of_the_host(self):
         """Django makes it a second time and cannot: the setting that mends it is said."""
         self.replica = {"HOST": "localhost"}
-        said, _ = self.run_tests("-k", "test_replica")
-        self.assertEqual(self.databases(said), UNMIRRORED)
+        printed, _ = self.run_tests("-k", "test_replica")
+        self.assertEqual(self.databases(printed), UNMIRRORED)
 
     def test_reuse(self):
         """Then nobody is in the way: not the one who is there, and not the next run's."""
         for tests in ("test_process or test_thread", "test_nothing"):
-            said, status = self.run_tests("-k", tests, "--reuse-db")
-            self.assertEqual((status, self.databases(said), self.left()),
-                             (0, "", ["test_" + self.name]), said)
+            printed, status = self.run_tests("-k", tests, "--reuse-db")
+            self.assertEqual((status, self.databases(printed), self.left()),
+                             (0, "", ["test_" + self.name]), printed)
 
     @full_on(OLDEST)
     def test_fixture_of_their_own(self):
@@ -366,15 +366,15 @@ class OnPostgreSQL(Story):
 
     @nightly
     def test_listed_only(self):
-        said, status = self.run_tests("-k", "test_thread", SHOP_LISTS_ONLY="1")
-        self.assertIn(WARNED, said)
-        self.assertEqual(self.databases(said),
+        printed, status = self.run_tests("-k", "test_thread", SHOP_LISTS_ONLY="1")
+        self.assertIn(WARNED, printed)
+        self.assertEqual(self.databases(printed),
                          self.thread(ended="not ended: LEAKFIX_TERMINATE_SESSIONS is False"))
 
     def test_no_settings(self):
         self.write(ini="[pytest]\n", test_shop="def test_nothing(): pass\n")
-        said, status = self.run_tests()
-        self.assertEqual((status, self.databases(said)), (0, ""), said)
+        printed, status = self.run_tests()
+        self.assertEqual((status, self.databases(printed)), (0, ""), printed)
 
 
 @full_on(NEWEST)

@@ -18,15 +18,15 @@ class LeftTests(PytestCase):
         counts = re.findall(r"\d+ failed, .* in|\d+ passed in", plain)[-1:]
         self.assertTrue(counts, plain)
         for mode in ("release", "report"):
-            said, ours = self.pytest("--leakfix=" + mode,
+            printed, ours = self.pytest("--leakfix=" + mode,
                                      "--leaks-json=report.json" if mode == "report" else "-q")
-            self.assertEqual((re.findall(r"\d+ failed, .* in|\d+ passed in", said)[-1:], ours),
-                             (counts, status), said)
-            self.assertNotIn("INTERNALERROR", said)
-            self.assertNotRegex(said, r"finding failed|switched off|no report")
-            self.assertIn("closed 1 resource left open (1 file)", said)
+            self.assertEqual((re.findall(r"\d+ failed, .* in|\d+ passed in", printed)[-1:], ours),
+                             (counts, status), printed)
+            self.assertNotIn("INTERNALERROR", printed)
+            self.assertNotRegex(printed, r"finding failed|switched off|no report")
+            self.assertIn("closed 1 resource left open (1 file)", printed)
         for each in present:
-            self.assertIn(each, said)
+            self.assertIn(each, printed)
         with open(os.path.join(self.folder, "report.json")) as report:
             self.assertEqual(json.load(report)["version"], 1)
 

@@ -82,7 +82,7 @@ class OptionTests(FilesCase):
                               "given\n\n" % (NEED, mode)),
                              (status, text))
 
-    def test_nothing_is_asked(self):
+    def test_nothing_is_queried(self):
         for ini in ("", "leakfix = off\n", "leakfix_restore = false\nleakfix_baseline =\n"):
             self.write(ini="[pytest]\n" + ini)
             self.assertNotIn("LEAKS", self.pytest("-v")[0])

@@ -44,7 +44,7 @@ class LookAlikes(PytestCase):
                 assert len(orders) == 3
             """, mode="fail")
 
-    def test_a_database_with_a_relative_path_is_told_once(self):
+    def test_a_database_with_a_relative_path_is_reported_once(self):
         self.quiet("""
             import sqlite3
 

@@ -261,7 +261,7 @@ class OptionTests(PytestCase):
 
     def test_bad_input(self):
         self.write(test_sample=KEEPS)
-        for arguments, ini, said in (
+        for arguments, ini, printed in (
                 (["--leaks=nonsense"], "", "argument --leaks: invalid choice: 'nonsense'"),
                 ([], "leakfix = nonsense",
                  "ERROR: leakfix = nonsense in the ini file: choose from off, release, report, "
@@ -276,7 +276,7 @@ class OptionTests(PytestCase):
                 self.write(ini="[pytest]\n%s\n" % ini)
                 text, status = self.pytest(*arguments)
                 self.assertEqual(4, status, text)
-                self.assertIn(said, text)
+                self.assertIn(printed, text)
                 self.assertNotIn("Traceback", text)
 
     def test_a_file_that_cannot_be_written(self):
@@ -324,7 +324,7 @@ class MarkerTests(PytestCase):
                       "leakfix_ignore of test_sample.py::TestSome)\n", text)
 
     def test_bad_markers(self):
-        for mark, said in (
+        for mark, printed in (
                 ('leakfix_ignore(file="*")',
                  "ignore() needs a reason that a colleague understands in a year"),
                 ('leakfix_ignore("file", reason="x")',
@@ -334,7 +334,8 @@ class MarkerTests(PytestCase):
                            % mark)
                 text, status = self.pytest("--leaks=report")
                 self.assertEqual(4, status, text)
-                self.assertIn("ERROR: test_sample.py::test_it: the marker leakfix_ignore: " + said,
+                self.assertIn("ERROR: test_sample.py::test_it: the marker leakfix_ignore: "
+                              + printed,
                               text)
 
     def test_markers_are_listed(self):

@@ -8,7 +8,7 @@ from unittest_leakfix.leaks.model.leak import Leak
 def every_kind(case):
     """Return a leak of each kind, worded as its finder would, for a `TextCase`."""
     test = (ORDERS + "test_checkout",)
-    own = case.opened(test[0], ("tests/test_orders.py", 28, "OrderTests.test_checkout"))
+    ours = case.opened(test[0], ("tests/test_orders.py", 28, "OrderTests.test_checkout"))
     app = case.opened(
         test[0], ("shop/mail.py", 48, "Mailer.start"),
         ("tests/test_orders.py", 24, "OrderTests.test_checkout")
@@ -43,7 +43,7 @@ def every_kind(case):
             "file",
             "file '/tmp/report.txt' was left open",
             test,
-            acquisition=own,
+            acquisition=ours,
             remedy="self.addCleanup(case.report.close)",
         ),
         Leak("descriptor", "descriptor 7 (pipe) was left open", test),
@@ -66,7 +66,7 @@ def every_kind(case):
             notes=(("now at", "state S (sleeping)"),),
         ),
         Leak("pool", "multiprocessing pool of 2 was not terminated", test),
-        Leak("event loop", "event loop was left open", test, acquisition=own),
+        Leak("event loop", "event loop was left open", test, acquisition=ours),
         Leak(
             "task",
             "task 'poll' was destroyed but it is pending",

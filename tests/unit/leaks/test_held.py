@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from tests.integration.django_runner.django_project import ProjectCase, asked
+from tests.integration.django_runner.django_project import ProjectCase, wanted
 from tests.integration.pytest_plugin.pytest_case import PytestCase
 from tests.support.paths import ROOT
 
@@ -107,13 +107,13 @@ class DjangoTest(ProjectCase, HeldTest):
         cls.write("shop/tests.py", DJANGO)
 
     def test_runner(self):
-        plain, found = self.run_all([asked("-v2"), asked("-v2", "--leaks=report")])
+        plain, found = self.run_all([wanted("-v2"), wanted("-v2", "--leaks=report")])
         self.assertEqual(self.hint(plain.text), "--leaks=report")
         self.assertNames(found.text)
 
     def test_workers(self):
-        plain, found = self.run_all([asked("-v2", "--parallel=2"),
-                                     asked("-v2", "--parallel=2", "--leaks=report")])
+        plain, found = self.run_all([wanted("-v2", "--parallel=2"),
+                                     wanted("-v2", "--parallel=2", "--leaks=report")])
         self.assertEqual(self.hint(plain.text), "--leaks=report")
         self.assertNames(found.text)
 

@@ -44,14 +44,14 @@ class ComplaintsCase(unittest.TestCase):
         gc.disable()
         self.addCleanup(gc.enable)
 
-    def heard(self):
+    def noticed(self):
         self.complaints.install()
         gc.collect()
         self.complaints.remove()
         return self.complaints.take()
 
     def one(self, kind, text):
-        complaint, = self.heard()
+        complaint, = self.noticed()
         self.assertEqual(complaint.kind, kind)
         self.assertIn(text, complaint.text)
         return complaint
@@ -94,7 +94,7 @@ class KindsTest(ComplaintsCase):
         loop = asyncio.new_event_loop()
         in_a_cycle(loop)
         del loop
-        found = self.heard()
+        found = self.noticed()
         self.assertIn("unclosed event loop", [c.text for c in found][0])
         self.assertOpenedHere(found[0], "event loop")
 
@@ -208,7 +208,7 @@ class KindsTest(ComplaintsCase):
 
     def test_taken_once(self):
         in_a_cycle(never())
-        self.assertEqual(len(self.heard()), 1)
+        self.assertEqual(len(self.noticed()), 1)
         self.assertEqual(self.complaints.take(), [])
 
 
@@ -222,7 +222,7 @@ class BystanderTest(ComplaintsCase):
                     sys.unraisablehook, threading.excepthook, asyncio.base_events.logger)
 
         before = state()
-        self.heard()
+        self.noticed()
         after = state()
         self.assertIs(after[0], before[0])
         self.assertEqual(after, before)
@@ -236,7 +236,7 @@ class BystanderTest(ComplaintsCase):
             warnings.simplefilter("default")
             for _ in range(3):
                 scope["warn"]()
-                self.heard()
+                self.noticed()
         self.assertEqual([str(each.message) for each in shown], ["again"])
 
     def test_other_warnings_go_where_they_went(self):
@@ -249,11 +249,11 @@ class BystanderTest(ComplaintsCase):
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", DeprecationWarning)
             in_a_cycle(Old())
-            self.assertEqual(self.heard(), [])
+            self.assertEqual(self.noticed(), [])
         self.assertEqual([str(each.message) for each in shown], ["old"])
 
     def test_warnings_outside_the_window_are_the_tests(self):
-        self.heard()
+        self.noticed()
         with self.assertWarns(ResourceWarning):
             open(__file__)
 
@@ -262,12 +262,12 @@ class BystanderTest(ComplaintsCase):
             def __del__(self):
                 raise ValueError
 
-        heard = []
+        noticed = []
         self.addCleanup(setattr, sys, "unraisablehook", sys.unraisablehook)
-        sys.unraisablehook = lambda unraisable: heard.append(unraisable.exc_type)
+        sys.unraisablehook = lambda unraisable: noticed.append(unraisable.exc_type)
         in_a_cycle(Order())
-        self.assertEqual(len(self.heard()), 1)
-        self.assertEqual(heard, [ValueError])
+        self.assertEqual(len(self.noticed()), 1)
+        self.assertEqual(noticed, [ValueError])
 
     def test_hook_replaced_inside_the_window_stays(self):
         self.addCleanup(setattr, sys, "unraisablehook", sys.unraisablehook)
@@ -290,8 +290,8 @@ class BystanderTest(ComplaintsCase):
     def test_a_loops_own_handler_hears_alone(self):
         loop = asyncio.new_event_loop()
         self.addCleanup(loop.close)
-        heard = []
-        loop.set_exception_handler(lambda loop, context: heard.append(context["message"]))
+        noticed = []
+        loop.set_exception_handler(lambda loop, context: noticed.append(context["message"]))
 
         async def fail():
             raise KeyError
@@ -300,12 +300,12 @@ class BystanderTest(ComplaintsCase):
         loop.run_until_complete(asyncio.wait([task]))
         in_a_cycle(task)
         del task
-        self.assertEqual(self.heard(), [])
-        self.assertEqual(heard, ["Task exception was never retrieved"])
+        self.assertEqual(self.noticed(), [])
+        self.assertEqual(noticed, ["Task exception was never retrieved"])
 
     def test_dead_records_are_forgotten(self):
         in_a_cycle(socket.socket())
-        self.heard()
+        self.noticed()
         self.assertIsNone(self.records._dead)
 
 

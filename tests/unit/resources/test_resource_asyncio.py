@@ -195,11 +195,11 @@ class TaskTests(LoopCase):
         self.check_awaited(task, "task")
 
     def test_a_task_that_fails_when_cancelled(self):
-        said = []
-        self.loop.set_exception_handler(lambda loop, context: said.append(context))
+        printed = []
+        self.loop.set_exception_handler(lambda loop, context: printed.append(context))
         self.check_awaited(self.begin(NAMES["fails_when_cancelled"]()), "task")
         gc.collect()
-        self.assertEqual(said, [])
+        self.assertEqual(printed, [])
 
     def test_a_task_that_will_not_end_is_named(self):
         self.limit(0.02)

@@ -339,7 +339,7 @@ class RegisterTests(KindCase):
         self.assertEqual(kind.describe(Ticket()), "Ticket")
 
     def test_a_description_is_short_and_keeps_secrets(self):
-        for said, expected in (
+        for printed, expected in (
                 ("x" * 500, "x" * 117 + "..."),
                 ("a\nb\x1b[31mc", "a\\nb\\x1b[31mc"),
                 ("postgres://me:hush@db/shop", "postgres://me:***@db/shop"),
@@ -348,7 +348,7 @@ class RegisterTests(KindCase):
                 ('{"password": "hu sh"}', '{"password": ***}'),
                 ("api_key: hush", "api_key: ***"),
         ):
-            self.register(Ticket, describe=lambda v: said)
+            self.register(Ticket, describe=lambda v: printed)
             self.assertEqual(self.kind(Ticket()).describe(Ticket()), expected)
 
 

@@ -143,8 +143,8 @@ print([name for name in sys.modules if name.partition(".")[0] in (
         self.assertFalse(hasattr(half.Connection.connect, "__wrapped__"))
 
     def test_import_that_fails_half_way(self):
-        told = []
-        finder = late.LateImports(frozenset(["leakfix_broken"]), lambda: told.append(1))
+        reported = []
+        finder = late.LateImports(frozenset(["leakfix_broken"]), lambda: reported.append(1))
         source = types.SimpleNamespace(create_module=lambda spec: None, exec_module=self._fail)
         other = types.SimpleNamespace(find_spec=lambda name, path=None, target=None:
                                       __import__("importlib").machinery.ModuleSpec(name, source)
@@ -157,7 +157,7 @@ print([name for name in sys.modules if name.partition(".")[0] in (
         finally:
             finder.remove()
             sys.meta_path.remove(other)
-        self.assertEqual(told, [])
+        self.assertEqual(reported, [])
         self.assertNotIn("leakfix_broken", sys.modules)
 
     def _fail(self, module):
