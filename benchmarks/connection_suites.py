@@ -186,8 +186,8 @@ for number in range({number}):
 
 def tearDownModule():
     STOP.set()
-    with open(os.environ["TOLD"], "w") as told:
-        json.dump(PEAK[0], told)
+    with open(os.environ["MEASURED"], "w") as measured:
+        json.dump(PEAK[0], measured)
 """
 
 _BUFFERED = u"""

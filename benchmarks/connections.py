@@ -51,7 +51,7 @@ class Server:
                 "psycopg2", 0)
 
     def environment(self, driver: Driver) -> Dict[str, str]:
-        """Return what the suites of *driver* are told."""
+        """Return what the suites of *driver* are given."""
         settings = self.server.settings()
         settings[driver.database] = settings.pop("dbname", None) or settings.pop("database")
         return dict(os.environ, PYTHONPATH=ROOT, SETTINGS=json.dumps(settings),
@@ -65,17 +65,17 @@ def peak(python: str, module: str, driver: Driver, shape: str, server: Server) -
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "test_connections.py"), "w") as written:
             written.write(suite(driver, driver.shapes[shape]))
-        told = os.path.join(folder, "told")
+        measured = os.path.join(folder, "measured")
         child = subprocess.run(
             [python, "-m", module, "test_connections"], cwd=folder, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, env=dict(server.environment(driver), TOLD=told))
-        said = child.stdout.decode("utf-8", "replace")
-        if server.server.password in said:
+            stderr=subprocess.STDOUT, env=dict(server.environment(driver), MEASURED=measured))
+        printed = child.stdout.decode("utf-8", "replace")
+        if server.server.password in printed:
             raise SystemExit("the password is in the output of %s, %s" % (driver.name, shape))
-        if not os.path.exists(told):
-            raise SystemExit(said)
-        with open(told) as file:
-            parts = re.split(r"^(?:=+|Exception in thread .*)$", said, flags=re.M)
+        if not os.path.exists(measured):
+            raise SystemExit(printed)
+        with open(measured) as file:
+            parts = re.split(r"^(?:=+|Exception in thread .*)$", printed, flags=re.M)
             return json.load(file), sum(any(full in part for full in FULL) for part in parts)
 
 

@@ -78,17 +78,17 @@ class Server:
             self.admin: Any = pymysql.connect(user="root", password=self.server.password,
                                               autocommit=True,
                                               unix_socket=self.server.socket)
-            self._ask("GRANT ALL ON `test%%`.* TO '%s'@'%%'" % self.server.user)
+            self._run_sql("GRANT ALL ON `test%%`.* TO '%s'@'%%'" % self.server.user)
             self._count = ("SELECT COUNT(*) FROM information_schema.processlist"
                            " WHERE db LIKE 'test%'")
         else:
             import psycopg
             self.server = servers_postgresql.postgresql()
             self.admin = psycopg.connect(autocommit=True, **self.server.settings(admin=True))
-            self._ask("ALTER ROLE %s CREATEDB" % self.server.user)
+            self._run_sql("ALTER ROLE %s CREATEDB" % self.server.user)
             self._count = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname LIKE 'test%'"
 
-    def _ask(self, statement: str) -> int:
+    def _run_sql(self, statement: str) -> int:
         cursor = self.admin.cursor()
         cursor.execute(statement)
         return int(cursor.fetchone()[0]) if cursor.description else 0
@@ -97,7 +97,7 @@ class Server:
         """Return the most sessions there were until *over*."""
         most = 0
         while not over.wait(0.003):
-            most = max(most, self._ask(self._count))
+            most = max(most, self._run_sql(self._count))
         return most
 
     def run(self, runner: Sequence[str], labels: Sequence[str], **more: str) -> str:
@@ -108,22 +108,22 @@ class Server:
                         SHOP_CONN_MAX_AGE="60")
         environment = dict(os.environ, **settings, **more)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (ROOT, more.get("PYTHONPATH"))))
-        said = subprocess.run(
+        printed = subprocess.run(
             [sys.executable, "manage.py", "test", "--noinput", *runner, *labels],
             stdout=subprocess.PIPE,
             cwd=os.path.join(ROOT, "examples", "django"), env=environment,
             stderr=subprocess.STDOUT).stdout.decode()
-        if self.server.password in said:
+        if self.server.password in printed:
             raise SystemExit("the password is in the output")
-        return said
+        return printed
 
 
-def failed(said: str) -> str:
+def failed(printed: str) -> str:
     """Return how many tests did not pass, of how many."""
-    ran = re.search(r"Ran (\d+) test", said)
+    ran = re.search(r"Ran (\d+) test", printed)
     if ran is None:
         return "ended before"
-    names = set(re.findall(r"(?m)^(?:ERROR|FAIL): (.*)$", said))
+    names = set(re.findall(r"(?m)^(?:ERROR|FAIL): (.*)$", printed))
     return "%d of %s" % (len(names), ran.group(1))
 
 
@@ -139,10 +139,10 @@ def peaks(stories: Sequence[str]) -> None:
                 over, most = threading.Event(), [0]
                 watch = threading.Thread(target=lambda: most.append(server.watch(over)))
                 watch.start()
-                said = server.run(runner, ["shop.tests.test_" + story])
+                printed = server.run(runner, ["shop.tests.test_" + story])
                 over.set()
                 watch.join()
-                cells += [max(most), failed(said)]
+                cells += [max(most), failed(printed)]
             print("%-18s %-11s %10s %14s %10s %14s" % (story, engine, *cells), flush=True)
 
 
@@ -160,10 +160,10 @@ def cost(runs: int) -> None:
                 for _ in range(runs):
                     for runner, found in took.items():
                         before = spent()
-                        said = server.run(runner, ["test_cost_%d" % number], PYTHONPATH=folder)
+                        printed = server.run(runner, ["test_cost_%d" % number], PYTHONPATH=folder)
                         found.append(spent() - before)
-                        if "\nOK\n" not in said:
-                            raise SystemExit(said)
+                        if "\nOK\n" not in printed:
+                            raise SystemExit(printed)
                 plain, ours = (statistics.median(found) for found in took.values())
                 print("%-32s %-11s %8.0fms %6.0fms %8.2f" % (
                     name, engine, plain * 1000, ours * 1000, ours / plain), flush=True)

@@ -69,8 +69,8 @@ from shop.models import Order
 def peak():
     with open("/proc/self/status") as status:
         lines = dict(line.split(":", 1) for line in status if ":" in line)
-    with open("peak-%d.json" % os.getpid(), "w") as told:
-        json.dump(int(lines["VmHWM"].split()[0]) / 1024.0, told)
+    with open("peak-%d.json" % os.getpid(), "w") as measured:
+        json.dump(int(lines["VmHWM"].split()[0]) / 1024.0, measured)
 
 class Case(object):
     def setUp(self):
@@ -116,7 +116,7 @@ def measure(python: str, way: str, end: str, of_class: bool, number: int, size: 
         for name, text in files.items():
             with open(os.path.join(folder, name), "w") as file:
                 file.write(text)
-        said = subprocess.run(
+        printed = subprocess.run(
             [python, "manage.py", *(["--parallel=2"] if "workers" in way else []), "shop"],
             cwd=folder,
             env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -124,10 +124,10 @@ def measure(python: str, way: str, end: str, of_class: bool, number: int, size: 
         peaks = []
         for name in os.listdir(folder):
             if name.startswith("peak-"):
-                with open(os.path.join(folder, name)) as told:
-                    peaks.append(json.load(told))
+                with open(os.path.join(folder, name)) as measured:
+                    peaks.append(json.load(measured))
         if not peaks:
-            sys.exit("%s, %s, ended with:\n%s" % (python, way, said[-3000:]))
+            sys.exit("%s, %s, ended with:\n%s" % (python, way, printed[-3000:]))
         return float(max(peaks))
     finally:
         shutil.rmtree(folder)

@@ -94,7 +94,7 @@ def animals(word: str) -> Iterator[Animal]:
                             yield found
 
 
-def said(tool: str, animal: Animal) -> str:
+def printed(tool: str, animal: Animal) -> str:
     """Return what *tool* says of *animal*, its usual lines taken out; "hangs" if it does not
     end."""
     folder = tempfile.mkdtemp(prefix="leakfix-finders-")
@@ -121,10 +121,10 @@ _USUAL = re.compile(r"^(\.+|-+|=+|OK.*|Ran "
 
 def cell(text: str, animal: Animal) -> str:
     """Return the letters for what was said: T the test, L the line, H the holder."""
-    told = [line for line in text.splitlines() if not _USUAL.match(line) and line != "hangs"]
-    if not told:
+    lines = [line for line in text.splitlines() if not _USUAL.match(line) and line != "hangs"]
+    if not lines:
         return "hangs" if text.endswith("hangs") else ""
-    rest = "\n".join(told)
+    rest = "\n".join(lines)
     source = re.escape(animal.module) + r'\.py(?::|", line )(\d+)'
     letters = "T" if re.search(r"\b%s\b" % re.escape(animal.name), rest) else ""
     if any(int(line) in animal.lines for line in re.findall(source, rest)) or re.search(
@@ -150,7 +150,7 @@ def main() -> int:
     named = dict.fromkeys(TOOLS, 0)
     with ThreadPoolExecutor(2) as pool:
         for animal in zoo:
-            texts = pool.map(lambda tool: said(tool, animal), TOOLS)
+            texts = pool.map(lambda tool: printed(tool, animal), TOOLS)
             row = dict(zip(TOOLS, (cell(text, animal) for text in texts)))
             for tool in TOOLS:
                 named[tool] += bool(row[tool]) and row[tool] not in ("hangs", "a word")

@@ -9,7 +9,7 @@ next. Exit status 1 when a bound is not met; 2 without valgrind.
 
 ``--before`` counts another checkout beside ``--package``, in the same run. ``--pairs`` measures
 processor time instead: K rounds of plain, before and ours in turn, medians of the ratios.
-``--jobs`` counts so many runs at the same time, which instructions do not mind.
+``--jobs`` counts that many runs at the same time, which instructions do not mind.
 """
 
 from __future__ import annotations

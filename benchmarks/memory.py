@@ -38,8 +38,8 @@ peak = [0]
 def report():
     with open("/proc/self/status") as status:
         lines = dict(line.split(":", 1) for line in status if ":" in line)
-    with open("peak.json", "w") as told:
-        json.dump({{"memory": int(lines["VmHWM"].split()[0]) / 1024.0, "descriptors": peak[0]}}, told)
+    with open("peak.json", "w") as measured:
+        json.dump({{"memory": int(lines["VmHWM"].split()[0]) / 1024.0, "descriptors": peak[0]}}, measured)
 
 atexit.register(report)
 
@@ -71,8 +71,8 @@ def measure(python: str, way: str, end: str, take: str, number: int) -> dict[str
         environment.pop("PYTHONWARNINGS", None)
         subprocess.run([python, "-m", module, "test_peak"], cwd=folder, env=environment,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        with open(os.path.join(folder, "peak.json")) as told:
-            peaks: dict[str, float] = json.load(told)
+        with open(os.path.join(folder, "peak.json")) as measured:
+            peaks: dict[str, float] = json.load(measured)
         return peaks
     finally:
         shutil.rmtree(folder)
@@ -105,9 +105,9 @@ def main() -> int:
     for python in options.pythons:
         if os.sep in python:
             python = os.path.abspath(python)    # the suites run in a folder of their own
-        said = subprocess.run([python, "-c", "import sys; print(sys.version.split()[0])"],
+        printed = subprocess.run([python, "-c", "import sys; print(sys.version.split()[0])"],
                               stdout=subprocess.PIPE, check=True)
-        print("Python " + said.stdout.decode().strip())
+        print("Python " + printed.stdout.decode().strip())
         for what, take in (("memory", MEMORY), ("descriptors", FILES)):
             within = table(python, what, take, options.number or NUMBERS) and within
     return 0 if within else 1

@@ -21,7 +21,7 @@ import time
 import venv
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# What is installed; the source distribution; what pytest is told.
+# What is installed; the source distribution; what pytest is given.
 SUITES = {
     "attrs": (["attrs==25.3.0", "hypothesis", "cloudpickle", "pytest==8.4.2"], "attrs==25.3.0",
               ["tests", "-p", "no:randomly"]),

@@ -21,7 +21,7 @@ from typing import Dict, List, NamedTuple, Tuple
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from tests.support.trust import AFTER, HEAD, LARGE, own  # noqa: E402
+from tests.support.trust import AFTER, HEAD, LARGE, of_ours  # noqa: E402
 
 RUNS = {"plain": ["unittest"], "off": ["unittest_leakfix"],
         "report": ["unittest_leakfix", "--leaks=report"]}
@@ -43,9 +43,9 @@ def measure(python: str, run: str, folder: str) -> Cost:
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = status
         output.seek(0)
-        said = output.read().decode("utf-8", "replace")
+        printed = output.read().decode("utf-8", "replace")
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
-                "%s\n%s" % (status, own(said)))
+                "%s\n%s" % (status, of_ours(printed)))
 
 
 def row(python: str, name: str, repeat: int) -> Tuple[str, bool]:

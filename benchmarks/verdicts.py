@@ -46,7 +46,7 @@ SUITES = {
     "import": ["test.test_import"],
 }
 
-# The child: notes each outcome, as the result hears of it. Python 2.7 and later.
+# The child: notes each outcome, as the result records it. Python 2.7 and later.
 RECORDER = r'''
 import json, os, sys, unittest
 flavour, report = sys.argv[1:3]
@@ -261,12 +261,12 @@ class Suite:
             ratios[0], ratios[1], plain[2], ratios[2]), flush=True)
 
     def _print_difference(self, test: str, unexplained: bool) -> None:
-        def said(runs):
+        def printed(runs):
             return ", ".join(" + ".join(str(part) for part in self._verdict(run, test)) or "not run"
                              for run in runs)
         print("    %s %s\n      plain: %s\n      ours:  %s" % (
             "UNEXPLAINED" if unexplained else "flaky under plain unittest too:", test,
-            said(self.plain), said(self.ours)))
+            printed(self.plain), printed(self.ours)))
         for run in self.plain + self.ours:
             if test in run.errors:
                 print("      %s" % run.errors[test].splitlines()[-1])
@@ -277,10 +277,10 @@ class Suite:
 
 def find(python: str, places: list[str]) -> list[str]:
     """Return the names to give unittest on the command line; [] if there is no such suite."""
-    said = subprocess.run([python, "-c", FINDER, *places], stdout=subprocess.PIPE,
+    printed = subprocess.run([python, "-c", FINDER, *places], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True,
                           cwd=tempfile.gettempdir()).stdout.strip()
-    return json.loads(said.splitlines()[-1]) if said else []
+    return json.loads(printed.splitlines()[-1]) if printed else []
 
 
 def main(arguments: list[str] | None = None) -> int:

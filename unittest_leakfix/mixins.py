@@ -240,7 +240,7 @@ class TestSnapshot(object):
 
     def _untried(self, test, before, late=False, gained=None):
         """Return what *test* gained since *before*, owns, and nothing tried to close, as
-        `holdings.in_stages` does.
+        `scan.in_stages` does.
 
         *late* is after the test. Before, a folder is left alone if there is more than what
         can be closed: it waits for the end then. *gained* are the names, if they are known.
@@ -352,7 +352,7 @@ class LeakFixMixin(Limited):
     ``close()`` that raises is an error of the test.
 
     ``leakfix_keep``: names of attributes to leave as they are. ``leakfix_close``:
-    names of attributes to close even if others refer to them, or if they are no
+    names of attributes to close even if others refer to them, or if they are not a
     resource that we know but have a ``close()``. Both tuples add up along the
     base classes.
 

@@ -225,12 +225,12 @@ def choose(choices):
 
 def decided(given, defaults=(), place="command"):
     """Return the options that hold, "leaks" among them: those *given* with the run, then those of
-    each of *defaults*, of the environment and of settings or an ini file.
+    each of *defaults*: of the environment and of settings or an ini file.
 
     None is an option that is not there, and so is False among those *given*. Where "leaks" is not
     given, an option of finding implies "report", or the mode that stands after it if that finds.
     Raises ``ValueError`` when a mode that finds nothing is given together with such an option,
-    which is called what the column *place* says; a standing mode that finds nothing simply holds.
+    which is called what the column *place* says; such a mode of the *defaults* simply holds.
     Where nothing is found, the options of finding are not returned.
     """
     layers = [dict(each for each in layer.items() if each[1] is not None)

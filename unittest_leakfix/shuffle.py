@@ -19,8 +19,8 @@ bind(globals())
 
 _LARGEST = 999999   # of the seeds that are drawn: short enough to be typed
 # What a suite of one's own may have that an order of ours would pass over.
-_OWN = ("__iter__", "_removeTestAtIndex", "_handleClassSetUp", "_handleModuleFixture",
-        "_handleModuleTearDown", "_tearDownPreviousClass")
+_METHODS = ("__iter__", "_removeTestAtIndex", "_handleClassSetUp", "_handleModuleFixture",
+            "_handleModuleTearDown", "_tearDownPreviousClass")
 
 
 def new_seed():
@@ -92,7 +92,7 @@ def _is_block(test):
     """Tell whether *test* is a suite whose tests may be taken out and put in another order."""
     return (_is_plain(test) and type(getattr(test, "_tests", None)) is list
             and getattr(test, "_cleanup", True)
-            and not any(overrides(test, name) for name in _OWN if hasattr(test, name)))
+            and not any(overrides(test, name) for name in _METHODS if hasattr(test, name)))
 
 
 def _first(test):

@@ -51,10 +51,10 @@ def count(db):
     return cursor.fetchone()[0]
 
 
-def worker(asked, answers):
+def worker(jobs, answers):
     """A thread of the application: answers as long as it is asked, on a connection of its own."""
     db = driver.connect(dbname=DATABASE)
-    while asked.get():
+    while jobs.get():
         answers.put(count(db))
 
 
@@ -65,11 +65,11 @@ class OrderTests(unittest.TestCase):
         self.assertEqual(count(alias("reporting")), 0)
 
     def test_a_thread(self):
-        asked, answers = queue.Queue(), queue.Queue()
-        threading.Thread(target=worker, args=(asked, answers), name="orders", daemon=True).start()
-        asked.put("how many?")
+        jobs, answers = queue.Queue(), queue.Queue()
+        threading.Thread(target=worker, args=(jobs, answers), name="orders", daemon=True).start()
+        jobs.put("how many?")
         self.assertEqual(answers.get(timeout=10), 0)
-        # asked.put(None) would end the thread; closing its connection is the thread's own part.
+        # jobs.put(None) would end the thread; closing its connection is the thread's own part.
 
     def test_another_process(self):
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "export.py")

@@ -1,4 +1,4 @@
-"""`unittest_leakfix.django.clean_up` and `aliases`: what a person is told, without a server."""
+"""`unittest_leakfix.django.clean_up` and `aliases`: what a person is shown, without a server."""
 from __future__ import annotations
 
 from types import SimpleNamespace

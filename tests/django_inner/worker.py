@@ -7,7 +7,7 @@ from django.db import connections as of_thread
 
 
 class Worker:
-    """A thread that opens a connection and goes on until it is told to end."""
+    """A thread that opens a connection and goes on until it is to end."""
 
     def __init__(self, alias="default", shared=False):
         self._alias, self._shared = alias, shared

@@ -182,7 +182,7 @@ class RecipesTest(unittest.TestCase):
         self.assertIn("test_skip", kept)
 
     def test_errors_and_unexpected_successes(self):
-        """Where the recipe has a result of its own, whether that hears of all of them."""
+        """Where the recipe has a result of its own, whether that records all of them."""
         for title in ("Your own result class", "python-subunit and testtools", "testtools.run"):
             code = recipes()[title]
             if _missing(code):

@@ -70,7 +70,7 @@ def take():
 
 EXECUTORS = u"""
 from concurrent import futures
-# A thread that was told to end is gone a moment later.
+# A thread that was to end is gone a moment later.
 meter = stories.Meter(stories.threads, 1, 0 if {plain} else 2)
 
 def take():
@@ -135,7 +135,7 @@ class SqliteFiles(Story, unittest.TestCase):
 
     @unittest.skipUnless(sys.version_info >= (3, 7), "no gc.freeze() before Python 3.7")
     def test_object_in_a_cycle_of_its_own(self):
-        # It is no resource, so it is let go, not closed: the runner's collections free it.
+        # It is not a resource, so it is let go, not closed: the runner's collections free it.
         for outcome in ("passing", "failing"):
             reported = stories.tell("runner", SQLITE, "other cycle", outcome, 50, collects=False)
             self.assertLessEqual((reported.peak, reported.left), (2, 1), str(reported))
@@ -162,7 +162,7 @@ class Sockets(Story, unittest.TestCase):
         self.assertEqual(self.tell("mixin", "attribute", "passing").first, 3)
 
     def test_inside_an_object(self):
-        # It is no resource, so it is let go, and Python closes what was in it.
+        # It is not a resource, so it is let go, and Python closes what was in it.
         for way in OURS:
             reported = self.tell(way, "object", "failing")
             self.assertEqual((reported.peak, reported.left), (reported.first, 0), str(reported))

@@ -17,7 +17,7 @@ PRINTS = "import sys; sys.stdout.write('to ' + sys.argv[1]); sys.stderr.write('f
 class Searched(unittest.TestCase):
     def setUp(self):
         self.addCleanup(setattr, subprocess.Popen, "communicate", subprocess.Popen.communicate)
-        self.addCleanup(setattr, passwords, "_own", passwords._ours)
+        self.addCleanup(setattr, passwords, "_ours", passwords._ours)
         passwords._ours = ["hunter-22"]
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder)

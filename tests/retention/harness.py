@@ -66,7 +66,7 @@ class Payload(object):
         return "<payload>"
 
     def close(self):
-        """Never called: it is no resource."""
+        """Never called: it is not a resource."""
         raise AssertionError("a payload was closed")
 
 

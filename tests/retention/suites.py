@@ -78,7 +78,7 @@ def suite_run_twice_nested(kit):
 
 
 class Keeping(unittest.TestSuite):
-    """Is told to keep its tests."""
+    """Keeps its tests, as it should."""
 
     _cleanup = False
 

@@ -1,4 +1,4 @@
-"""Objects and classes that bite whoever looks at them otherwise than by ``type`` and ``is``.
+"""Objects and classes that bite what looks at them otherwise than by ``type`` and ``is``.
 
 ``KINDS`` maps a name to what makes one of them. ``CALLS`` lists which of their methods were called:
 looking at an object for what it is calls none. Read by `test_hostile_classes`, and by the pytest

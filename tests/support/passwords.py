@@ -46,7 +46,7 @@ def found(output, path=None):
 
 
 def watch():
-    """Fail whoever reads one of them from a child process, from here on."""
+    """Make reading one of them from a child process fail, from here on."""
     original = subprocess.Popen.communicate
 
     def communicate(child, *args, **kwargs):

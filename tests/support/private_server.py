@@ -84,7 +84,7 @@ class PrivateServer(object):
         }
 
     def stop(self):
-        """End the server at once and remove its folder. Stopping twice is no error."""
+        """End the server at once and remove its folder. Stopping twice is not an error."""
         process, self._process = self._process, None
         if os.getpid() != self._owner:
             return  # a forked child that leaves through atexit

@@ -1,4 +1,4 @@
-"""Stories: a small suite that takes something in every test and gives nothing back, told in a
+"""Stories: a small suite that takes something in every test and gives nothing back, run in a
 process of its own under plain unittest, with the mixin, and with only the runner swapped.
 
 The suite samples what it holds in each test (`Meter`); `tell` returns the samples.

@@ -169,7 +169,7 @@ class NoResult(unittest.TestCase):
 
 
 class NoTest(unittest.TestCase):
-    """Something to run that is no test: as unittest does."""
+    """Something to run that is not a test: as unittest does."""
 
     def test_same_error(self):
         for test in (None, 42, "tests.unit.test_bad_input", [Passes("test")], object()):

@@ -298,33 +298,34 @@ class SwapTests(unittest.TestCase):
         inherited = 1
 
     def setUp(self):
-        self.place = type("Place", (self.Base,), {"own": 1})
+        self.place = type("Place", (self.Base,), {"direct": 1})
         self.swap = Swap()
 
     def test_back(self):
-        for name in ("own", "inherited", "missing"):
+        for name in ("direct", "inherited", "missing"):
             self.swap.put(self.place, name, 2)
             self.assertEqual(getattr(self.place, name), 2)
         self.assertTrue(self.swap)
         self.swap.back()
-        self.assertEqual([self.place.own, self.place.inherited], [1, 1])
+        self.assertEqual([self.place.direct, self.place.inherited], [1, 1])
         self.assertEqual(
-            [name for name in ("own", "inherited", "missing") if name in vars(self.place)], ["own"])
+            [name for name in ("direct", "inherited", "missing") if name in vars(self.place)],
+            ["direct"])
         self.assertFalse(self.swap)
 
     def test_twice_in_one_place(self):
-        self.swap.put(self.place, "own", 2)
-        self.swap.put(self.place, "own", 3)
+        self.swap.put(self.place, "direct", 2)
+        self.swap.put(self.place, "direct", 3)
         self.swap.back()
-        self.assertEqual(self.place.own, 1)
+        self.assertEqual(self.place.direct, 1)
 
     def test_somebody_came_between(self):
-        self.swap.put(self.place, "own", 2)
+        self.swap.put(self.place, "direct", 2)
         self.swap.put(self.place, "missing", 2)
-        self.place.own = 3
+        self.place.direct = 3
         del self.place.missing
         self.swap.back()
-        self.assertEqual(self.place.own, 3)
+        self.assertEqual(self.place.direct, 3)
         self.assertNotIn("missing", vars(self.place))
 
     def test_place_that_refuses(self):
@@ -341,7 +342,7 @@ class SwapTests(unittest.TestCase):
                     raise RuntimeError("closed")
                 object.__setattr__(self, name, value)
         place = Place()
-        self.swap.put(place, "own", 2)
+        self.swap.put(place, "direct", 2)
         Place.closed = True
         self.swap.back()
         self.assertFalse(self.swap)

@@ -294,7 +294,7 @@ class NothingIsKeptTests(unittest.TestCase):
             last.next = test
             test.first = first
         alive = self.survivors(prepare)
-        # At most so many doubtful tests wait for the whole heap to be looked at.
+        # At most this many doubtful tests wait for the whole heap to be looked at.
         self.assertLessEqual(len(alive), 16, alive)
 
     def test_cycle_in_a_class_with_a_finalizer(self):
@@ -361,7 +361,7 @@ class NothingIsKeptTests(unittest.TestCase):
         self.assertEqual([ref() for ref in seen if ref() is not None], [])
 
     def full_collections(self, number, method):
-        """Return how often all was thawed and collected in a run of so many tests."""
+        """Return how often all was thawed and collected in a run of that many tests."""
         counted, full = [], heap.full
         heap.full = lambda: (counted.append(1), full())
         try:

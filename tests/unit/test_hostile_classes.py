@@ -198,7 +198,7 @@ class TestClasses(Values):
 
 
 class Biting(unittest.TestCase):
-    """What is looked at and closed because it is a resource may raise what is no ``Exception``."""
+    """What is looked at and closed as a resource may raise what is not an ``Exception``."""
 
     def run_with(self, make, base, runner, **kwds):
         class Sample(base):

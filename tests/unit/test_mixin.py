@@ -575,7 +575,7 @@ class LookTests(unittest.TestCase):
         self.assertEqual([kind for kind in seen if kind.__module__.startswith("unittest")], [])
 
     def test_a_result_of_any_class_is_not_walked_through(self):
-        class Foreign(object):      # as pytest's and trial's, which are no TestResult
+        class Foreign(object):      # as pytest's and trial's, which are not a TestResult
             shouldStop = False
 
             def __getattr__(self, name):

@@ -138,7 +138,7 @@ class AnySuite(Base):
             unittest.TestSuite([test("test_e")])]))
 
     def test_nested_with_a_run_of_its_own(self):
-        class Own(unittest.TestSuite):
+        class Theirs(unittest.TestSuite):
             def run(self, result, debug=False):
                 tests, self._tests = self._tests, []
                 tests.reverse()
@@ -148,7 +148,8 @@ class AnySuite(Base):
         for kind in (None, unittest.TextTestResult):
             test = journal()
             result, _, _ = run(unittest.TestSuite([
-                Own([test("test_a"), test("test_b")]), test("test_c"), Own([test("test_d")])]),
+                Theirs([test("test_a"),
+                        test("test_b")]), test("test_c"), Theirs([test("test_d")])]),
                 resultclass=kind)
             self.assertEqual((result.testsRun, test.order), (4, NAMES[:4]))
             # Its own variables may hold them while it runs, the result does not.
@@ -156,16 +157,16 @@ class AnySuite(Base):
                               + result.errors], [FinishedTest] * 3)
 
     def test_run_of_its_own_that_calls_the_plain_one(self):
-        class Own(unittest.TestSuite):
+        class Theirs(unittest.TestSuite):
             ran = 0
 
             def run(self, result, debug=False):
                 self.ran += 1
-                return super(Own, self).run(result, debug)
+                return super(Theirs, self).run(result, debug)
         inner = []
 
         def make(test):
-            inner.append(Own(map(test, NAMES)))
+            inner.append(Theirs(map(test, NAMES)))
             return unittest.TestSuite([inner[0]])
         test = journal()
         result, _, _ = run(make(test))
@@ -227,7 +228,7 @@ class AnySuite(Base):
         self.assertEqual((called, result.testsRun, len(result.failures)), ([1], 2, 1))
         self.assertIn("some_examples", result.failures[0][0].id())
 
-    def test_keeps_its_tests_if_told_to(self):
+    def test_keeps_its_tests_if_it_should(self):
         test = journal()
         suite = unittest.TestSuite(map(test, NAMES[:2]))
         suite._cleanup = False
@@ -282,7 +283,7 @@ class AnySuite(Base):
         result, _, _ = run(unittest.TestLoader().loadTestsFromModule(module))
         self.assert_let_go(test, ["test_b", "test_a"])
 
-    def test_stops_when_told(self):
+    def test_stops_when_it_should(self):
         log = []
 
         class Stops(unittest.TestCase):
@@ -517,7 +518,7 @@ class ClosingLine(Base):
     def test_nothing(self):
         self.assertEqual(self.lines("quiet", "quiet"), self.dots(2))
 
-    def test_kept_alone_is_no_news(self):
+    def test_kept_alone_is_not_reported(self):
         self.assertEqual(self.lines("kept"), self.dots(1))
 
     def test_verbose(self):

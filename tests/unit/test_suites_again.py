@@ -1,5 +1,5 @@
-"""Suites that have a test twice, an empty place, or what is no test: as plain unittest, event for
-event."""
+"""Suites that have a test twice, an empty place, or what is not a test: as plain unittest, event
+for event."""
 
 from __future__ import absolute_import
 

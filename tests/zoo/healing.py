@@ -19,7 +19,7 @@ _WHEN = ("before the change", "in place of the call")
 
 
 class CannotType(Exception):
-    """The advice is no code, or the source has nothing that it could be about."""
+    """The advice is not code, or the source has nothing that it could be about."""
 
 
 class Advice:

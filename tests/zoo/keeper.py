@@ -6,7 +6,7 @@ that the animal left: threads, children, temporary files.
 """
 from __future__ import annotations
 
-import asyncio.base_subprocess  # noqa: F401 (these are no animal's doing)
+import asyncio.base_subprocess  # noqa: F401 (not an animal's doing)
 import concurrent.futures.thread  # noqa: F401
 import importlib
 import io

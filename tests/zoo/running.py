@@ -18,7 +18,7 @@ def wait():
 
 
 class Mailer:
-    """Starts a thread for whoever sends mail."""
+    """Starts a thread for all that sends mail."""
 
     def start(self):
         threading.Thread(target=wait, name="mailer-1", daemon=True).start()

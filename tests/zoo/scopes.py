@@ -1,4 +1,4 @@
-"""What setUpClass leaves is the class's; the same cause in many tests is told once."""
+"""What setUpClass leaves is the class's; the same cause in many tests is reported once."""
 from __future__ import annotations
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""Tests that do not pass: what they leave is no news. The report is empty, the result is not."""
+"""Tests that do not pass: their leaks are not reported. The report is empty, the result is not."""
 from __future__ import annotations
 
 import os

@@ -18,8 +18,8 @@ What is frozen and becomes garbage in a cycle stays until the next thaw. Hence:
 A *window* is the time in which `newborn` wants to know what comes. While the heap is frozen, that
 is all that the collector sees. Before it is thawed, or frozen again, the ids of what came so far
 are noted. While it is thawed, what comes is in the two younger generations, and is noted before it
-gets into the oldest, where all the rest is. So whoever asks the collector, and whatever is found in
-a window inside it, the answer stays known.
+gets into the oldest, where all the rest is. So whatever calls the collector, and whatever is found
+in a window inside it, the answer stays known.
 """
 
 from __future__ import absolute_import
@@ -442,7 +442,7 @@ class _Window(object):
     now.
 
     An id may go to another object, which came in the window too. ``lost``: what came cannot be
-    told.
+    known.
     """
 
     __slots__ = ("number", "ids", "lost")

@@ -96,7 +96,7 @@ PATTERNS = {
                r"((?=[\w.~+/=%-]{0,100}\d)[\w.~+/=%-]{6,})|([Bb]asic)[ "
                r"\t]{1,9}([A-Za-z0-9+/]{6,}={0,2}))", 0),
     "signed": (r"([?&;](?:sig|signature|x-amz-signature|x-amz-security-token)=)[^\s&;'\"]+", re.I),
-    # Addresses that are a secret themselves: whoever knows the path may post there.
+    # Addresses that are a secret themselves: to know the path is to be able to post there.
     "webhook": (r"((?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)"
                 r"|discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks"
                 r"|webhook\.office\.com/webhookb2|hooks\.zapier\.com/hooks/catch"

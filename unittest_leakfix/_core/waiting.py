@@ -81,7 +81,7 @@ def within(work, what, limit=None, start=_start_thread):
 
 
 def _leave_threading():
-    # Up to Python 3.12 whoever joins a thread is itself entered in threading's list,
+    # Up to Python 3.12 a thread that joins another is entered in threading's list itself,
     # and stays there as "Dummy-1" if threading did not start it.
     threading = sys.modules.get("threading")
     active = getattr(threading, "_active", {})

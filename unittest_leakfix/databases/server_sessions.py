@@ -143,7 +143,7 @@ class Ended:
     refused: Tuple[Refused, ...] = ()
     """Not ended. A `MissingPrivilege` where the account may not."""
     lingering: Tuple[Session, ...] = ()
-    """Told to end, and still there when patience was over (a long transaction rolls back)."""
+    """Were to end, and were still there when patience was over (a long transaction rolls back)."""
 
     @property
     def complete(self) -> bool:

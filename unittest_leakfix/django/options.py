@@ -45,9 +45,9 @@ def take(options: Dict[str, Any]) -> DjangoOptions:
     _check_settings()
     given = {option.name: options.pop(option.name) for option in options_in("django")
              if option.name in options}
-    standing = {option.name: setting(option.name) for option in _BOTH}
+    settings = {option.name: setting(option.name) for option in _BOTH}
     try:
-        found = decided(given, [from_environment(), standing], "django")
+        found = decided(given, [from_environment(), settings], "django")
         most = found.pop("max_connections", None)
         leak_session(found)
         connection_counting(most)

@@ -15,7 +15,7 @@ SHARE = 0.05
 _FREE = 0.3
 """Seconds that each phase may always cost: a share of nothing would leave out all."""
 _SAMPLED = 8
-"""Of so many tests one is timed: asking for the time takes as long as a tenth of the rest."""
+"""One test in this many is timed: to read the clock takes as long as a tenth of the rest."""
 
 
 class Governor:

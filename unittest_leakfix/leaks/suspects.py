@@ -43,7 +43,7 @@ class Timeline:
         return self._spans[place] if place < len(self._spans) else (self._first, self.now)
 
     def grows(self, alive: Collection[int], lost: Collection[int], least: int) -> bool:
-        """Tell whether what the tests of the numbers *alive* left is growth, and no cache.
+        """Tell whether what the tests of the numbers *alive* left is growth, and not a cache.
 
         *lost*: those that left the like, which has died since; *least*: how many tests must have
         left something. A cache drops the oldest for the newest, or fills early and then no more.

@@ -28,7 +28,7 @@ class Children(Monitor):
     _listdir = staticmethod(os.listdir)
     _getpid = staticmethod(os.getpid)
     _kind = getattr(os, "P_ALL", 0)
-    # WNOWAIT: only look; whoever owns the child still has to wait for it.
+    # WNOWAIT: only look; the owner of the child still has to wait for it.
     _look = getattr(os, "WEXITED", 0) | getattr(os, "WNOHANG", 0) | getattr(os, "WNOWAIT", 0)
 
     _modules = sys.modules
@@ -76,8 +76,8 @@ class Children(Monitor):
         base = self._base
         # A number is reused; the time of birth tells two children apart.
         new = [pid for pid, born in self._children().items() if base.get(pid) != born]
-        kept = descriptors.processes() if new else ()
-        return [pid for pid in new if pid not in kept]
+        held = descriptors.processes() if new else ()
+        return [pid for pid in new if pid not in held]
 
     def _children(self) -> Dict[int, float]:
         try:

@@ -1,8 +1,8 @@
-"""What a library sets up while it is imported for the first time: no test's change, and never
-undone.
+"""What a library sets up while it is imported for the first time: it is not a test's change, and is
+never undone.
 
 The interpreter imports a module that is not loaded yet by `_find_and_load` of importlib's frozen
-part, whoever asks for it. Around the outermost of these calls a state of its own is taken, and what
+part, whatever imports it. Around the outermost of these calls a state of its own is taken, and what
 differs from it afterwards goes into the base of every state that is watched. So what a test changes
 itself, before the import or after it, is still the test's. Costs nothing where nothing is imported,
 and 0.3 ms for an import.

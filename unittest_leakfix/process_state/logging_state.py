@@ -26,7 +26,7 @@ State = Tuple[Tuple[Any, ...], int, bool, bool]
 NEW: State = ((), 0, False, True)
 
 
-#: so many loggers are looked at after each test; of more only the root
+#: Up to this many loggers, each is looked at after each test; with more, only the root is.
 FEW = 24
 _state_of = attrgetter("level", "disabled", "propagate", "handlers")
 

@@ -143,7 +143,7 @@ class ProcessState:
         That is: which descriptors there are, every logger, locale, the attributes of
         much patched modules. For once per class: some 50 us where nothing has changed. What is
         found to have changed is looked at in each window from then on. The first call only takes
-        the base. It is no window of its own: ``windows`` is 0 where `after` would have seen it.
+        the base. It is not a window itself: ``windows`` is 0 where `after` would have seen it.
         """
         if not self._based:
             self._take_all()

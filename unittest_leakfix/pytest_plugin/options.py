@@ -40,16 +40,16 @@ class PytestOptions(NamedTuple):
 def chosen_options(config: pytest.Config) -> PytestOptions:
     """Return the options that hold. Raises ``pytest.UsageError`` for what makes no sense."""
     given = {option.name: vars(config.option).get(option.dest) for option in _ROWS}
-    standing = {option.name: config.getini(str(option.ini)) for option in _ROWS if option.ini}
-    standing = {name: value for name, value in standing.items() if value != ""}
+    defaults = {option.name: config.getini(str(option.ini)) for option in _ROWS if option.ini}
+    defaults = {name: value for name, value in defaults.items() if value != ""}
     for option in _ROWS:
         choices = option.pytest_choices or option.choices
-        if choices and standing.get(option.name, option.default) not in choices:
+        if choices and defaults.get(option.name, option.default) not in choices:
             raise pytest.UsageError("%s = %s in the ini file: choose from %s" % (
-                option.ini, standing[option.name], ", ".join(choices)))
+                option.ini, defaults[option.name], ", ".join(choices)))
     short = has_short(config)
     try:
-        found = decided(given, [from_environment(pytest=True), standing],
+        found = decided(given, [from_environment(pytest=True), defaults],
                         "pytest_short" if short else "pytest")
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error

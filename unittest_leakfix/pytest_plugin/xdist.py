@@ -49,7 +49,7 @@ class XdistWorker:
             found = replace(self._watching.findings(), worker=self._config.workerinput["workerid"])
             sent["findings"] = json_report.to_value(found)
             sent["ran"] = sorted(found.ran)
-            sent["told"] = [
+            sent["failures"] = [
                 [failure.test, failure.message, [list(pair) for pair in failure.properties]]
                 for failure in self._watching.reports.failures]
         # As JSON: execnet sends no surrogates, which names of files have.
@@ -90,7 +90,7 @@ class XdistController:
             from unittest_leakfix.pytest_plugin.failure_text import FailureText
             found = json_report.from_value(sent["findings"])
             self.parts.append(replace(found, ran=frozenset(sent["ran"])))
-            for test, message, properties in sent["told"]:
+            for test, message, properties in sent["failures"]:
                 self._watching.reports.add(
                     FailureText(test, message, tuple((name, value) for name, value in properties)))
 

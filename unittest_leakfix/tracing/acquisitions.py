@@ -41,7 +41,7 @@ _DEDUCING = 0.3
 """Seconds that lines may be looked for in the user's code in one run."""
 
 _DEEP = 4
-# What runs on its own, or is replaced for a while, is no part of what holds it.
+# What runs on its own, or is replaced for a while, is not a part of what holds it.
 #: What is opened without a word, and could not be watched for: class, and what opens one.
 _UNHEARD = {("select", "epoll"): "epoll", ("select", "kqueue"): "kqueue",
             ("sqlite3", "Blob"): "blobopen"}
@@ -157,8 +157,8 @@ class Acquisitions(Records):
         return None if name is None else self.deduced(name)
 
     def deduced(self, function: str) -> Optional[Acquisition]:
-        """Return the one line of the user's that can have called *function*, of which nothing is
-        heard; None otherwise."""
+        """Return the one line of the user's that can have called *function*, which leaves no
+        record; None otherwise."""
         frame = self._deduce(deduced.caller_of, function)
         return None if frame is None else Acquisition("descriptor", "", "", "", (frame,))
 

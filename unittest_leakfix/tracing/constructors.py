@@ -3,7 +3,7 @@
 No call is wrapped. What stands in the place of a method is a descriptor, in that of a function an
 object whose ``__call__`` is one: looked up for a call, each notes the place and gives the original
 back. So no frame of ours is on the stack while the original runs: not in a traceback, not under
-``stacklevel``, not under ``sys._getframe(1)``; and whoever asks a class for its ``__init__``
+``stacklevel``, not under ``sys._getframe(1)``; and what reads a class's ``__init__``
 (``inspect``, a subclass, ``mock.patch``, a pickle) is given the original.
 """
 
@@ -246,7 +246,7 @@ class Constructors:
             if id(cls) not in self._classes:
                 self._classes[id(cls)] = cls
                 original = vars(cls).get("__init__")
-                # Django's wrappers are made long before they connect, which is heard of.
+                # Django's wrappers are made long before they connect, which is recorded.
                 if type(original) is types.FunctionType and kind.name != "database connection":
                     self._swap.put(
                         cls, "__init__", Method(original, partial(self._made, kind.name)))

@@ -1,8 +1,8 @@
-"""Lines that nothing was told of, found in the code: where only one line can have done it.
+"""Lines that left no record, found in the code: where only one line can have done it.
 
 What C code opens or sets without an audit event, and no place can be watched for without changing
 what the tests see (``select.epoll`` is a class), leaves no record. If just one line of all the
-user's code that is loaded mentions it, that line it was; of two nothing is said.
+user's code that is loaded mentions it, it was that line; where two do, none is named.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def walk(frame: Optional[FrameType], limit: int = 10) -> Tuple[object, ...]:
             if not found and len(installed) < 30:
                 installed += (filename, frame.f_lineno, code.co_name)
         elif (found or installed) and (kind == RUNNER or kind == HARNESS):
-            break  # whoever started the test runner opened nothing
+            break  # what started the test runner opened nothing
         elif spare is None and kind != OURS:
             spare = frame
         frame = frame.f_back

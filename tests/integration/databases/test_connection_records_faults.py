@@ -106,7 +106,7 @@ class Shop(unittest.TestCase):
                                                 "--max-connections=15",
                                              head=head)
                 self.assertIn("Too many connections", printed)
-                # Those that were refused are no connections: the budget of 15 is never reached.
+                # Those that were refused are not connections: the budget of 15 is never reached.
                 self.assertRegex(printed, r"Ran 20 tests in .*\n\nFAILED \(errors=1[0-9]\)")
                 self.assertNotIn("ConnectionBudgetError", printed)
                 self.assertIn("opened by Shop.setUp", printed)

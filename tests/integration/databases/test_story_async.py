@@ -112,8 +112,8 @@ class Story:
         self.assertRegex(reported, r"> +\d+         KEPT.append\(await connect\(\*\*settings\)\)")
 
     def test_let_go_by_the_runner(self) -> None:
-        """Its close() can no longer be awaited; told once, and nothing more that its driver says as
-        it dies."""
+        """Its close() can no longer be awaited; reported once, and nothing more that its driver
+        says as it dies."""
         printed = self.run_suite(TAKING.replace("range(25)", "range(2)").replace(
             'self.fail("as it should")', "pass"),
                               "--leaks=report")
@@ -150,7 +150,7 @@ class Psycopg(Story, unittest.TestCase):
 @full_on(OLDEST, NEWEST)
 class AioMySQL(Story, unittest.TestCase):
     driver = "aiomysql"
-    cleanup = "addCleanup"      # its close() is no coroutine
+    cleanup = "addCleanup"      # its close() is not a coroutine
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ class Inner(unittest.TestCase):
 
     def test_reaping(self):
         printed = self.passes("reaping_cases")
-        # What ended threads left is told, one line of the cases' own for all.
+        # What ended threads left is reported, one line of the cases' own for all.
         self.assertRegex(printed,
                          r"\nunittest_leakfix: closed \d+ connections of threads that were over\n"
                                r"  \d+ x connection 'default' to /\S*inner.sqlite3\n"

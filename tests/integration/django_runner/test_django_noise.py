@@ -1,4 +1,4 @@
-"""What Django keeps on its own account is no leak of a test; what a test left there is."""
+"""What Django keeps on its own account is not a leak of a test; what a test left there is."""
 from __future__ import annotations
 
 import unittest

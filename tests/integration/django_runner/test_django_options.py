@@ -178,26 +178,26 @@ class OptionsTest(ProjectCase):
                          "CommandError: baseline FOLDER/nowhere.json cannot be read: No such file "
                          "or directory")
 
-    def check_own(self, name, says):
+    def check_theirs(self, name, says):
         ran = self.runs[name]
         self.assertIn(says, ran.text)
         self.assertEqual(ran.alive, ["memo:NoneType", "plain:Payload"])
         self.assertEqual(ran.status, 1)
 
     def test_a_result_of_their_own(self):
-        self.check_own("own result", "failed with Payload")
+        self.check_theirs("own result", "failed with Payload")
 
     def test_our_runner_as_theirs(self):
-        self.check_own("old recipe", "[1] file 'shop/tests.py' was left open")
+        self.check_theirs("old recipe", "[1] file 'shop/tests.py' was left open")
         self.assertEqual(self.runs["old recipe"].text.count("LEAKS"), 1)
 
     def test_a_runner_of_their_own(self):
-        self.check_own("own runner", "minimal: 4 tests, 1 failures")
+        self.check_theirs("own runner", "minimal: 4 tests, 1 failures")
         self.assertIn("[1] file 'shop/tests.py' was left open", self.runs["own runner"].text)
 
     @unittest.skipIf(xmlrunner is None, "needs unittest-xml-reporting")
     def test_xmlrunner(self):
-        self.check_own("xml",
+        self.check_theirs("xml",
                        "LEAKS  1 cause in 1 of 4 tests: 1 file\n\n[1] file 'shop/tests.py' was "
                        "left open")
 

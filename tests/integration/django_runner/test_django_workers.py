@@ -1,5 +1,5 @@
 """The workers of Django's parallel runs: what they keep, how they are started, what they can be
-told."""
+reported."""
 from __future__ import annotations
 
 import re

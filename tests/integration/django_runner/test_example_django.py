@@ -1,5 +1,5 @@
 """examples/django on real servers: under Django's own runner each story fails, under ours it passes
-and is told."""
+and is reported."""
 from __future__ import annotations
 
 import re

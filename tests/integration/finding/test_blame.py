@@ -332,7 +332,7 @@ class RestoredTest(FailingTest):
 
 
 class PoolTest(BlameCase):
-    """The threads of an executor are the executor's, whoever makes it start one."""
+    """The threads of an executor are the executor's, whatever makes it start one."""
 
     SAMPLE = """
         import asyncio, concurrent.futures, threading, unittest

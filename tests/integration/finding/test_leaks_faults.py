@@ -553,13 +553,13 @@ class InnerTests(FaultCase):
                              show=warnings._showwarnmsg, hook=sys.unraisablehook):
                         KEPT.clear()
                         from unittest_leakfix.tracing import sources as audit
-                        from unittest_leakfix.resources import scan as holdings
+                        from unittest_leakfix.resources import scan
                         print("filters", warnings.filters is filters)
                         print("gc", (gc.collect, gc.get_objects, gc.freeze) == names)
                         print("show", warnings._showwarnmsg is show, sys.unraisablehook is hook)
                         # 3.12 hides some hundred of its own at each full collection
                         print("frozen", gc.get_freeze_count() > 1000)
-                        print("audited", audit._listeners, holdings.listeners)
+                        print("audited", audit._listeners, scan.listeners)
                     """ % when, "--leaks=report")  # noqa: E501
                 for line in ("filters True", "gc True", "show True True", "frozen False",
                              "audited {} []"):

@@ -117,7 +117,7 @@ class SuspectTests(unittest.TestCase):
 
 
 class OwnHoldersTests(unittest.TestCase):
-    """What finds is nobody's holder."""
+    """What finds leaks does not count as a holder."""
 
     def test_no_chain_through_what_finds(self):
         value, other = TimelineTests(), TimelineTests()

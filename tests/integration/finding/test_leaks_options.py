@@ -117,14 +117,14 @@ class AloneTests(RunCase):
         self.assertIn("FAILED (failures=2)", output)
 
     def test_a_runner_of_one_s_own(self):
-        self.write_own = """
+        self.write_runner = """
             import unittest, unittest_leakfix
             class Tests(unittest.TestCase):
                 def test(self): pass
             unittest_leakfix.main(testRunner=unittest.TextTestRunner, argv=["x", "--leaks-json=a.json"])
         """  # noqa: E501
         with open(self.path("own.py"), "w") as file:
-            file.write(textwrap.dedent(self.write_own))
+            file.write(textwrap.dedent(self.write_runner))
         status, output = self.child("import runpy; runpy.run_path('own.py', run_name='__main__')")
         self.assertEqual((2,
                           "error: --leaks works with LeakFixTestRunner, and this program has a "
@@ -210,7 +210,7 @@ class RunnerTests(FolderCase):
         self.assertEqual(["leaks.json"], os.listdir(self.folder))
 
     def test_what_holds(self):
-        for given, standing, mode in (
+        for given, defaults, mode in (
                 ({}, {}, "off"), ({"leaks": None, "restore": False}, {}, "off"),
                 ({"restore": True}, {}, "report"),
                 ({}, {"leaks_baseline": "a"}, "report"),
@@ -221,8 +221,8 @@ class RunnerTests(FolderCase):
                 ({}, {"leaks": "release", "leaks_baseline": "a"}, "release"),
                 ({}, {"leaks": "fail"}, "fail"),
                 ({"leaks": "report"}, {"leaks": "fail"}, "report")):
-            with self.subTest(given=given, standing=standing):
-                self.assertEqual(mode, decided(given, [standing])["leaks"])
+            with self.subTest(given=given, defaults=defaults):
+                self.assertEqual(mode, decided(given, [defaults])["leaks"])
         self.assertEqual({"leaks": "report", "leaks_baseline": "b"},
                          decided({"leaks_baseline": "b"},
                                  [{"leaks": "report", "leaks_baseline": "a"}]))

@@ -1,4 +1,4 @@
-"""The leak zoo: each animal is told by one whole text, each look-alike by none.
+"""The leak zoo: each animal has one whole text, each look-alike none.
 
 ``python tests/write_golden.py test_zoo`` writes the texts anew: read the diff.
 """
@@ -10,7 +10,7 @@ from tests.zoo.case import ZooCase, each_animal, keeper, plain
 
 # What Python itself says while the test runs stays where it was.
 PRINTED = ("ResourceWarning", "was never awaited", "exception was never retrieved")
-# Too dear to be looked at after each test: told of the class.
+# Too expensive to be looked at after each test: reported of the class.
 # Before 3.10 the collector does not know sqlite3's connections, and none in memory has a
 # descriptor.
 UNSEEN = ("opened.Connection.test_in_module_global", "opened.Connection.test_in_class_attribute")

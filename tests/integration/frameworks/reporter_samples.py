@@ -122,7 +122,7 @@ class SetUpClassError(Leaky):
         pass
 
 
-class Own(Leaky):
+class Theirs(Leaky):
     """Its texts need what setUp assigned."""
 
     def __str__(self):
@@ -143,7 +143,7 @@ class Probe(unittest.TestCase):
 
 
 CLASSES = [Outcomes, SetUpError, TearDownError, SkipInSetUp, SkippedClass, SetUpClassError,
-           Own]
+           Theirs]
 if hasattr(unittest.TestCase, "subTest"):
     CLASSES.insert(5, SubTests)
 

@@ -153,7 +153,7 @@ DROPPED = """
 
 
 class DroppedTests(PytestCase):
-    """What is dropped unclosed is heard of without any -W, and shown to nobody else."""
+    """What is dropped unclosed is reported without any -W, and shown to no one else."""
 
     def test_without_an_option_for_warnings(self):
         self.write(test_sample=DROPPED)

@@ -37,7 +37,7 @@ def is_open(other: Other) -> bool:
 
 
 class OrderTests(LeakFixMixin, unittest.TestCase):
-    """A string is no tuple of names; a missing attribute is missed."""
+    """A string is not a tuple of names; a missing attribute is missed."""
 
     leakfix_keep = "client"  # E: assignment
     leakfix_close = (1,)  # E: assignment

@@ -1,4 +1,4 @@
-"""What is read from the ids of tests and fixtures, whoever made them."""
+"""What is read from the ids of tests and fixtures, whatever made them."""
 from __future__ import annotations
 
 import ast

@@ -134,7 +134,7 @@ class KindTests(unittest.TestCase):
         self.assertEqual((row.singular, row.plural, row.state),
                          ("zeppelin", "zeppelins", "was left open"))
 
-    def test_each_change_of_the_process_is_put_back_or_it_is_said_why_not(self):
+    def test_each_change_of_the_process_is_put_back_or_has_the_reason_why_not(self):
         for row in kinds.KINDS.values():
             if row.watched_by.startswith("process_state."):
                 with self.subTest(row.name):

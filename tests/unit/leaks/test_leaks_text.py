@@ -203,7 +203,7 @@ class RestTests(TextCase):
         self.assertRenders("known", self.thread(), known=self.known())
         self.assertRenders("known_verbose", self.thread(), known=self.known(), verbose=True)
 
-    def test_known_alone_is_told_only_when_asked(self):
+    def test_known_alone_is_reported_only_when_asked(self):
         self.assertEqual(render(Findings(known=self.known(), tests=9), self.style), "")
         self.assertRenders("known_alone_verbose", known=self.known(), verbose=True)
 

@@ -67,7 +67,7 @@ class WatchTests(unittest.TestCase):
         self.assertEqual(found.leaks, [])
         self.assertEqual((order.lines, self.mine.lines), ([1], [2]))
 
-    def test_what_is_ignored_is_no_news(self):
+    def test_what_is_ignored_is_not_reported(self):
         entry = ignore(object="Ord*", reason="orders live long")
         self.addCleanup(suppressions._ignored.remove, entry)
         with watch() as found:

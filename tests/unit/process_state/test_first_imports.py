@@ -1,5 +1,5 @@
-"""What a library sets up while a test imports it first is no test's change, and is not undone; what
-the test itself does is."""
+"""What a library sets up while a test imports it first is not a test's change, and is not undone;
+what the test itself does is."""
 import importlib.util
 import json
 import os

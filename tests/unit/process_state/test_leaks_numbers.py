@@ -220,7 +220,7 @@ class Process(unittest.TestCase):
         child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
         child.start()
         os.kill(child.pid, 9)
-        os.waitpid(child.pid, 0)    # which multiprocessing does not hear of
+        os.waitpid(child.pid, 0)    # which multiprocessing does not notice
         self.addCleanup(setattr, child._popen, "returncode", 0)
         kind = processes.KINDS["multiprocessing.process", "BaseProcess"]
         self.assertFalse(kind.is_open(child))
@@ -293,7 +293,7 @@ class Id(unittest.TestCase):
 
 
 class Names(unittest.TestCase):
-    """Names are no identities either: another folder, module or logger of the same name."""
+    """Names are not identities either: another folder, module or logger of the same name."""
 
     def setUp(self):
         self.state = ProcessState()

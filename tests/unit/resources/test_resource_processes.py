@@ -222,13 +222,13 @@ class ExecutorTests(ShortLimit):
         self.assertIs(kind.is_open(value), False)
 
     def test_somebody_elses_executor(self):
-        class Own(futures.Executor):
+        class Theirs(futures.Executor):
             ended = False
 
             def shutdown(self, wait=True):
                 self.ended = True
 
-        value = Own()
+        value = Theirs()
         self.kind(value, "executor").close(value)
         self.assertIs(value.ended, True)
 

@@ -87,7 +87,7 @@ class TestIds:
             return self._prefix + test._testMethodName if self._prefix else str(test.id())
         except errors.PASSING:
             raise
-        except BaseException:   # an id of the user's own, or what is no TestCase
+        except BaseException:   # an id of the user's own, or what is not a TestCase
             return "%s.%s" % (name_of(type(test))[0], errors.label(test))
 
     def forget(self) -> None:

@@ -65,7 +65,7 @@ def end_of_opened(seen: Resource, site: Site) -> Optional[Remedy]:
     name, itself = opened(seen.resource, site, seen.type)
     pair = site.opening(_PAIRS)
     if pair is not None and len(pair.targets) > 1 and all(pair.targets):
-        # Which of them it is, is not known; to close one twice is no error.
+        # Which of them it is, is not known; to close one twice is not an error.
         return Remedy(tuple(Call("%s.close" % each) for each in pair.targets)).of(pair.targets[0])
     if name and not itself:     # a library's, which has it inside
         return Remedy((Call(IT + ".close"),)).of(name)

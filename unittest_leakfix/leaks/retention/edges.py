@@ -62,8 +62,8 @@ MANY = 1000
 def referents(obj: Any) -> List[Any]:
     """Return the objects that `obj` refers to; of a module its names, not the state of its C code.
 
-    3.12's ``_asyncio`` shows the collector its free list: objects that are dead. Whoever takes hold
-    of one and lets it go frees it a second time, and the next collection never ends.
+    3.12's ``_asyncio`` shows the collector its free list: objects that are dead. To take hold of
+    one and let it go frees it a second time, and the next collection never ends.
     """
     return [vars(obj)] if issubclass(type(obj), ModuleType) else _get_referents(obj)
 
@@ -158,7 +158,7 @@ class Large:
     """The edges from containers with many items to the objects that are searched.
 
     Two hundred of a list with a million items would take ten seconds to find one by one. Text and
-    ids only: it keeps nothing alive, and whoever has one forgets it before the objects.
+    ids only: it keeps nothing alive, and is forgotten before the objects.
     """
 
     def __init__(self, wanted: Collection[int]) -> None:

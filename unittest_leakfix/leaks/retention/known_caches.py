@@ -1,4 +1,4 @@
-"""Known caches, which fill once: what hangs on one of them is warm-up, no leak."""
+"""Known caches, which fill once: what hangs on one of them is warm-up, not a leak."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class NamedObject(NamedTuple):
 class Harness:
     """What runs the tests, if it keeps objects of its own for the whole run.
 
-    While one is `running`, the frames of this thread are its own, and no holders.
+    While one is `running`, the frames of this thread are its own, and do not count as holders.
     """
 
     def named(self) -> Iterable[NamedObject]:

@@ -1,4 +1,4 @@
-"""Upwards from objects to whoever refers to them, until a root is met."""
+"""The search upwards, from objects to what refers to them, until a root is met."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _disable = gc.disable
 _enable = gc.enable
 _isenabled = gc.isenabled
 _SOON = 3
-"""So many levels are always looked at."""
+"""The number of levels that are always looked at."""
 LEVELS = 100
 """How many references a chain may be long."""
 
