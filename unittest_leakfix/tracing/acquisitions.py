@@ -6,11 +6,9 @@ until `remove()`. A record is handed out only for what it can be shown to belong
 from __future__ import annotations
 
 import threading
-import time
 from typing import (
     TYPE_CHECKING,
     Any,
-    Callable,
     Collection,
     Container,
     Iterator,
@@ -25,8 +23,9 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import module_slot, name_slot
 from unittest_leakfix._core.ownership import COUNTED
-from unittest_leakfix.tracing import constructors, deduced, frameworks, os_facts, sources
+from unittest_leakfix.tracing import constructors, frameworks, os_facts, sources
 from unittest_leakfix.tracing.coroutine_origins import CoroutineOrigins, made_at
+from unittest_leakfix.tracing.deduced import CodeIndex
 from unittest_leakfix.tracing.records import PLAIN, Raw, Records, Tie
 from unittest_leakfix.tracing.sources import Events, Wrappers
 from unittest_leakfix.tracing.stacks import Frame, frames
@@ -36,10 +35,6 @@ if TYPE_CHECKING:
 
 __unittest = True
 bind(globals())
-_process_time = time.process_time
-_DEDUCING = 0.3
-"""Seconds that lines may be looked for in the user's code in one run."""
-
 _DEEP = 4
 # What runs on its own, or is replaced for a while, is not a part of what holds it.
 #: What is opened without a word, and could not be watched for: class, and what opens one.
@@ -75,7 +70,7 @@ class Acquisitions(Records):
         self._listens = Events(self, self._wrappers).listeners()
         self._origins = CoroutineOrigins()
         self._drivers: Any = None
-        self._deduced_for = 0.0     # seconds
+        self._code = CodeIndex()
         self._late: Any = None
 
     def install(self) -> None:
@@ -106,6 +101,7 @@ class Acquisitions(Records):
         sources.remove(self._listens)
         self.drop_probe()
         self.forget_all()
+        self._code = CodeIndex()
 
     def of(self, obj: object) -> Optional[Acquisition]:
         """Return the record of a live resource object, or None (always None in a forked child)."""
@@ -159,22 +155,13 @@ class Acquisitions(Records):
     def deduced(self, function: str) -> Optional[Acquisition]:
         """Return the one line of the user's that can have called *function*, which leaves no
         record; None otherwise."""
-        frame = self._deduce(deduced.caller_of, function)
+        frame = self._code.caller_of(function)
         return None if frame is None else Acquisition("descriptor", "", "", "", (frame,))
 
     def deduced_setter(self, attribute: str) -> Optional[Acquisition]:
         """Return the one line of the user's that can have set an *attribute*; None otherwise."""
-        frame = self._deduce(deduced.setter_of, attribute)
+        frame = self._code.setter_of(attribute)
         return None if frame is None else Acquisition("patch", "", "", "", (frame,))
-
-    def _deduce(self, find: Callable[[str], Optional[Frame]], name: str) -> Optional[Frame]:
-        """Go over all code of the user's, as long as that has not taken too long in this run."""
-        if self._deduced_for > _DEDUCING:
-            return None
-        began = _process_time()
-        frame = find(name)
-        self._deduced_for += _process_time() - began
-        return frame
 
     def _raw_of(self, obj: object) -> Optional[Raw]:
         tie = self._ties.get(id(obj))

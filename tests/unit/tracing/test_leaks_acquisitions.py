@@ -9,10 +9,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import types
 import unittest
 from unittest import mock
 
-from unittest_leakfix.tracing import acquisitions, deduced, os_facts
+from unittest_leakfix.tracing import deduced, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.tracing.stacks import short
 
@@ -253,14 +254,48 @@ class StaleTest(AcquisitionsCase):
 
 
 class DeducedTest(AcquisitionsCase):
-    def test_the_code_is_searched_for_so_long_and_no_longer(self):
-        searched = []
-        clock = iter([0.0, 0.2, 0.2, 0.4, 0.4, 0.6])
-        with mock.patch.object(acquisitions, "_process_time", lambda: next(clock)), \
-                mock.patch.object(deduced, "setter_of", searched.append):
-            for name in ("first", "second", "third"):
-                self.assertIsNone(self.records.deduced_setter(name))
-        self.assertEqual(["first", "second"], searched)     # 0.2 + 0.2 seconds are over 0.3
+
+    def load(self, name, text):
+        """Make a module of the user's of *text*, which is loaded until the test ends."""
+        module = types.ModuleType(name)
+        module.__file__ = self.path(name + ".py")
+        exec(compile(text, module.__file__, "exec"), vars(module))
+        sys.modules[name] = module
+        self.addCleanup(sys.modules.pop, name)
+
+    def test_the_one_line_that_sets_it(self):
+        self.load("deduced_first", "def change(shop):\n    shop.afford_rate = 1\n")
+        found = self.records.deduced_setter("afford_rate")
+        self.assertEqual((2, "change"), found.frames[0][1:])
+        self.assertIsNone(self.records.deduced_setter("afford_rite"))
+
+    def test_of_two_lines_nothing_is_said(self):
+        self.load("deduced_two", "def change(shop):\n    shop.afford_rate = 1\n"
+                                 "    setattr(shop, 'afford_rate', 2)\n")
+        self.assertIsNone(self.records.deduced_setter("afford_rate"))
+
+    def test_by_setattr_and_in_a_method_of_a_nested_function(self):
+        self.load("deduced_three", "class Shop:\n    def change(self):\n        def inner():\n"
+                                   "            setattr(self, 'afford_tax', 2)\n"
+                                   "        return inner\n")
+        self.assertEqual((4, "inner"), self.records.deduced_setter("afford_tax").frames[0][1:])
+
+    def test_what_calls_it(self):
+        self.load("deduced_call", "def watch(select):\n    return select.afford_poll()\n")
+        self.assertEqual(2, self.records.deduced("afford_poll").frames[0].line)
+
+    def test_a_module_that_is_loaded_later(self):
+        self.assertIsNone(self.records.deduced_setter("afford_late"))
+        self.load("deduced_late", "def change(shop):\n    shop.afford_late = 1\n")
+        self.assertEqual("change", self.records.deduced_setter("afford_late").frames[0].function)
+        self.load("deduced_later", "def again(shop):\n    shop.afford_late = 1\n")
+        self.assertIsNone(self.records.deduced_setter("afford_late"))
+
+    def test_the_code_is_gone_over_once(self):
+        with mock.patch.object(deduced, "_codes", side_effect=deduced._codes) as gone_over:
+            for name in ("afford_one", "afford_two", "afford_three"):
+                self.records.deduced_setter(name)
+        self.assertEqual(1, gone_over.call_count)
 
 
 class OnAndOffTest(AcquisitionsCase):
