@@ -246,7 +246,7 @@ STATE: Dict[Tuple[str, str], str] = {
      "live_servers"): "the live servers' threads of the process, whose patch is one",
     ("leaks.report.source_file",
      "source_of"): "a cache of what a few source files name: several causes are in one file",
-    ("leaks.detector",
+    ("leaks.listening",
      "ListeningObserver._active"): "those who listen to closing now: listeners are registered once",
     ("leaks.fingerprint",
      "_places"): "a cache of what lines of code are called, of bounded size",

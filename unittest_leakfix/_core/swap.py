@@ -8,6 +8,7 @@ from __future__ import absolute_import
 
 import sys
 import types
+from operator import is_
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot, module_slot
@@ -175,6 +176,8 @@ class Originals(object):
         if self._entered == 1:
             for place, values in self._places:
                 now = vars(place)
+                if all(map(is_, map(now.get, values), values.values())):
+                    continue    # as a rule; asking for each takes five times as long
                 kinds = _METHODS if issubclass(type(place), type) else _FUNCTIONS
                 for name, value in values.items():
                     if (now.get(name) is not value and name not in _HOOKS

@@ -78,7 +78,7 @@ def _where(record: ConnectionRecord) -> str:
 
 
 def _was_reported(record: ConnectionRecord) -> bool:
-    listening = sys.modules.get("unittest_leakfix.leaks.detector")
+    listening = sys.modules.get("unittest_leakfix.leaks.listening")
     if listening is None or not listening.ListeningObserver._active:
         return False
     from unittest_leakfix.leaks.fingerprint import place_of

@@ -15,6 +15,7 @@ from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks import survivors as sizes
 from unittest_leakfix.leaks.governor import Governor
 from unittest_leakfix.leaks.model import ids
+from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.chain import Chain
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.seen import Survivor
@@ -327,18 +328,14 @@ def _is_reported(group: Sequence[_Candidate], results: Dict[int, Optional[Leak]]
 
 def _like(leak: Leak, case: _Candidate) -> Leak:
     """Return the leak of a *case* that has the same cause as *leak*."""
-    twin = object.__new__(Leak)     # without redacting all of it once more
-    twin.__dict__.update(leak.__dict__, tests=(case.survivor.test,), size=0, holding=(),
-                         acquisition=case.acquisition)
-    return twin
+    return leak_model.like(leak, tests=(case.survivor.test,), size=0, holding=(),
+                           acquisition=case.acquisition)
 
 
 def _counted(leak: Leak, survivor: Survivor) -> Leak:
     if leak.kind == "growth" and survivor.more:
-        twin = object.__new__(Leak)
-        twin.__dict__.update(leak.__dict__, growth=len([each for each in survivor.refs()
-                                                        if each() is not None]))
-        return twin
+        return leak_model.like(leak, growth=len([each for each in survivor.refs()
+                                                 if each() is not None]))
     return leak
 
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
-import threading
 import unittest
-from dataclasses import replace
 from typing import (
     Any,
     Container,
     Dict,
     List,
-    NamedTuple,
     Optional,
     Sequence,
     Set,
     Tuple,
 )
 
-from unittest_leakfix._core import attributes, errors
+from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix._core.gc_control import heap
@@ -29,30 +24,23 @@ from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import classify, identify, suppressions
 from unittest_leakfix.leaks.captured_warnings import (
-    ComplaintCapture,
-    PassThroughCapture,
     is_reported,
 )
 from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
 from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.governor import Governor
-from unittest_leakfix.leaks.model import kinds
+from unittest_leakfix.leaks.listening import ListeningObserver
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import TestIds
 from unittest_leakfix.leaks.model.leak import Findings, Leak
-from unittest_leakfix.leaks.retention import objects, registries
+from unittest_leakfix.leaks.reported_changes import Pending, ReportedChanges, pending_leaks
+from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.suppressions import ReportedLeaks
-from unittest_leakfix.leaks.survivors import SurvivorWatch, survivor
+from unittest_leakfix.leaks.survivors import survivor
 from unittest_leakfix.leaks.suspects import Suspects
-from unittest_leakfix.leaks.uncounted import NoCapture, NoSurvivorWatch
-from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
-from unittest_leakfix.process_state.first_imports import FirstImports
-from unittest_leakfix.process_state.monitors import ProcessState
-from unittest_leakfix.resources import scan
-from unittest_leakfix.tracing import frameworks, os_facts
-from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
+from unittest_leakfix.tracing import os_facts
 
 __unittest = True
 bind(globals())
@@ -62,264 +50,6 @@ UNCOUNTED: Tuple[Tuple[str, str], ...] = () if COUNTED else ((
     "objects that outlive their tests",
     "%s does not count references: only the state of the process is watched"
     % _NAMES.get(sys.implementation.name, "this interpreter")),)
-
-# What a detector listens to while a run goes on, and which detector of several is the one that
-# hears.
-
-
-class ListeningObserver(RunObserver):
-    """A `RunObserver` that listens to closing and dropping between `start` and `stop`."""
-
-    _getpid = staticmethod(os.getpid)
-    _active: List["ListeningObserver"] = []
-    _without: Tuple[type, ...] = ()     # what a runner puts back by itself
-
-    def __init__(self) -> None:
-        self._acquisitions = Acquisitions()
-        if COUNTED:
-            self._release_capture = ComplaintCapture(self._acquisitions)
-            self._test_capture = PassThroughCapture(self._acquisitions)
-            self._survivor_watch = SurvivorWatch()
-        else:
-            self._release_capture = self._test_capture = NoCapture(self._acquisitions)
-            self._survivor_watch = NoSurvivorWatch()
-        self._first_imports = FirstImports(lambda: ProcessState(self._acquisitions, self._without))
-        self._new_leaks: List[Leak] = []        # of the class that runs
-        self._released_ids: List[int] = []        # ids of connections that die with the test
-        self._test = ""                     # the one that runs
-        self._pid = 0
-        self._installed = False
-
-    @staticmethod
-    def accept(leak: Leak) -> bool:
-        """Take a leak that other code has found, for the class that runs; False where nothing
-        finds."""
-        active = ListeningObserver._active
-        if not active or not active[-1].here():
-            return False
-        active[-1]._new_leaks.append(leak)
-        return True
-
-    def start(self) -> bool:
-        """Begin to listen. Returns whether this is the detector that finds."""
-        if ListeningObserver._active:
-            return False
-        self._listen(True)
-        return True
-
-    def _listen(self, first: bool) -> None:
-        ListeningObserver._active.append(self)
-        self._pid = self._getpid()
-        self._installed = first
-        if first:
-            self._acquisitions.install()
-            self._first_imports.install()
-            registries.callbacks.install()
-        self._states = tuple(self._state() for _ in range(3))
-        scan.listeners.append(self._closing)
-        attributes.drop_listeners.append(self._dropping)
-        self._connections = self._acquisitions.connections_mark()
-
-    def _state(self) -> ProcessState:
-        """Return what watches the process from now on."""
-        state = ProcessState(self._acquisitions, self._without)
-        state._collect = heap.collect_new  # type: ignore[assignment]
-        state.before()
-        return state
-
-    def stop(self) -> None:
-        """Judge what is left and stop listening, whatever happens."""
-        try:
-            if self.here():
-                self._release_capture.remove()
-                self._test_capture.remove()
-                self._classify_rest(True)
-        finally:
-            self._stop_listening()
-
-    def _stop_listening(self) -> None:
-        if self.here() and self._installed:
-            self._first_imports.remove()
-            registries.callbacks.remove()
-            self._acquisitions.remove()
-        scan.listeners[:] = [each for each in scan.listeners if each != self._closing]
-        attributes.drop_listeners[:] = [
-            each for each in attributes.drop_listeners if each != self._dropping]
-        if self in ListeningObserver._active:
-            ListeningObserver._active.remove(self)
-
-    def here(self) -> bool:
-        """Tell whether this is the process that started; a test may fork, and the child run on."""
-        return self._getpid() == self._pid
-
-    def _classify_rest(self, last: bool = False) -> None:
-        """Judge what is left."""
-        raise NotImplementedError
-
-    def _is_active(self) -> bool:
-        active = ListeningObserver._active
-        return bool(active) and active[-1] is self     # none in a forked child
-
-    @originals.around
-    def _closing(self, owner: Any, found: scan.FoundResource) -> None:
-        test = self._test or self._acquisitions.current
-        if test and self._is_active():
-            self._new_leaks.append(identify.of_closing(
-                found, self._acquisitions.of_part(found.value, test), test))
-            if found.kind.awaits(found.value):
-                self._released_ids.append(id(found.value))
-
-    def _dropping(self, values: Dict[str, Any]) -> None:
-        if self._test and self._is_active():
-            self._survivor_watch.attributes(values)
-
-
-if hasattr(os, "register_at_fork"):
-    # A child of a test runs on and finds nothing. Asking for the process id at each test costs
-    # more.
-    os.register_at_fork(after_in_child=ListeningObserver._active.clear)
-
-
-# The changes of the process's state that tests and fixtures left, made into leaks.
-
-
-class ReportedChanges:
-    """Reports each change once: by its test, not again by the fixtures around it."""
-
-    def __init__(self, acquisitions: Acquisitions) -> None:
-        self._acquisitions = acquisitions
-        self._reported: Set[Tuple[Any, ...]] = set()
-        self.pending: List[Pending] = []
-        """Those to be reported when their class is over."""
-        self.waited = False
-        """Threads or children that a test left were waited for."""
-        self.failed: Container[str] = ()
-        """The failing tests, whose changes are reported if the next test meets them."""
-        self._of_failed: List[Tuple[Tuple[Any, ...], Leak]] = []
-
-    def grace(self) -> float:
-        """Return the patience for what a fixture left: none, if it was all waited for already."""
-        return 0.0 if self.waited else 0.5
-
-    def forget(self) -> None:
-        """The module is over."""
-        self._reported.clear()
-        self.waited = False
-
-    @originals.around
-    def leaks(self, changes: Sequence[Change], test: str, back: Sequence[Change],
-              fixture: bool, ended: Sequence[str] = ()) -> List[Leak]:
-        """Return the leaks of *test* that are reported at once; the others wait in ``pending``.
-
-        *back*: those that were put back. *fixture*: *test* is one, around tests whose own changes
-        were reported already. *ended*: the tests since the last close look, of which one may have
-        left what is not looked at after each.
-        """
-        fresh: List[Leak] = []
-        for change in changes:
-            if change.fd >= 0 and frameworks.owns_descriptor(
-                    change.fd, change.on, change.kind == "closed descriptor"):
-                continue
-            if change.thread and frameworks.runs_thread(change.thread):
-                continue
-            if fixture and change.key in self._reported:
-                continue    # a test of the class, or a class of the module
-            self._reported.add(change.key)
-            of, candidates = test, tuple(ended[-change.windows:] if change.windows else ended)
-            acquisition = self._opened(change, test, fixture)
-            if len(candidates) > 1:
-                of, candidates, acquisition = self._proven(change, candidates, acquisition, fixture)
-            elif candidates:
-                of, candidates = candidates[0], ()
-                acquisition = self._opened(change, of, fixture) if of != test else acquisition
-            if (acquisition is not None and acquisition.test and change.kind not in _ONCE
-                    and change.kind not in ("closed descriptor", "patch")):
-                of, candidates = acquisition.test, ()
-            if kinds.of_change(change.kind).waits:
-                self.pending.append(Pending(change, of, acquisition, os_facts.target(change.fd),
-                                            candidates))
-                continue
-            leak = identify.of_change(change, of, acquisition, change in back, candidates)
-            if of in self.failed and not candidates and change not in back:
-                self._of_failed.append((change.key, leak))
-            else:
-                fresh.append(leak)
-        return fresh
-
-    def _proven(self, change: Change, candidates: Tuple[str, ...],
-                acquisition: Optional[Acquisition],
-                fixture: bool) -> Tuple[str, Tuple[str, ...], Optional[Acquisition]]:
-        """Return the one of the *candidates* that is known to have made such a change, or all of
-        them."""
-        if change.kind in _ONCE:
-            known = [(each, found) for each in candidates
-                     for found in [self._opened(change, each, fixture)] if found is not None]
-            if len(known) == 1:
-                return known[0][0], (), known[0][1]
-            acquisition = None
-        elif change.kind == "patch" and acquisition is not None and acquisition.frames:
-            # The only line that can have set it stands in one of them.
-            function = acquisition.frames[0].function.rpartition(".")[2]
-            those = [each for each in candidates if re.split(r"\.|::", each)[-1] == function]
-            if len(those) == 1:
-                return those[0], (), acquisition._replace(test=those[0])
-            acquisition = acquisition._replace(test="")
-        return candidates[-1], candidates, acquisition
-
-    def met(self, test: str, since: Sequence[Change] = ()) -> List[Leak]:
-        """Return what failing tests left, now that *test* begins and meets it ("": none does): all
-        but what has changed *since*, in the fixtures between."""
-        if not self._of_failed:
-            return []
-        between = {change.key for change in since}
-        left, self._of_failed = self._of_failed, []
-        return [replace(leak, notes=leak.notes + ((leak_model.MET, test),))
-                if test and key not in between else leak for key, leak in left]
-
-    def _opened(self, change: Change, test: str, fixture: bool) -> Optional[Acquisition]:
-        known = self._acquisitions
-        if change.thread:
-            thread = threading._active.get(change.thread)  # type: ignore[attr-defined]
-            return None if thread is None else known.of_thread(thread)
-        if change.pid:
-            return known.of_pid(change.pid)
-        if change.path:
-            return known.of_path(change.path)
-        if change.fd >= 0:
-            return known.of_descriptor(change.fd) or (
-                known.deduced("epoll") if change.on[0] == "eventpoll" else None)
-        found = None
-        if change.oid:
-            found = next((known.of(each) for each in known.live(change.kind)
-                          if id(each) == change.oid), None)
-        elif change.kind == "patch":
-            found = known.deduced_setter(change.name.rpartition(".")[2])
-            return found._replace(test=test) if found is not None and not fixture else found
-        if found is None and change.kind in _ONCE:
-            found = known.of_change(change.kind, change.owner or _ONCE[change.kind](change.name),
-                                    test, last=change.kind in _LAST)
-        return found
-
-
-def _none(name: str) -> str:
-    return ""
-
-
-def _whole(name: str) -> str:
-    return name
-
-
-def _logger(name: str) -> str:
-    return name.partition(" ")[2]
-
-
-#: Changes to what there is once: by which name they are noted.
-_ONCE = {"environment": _whole, "working directory": _none, "logging handler": _whole,
-         "logging level": _logger, "signal handler": _none, "warning filter": _none,
-         "locale": _none, "umask": _none, "socket timeout": _none}
-#: Of these the last change is the one that stands.
-_LAST = frozenset(["environment", "working directory", "logging level", "umask", "socket timeout"])
-
 
 # What could not be measured, and why.
 
@@ -761,47 +491,3 @@ def _fixture_of(holder: Any, *names: str) -> str:
     written = [space for space in spaces
            if space.get("__module__") not in ("unittest.case", "unittest.async_case")]
     return next((name for name in names if any(name in space for space in written)), "")
-
-
-# Changes that are reported when their class is over, unless they are part of another leak.
-
-class Pending(NamedTuple):
-    """One such change, the test it came with, and what its descriptor was open on."""
-
-    change: Change
-    test: str
-    acquisition: Optional[Acquisition]
-    target: str
-    candidates: Tuple[str, ...] = ()
-
-    def still_there(self, covered: Set[object], leaks: Sequence[Leak]) -> bool:
-        """Tell whether it is, and is not part of what is *covered*, nor reported by one of the
-        *leaks*."""
-        change = self.change
-        if change.kind == "stream":
-            return not any(leak.chain is not None and leak.chain.expression == change.name
-                           for leak in leaks)
-        if change.kind in ("event loop", "task"):
-            return not any(leak.left_by == self.test and leak.kind in (change.kind, "event loop")
-                           for leak in leaks)
-        if change.thread:
-            return ("thread", change.thread) not in covered
-        if change.pid:
-            return ("pid", change.pid) not in covered
-        if change.path:
-            return change.path not in covered and os_facts.exists(change.path)
-        paths = (self.target, self.target.partition("-journal")[0],
-                 self.target.partition("-wal")[0])
-        return (change.fd not in covered and not covered.intersection(paths)
-                and os_facts.target(change.fd) == self.target)
-
-
-def pending_leaks(pending: Sequence[Pending], covered: Set[object],
-                  leaks: Sequence[Leak]) -> List[Leak]:
-    """Return a leak for each of the *pending* changes that must be reported for itself."""
-    left = [each for each in pending if each.still_there(covered, leaks)]
-    # mkstemp's descriptor and file are one.
-    made = [each.acquisition for each in left if each.change.fd >= 0]
-    return [identify.of_change(each.change, each.test, each.acquisition,
-                               candidates=each.candidates) for each in left
-            if each.change.kind != "temporary file" or each.acquisition not in made]

@@ -38,7 +38,7 @@ __unittest = True
 bind(globals())
 
 _CROWD = 64
-"""From how many objects on those of one class that outlived one test are noted together."""
+"""From how many objects on those of one class that outlived one test are judged together."""
 _HEAP_TYPE = 1 << 9
 _get_objects = gc.get_objects
 _BARE = len(vars(unittest.TestCase("run")))
@@ -155,20 +155,12 @@ class SurvivorWatch:
             here = held.keys() & map(id, born)
             held = {key: each for key, each in held.items() if each.what == "test" or key in here}
         found = list(held.values())
-        crowds: List[List[Any]] = []
-        if len(born) >= _CROWD:
-            crowds, born = self._crowds(born, held)
-        matters: Dict[int, bool] = {}      # by id: a metaclass may forbid to be hashed
-        while born:
-            each = born.pop()
-            kind = id(type(each))
-            if kind not in matters:
-                matters[kind] = _matters(each)
-            if matters[kind] and id(each) not in held and id(each) not in self._others:
-                found.append(self._of(each))
-        for crowd in crowds:
-            one = self._of(crowd.pop())
-            one.more = list(map(_reference, crowd))
+        for same in self._by_class(born, held) if born else ():
+            one = self._of(same.pop())
+            if same:
+                one.more = list(map(_reference, same))
+                one.apart = len(same) < _CROWD
+                del same[:]
             found.append(one)
         self._held = []
         return found
@@ -177,26 +169,31 @@ class SurvivorWatch:
         what = "instance" if kind_of(value) is None else "resource"
         return survivor(what, self._test, "", value)
 
-    def _crowds(self, born: List[Any], held: Container[int]) -> Tuple[List[List[Any]], List[Any]]:
-        """Return those *born* that are many of one class, by class, and the others that matter.
+    def _by_class(self, born: List[Any], held: Container[int]) -> Iterator[List[Any]]:
+        """Yield those *born* that matter, by class; resources each for itself.
 
-        There may be a million: so first by their classes.
+        Empties the list. There may be a million: so first by their classes, whose ids are compared
+        since a metaclass may forbid to be hashed.
         """
         types = list(map(id, map(type, born)))
         matters = {kind for kind, each in dict(zip(types, born)).items() if _matters(each)}
+        if not matters:
+            del born[:]
+            return
         by_class: Dict[int, List[Any]] = {kind: [] for kind in matters}
-        if matters:
-            others = self._others
-            for kind, each in zip(types, born):
-                if kind in matters and id(each) not in held and id(each) not in others:
-                    by_class[kind].append(each)
-        crowds, few = [], []
-        for same in by_class.values():
-            if len(same) >= _CROWD and kind_of(same[0]) is None:
-                crowds.append(same)
-            else:
-                few += same
-        return crowds, few
+        others = self._others
+        for kind, each in zip(types, born):
+            if kind in matters and id(each) not in held and id(each) not in others:
+                by_class[kind].append(each)
+        each = None
+        del born[:]
+        while by_class:
+            _, same = by_class.popitem()
+            if len(same) > 1 and kind_of(same[0]) is not None:
+                while same:
+                    yield [same.pop()]
+            elif same:
+                yield same
 
     def _note(self, what: str, value: object, name: str, fixture: bool = False) -> None:
         try:

@@ -121,6 +121,12 @@ class Suspects:
         a full collection."""
         found: List[Survivor] = []
         for each in self._all:
+            if each.apart:
+                apart = each.separate()
+                found += apart
+                if len(apart) <= len(each.more):
+                    self.lost[each.module, each.type].add(each.nth)
+                continue
             if each.more:
                 each.more = [ref for ref in each.more if ref() is not None]
             if each.value() is not None:

@@ -10,10 +10,11 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import classify
 from unittest_leakfix.leaks.class_scope import Fixtures
-from unittest_leakfix.leaks.detector import LeakDetector, ReportedChanges
+from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model.leak import Leak, group
 from unittest_leakfix.leaks.report import text_report
 from unittest_leakfix.leaks.report.describe import in_words
+from unittest_leakfix.leaks.reported_changes import ReportedChanges
 
 __unittest = True
 bind(globals())

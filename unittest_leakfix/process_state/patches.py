@@ -167,9 +167,17 @@ class ModuleAttributes(Monitor):
                     self._values[name] = []     # looked at closely from now on
 
     def same(self) -> bool:
-        for name, (module, _) in self._base.items():
-            if not self._alike(name, module):
-                return not self.changes()
+        differ = [name for name, (module, _) in self._base.items()
+                  if not self._alike(name, module)]
+        if not differ:
+            return True
+        if self.changes():
+            return False
+        for name in differ:     # in what is of no interest: not to be gone over each time
+            module, base = self._base[name]
+            if _is_loaded_anew(module, base):
+                self._base[name] = module, self._read(module, name)
+            self._values[name] = self._listed(name, module)
         return True
 
     def changes(self) -> List[FoundChange]:
@@ -180,6 +188,8 @@ class ModuleAttributes(Monitor):
                                                        and "posixpath" in self._base):
                 continue
             now = vars(module)
+            if _is_loaded_anew(module, base):
+                continue
             for attribute, old in base.items():
                 new = now.get(attribute, _MISSING)
                 if new is not old and attribute not in _VOLATILE and not _is_irrelevant(old, new):
@@ -209,7 +219,7 @@ class UsualFunctions(ModuleAttributes):
 
     def _read(self, module: Any, name: str) -> Dict[str, Any]:
         space = vars(module)
-        return {key: space[key] for key in _USUAL[name] if key in space}
+        return {key: space[key] for key in (*_USUAL[name], "__spec__") if key in space}
 
     def _listed(self, name: str, module: Any) -> List[Any]:
         space = vars(module)
@@ -226,6 +236,12 @@ _getters: Dict[str, Any] = {name: itemgetter(*(names if len(names) > 1 else name
                             for name, names in _USUAL.items()}
 _MISSING = object()
 _EMPTY = (dict, list, set)
+
+
+def _is_loaded_anew(module: Any, base: Dict[str, Any]) -> bool:
+    """Tell whether a module was loaded again (``importlib.reload``) since its *base* was taken: all
+    of it is as it was, and of this load."""
+    return "__spec__" in base and vars(module).get("__spec__") is not base["__spec__"]
 
 
 def _is_irrelevant(old: Any, new: Any) -> bool:

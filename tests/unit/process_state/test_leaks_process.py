@@ -4,10 +4,12 @@ import asyncio
 import ctypes
 import decimal
 import gc
+import importlib
 import io
 import locale
 import logging
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -399,6 +401,21 @@ class SettingTest(ProcessCase):
         tempfile.mkstemp = mock.Mock()
         self.assertEqual("tempfile.mkstemp", self.one(self.state.after()).name,
                          "looked at in each window, once it was found changed")
+
+    def test_a_module_that_was_loaded_anew_is_as_it_was(self):
+        for module in (random, tempfile):
+            with self.subTest(module=module.__name__):
+                self.state.full()
+                names = dict(vars(module))
+                self.addCleanup(vars(module).update, names)
+                importlib.reload(module)
+                self.assertQuiet()
+                # What is replaced from then on is seen.
+                mend = module.gettempdir if module is tempfile else module.randint
+                self.addCleanup(setattr, module, mend.__name__, mend)
+                setattr(module, mend.__name__, mock.Mock())
+                self.assertEqual("%s.%s" % (module.__name__, mend.__name__),
+                                 self.one(self.state.full()).name)
 
     def test_logging_handler(self):
         handler = logging.NullHandler()

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import (
     TYPE_CHECKING,
+    Any,
     Dict,
     FrozenSet,
     Iterable,
@@ -127,6 +128,14 @@ class Leak:
         # and whole.
         object.__setattr__(self, "cause", redaction.visible(redaction.redact(self.cause)))
         object.__setattr__(self, "silence", redaction.visible(redaction.redact(self.silence)))
+
+
+def like(leak: Leak, **other: Any) -> Leak:
+    """Return a leak that differs from *leak* in some fields, none of them text that may hold a
+    secret: without looking all of it through once more."""
+    twin = object.__new__(Leak)
+    twin.__dict__.update(leak.__dict__, **other)
+    return twin
 
 
 class Known(NamedTuple):

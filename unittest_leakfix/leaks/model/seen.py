@@ -21,12 +21,12 @@ class Survivor:
     what: "test", "attribute", "instance" or "resource"; name: how the test had it ("self.db", or
     the name of a *fixture* of pytest's), "" otherwise; ref: calls for the object, None once it is
     gone; type, module: of its class; key: its id; nth: which test of the run that was; more: calls
-    for others of its class that outlived the same test; seen: it was classified before; reported:
-    it was reported.
+    for others of its class that outlived the same test; apart: each of them is to be judged for
+    itself, as long as there are few; seen: it was classified before; reported: it was reported.
     """
 
     __slots__ = ("what", "test", "name", "fixture", "type", "module", "ref", "key", "nth", "more",
-                 "seen", "reported")
+                 "apart", "seen", "reported")
 
     def __init__(self, what: str, test: str, name: str, fixture: bool, type: str, module: str,
                  ref: Callable[[], Any], key: int) -> None:
@@ -34,7 +34,19 @@ class Survivor:
         self.type, self.module, self.ref, self.key = type, module, ref, key
         self.nth = 0
         self.more: List[Callable[[], Any]] = []
-        self.seen = self.reported = False
+        self.apart = self.seen = self.reported = False
+
+    def separate(self) -> List["Survivor"]:
+        """Return one for each of the objects that are alive, of those that this stands for."""
+        found: List[Survivor] = []
+        for ref in self.refs():
+            value = ref()
+            if value is not None:
+                one = Survivor(self.what, self.test, self.name, self.fixture, self.type,
+                               self.module, ref, id(value))
+                one.nth = self.nth
+                found.append(one)
+        return found
 
     def refs(self) -> Iterator[Callable[[], Any]]:
         """Return what calls for each of the objects that this stands for."""

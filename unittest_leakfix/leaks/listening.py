@@ -1,0 +1,139 @@
+"""ListeningObserver: what a detector hears while a run goes on, and which of several hears it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Tuple
+
+from unittest_leakfix._core import attributes
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix._core.ownership import COUNTED
+from unittest_leakfix._core.swap import originals
+from unittest_leakfix.leaks import identify
+from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, PassThroughCapture
+from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.retention import registries
+from unittest_leakfix.leaks.survivors import SurvivorWatch
+from unittest_leakfix.leaks.uncounted import NoCapture, NoSurvivorWatch
+from unittest_leakfix.observer import RunObserver
+from unittest_leakfix.process_state.first_imports import FirstImports
+from unittest_leakfix.process_state.monitors import ProcessState
+from unittest_leakfix.resources import scan
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+
+__unittest = True
+bind(globals())
+
+
+class ListeningObserver(RunObserver):
+    """A `RunObserver` that listens to closing and dropping between `start` and `stop`."""
+
+    _getpid = staticmethod(os.getpid)
+    _active: List["ListeningObserver"] = []
+    _without: Tuple[type, ...] = ()     # what a runner puts back by itself
+
+    def __init__(self) -> None:
+        self._acquisitions = Acquisitions()
+        if COUNTED:
+            self._release_capture = ComplaintCapture(self._acquisitions)
+            self._test_capture = PassThroughCapture(self._acquisitions)
+            self._survivor_watch = SurvivorWatch()
+        else:
+            self._release_capture = self._test_capture = NoCapture(self._acquisitions)
+            self._survivor_watch = NoSurvivorWatch()
+        self._first_imports = FirstImports(lambda: ProcessState(self._acquisitions, self._without))
+        self._new_leaks: List[Leak] = []        # of the class that runs
+        self._released_ids: List[int] = []        # ids of connections that die with the test
+        self._test = ""                     # the one that runs
+        self._pid = 0
+        self._installed = False
+
+    @staticmethod
+    def accept(leak: Leak) -> bool:
+        """Take a leak that other code has found, for the class that runs; False where nothing
+        finds."""
+        active = ListeningObserver._active
+        if not active or not active[-1].here():
+            return False
+        active[-1]._new_leaks.append(leak)
+        return True
+
+    def start(self) -> bool:
+        """Begin to listen. Returns whether this is the detector that finds."""
+        if ListeningObserver._active:
+            return False
+        self._listen(True)
+        return True
+
+    def _listen(self, first: bool) -> None:
+        ListeningObserver._active.append(self)
+        self._pid = self._getpid()
+        self._installed = first
+        if first:
+            self._acquisitions.install()
+            self._first_imports.install()
+            registries.callbacks.install()
+        self._states = tuple(self._state() for _ in range(3))
+        scan.listeners.append(self._closing)
+        attributes.drop_listeners.append(self._dropping)
+        self._connections = self._acquisitions.connections_mark()
+
+    def _state(self) -> ProcessState:
+        """Return what watches the process from now on."""
+        state = ProcessState(self._acquisitions, self._without)
+        state._collect = heap.collect_new  # type: ignore[assignment]
+        state.before()
+        return state
+
+    def stop(self) -> None:
+        """Judge what is left and stop listening, whatever happens."""
+        try:
+            if self.here():
+                self._release_capture.remove()
+                self._test_capture.remove()
+                self._classify_rest(True)
+        finally:
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        if self.here() and self._installed:
+            self._first_imports.remove()
+            registries.callbacks.remove()
+            self._acquisitions.remove()
+        scan.listeners[:] = [each for each in scan.listeners if each != self._closing]
+        attributes.drop_listeners[:] = [
+            each for each in attributes.drop_listeners if each != self._dropping]
+        if self in ListeningObserver._active:
+            ListeningObserver._active.remove(self)
+
+    def here(self) -> bool:
+        """Tell whether this is the process that started; a test may fork, and the child run on."""
+        return self._getpid() == self._pid
+
+    def _classify_rest(self, last: bool = False) -> None:
+        """Judge what is left."""
+        raise NotImplementedError
+
+    def _is_active(self) -> bool:
+        active = ListeningObserver._active
+        return bool(active) and active[-1] is self     # none in a forked child
+
+    @originals.around
+    def _closing(self, owner: Any, found: scan.FoundResource) -> None:
+        test = self._test or self._acquisitions.current
+        if test and self._is_active():
+            self._new_leaks.append(identify.of_closing(
+                found, self._acquisitions.of_part(found.value, test), test))
+            if found.kind.awaits(found.value):
+                self._released_ids.append(id(found.value))
+
+    def _dropping(self, values: Dict[str, Any]) -> None:
+        if self._test and self._is_active():
+            self._survivor_watch.attributes(values)
+
+
+if hasattr(os, "register_at_fork"):
+    # A child of a test runs on and finds nothing. Asking for the process id at each test costs
+    # more.
+    os.register_at_fork(after_in_child=ListeningObserver._active.clear)
