@@ -11,6 +11,9 @@ bind(globals())
 class RunObserver(object):
     """What a `Run` (`suite.py`) calls as it goes. This one does nothing."""
 
+    def run_started(self, result):
+        """Called once, before all else: the tests run into *result*."""
+
     def test_started(self, test):
         """Called before *test* runs, when the fixtures around it are set up."""
 
@@ -58,6 +61,9 @@ class ForwardingObserver(RunObserver):
         """End it."""
         if isinstance(self.inner, ForwardingObserver):
             self.inner.stop()
+
+    def run_started(self, result):
+        self.inner.run_started(result)
 
     def test_started(self, test):
         self.inner.test_started(test)

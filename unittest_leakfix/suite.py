@@ -215,6 +215,8 @@ class Run(object):
         originals.note(self._watcher is not None)
         heap.enter()
         try:
+            if self._watcher is not None:
+                self._notify("run_started", self.result)
             if _is_plain(test):
                 if sys.version_info < (3,):
                     self._twice = met_again(test)[0]

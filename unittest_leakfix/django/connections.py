@@ -28,7 +28,8 @@ from unittest_leakfix._core.errors import LeakFixWarning
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.databases.connect import is_full
-from unittest_leakfix.resources.registry import register_resource
+from unittest_leakfix.resources.kind import Kind, method
+from unittest_leakfix.resources.registry import add_kind
 from unittest_leakfix.tracing import frameworks
 from unittest_leakfix.tracing.driver_ids import descriptors_of
 from unittest_leakfix.tracing.frameworks import place_of
@@ -222,8 +223,8 @@ class Connections:
         self._swap.put(BaseDatabaseWrapper, "connect", connect)
         # A backend with a connect() of its own tells by the signal.
         connection_created.connect(self._created, weak=False)
-        register_resource(BaseDatabaseWrapper, is_open=is_open_copy, describe=described,
-                          name="database connection")
+        add_kind(BaseDatabaseWrapper, Kind("database connection", method("close"), is_open_copy,
+                                           described, opens_later=True))
         frameworks.frameworks.append(self)
         self.look()
 

@@ -67,7 +67,6 @@ ALL = 60
 _FEW, _OF_CERTAIN, _MORE = 2, 20, 8
 _SIZED = 20
 _LEAST_SIZE = 1000     # bytes from which an attribute of a kept test is reported
-_RUNS = "unittest_leakfix.suite._runs["     # by which a result of the user's own is held
 
 
 class _Candidate(NamedTuple):
@@ -84,8 +83,8 @@ class Classifier:
     def __init__(self, acquisitions: Acquisitions, imported: TestImports) -> None:
         self.grows = GROWS
         self.governor: Optional[Governor] = None
-        self.result = 0
-        """The id of the run's result: what it notes of each test is not a leak."""
+        self.results: Collection[int] = ()
+        """The ids of the run's results: what they note of each test is not a leak."""
         self._acquisitions = acquisitions
         self._imported = imported
         self._grown: Dict[str, Set[int]] = defaultdict(set)     # by cause: numbers of tests
@@ -226,8 +225,7 @@ class Classifier:
         if chain.warm_up == LAST_TEST or survivor.what != "test" and (
                 chain.warm_up is not None or self._warmed_up(survivor, chain)):
             return None
-        if survivor.what == "instance" and (self.result in trace.through
-                                            or chain.expression.startswith(_RUNS)):
+        if survivor.what == "instance" and any(result in trace.through for result in self.results):
             return None     # what a reporter notes of each test
         session = acquisition is not None and acquisition.what == "database connection"
         if survivor.what != "test" and chain.root == "thread" and not session and self._started(

@@ -92,6 +92,7 @@ class LeakDetector(ListeningObserver):
         self.options = options
         self._reported_leaks = ReportedLeaks(baseline, options.leaks_failed, result)
         self._result: Any = result
+        self._results = {id(result)}    # a runner of the user's may have another one
         self._shared = SharedResources(self._acquisitions)
         self._fixtures = Fixtures(self._acquisitions)
         self._changed = ReportedChanges(self._acquisitions)
@@ -146,6 +147,9 @@ class LeakDetector(ListeningObserver):
         return counted if type(counted) is int and counted > 0 else self._tests
 
     # What the run calls. Nothing that goes wrong here may break the run.
+
+    def run_started(self, result: unittest.TestResult) -> None:
+        self._results.add(id(result))
 
     def test_started(self, test: unittest.TestCase) -> None:
         if self._is_active():
@@ -456,7 +460,7 @@ class LeakDetector(ListeningObserver):
         try:
             if self._classifier is None:
                 self._classifier = classify.Classifier(self._acquisitions, self._imported)
-                self._classifier.result = id(self._result)
+            self._classifier.results = self._results
             self._classifier.governor = self._governor
             heap.thaw()
             heap.collect_all()

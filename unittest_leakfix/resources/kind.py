@@ -46,13 +46,16 @@ class Kind(object):
 
     name: short noun. close, is_open, describe: callables taking the value;
     awaits: a truth, or a callable taking the value. ``open_by_flags`` and the
-    bare name stand in for what is left out.
+    bare name stand in for what is left out. opens_later: it opens something long after
+    it was made, so that the line that made it says nothing.
     """
 
-    __slots__ = ("name", "_close", "_is_open", "_describe", "_awaits")
+    __slots__ = ("name", "opens_later", "_close", "_is_open", "_describe", "_awaits")
 
-    def __init__(self, name, close, is_open=open_by_flags, describe=None, awaits=False):
+    def __init__(self, name, close, is_open=open_by_flags, describe=None, awaits=False,
+                 opens_later=False):
         self.name = name
+        self.opens_later = opens_later
         self._close = close
         self._is_open = is_open
         self._describe = describe

@@ -160,7 +160,12 @@ def register_resource(type, close="close", is_open=None, describe=None, name=Non
         raise TypeError("name: expected a str, not %s" % _noun(name))
     kind = Kind(name or short_text(name_of(type)[1]), close, is_open or open_by_flags, describe,
                 waits)
-    _registered[id(type)] = (type, kind)
+    add_kind(type, kind)
+
+
+def add_kind(cls, kind):
+    """Make *cls*, and what inherits from it, a resource of the `Kind` *kind*."""
+    _registered[id(cls)] = (cls, kind)
     _forget_all()
 
 

@@ -9,6 +9,7 @@ __all__ = ["Kind", "kind_of", "register_resource"]
 _T = TypeVar("_T")
 
 def kind_of(value: object) -> Kind | None: ...
+def add_kind(cls: type, kind: Kind) -> None: ...
 def register_resource(
     type: builtins.type[_T],
     close: str | Callable[[_T], object] = "close",

@@ -246,8 +246,7 @@ class Constructors:
             if id(cls) not in self._classes:
                 self._classes[id(cls)] = cls
                 original = vars(cls).get("__init__")
-                # Django's wrappers are made long before they connect, which is recorded.
-                if type(original) is types.FunctionType and kind.name != "database connection":
+                if type(original) is types.FunctionType and not kind.opens_later:
                     self._swap.put(
                         cls, "__init__", Method(original, partial(self._made, kind.name)))
 

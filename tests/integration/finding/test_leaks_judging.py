@@ -2,9 +2,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import unittest
 
+from tests.support.paths import ROOT
 from tests.zoo.case import ZooCase, keeper
 from unittest_leakfix.leaks.retention.search import chains
 from unittest_leakfix.leaks.survivors import ById, survivor
@@ -138,6 +143,59 @@ class OwnHoldersTests(unittest.TestCase):
         self.addCleanup(delattr, OwnHoldersTests, "kept")
         chain, = chains([OwnHoldersTests.kept])
         self.assertIn("OwnHoldersTests.kept", chain.expression)
+
+
+# A runner that makes its own result, as one of Django's may: the detector learns it from the run.
+NOTES = """
+import gc, json, sys, unittest
+from shop_notes import NOTES, Note
+from unittest_leakfix.leaks.detector import LeakDetector
+from unittest_leakfix.options import Options
+from unittest_leakfix.suite import Run
+
+class Result(unittest.TestResult):
+    def __init__(self):
+        super().__init__()
+        self.notes = []
+
+    def startTest(self, test):
+        super().startTest(test)
+        (self.notes if sys.argv[1] == "result" else NOTES).append(Note())
+
+class Tests(unittest.TestCase):
+    def test_a(self):
+        pass
+    test_b = test_c = test_d = test_e = test_f = test_a
+
+detector = LeakDetector(Options(leaks="report"))
+detector.start()
+result = Result()
+Run(result, watcher=detector).all(unittest.defaultTestLoader.loadTestsFromTestCase(Tests))
+detector.stop()
+print(json.dumps([[leak.kind, leak.chain.expression] for leak in detector.findings().leaks]))
+"""
+
+
+class ResultTests(unittest.TestCase):
+    """What a result of the user's notes of each test is known by the result's identity."""
+
+    def found(self, place):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        with open(os.path.join(folder, "shop_notes.py"), "w") as file:
+            file.write("NOTES = []\nclass Note: pass\n")
+        done = subprocess.run([sys.executable, "-c", NOTES, place], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, universal_newlines=True,
+                              env=dict(os.environ, PYTHONPATH=os.pathsep.join([folder, ROOT])))
+        self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+        return json.loads(done.stdout)
+
+    def test_in_a_result_of_the_user_s(self):
+        self.assertEqual([], self.found("result"))
+
+    def test_the_same_in_a_module(self):
+        self.assertEqual([["growth", "__main__.NOTES"]],
+                         [[kind, way.partition("[")[0]] for kind, way in self.found("module")])
 
 
 class JudgingTests(ZooCase):

@@ -158,6 +158,34 @@ class ClassTest(WatchedCase):
         self.records.remove()
         self.assertIs(original, vars(Mine)["__init__"])
 
+    def test_registered_class_of_the_user_s_that_is_called_as_django_s(self):
+        class Mine:
+            def __init__(self):
+                self.closed = False
+
+            def close(self):
+                self.closed = True
+        register_resource(Mine, name="database connection")
+        self.addCleanup(registry._registered.pop, id(Mine))
+        self.addCleanup(registry._forget_all)
+        self.records._wrappers.look()
+        self.assertMadeAt(Mine(), line())
+
+    def test_what_opens_later_is_not_made_where_it_opens(self):
+        class Wrapper:
+            def __init__(self):
+                self.closed = True
+
+            def close(self):
+                self.closed = True
+        registry.add_kind(Wrapper, registry.Kind("wrapper", Wrapper.close, opens_later=True))
+        self.addCleanup(registry._registered.pop, id(Wrapper))
+        self.addCleanup(registry._forget_all)
+        original = vars(Wrapper)["__init__"]
+        self.records._wrappers.look()
+        self.assertIs(original, vars(Wrapper)["__init__"])
+        self.assertIsNone(self.records.of(Wrapper()))
+
 
 class FunctionTest(WatchedCase):
     """os.pipe and os.dup stand for builtin functions, warnings.simplefilter for Python's."""
