@@ -17,7 +17,7 @@ BEGIN = "<!-- The map: written by docs/architecture_map.py -->\n"
 END = "<!-- The end of the map -->\n"
 # From the bottom up: a folder imports those above it here.
 FOLDERS = ("_core", "resources", ".", "tracing", "leaks/model", "process_state", "leaks/retention",
-           "leaks/report", "leaks", "databases", "django", "pytest_plugin")
+           "leaks/report", "leaks", "databases", "django", "pytest_plugin", "polluter")
 
 
 def first_sentence(path):

@@ -66,6 +66,7 @@ MODULES = (
     ("test_pytest_files", ONE),
     ("test_pytest_options", ONE),
     ("test_pytest_xdist", ONE),
+    ("test_polluter", ONE),
     ("test_pytest", BOTH),
     ("test_recipes", CORE),
     ("test_redaction_outputs", ONE),

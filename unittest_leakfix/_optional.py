@@ -80,3 +80,12 @@ def sessions(arguments):
         return 2
     from unittest_leakfix.databases.cli import main
     return main(arguments)
+
+
+def polluter(arguments):
+    """Run the command ``polluter`` with these *arguments*, and return its exit status."""
+    if sys.version_info < (3, 8):
+        sys.stderr.write("error: polluter needs Python 3.8 or later\n")
+        return 2
+    from unittest_leakfix.polluter.command import main
+    return main(arguments)

@@ -65,7 +65,7 @@ class LeakFixProgram(unittest.TestProgram):
         self._leakfix_environment = _environment()
         if self._leakfix_chosen:
             if "--shuffle" in argv:
-                from unittest_leakfix.shuffle import seeded
+                from unittest_leakfix.options import seeded
                 argv = seeded(argv)
             if sys.version_info < (3,):
                 argv = self._old_options(argv)

@@ -309,6 +309,36 @@ def _read(option, text, choices):
     return path(text) if option.type == FILE else text
 
 
+# The seed of --shuffle.
+
+_LARGEST_SEED = 999999      # of those that are drawn: short enough to be typed
+
+
+def seeded(argv):
+    """Return *argv* with the seed of each ``--shuffle`` joined to it; a new one where none is
+    given.
+
+    What follows is a seed if it is a number, so that ``--shuffle tests.test_orders`` works.
+    """
+    found = []
+    place = 0
+    while place < len(argv):
+        if argv[place] == "--shuffle":
+            given = place + 1 < len(argv) and argv[place + 1].isdigit()
+            place += given
+            found.append("--shuffle=%d" % (int(argv[place]) if given else _new_seed()))
+        else:
+            found.append(argv[place])
+        place += 1
+    return found
+
+
+def _new_seed():
+    import random
+    # The random numbers of the tests stay as they are.
+    return random.SystemRandom().randint(1, _LARGEST_SEED)
+
+
 # For argparse, which is unittest's and Django's, and pytest's own form of it.
 
 def add_arguments(group, place):

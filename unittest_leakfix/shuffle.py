@@ -8,7 +8,6 @@ ones, the rest keep their order, on any version of Python. Loaded only when ``--
 from __future__ import absolute_import
 
 import hashlib
-import random
 import unittest
 
 from unittest_leakfix._core.early import bind
@@ -17,34 +16,9 @@ from unittest_leakfix.suite import _is_plain, overrides
 __unittest = True
 bind(globals())
 
-_LARGEST = 999999   # of the seeds that are drawn: short enough to be typed
 # What a suite of one's own may have that an order of ours would pass over.
 _METHODS = ("__iter__", "_removeTestAtIndex", "_handleClassSetUp", "_handleModuleFixture",
             "_handleModuleTearDown", "_tearDownPreviousClass")
-
-
-def new_seed():
-    """Return a seed that nobody has chosen; the random numbers of the tests stay as they are."""
-    return random.SystemRandom().randint(1, _LARGEST)
-
-
-def seeded(argv):
-    """Return *argv* with the seed of each ``--shuffle`` joined to it; a new one where none is
-    given.
-
-    What follows is a seed if it is a number, so that ``--shuffle tests.test_orders`` works.
-    """
-    found = []
-    place = 0
-    while place < len(argv):
-        if argv[place] == "--shuffle":
-            given = place + 1 < len(argv) and argv[place + 1].isdigit()
-            place += given
-            found.append("--shuffle=%d" % (int(argv[place]) if given else new_seed()))
-        else:
-            found.append(argv[place])
-        place += 1
-    return found
 
 
 def shuffled(suite, seed):

@@ -20,7 +20,7 @@ PACKAGE = "unittest_leakfix"
 LAYERS: Tuple[Tuple[str, ...], ...] = (
     ("_core",), ("resources",), ("",), ("tracing",), ("leaks.model",),
     ("process_state", "leaks.retention"),
-    ("leaks.report",), ("leaks",), ("databases",), ("django",), ("pytest_plugin",))
+    ("leaks.report",), ("leaks",), ("databases",), ("django",), ("pytest_plugin",), ("polluter",))
 
 # The one module of the core that loads what stands above it, inside functions.
 LOADER = "_optional"
@@ -39,8 +39,9 @@ CIRCLES: Dict[Tuple[str, ...], str] = {
 
 # What is not of the standard library, and the only folders that import it.
 FOREIGN: Dict[str, Tuple[str, ...]] = {
-    "django": ("django", "pytest_plugin.django"),
-    "pytest": ("pytest_plugin",), "_pytest": ("pytest_plugin",), "pluggy": ("pytest_plugin",),
+    "django": ("django", "pytest_plugin.django", "polluter.django_selection"),
+    "pytest": ("pytest_plugin", "polluter.pytest_selection"), "_pytest": ("pytest_plugin",),
+    "pluggy": ("pytest_plugin",),
     "xdist": ("pytest_plugin",),
 }
 DRIVERS = ("MySQLdb", "aiomysql", "asyncpg", "mysql", "psycopg", "psycopg2", "pymysql", "sqlite3")

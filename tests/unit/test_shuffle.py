@@ -15,7 +15,8 @@ import weakref
 
 from tests.support.paths import ROOT
 from unittest_leakfix import LeakFixTestRunner
-from unittest_leakfix.shuffle import seeded, shuffled
+from unittest_leakfix.options import seeded
+from unittest_leakfix.shuffle import shuffled
 
 ran = []
 
