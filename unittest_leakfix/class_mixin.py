@@ -130,7 +130,7 @@ def _found(cls, now, before, keep):
     closed = declared(cls, "leakfix_close")
     names = [name for name in attributes.gained(before, now)
              if name not in keep and name not in closed]
-    owned = scan.owned_by(now, names, (id(cls),))
+    owned = scan.owned_by(now, names, (id(cls),), alone=not closed)
     found = (scan.declared_resources(now, closed)
              + scan.open_resources(now, names, owned, unsure=True))
     return scan.in_stages(found, now, names, owned)

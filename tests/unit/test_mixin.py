@@ -500,6 +500,48 @@ class CloseTests(unittest.TestCase):
         test = make(test=method, log=[])("test")
         self.assertRaises(KeyboardInterrupt, test, unittest.TestResult())
 
+    def test_system_exit_in_a_close_is_an_error_of_the_test_as_in_a_cleanup(self):
+        def method(self):
+            self.one = Resource("one", self.log)
+            self.two = Resource("two", self.log, SystemExit(3))
+        _, result, log = run_one(method)
+        self.assertEqual(sorted(log), ["one", "two"])
+        self.assertEqual(len(result.errors), 1)
+        self.assertIn("SystemExit", result.errors[0][1])
+
+    def test_a_cleanup_that_a_close_adds_is_run(self):
+        def method(self):
+            self.one = Resource("one", self.log)
+            test, close = self, self.one.close
+            self.one.close = lambda: (close(), test.addCleanup(test.log.append, "cleanup"))
+        self.assertEqual(run_one(method)[2], ["one", "cleanup"])
+
+    @unittest.skipIf(sys.version_info < (3, 4), "only functions are expected to fail there")
+    def test_what_a_base_expects_to_fail_is_expected(self):
+        def test(self):
+            self.fail()
+
+        @unittest.expectedFailure
+        class Base(unittest.TestCase):
+            pass
+
+        class Answers(unittest.TestCase):
+            def __getattr__(self, name):
+                if name == "__unittest_expecting_failure__":
+                    return True
+                raise AttributeError(name)
+        for base in (Base, Answers):
+            result = unittest.TestResult()
+            type("Tests", (LeakFixMixin, base), {"test": test})("test")(result)
+            self.assertEqual([len(result.expectedFailures), len(result.failures)], [1, 0], base)
+        later = type("Tests", (LeakFixMixin, unittest.TestCase), {"test": test})
+        for failures in (1, 0):
+            result = unittest.TestResult()
+            later("test")(result)
+            self.assertEqual(len(result.failures), failures)
+            unittest.expectedFailure(later)
+        self.assertFalse(hasattr(LeakFixMixin, "__unittest_expecting_failure__"))
+
     def test_setup_that_fails_half_way(self):
         def half(self):
             self.one = Resource("one", self.log)

@@ -19,7 +19,11 @@ class Node(object):
 def is_owned(make):
     """Tell whether what make() returns, held by one list alone, is owned."""
     slot = [make()]
-    return id(slot[0]) in ownership.owned(slot[:], [1])
+    found = id(slot[0]) in ownership.owned(slot[:], [1])
+    # Nothing else asked for, it is the same.
+    if (id(slot[0]) in ownership.owned(slot[:], [1], brief=True)) is not found:
+        raise AssertionError("%r: owned %s, briefly not" % (slot[0], found))
+    return found
 
 
 @unittest.skipUnless(ownership.COUNTED, "this interpreter does not count references")
@@ -142,6 +146,47 @@ class OwnedTests(unittest.TestCase):
         both = ownership.owned(held[:], [2, 2])
         self.assertTrue(both.issuperset(map(id, held)), both)
         self.assertNotIn(id(connection), ownership.owned(held[:1], [2]))
+
+    @unittest.skipUnless(ownership._IN_ORDER, "a dict has no order there")
+    def test_briefly_no_more_is_looked_into_than_leads_back(self):
+        slot = [Node()]
+        slot[0].way = Node()
+        slot[0].way.back = slot[0]
+        slot[0].other = [Node(), Node()]
+        known = ownership.owned(slot[:], [1], brief=True)
+        self.assertIn(id(slot[0]), known)
+        self.assertNotIn(id(slot[0].other[0]), known)
+        self.assertIn(id(slot[0].other[0]), ownership.owned(slot[:], [1]))
+
+    def test_what_leads_back_and_is_held_elsewhere_shares(self):
+        def through_a_dict():
+            node = Node()
+            node.way = {"back": node}
+            kept_by_this_module.append(node.way)
+            return node
+
+        def through_a_closure():
+            node = Node()
+            node.call = lambda: node
+            kept_by_this_module.append(node.call)
+            return node
+
+        def through_a_class():
+            node = Node()
+            node.kind = type("Passing", (), {"node": node})
+            kept_by_this_module.append(node.kind)
+            return node
+
+        def far_away():
+            node = last = Node()
+            for _ in range(80):
+                last.next = Node()
+                last = last.next
+            last.next = node
+            kept_by_this_module.append(last)
+            return node
+        for make in (through_a_dict, through_a_closure, through_a_class, far_away):
+            self.assertFalse(is_owned(make), make)
 
     def test_past_the_limit_it_is_shared(self):
         def make():

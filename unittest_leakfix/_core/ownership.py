@@ -21,7 +21,7 @@ import sys
 import types
 import weakref
 from functools import partial
-from itertools import repeat
+from itertools import islice, repeat
 
 try:
     from _thread import _count as _thread_count
@@ -60,6 +60,7 @@ _NESTED = 0x10      # CO_NESTED: a closure's references are counted
 _current_frames = getattr(sys, "_current_frames", dict)
 _call = partial.__call__    # in C
 _get_referents = gc.get_referents
+_is_tracked = getattr(gc, "is_tracked", None)   # not on PyPy
 _Function, _Frame = types.FunctionType, types.FrameType
 
 # Never walked through: they lead to half the process, and whatever hangs in a
@@ -74,6 +75,8 @@ _lasting = {}    # id: weak reference to a class that its module names
 # Looked into last: rows that a test keeps would use up the limit, and the connection
 # beside them count as shared (its statement cache refers to it, 3.11).
 _LONG = 100
+# What leads back to an object is near it.
+_FEW = 50
 
 
 def certain():
@@ -90,7 +93,7 @@ def _threaded():
     return _thread_count() > 0 or _FREE_THREADED and not _has_lock() and len(_current_frames()) > 1
 
 
-def owned(held, references=None, past=(), limit=LIMIT):
+def owned(held, references=None, past=(), limit=LIMIT, brief=False):
     """Return which objects would be garbage if the caller let go of *held*.
 
     *held* is a list of different objects made for this call (its references are
@@ -100,12 +103,15 @@ def owned(held, references=None, past=(), limit=LIMIT):
     of objects that are not looked behind: the holder that would let go.
 
     Returns the set of the ids of the owned objects: those of *held*, and what
-    can be reached from them alone. At most *limit* objects are looked at.
+    can be reached from them alone. At most *limit* objects are looked at. *brief*: what lies
+    behind the one *held* is only looked at, and in the set, as far as that cannot be judged
+    without it.
     """
     if not held or not certain():
         return frozenset()
     if _IN_ORDER and not _threaded():
-        ids = _owned_as_a_whole(held, references, past, min(limit, _LONG))
+        ids = (_owned_by_itself(held, references, frozenset(past)) if brief and len(held) == 1
+               else _owned_as_a_whole(held, references, past, min(limit, _LONG)))
         if ids is not None and not _threaded():     # one may have begun meanwhile
             return ids
     return _judged(held, references, past, limit)[0]
@@ -123,6 +129,49 @@ def owned_cycle(held, references=None, past=(), limit=LIMIT):
         for each in inside:
             above[each].append(position)
     return ids, frozenset([id(nodes[position]) for position in _spread(above[0], above)])
+
+
+def _owned_by_itself(held, references, past):
+    """Return the ids of the one *held* object and of what leads back to it, if all that refers to
+    these is explained; else None.
+
+    What else lies behind it does not matter to them. So a connection is proven to be garbage by
+    two objects of its statement cache (3.11), and what only one holder refers to by none. What
+    is passed over here (classes, long containers) could only explain more.
+    """
+    nodes = held[:]
+    first = id(nodes[0])
+    counts = {first: _BASE_MAPPED + 1 + (references[0] if references else 0)}
+    all_of_first = list(map(_getrefcount, nodes))[0]
+    looked = 0      # into how many
+    for node in nodes:
+        if counts[first] == all_of_first:
+            one = None      # its reference would count
+            if (list(map(_getrefcount, islice(nodes, looked or 1)))
+                    == list(islice(counts.values(), looked or 1))):
+                return frozenset(islice(counts, looked or 1))
+        looked += 1
+        if len(nodes) > _FEW:
+            return None
+        if type(node) is _Function:
+            past = past.union((id(node.__globals__), id(getattr(node, "__builtins__", None))))
+        # What the collector does not track refers to nothing.
+        for one in filter(_is_tracked, _get_referents(node)):
+            kind = type(one)
+            if kind is type:
+                continue
+            key = id(one)
+            if key in counts:
+                counts[key] += 1
+                continue
+            if key in past or type(kind) is type and (
+                    (not one or len(one) > _LONG) if kind in CONTAINERS else kind is _Frame):
+                continue
+            if not issubclass(kind, _STOPS):
+                counts[key] = _BASE_MAPPED + 1
+                nodes.append(one)
+    node = one = None
+    return frozenset(counts) if list(map(_getrefcount, nodes)) == list(counts.values()) else None
 
 
 def _owned_as_a_whole(held, references, past, limit):

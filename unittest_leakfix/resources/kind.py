@@ -81,6 +81,8 @@ class Kind(object):
         type's own close raises, CloseTimeout when it did not end in time.
         """
         result = self._close(value)
+        if result is None:
+            return None
         if on_type(type(result), "__await__") is MISSING and not self.awaits(value):
             return None
         return result

@@ -22,6 +22,7 @@ _get_referents = gc.get_referents
 _modules = sys.modules
 _attribute = object.__getattribute__
 _SEPARATOR = os.sep
+_finalizers = getattr(getattr(weakref, "finalize", None), "_registry", True)    # not on 2.7
 
 # How many things in how deep a list or dict are looked at for resources.
 _WIDE = 1000
@@ -149,12 +150,17 @@ def not_plain(values, names):
     return more
 
 
-def owned_by(values, names, past, each=2):
+def owned_by(values, names, past, each=2, alone=True):
     """Return the ids of what would be garbage without *names* in *values*.
 
     Each of *names* stands for *each* references: one in *values*, a dict that the caller
-    made, and one in the holder it came from; *past* are the ids of that holder.
+    made, and one in the holder it came from; *past* are the ids of that holder. *alone*: these
+    are all that may be closed. Where that is one object, what lies behind it matters to nobody.
     """
+    if len(names) == 1:
+        held, references = [values[names[0]]], [each]
+        brief = alone and not is_container(held[0]) and not _may_have_folders()
+        return ownership.owned(held, references, past, brief=brief)
     held = []
     references = []
     places = {}
@@ -302,6 +308,11 @@ def _leads_to_folder(value, owned):
     if "tempfile" not in _modules or _is_folder(value):
         return "tempfile" in _modules
     return any(_is_folder(each) for each in _reached([value], owned))
+
+
+def _may_have_folders():
+    """Tell whether there may be a temporary folder anywhere: each open one has a finalizer."""
+    return "tempfile" in _modules and bool(_finalizers)
 
 
 def _is_folder(value):
