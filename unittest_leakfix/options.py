@@ -152,13 +152,10 @@ OPTIONS = (
     Option(
         "restore", FLAG,
         "Put back what a test changed and left so: environment, working directory, sys.path, "
-        "patches, warnings filters",
+        "sys.modules, patches, logging, signals, locale, random state and other settings",
         default=False, part=FINDING, implies=True, python=(3, 8),
         command="--restore", keyword="restore", django="--restore",
         pytest="--leakfix-restore", pytest_short="--leaks-restore", ini="leakfix_restore",
-        # pytest puts the filters back itself.
-        pytest_help="Put back what a test changed and left so: environment, working directory, "
-        "sys.path, patches",
         key="restore", environment="UNITTEST_LEAKFIX_RESTORE"),
     Option(
         "max_connections", NUMBER,

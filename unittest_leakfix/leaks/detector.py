@@ -90,6 +90,7 @@ class LeakDetector(ListeningObserver):
         """*result*: of the run, which tells whether a test has failed."""
         super().__init__()
         self.options = options
+        self._closely = options.restore
         self._reported_leaks = ReportedLeaks(baseline, options.leaks_failed, result)
         self._result: Any = result
         self._results = {id(result)}    # a runner of the user's may have another one

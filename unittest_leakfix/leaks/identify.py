@@ -328,7 +328,8 @@ def _listing(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) 
 
 def _other(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
     name = "event loop" if row.name == "event loop" else change.name
-    return _Identity(row.name, name, "%s %s" % (row.name, steady(name)), name)
+    part = " " + change.owner if row.name == "logging level" and change.owner else ""
+    return _Identity(row.name, name, "%s %s%s" % (row.name, steady(name), part), name)
 
 
 # Those that are known by more than their row and name.

@@ -32,6 +32,7 @@ class ListeningObserver(RunObserver):
     _getpid = staticmethod(os.getpid)
     _active: List["ListeningObserver"] = []
     _without: Tuple[type, ...] = ()     # what a runner puts back by itself
+    _closely = False    # everything is looked at after each test, to be put back
 
     def __init__(self) -> None:
         self._acquisitions = Acquisitions()
@@ -81,7 +82,7 @@ class ListeningObserver(RunObserver):
 
     def _state(self) -> ProcessState:
         """Return what watches the process from now on."""
-        state = ProcessState(self._acquisitions, self._without)
+        state = ProcessState(self._acquisitions, self._without, self._closely)
         state._collect = heap.collect_new  # type: ignore[assignment]
         state.before()
         return state

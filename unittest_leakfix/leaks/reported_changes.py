@@ -35,6 +35,8 @@ class ReportedChanges:
         """Threads or children that a test left were waited for."""
         self.failed: Container[str] = ()
         """The failing tests, whose changes are reported if the next test meets them."""
+        self.recorded: Dict[Tuple[object, ...], Tuple[Change, str]] = {}
+        """The quiet changes, with the test that made each last."""
         self._of_failed: List[Tuple[Tuple[Any, ...], Leak]] = []
         self._made: Dict[Tuple[Any, ...], Leak] = {}
 
@@ -58,6 +60,9 @@ class ReportedChanges:
         """
         fresh: List[Leak] = []
         for change in changes:
+            if change.quiet:
+                self.recorded[change.key] = change, test
+                continue
             if change.fd >= 0 and frameworks.owns_descriptor(
                     change.fd, change.on, change.kind == "closed descriptor"):
                 continue
@@ -73,7 +78,7 @@ class ReportedChanges:
             elif candidates:
                 of, candidates = candidates[0], ()
                 acquisition = self._opened(change, of, fixture) if of != test else acquisition
-            if (acquisition is not None and acquisition.test and change.kind not in _ONCE
+            if (acquisition is not None and acquisition.test and not _is_once(change)
                     and change.kind not in ("closed descriptor", "patch")):
                 of, candidates = acquisition.test, ()
             if kinds.of_change(change.kind).waits:
@@ -107,7 +112,7 @@ class ReportedChanges:
                 fixture: bool) -> Tuple[str, Tuple[str, ...], Optional[Acquisition]]:
         """Return the one of the *candidates* that is known to have made such a change, or all of
         them."""
-        if change.kind in _ONCE:
+        if _is_once(change):
             known = [(each, found) for each in candidates
                      for found in [self._opened(change, each, fixture)] if found is not None]
             if len(known) == 1:
@@ -139,7 +144,7 @@ class ReportedChanges:
             return None if thread is None else known.of_thread(thread)
         if change.pid:
             return known.of_pid(change.pid)
-        if change.path:
+        if change.path and not _is_once(change):
             return known.of_path(change.path)
         if change.fd >= 0:
             return known.of_descriptor(change.fd) or (
@@ -151,30 +156,41 @@ class ReportedChanges:
         elif change.kind == "patch":
             found = known.deduced_setter(change.name.rpartition(".")[2])
             return found._replace(test=test) if found is not None and not fixture else found
-        if found is None and change.kind in _ONCE:
-            found = known.of_change(change.kind, change.owner or _ONCE[change.kind](change.name),
-                                    test, last=change.kind in _LAST)
+        if found is None:
+            noted = _noted_as(change)
+            found = known.of_change(*noted, test, last=change.kind not in _SEVERAL)
+        if found is None and change.kind in _SET and not fixture:
+            found = known.deduced_setter(change.name.rpartition(".")[2])
+            return found._replace(test=test) if found is not None else found
         return found
 
 
-def _none(name: str) -> str:
-    return ""
+def _is_once(change: Change) -> bool:
+    """Tell whether a change is one of what there is once, rather than a thing that a test made."""
+    return change.kind not in _THINGS
 
 
-def _whole(name: str) -> str:
-    return name
+def _noted_as(change: Change) -> Tuple[str, str]:
+    """Return by which kind and name the calls that make such a change are noted."""
+    kind, name = change.kind, change.name
+    if kind in ("environment", "logging handler"):
+        return kind, change.owner or name
+    if kind == "logging level":
+        return kind, name.partition(" ")[2]
+    if kind in _BY_KIND:
+        return kind, ""
+    return ("decimal.getcontext()" if kind == "decimal context" else name), ""
 
 
-def _logger(name: str) -> str:
-    return name.partition(" ")[2]
-
-
-#: Changes to what there is once: by which name they are noted.
-_ONCE = {"environment": _whole, "working directory": _none, "logging handler": _whole,
-         "logging level": _logger, "signal handler": _none, "warning filter": _none,
-         "locale": _none, "umask": _none, "socket timeout": _none}
-#: Of these the last change is the one that stands.
-_LAST = frozenset(["environment", "working directory", "logging level", "umask", "socket timeout"])
+_THINGS = frozenset(["thread", "timer", "child process", "descriptor", "closed descriptor",
+                     "event loop", "task", "temporary folder", "temporary file", "patch"])
+#: Changes whose calls are noted by their kind.
+_BY_KIND = frozenset(["working directory", "signal handler", "warning filter", "locale", "umask",
+                      "socket timeout"])
+#: Of these the last change is not the one that stands.
+_SEVERAL = frozenset(["logging handler", "signal handler", "warning filter"])
+#: Those that an assignment makes.
+_SET = frozenset(["hook", "stream"])
 
 
 class Pending(NamedTuple):
@@ -193,6 +209,9 @@ class Pending(NamedTuple):
         if change.kind == "stream":
             return not any(leak.chain is not None and leak.chain.expression == change.name
                            for leak in leaks)
+        if change.kind == "context variable":       # what it holds may be reported itself
+            return not any(leak.chain is not None and leak.chain.expression.startswith(
+                change.owner + ".get()") for leak in leaks)
         if change.kind in ("event loop", "task"):
             return not any(leak.left_by == self.test and leak.kind in (change.kind, "event loop")
                            for leak in leaks)

@@ -53,6 +53,8 @@ class Change(NamedTuple):
     "/srv/orders.db")."""
     reused_by: str = ""
     """What a closed descriptor's number is open on now."""
+    quiet: bool = False
+    """It is put back by ``--restore``, and reported only when a later test fails with it."""
     windows: int = 1
     """In how many of the last windows it may have come; 1: in the one that has just ended, SURELY:
     so even if its watch is not looked at in each; 0: since then."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from operator import is_
 from typing import Any, Dict, List, MutableMapping, Optional, Tuple
 
@@ -16,6 +17,7 @@ from unittest_leakfix.tracing.acquisitions import Acquisitions
 __unittest = True
 bind(globals())
 _fsdecode = os.fsdecode
+_tzset = getattr(time, "tzset", None)
 
 _Environ: Any = type(os.environ)
 
@@ -91,6 +93,8 @@ class Environment(Monitor):
                 mapping.pop(name, None)
             else:
                 mapping[name] = _text(old)
+            if name == "TZ" and _tzset is not None:
+                _tzset()
 
         return Change("environment", redaction.shown(name), how, before, after, True), undo
 

@@ -1,7 +1,7 @@
-"""Settings of the whole process that are one value each: hooks, streams, limits, locale.
+"""Settings of the interpreter and of its process: hooks, streams, signals, limits, the collector.
 
-Kinds: "hook", "stream", "interpreter setting", "timer", "locale", "umask", "socket timeout",
-"decimal context", "signal handler".
+How to add one: `process_state.settings`. Kinds: "hook", "stream", "interpreter setting", "timer",
+"locale", "umask", "socket timeout", "signal handler".
 """
 from __future__ import annotations
 
@@ -14,14 +14,24 @@ import sys
 import threading
 import time
 from functools import partial
-from operator import attrgetter, is_
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Tuple
 
-from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, Undo
-from unittest_leakfix.tracing import os_facts, sources, value_text
+from unittest_leakfix.leaks.model.remedy import Call, Remedy, When, restoring
+from unittest_leakfix.leaks.model.remedy import calling as cleaning
+from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
+from unittest_leakfix.process_state.settings import (
+    MISSING,
+    Setting,
+    Settings,
+    attribute,
+    calling,
+    setting,
+    setting_by,
+)
+from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.tracing.stacks import OURS, is_users_file, origin_of
 
 __unittest = True
 bind(globals())
@@ -35,176 +45,127 @@ _set_debug: Any = getattr(gc, "set_debug", None)
 _set_threshold: Any = getattr(gc, "set_threshold", None)
 _getprofile = sys.getprofile
 _gettrace = sys.gettrace
+_modules = sys.modules
+_tzset = getattr(time, "tzset", None)
+_OTHERS = "a coverage tool or a debugger may have set it"
 
 
-class Setting(NamedTuple):
-    """One value: how it is read and how it is put back (None: it cannot be)."""
+# What is read after each test.
 
-    kind: str
-    name: str
-    read: Callable[[], Any]
-    write: Optional[Callable[[Any], object]]
-
-
-class Settings(Monitor):
-    """Watches a group of values.
-
-    `read_all` reads them all in one go, in the order of `settings`. Where `plain` is true they are
-    numbers and text and compared; else they are objects, and compared by identity alone, since
-    comparing would run their code.
-    """
-
-    def __init__(self, settings: Sequence[Setting], read_all: Callable[[], Tuple[Any, ...]],
-                 plain: bool) -> None:
-        self._settings = settings
-        self._read_all = read_all
-        self._plain = plain
-        self._base: Tuple[Any, ...] = ()
-
-    def take(self) -> None:
-        self._base = self._read_all()
-
-    def absorb(self, since: "Settings") -> None:
-        self._base = tuple(
-            now if (old != now if self._plain else old is not now) else mine
-            for mine, old, now in zip(self._base, since._base, self._read_all()))
-
-    def same(self) -> bool:
-        # Identical objects are not compared; of others `exactly` does not run the code either.
-        return self._read_all() == self._base
-
-    def exactly(self) -> bool:
-        if self._plain:
-            return self._read_all() == self._base
-        return all(map(is_, self._read_all(), self._base))
-
-    def changes(self) -> List[FoundChange]:
-        found: List[FoundChange] = []
-        for setting, old, new in zip(self._settings, self._base, self._read_all()):
-            if (old == new or old == "" or new == "") if self._plain else (old is new):
-                continue    # "": its module was or is not loaded
-            undo = _writing(setting.write, old)
-            change = Change(setting.kind, setting.name, "", _shown(old), _shown(new),
-                            undo is not None)
-            found.append((change, undo))
-        return found
+def _hook(kind: str, module: Any, name: str) -> Setting:
+    full = "%s.%s" % (module.__name__, name)
+    return Setting(kind, full, module.__name__, attribute(name), setting(name), remedy=restoring(
+        "setattr", module.__name__, '"%s"' % name, saved=full,
+        monkeypatch='setattr(%s, "%s", ...)' % (module.__name__, name)))
 
 
-def _shown(value: Any) -> str:
-    """Return a value in a few words: "(700, 10, 10)" for three plain ones."""
-    if type(value) is tuple and all(type(each) in _PLAIN for each in value):
-        return redaction.shown(repr(value))
-    return value_text.name_text(value)
+def _tracer(name: str) -> Setting:
+    get = name.replace("set", "get")
+    return Setting("hook", "sys." + name, "sys", calling(get), why_not=_OTHERS, remedy=restoring(
+        "sys." + name, saved="sys.%s()" % get), same=_is_a_tools)
 
 
-_PLAIN = (int, float, str, bool, type(None))
+def _is_a_tools(old: Any, new: Any) -> bool:
+    """Tell whether a trace function is one that a tool has set: coverage.py, a debugger."""
+    code = getattr(getattr(new, "__func__", new), "__code__", None)
+    return old is new or new is not None and (
+        code is None or not is_users_file(code.co_filename))
 
 
-def _writing(write: Optional[Callable[[Any], object]], value: Any) -> Undo:
-    if write is None:
-        return None
-
-    def undo() -> None:
-        write(value)
-
-    return undo
-
-
-def _attribute(kind: str, module: Any, name: str) -> Setting:
-    return Setting(kind, "%s.%s" % (module.__name__, name), lambda: getattr(module, name, None),
-                   lambda value: setattr(module, name, value))
+_NAMES = ("excepthook", "unraisablehook", "displayhook", "breakpointhook", "stdin", "stdout",
+          "stderr")
+HOOKS = (
+    *(_hook("stream" if name.startswith("std") else "hook", sys, name) for name in _NAMES),
+    _hook("hook", threading, "excepthook"),
+    _tracer("settrace"), _tracer("setprofile"),
+)
 
 
 def objects() -> Settings:
     """Return the monitor of hooks and standard streams, which is quick."""
-    names = ("excepthook", "unraisablehook", "displayhook", "breakpointhook", "stdin", "stdout",
-             "stderr")
-    settings = [_attribute("stream" if name.startswith("std") else "hook", sys, name)
-                for name in names]
-    settings.append(_attribute("hook", threading, "excepthook"))
-    settings.append(Setting("hook", "sys.settrace", _gettrace, sys.settrace))
-    settings.append(Setting("hook", "sys.setprofile", _getprofile, sys.setprofile))
-
     def read_all() -> Tuple[Any, ...]:
         values = vars(sys).get      # a test may have deleted one
         return (
-            *[values(name) for name in names], threading.excepthook, _gettrace(), _getprofile(),
+            *[values(name) for name in _NAMES], threading.excepthook, _gettrace(), _getprofile(),
         )
 
-    return Settings(settings, read_all, plain=False)
+    return Settings(HOOKS, read_all, plain=False)
+
+
+def _signals() -> Tuple[Setting, ...]:
+    return tuple(
+        Setting("signal handler", each.name, "_signal", calling("getsignal", int(each)),
+                partial(_set_signal, int(each)), remedy=restoring(
+                    "signal.signal", "signal." + each.name,
+                    saved="signal.getsignal(signal.%s)" % each.name))
+        for each in signal.valid_signals() if isinstance(each, signal.Signals))
+
+
+def _set_signal(number: int, module: Any, value: Any) -> None:
+    if value is not None:  # None: installed by other than Python, and not to be had back
+        module.signal(number, value)
+
+
+SIGNALS = _signals()
 
 
 def signals() -> Settings:
     """Return the monitor of the handlers of all signals: quick to read."""
     # signal.getsignal makes an enum member each time: twenty times slower
     getsignal = _signal.getsignal
-    known = [each for each in signal.valid_signals() if isinstance(each, signal.Signals)]
-    numbers = [int(each) for each in known]
-    settings = [Setting("signal handler", each.name, partial(getsignal, int(each)),
-                        partial(_set_signal, int(each))) for each in known]
-    return Settings(settings, lambda: tuple(map(getsignal, numbers)), plain=False)
+    numbers = [int(getattr(_signal, each.name)) for each in SIGNALS]
+    return Settings(SIGNALS, lambda: tuple(map(getsignal, numbers)), plain=False)
 
 
-def _set_signal(number: int, value: Any) -> None:
-    if value is not None:  # None: installed by other than Python, and not to be had back
-        _signal.signal(number, value)
+def _interpreters(name: str, setter: str) -> Setting:
+    return Setting("interpreter setting", name, name.partition(".")[0],
+                   calling(name.partition(".")[2][:-2]), setting_by(setter.partition(".")[2]),
+                   remedy=restoring(setter, saved=name))
 
 
-def values() -> Settings:
-    """Return the monitor of limits, collector, time zone and arithmetic: quick to read."""
-    settings = (
-        Setting("interpreter setting", "sys.getrecursionlimit()", sys.getrecursionlimit,
-                sys.setrecursionlimit),
-        Setting("interpreter setting", "gc.isenabled()", _isenabled,
-                lambda on: _enable() if on else _disable()),
-        Setting("interpreter setting", "sys.getswitchinterval()", sys.getswitchinterval,
-                sys.setswitchinterval),
-        Setting("socket timeout", "socket.getdefaulttimeout()", _socket_timeout,
-                _set_socket_timeout),
-        Setting("timer", "signal.setitimer(ITIMER_REAL)", _timer_runs, None),
-        Setting("interpreter setting", "time.tzname", lambda: time.tzname, None),
-        *_COLLECTORS,
-        *(Setting("decimal context", "decimal.getcontext().%s" % name, _unread, None)
-          for name in _DECIMAL))
-    limit, enabled, interval, timeout, timer, zone = (setting.read for setting in settings[:6])
-    if _COLLECTORS:
-        threshold, debug = (setting.read for setting in _COLLECTORS)
-        return Settings(settings, lambda: (
-            limit(), enabled(), interval(), timeout(), timer(), time.tzname, threshold(), debug(),
-            *_decimal_parts()), plain=True)
-    return Settings(settings, lambda: (
-        limit(), enabled(), interval(), timeout(), timer(), zone(), *_decimal_parts()), plain=True)
-
-
-def _unread() -> Any:
-    return ""
-
-
-_DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
-_parts = attrgetter(*_DECIMAL)
-_modules = sys.modules
-
-
-def _decimal_parts() -> Tuple[Any, ...]:
-    """Return the settings of the current context of `decimal`, "" for each where it is not
-    loaded."""
-    module = os_facts.loaded("decimal") if "decimal" in _modules else None
-    return ("",) * len(_DECIMAL) if module is None else _parts(module.getcontext())
-
-
-def _socket_timeout() -> Optional[float]:
-    if "_socket" not in sys.modules:
+def _socket_timeout(module: Any = None) -> Optional[float]:
+    if "_socket" not in _modules:
         return None
     module = os_facts.loaded("_socket")
     return None if module is None else module.getdefaulttimeout()
 
 
-def _set_socket_timeout(value: Optional[float]) -> None:
-    module = os_facts.loaded("_socket")
-    if module is not None:
-        module.setdefaulttimeout(value)
+def _timer(which: str) -> Setting:
+    def get(module: Any) -> Any:
+        number = getattr(module, which, None)
+        return MISSING if number is None else module.getitimer(number)[0] > 0
+
+    def put(module: Any, runs: bool) -> None:
+        if not runs:
+            module.setitimer(getattr(module, which), 0)
+
+    return Setting(
+        "alarm", "signal.setitimer(%s)" % which, "_signal", get, put,
+        remedy=cleaning("signal.setitimer", "signal." + which, "0"),
+        same=lambda old, new: old == new or not new)   # one that has gone off is no test's change
 
 
+_REAL = _timer("ITIMER_REAL")
+_TZ = Setting("interpreter setting", "time.tzname", "time", attribute("tzname"),
+              lambda module, value: _tzset() if _tzset is not None else None,
+              remedy=cleaning("time.tzset")._replace(when=When.BEFORE))
+VALUES = (
+    _interpreters("sys.getrecursionlimit()", "sys.setrecursionlimit"),
+    Setting("interpreter setting", "gc.isenabled()", "gc", calling("isenabled"),
+            lambda module, on: _enable() if on else _disable(), remedy=cleaning("gc.disable"),
+            off=cleaning("gc.enable")),
+    _interpreters("sys.getswitchinterval()", "sys.setswitchinterval"),
+    Setting("socket timeout", "socket.getdefaulttimeout()", "_socket", _socket_timeout,
+            setting_by("setdefaulttimeout"), remedy=restoring(
+                "socket.setdefaulttimeout", saved="socket.getdefaulttimeout()")),
+    _REAL, _TZ,
+    *((
+        Setting("interpreter setting", "gc.get_threshold()", "gc", calling("get_threshold"),
+                lambda module, value: _set_threshold(*value), remedy=Remedy(
+                    (Call("gc.set_threshold", ("*gc.get_threshold()",)),), when=When.BEFORE)),
+        _interpreters("gc.get_debug()", "gc.set_debug"),
+    ) if _get_threshold is not None else ()),
+)
 _getitimer = getattr(_signal, "getitimer", None)
 
 
@@ -212,34 +173,105 @@ def _timer_runs() -> bool:
     return _getitimer is not None and _getitimer(_signal.ITIMER_REAL)[0] > 0
 
 
-_COLLECTORS = (
-    Setting("interpreter setting", "gc.get_threshold()", _get_threshold,
-            lambda value: _set_threshold(*value)),
-    Setting("interpreter setting", "gc.get_debug()", _get_debug, _set_debug),
-) if _get_threshold is not None else ()
+def values() -> Settings:
+    """Return the monitor of limits, collector and time zone: quick to read."""
+    limit, interval = sys.getrecursionlimit, sys.getswitchinterval
+    if _get_threshold is not None:
+        return Settings(VALUES, lambda: (
+            limit(), _isenabled(), interval(), _socket_timeout(), _timer_runs(), time.tzname,
+            _get_threshold(), _get_debug()), plain=True)
+    return Settings(VALUES, lambda: (
+        limit(), _isenabled(), interval(), _socket_timeout(), _timer_runs(), time.tzname),
+        plain=True)
 
 
-def costly_values() -> Settings:
-    """Return the monitor of what is slow to read: the locale, and what `decimal` raises for."""
-    settings = (
-        Setting("locale", "locale.setlocale(LC_ALL)", _locale, _set_locale),
-        Setting("decimal context", "decimal.getcontext().traps", _decimal_traps, None),
-    )
-    watch = Settings(settings, lambda: (_locale(), _decimal_traps()), plain=True)
-    watch.per_test = watch.sharp = False
-    return watch
+# What costs more to read: rows of the `Table`. Not there is what cannot be read without being set:
+# `threading.stack_size`, `signal.set_wakeup_fd`, `signal.siginterrupt`.
+
+def _mask(module: Any) -> Any:
+    return frozenset(module.pthread_sigmask(module.SIG_BLOCK, ())) if hasattr(
+        module, "pthread_sigmask") else MISSING
 
 
-def _locale() -> str:
-    module = os_facts.loaded("_locale")
-    return module.setlocale(module.LC_ALL, None) if module is not None else ""
+def _set_tracing(module: Any, on: bool) -> None:
+    if not on:
+        module.stop()
 
 
-def _set_locale(value: str) -> None:
-    module = os_facts.loaded("_locale")
-    if module is not None:
-        module.setlocale(module.LC_ALL, value)
+def _is_ours(callback: Any) -> bool:
+    code = getattr(getattr(callback, "__func__", callback), "__code__", None)
+    return code is not None and origin_of(code.co_filename) == OURS
 
+
+def _callbacks(module: Any) -> Any:
+    """Return the callbacks of the collector without that by which finding watches it."""
+    return tuple(each for each in module.callbacks if not _is_ours(each))
+
+
+def _set_callbacks(module: Any, value: Tuple[Any, ...]) -> None:
+    module.callbacks[:] = [*value, *filter(_is_ours, module.callbacks)]
+
+
+def _set_attribute(name: str) -> Setting:
+    full = "sys." + name
+    return Setting("interpreter setting", full, "sys", attribute(name), setting(name),
+                   remedy=restoring("setattr", "sys", '"%s"' % name, saved=full))
+
+
+def _limit(name: str) -> Setting:
+    def get(module: Any) -> Any:
+        number = getattr(module, name, None)
+        return MISSING if number is None else module.getrlimit(number)
+
+    return Setting("interpreter setting", "resource.%s" % name, "resource", get,
+                   lambda module, value: module.setrlimit(getattr(module, name), value),
+                   remedy=restoring("resource.setrlimit", "resource." + name,
+                                    saved="resource.getrlimit(resource.%s)" % name))
+
+
+_PRIORITY = "os.getpriority(os.PRIO_PROCESS, 0)"
+_LIMITS = ("NOFILE", "AS", "CORE", "CPU", "DATA", "FSIZE", "NPROC", "STACK", "MEMLOCK")
+ROWS = (
+    Setting("locale", "locale.setlocale(LC_ALL)", "_locale",
+            lambda module: module.setlocale(module.LC_ALL, None),
+            lambda module, value: module.setlocale(module.LC_ALL, value),
+            remedy=restoring("locale.setlocale", "locale.LC_ALL",
+                             saved="locale.setlocale(locale.LC_ALL)")),
+    Setting("interpreter setting", "signal.pthread_sigmask()", "_signal", _mask,
+            lambda module, value: module.pthread_sigmask(module.SIG_SETMASK, value),
+            remedy=restoring("signal.pthread_sigmask", "signal.SIG_SETMASK",
+                             saved="signal.pthread_sigmask(signal.SIG_BLOCK, [])")),
+    *(_timer(each) for each in ("ITIMER_VIRTUAL", "ITIMER_PROF")),
+    Setting("interpreter setting", _PRIORITY, "os",
+            lambda module: module.getpriority(module.PRIO_PROCESS, 0)
+            if hasattr(module, "getpriority") else MISSING,
+            # Only root may lower the number: where that fails, it is not put back.
+            lambda module, value: module.setpriority(module.PRIO_PROCESS, 0, value),
+            remedy=restoring("os.setpriority", "os.PRIO_PROCESS", "0", saved=_PRIORITY)),
+    *map(_limit, ("RLIMIT_" + each for each in _LIMITS)),
+    Setting("interpreter setting", "faulthandler.is_enabled()", "faulthandler",
+            calling("is_enabled"), lambda module, on: module.enable() if on else module.disable(),
+            remedy=cleaning("faulthandler.disable"), off=cleaning("faulthandler.enable")),
+    Setting("interpreter setting", "gc.callbacks", "gc", _callbacks, _set_callbacks,
+            remedy=restoring("gc.callbacks.__setitem__", "slice(None)", saved="gc.callbacks[:]")),
+    _interpreters("sys.get_int_max_str_digits()", "sys.set_int_max_str_digits"),
+    *map(_set_attribute, ("dont_write_bytecode", "pycache_prefix", "tracebacklimit")),
+    Setting("interpreter setting", "sys.getdlopenflags()", "sys", calling("getdlopenflags"),
+            setting_by("setdlopenflags"),
+            remedy=restoring("sys.setdlopenflags", saved="sys.getdlopenflags()")),
+    Setting("hook", "threading.settrace", "threading", attribute("_trace_hook"), why_not=_OTHERS,
+            remedy=cleaning("threading.settrace", "None"), same=_is_a_tools),
+    Setting("hook", "threading.setprofile", "threading", attribute("_profile_hook"),
+            why_not=_OTHERS, remedy=cleaning("threading.setprofile", "None"), same=_is_a_tools),
+    Setting("hook", "warnings.formatwarning", "warnings", attribute("formatwarning"),
+            setting("formatwarning"),
+            remedy=restoring("setattr", "warnings", '"formatwarning"',
+                             saved="warnings.formatwarning")),
+    Setting("interpreter setting", "tracemalloc.is_tracing()", "_tracemalloc",
+            calling("is_tracing"), _set_tracing, remedy=cleaning("tracemalloc.stop")),
+)
+
+# The umask, which cannot be read without being set but on Linux.
 
 _set_umask = os.umask
 
@@ -256,25 +288,42 @@ def _umask() -> str:
 
 
 class Umask(Monitor):
-    """Watches the umask. Setting it to what it is, which tells whether it was, changes nothing."""
+    """Watches the umask: whether ``os.umask`` was called, and in full what the system says of
+    it."""
 
-    def __init__(self) -> None:
+    sharp = False
+
+    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
+        self._acquisitions = acquisitions
         self._base = -1
+        self._set = -1
 
     def take(self) -> None:
+        self._base = int(_umask(), 8)
+        self._note()
+
+    def window(self) -> None:
         if self._base < 0 or not self.same():
-            self._base = int(_umask(), 8)
+            self.take()
+
+    def _note(self) -> None:
+        if self._acquisitions is not None and self._acquisitions.listening:
+            self._set = self._acquisitions.settings
 
     def absorb(self, since: "Umask") -> None:
         if not since.same():
-            self.take()
+            self._base = int(_umask(), 8)
 
     def same(self) -> bool:
-        found = _set_umask(self._base)
-        if found == self._base:
+        if self._acquisitions is not None and self._set == self._acquisitions.settings:
             return True
-        _set_umask(found)
-        return False
+        if not self.exactly():
+            return False
+        self._note()
+        return True
+
+    def exactly(self) -> bool:
+        return self._base == int(_umask(), 8)
 
     def changes(self) -> List[FoundChange]:
         base, now = self._base, int(_umask(), 8)
@@ -285,45 +334,3 @@ class Umask(Monitor):
             _set_umask(base)
 
         return [(Change("umask", "os.umask()", "", "0o%03o" % base, "0o%03o" % now, True), undo)]
-
-
-def _decimal_traps() -> str:
-    module = os_facts.loaded("decimal")
-    if module is None:
-        return ""
-    traps = module.getcontext().traps
-    return ",".join(sorted(signal.__name__ for signal, on in traps.items() if on)) or "none"
-
-
-_LIMITS = ("RLIMIT_NOFILE", "RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE",
-           "RLIMIT_NPROC", "RLIMIT_STACK", "RLIMIT_MEMLOCK")
-
-
-class Limits(Settings):
-    """Watches the limits of the process (`resource.setrlimit`), when one was set."""
-
-    def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
-        super().__init__([Setting("interpreter setting", "resource.%s" % name, _unread, None)
-                          for name in _LIMITS], _limits, plain=True)
-        self._acquisitions = acquisitions
-        self._seen = -1
-
-    def take(self) -> None:
-        super().take()
-        if (sources.COMPLETE and self._acquisitions is not None
-                and self._acquisitions.listening):
-            self._seen = self._acquisitions.limits
-
-    def same(self) -> bool:
-        return (self._acquisitions is not None and self._seen == self._acquisitions.limits
-                or self.exactly())
-
-    def exactly(self) -> bool:
-        return super().same()
-
-
-def _limits() -> Tuple[Any, ...]:
-    module = os_facts.loaded("resource") if "resource" in _modules else None
-    numbers = (getattr(module, name, None) for name in _LIMITS)
-    return tuple("" if number is None else module.getrlimit(number)  # type: ignore[union-attr]
-                 for number in numbers)

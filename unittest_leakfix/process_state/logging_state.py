@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from operator import attrgetter, is_
 from typing import Any, Dict, List, Sequence, Set, Tuple
 from weakref import ref
@@ -184,10 +185,6 @@ def _differences(module: Any, name: str, base: State, state: State,
     def undo() -> None:
         logger.handlers[:] = base[0]
 
-    def undo_level() -> None:
-        logger.setLevel(base[1])
-        logger.disabled, logger.propagate = base[2], base[3]
-
     back: Undo = undo
     for handler in state[0]:
         if not any(handler is each for each in base[0]):
@@ -196,10 +193,14 @@ def _differences(module: Any, name: str, base: State, state: State,
     for handler in base[0]:
         if not any(handler is each for each in state[0]):
             found.append((_handler(handler, "removed", name), back))
-    if state[1:] != base[1:]:
-        before, after = (_level(module, each) for each in (base, state))
-        found.append((Change("logging level", "logger %s" % name, "", before, after, True),
-                      undo_level))
+    for place, what in enumerate(("level", "disabled", "propagate"), 1):
+        old, new = base[place], state[place]
+        if old != new:
+            before, after = (str(module.getLevelName(each)) if what == "level" else str(each)
+                             for each in (old, new))
+            found.append((Change("logging level", "logger %s" % name, "", before, after, True,
+                                 owner="" if what == "level" else what),
+                          partial(_put, logger, what, old)))
     if name == "root":      # which is looked at in each window
         found = [(change._replace(windows=SURELY), undo) for change, undo in found]
     return found
@@ -217,6 +218,8 @@ def _handler(handler: Any, how: str, logger: str) -> Change:
                   owner=logger, oid=id(handler))
 
 
-def _level(module: Any, state: State) -> str:
-    parts = [str(module.getLevelName(state[1]))]
-    return ", ".join(parts + ["disabled"] * state[2] + ["does not propagate"] * (not state[3]))
+def _put(logger: Any, what: str, value: Any) -> None:
+    if what == "level":
+        logger.setLevel(value)      # which forgets what is enabled
+    else:
+        setattr(logger, what, value)

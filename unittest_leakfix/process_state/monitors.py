@@ -6,20 +6,28 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple, Type, TypeVar
+from functools import partial
+from typing import Callable, Collection, Dict, Iterable, List, Optional, Set, Tuple, Type, TypeVar
 from weakref import ref
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix.leaks.model.kinds import restored_changes
-from unittest_leakfix.process_state import environment, interpreter_settings
+from unittest_leakfix.process_state import (
+    environment,
+    interpreter_settings,
+    library_settings,
+)
 from unittest_leakfix.process_state.base import SURELY, Change, FoundChange, Monitor
 from unittest_leakfix.process_state.children import Children
+from unittest_leakfix.process_state.contexts import ContextVariables, DecimalContext
 from unittest_leakfix.process_state.descriptors import Descriptors
-from unittest_leakfix.process_state.event_loops import Loops
+from unittest_leakfix.process_state.event_loops import CurrentLoop, Loops
+from unittest_leakfix.process_state.loaded_modules import LoadedModules
 from unittest_leakfix.process_state.logging_state import Logging
 from unittest_leakfix.process_state.patches import MockPatches, ModuleAttributes, UsualFunctions
+from unittest_leakfix.process_state.settings import Table
 from unittest_leakfix.process_state.tempfiles import TemporaryPaths
 from unittest_leakfix.process_state.threads import Threads
 from unittest_leakfix.process_state.warning_filters import WarningFilters
@@ -53,9 +61,11 @@ MONITORS: Tuple[Make, ...] = (
     lambda _: MockPatches(), lambda _: UsualFunctions(), lambda _: Logging(),
     lambda _: WarningFilters(),
     lambda _: interpreter_settings.signals(), lambda _: interpreter_settings.objects(),
-    lambda _: interpreter_settings.values(), interpreter_settings.Limits,
-    lambda _: interpreter_settings.Umask(), Loops, TemporaryPaths,
-    lambda _: ModuleAttributes(), lambda _: interpreter_settings.costly_values(),
+    lambda _: interpreter_settings.values(), interpreter_settings.Umask,
+    LoadedModules, lambda _: CurrentLoop(), lambda _: ContextVariables(),
+    lambda _: DecimalContext(), Loops, TemporaryPaths,
+    partial(Table, interpreter_settings.ROWS + library_settings.ROWS),
+    lambda _: ModuleAttributes(),
 )
 
 
@@ -70,8 +80,9 @@ class ProcessState:
     _collect = staticmethod(gc.collect)
 
     def __init__(self, acquisitions: Optional[Acquisitions] = None,
-                 without: Tuple[type, ...] = ()) -> None:
-        """*without*: the monitors, by class, of what the framework puts back itself."""
+                 without: Tuple[type, ...] = (), closely: bool = False) -> None:
+        """*without*: the monitors, by class, of what the framework puts back itself. *closely*:
+        look at everything after each test, so that it can be put back before the next one."""
         watches = [watch for watch in (make(acquisitions) for make in MONITORS)
                    if not isinstance(watch, without)]
         self._cheap: Tuple[Monitor, ...] = tuple(each for each in watches if each.per_test)
@@ -80,7 +91,9 @@ class ProcessState:
         self._children = self._only(Children)
         self._descriptors = self._only(Descriptors)
         self._logging = self._only(Logging)
-        self._looks = tuple((watch.same, watch) for watch in self._cheap)
+        self._closely = closely
+        self._looks = tuple((watch.exactly, watch) for watch in watches) if closely else tuple(
+            (watch.same, watch) for watch in self._cheap)
         self._often: Set[Monitor] = set()     # the slow ones that are looked at in each window
         self._based = False
         self._windows = 0
@@ -220,10 +233,11 @@ class ProcessState:
                 raise
             except BaseException:  # a test left something that cannot even be looked at
                 changes = []
-            windows = last if watch.sharp else self._windows - watch.looked
+            windows = last if watch.sharp or self._closely else self._windows - watch.looked
             found += [(change._replace(windows=last if change.windows == SURELY else windows),
                        undo) for change, undo in changes]
-            if changes and watch in self._slow and watch not in self._often:
+            if (changes and watch in self._slow and watch not in self._often
+                    and not self._closely):
                 self._often.add(watch)
                 watch.sharp = True
                 self._looks += ((watch.exactly, watch),)
@@ -231,11 +245,8 @@ class ProcessState:
             watch.looked = self._windows
             if grace is not None:
                 watch.reported([change for change, _ in changes])
-        # A patch that was started and not stopped is reported as such, and not again as replaced
-        # when the attributes are looked at.
         self._started.update(change.name for change, _ in found if change.how == "started")
-        found = [each for each in found
-                 if not (each[0].how == "replaced" and each[0].name in self._started)]
+        found = _causes(found, self._started)
         if self._logging in watches:
             self._logging.retake()
         self._undo = [each for each in found if each[1] is not None]
@@ -271,6 +282,20 @@ class ProcessState:
 
     def _cause(self) -> str:
         return ",".join(sorted(found[0].runs for found in self._threads.changes())) or "other"
+
+
+def _causes(found: List[FoundChange], started: Collection[str]) -> List[FoundChange]:
+    """Return what was *found* without what only follows from another change.
+
+    A patch that was *started* and not stopped is reported as such, and not again as replaced when
+    the attributes are looked at; the time zone follows from its variable.
+    """
+    zone = any(change.kind == "environment" and change.name == "TZ" for change, _ in found)
+    modules = "dictionary sys.modules" in started
+    return [(change, undo) for change, undo in found
+            if not (change.how != "started" and change.name in started
+                    or zone and change.name == "time.tzname"
+                    or modules and change.kind == "module")]
 
 
 def _unchanged(look: Callable[[], bool]) -> bool:

@@ -2,6 +2,7 @@
 "patch"."""
 from __future__ import annotations
 
+import os
 import sys
 from operator import is_, itemgetter
 from typing import Any, Dict, List, Optional, Tuple
@@ -68,6 +69,8 @@ def _target(patch: Any) -> str:
     held = patch.__dict__
     if "in_dict" in held:
         where = held["in_dict"]
+        if where is sys.modules or where is os.environ:
+            where = "sys.modules" if where is sys.modules else "os.environ"
         return "dictionary " + (where if type(where) is str else value_text.name_text(where))
     target = held.get("target")
     if target is None:

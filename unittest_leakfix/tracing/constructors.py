@@ -88,6 +88,31 @@ CONSTRUCTORS: Dict[str, Dict[str, str]] = {
     "urllib3.poolmanager": {"client": "PoolManager"},
 }
 
+#: module: {function: the setting that it sets}, by the names that `process_state` has for them
+SETTERS: Dict[str, Dict[str, str]] = {
+    "asyncio": {"set_event_loop": "asyncio.get_event_loop()",
+                "set_event_loop_policy": "asyncio.get_event_loop_policy()"},
+    "codecs": {"register_error": "codecs.register_error()", "register": "codecs.register()"},
+    "csv": {"field_size_limit": "csv.field_size_limit()", "register_dialect": "csv.list_dialects()",
+            "unregister_dialect": "csv.list_dialects()"},
+    "decimal": {"setcontext": "decimal.getcontext()"},
+    "faulthandler": {"enable": "faulthandler.is_enabled()", "disable": "faulthandler.is_enabled()"},
+    "locale": {"setlocale": "locale"},
+    "multiprocessing": {"set_start_method": "multiprocessing.get_start_method()"},
+    "random": {"seed": "random", "setstate": "random"},
+    "signal": {"signal": "signal handler", "alarm": "signal.setitimer(ITIMER_REAL)",
+               "setitimer": "signal.setitimer(ITIMER_REAL)",
+               "pthread_sigmask": "signal.pthread_sigmask()"},
+    "socket": {"setdefaulttimeout": "socket timeout"},
+    "sqlite3": {"register_adapter": "sqlite3.adapters",
+                "register_converter": "sqlite3.converters"},
+    "sys": {"setrecursionlimit": "sys.getrecursionlimit()",
+            "setswitchinterval": "sys.getswitchinterval()",
+            "set_int_max_str_digits": "sys.get_int_max_str_digits()"},
+    "time": {"tzset": "time.tzname"},
+    "tracemalloc": {"start": "tracemalloc.is_tracing()"},
+    "urllib.request": {"install_opener": "urllib.request.install_opener()"},
+}
 #: module: {function: (what it opens, how many descriptors)}
 FUNCTIONS: Dict[str, Dict[str, Tuple[str, int]]] = {
     "os": {
@@ -99,15 +124,20 @@ FUNCTIONS: Dict[str, Dict[str, Tuple[str, int]]] = {
     },
     "dbm.gnu": {"open": ("dbm database", 0)},
     "dbm.ndbm": {"open": ("dbm database", 0)},
-    "locale": {"setlocale": ("locale", 0)},
-    "socket": {"setdefaulttimeout": ("socket timeout", 0)},
-    "signal": {"signal": ("signal handler", 0)},
     "warnings": {"simplefilter": ("warning filter", 0), "filterwarnings": ("warning filter", 0)},
+    # The settings of `process_state`, by their names there.
+    **{module: {name: (what, 0) for name, what in functions.items()}
+       for module, functions in SETTERS.items()},
 }
+#: What is looked at after each test, whether it was set or not.
+_SEEN_ANYWAY = frozenset(["warning filter", "signal handler", "socket timeout", "time.tzname",
+                          "signal.setitimer(ITIMER_REAL)", "decimal.getcontext()",
+                          "asyncio.get_event_loop()", "asyncio.get_event_loop_policy()",
+                          "sys.getrecursionlimit()", "sys.getswitchinterval()"])
 #: Those that may be imported while a test runs.
 MODULES = frozenset(CONSTRUCTORS) | frozenset(FUNCTIONS) | frozenset(["unittest.mock", "mock.mock"])
 #: Where a function is at home, if that is elsewhere: a pickle of it is looked up there.
-_HOMES = {"os": ("posix", "nt"), "socket": ("_socket",)}
+_HOMES = {"os": ("posix", "nt"), "socket": ("_socket",), "asyncio": ("asyncio.events",)}
 
 
 class Method:
@@ -169,6 +199,8 @@ class Function:
         delattr(self.__wrapped__, name)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        if type(self.__wrapped__) is types.MethodType:      # random.seed
+            return self.__wrapped__.__reduce_ex__(protocol)
         return self.__wrapped__.__qualname__    # looked up where it is: that is this one
 
     def __copy__(self) -> Any:
@@ -254,7 +286,8 @@ class Constructors:
         return Method(original, note) if type(original) is types.FunctionType else original
 
     def _function(self, what: str, descriptors: int, original: Any) -> Any:
-        if type(original) not in (types.FunctionType, types.BuiltinFunctionType):
+        if type(original) not in (types.FunctionType, types.BuiltinFunctionType,
+                                  types.MethodType):
             return original     # somebody else's already
         known = self._functions.get(original.__name__)
         if known is not None and known.__wrapped__ is original:
@@ -287,4 +320,6 @@ class Constructors:
         if descriptors:
             self._records.opened(self._records.record(what, "", frame), descriptors)
         else:
+            if what not in _SEEN_ANYWAY:
+                self._records.settings += 1
             self._records.changed(what, "", frame)

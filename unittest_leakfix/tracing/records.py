@@ -74,7 +74,8 @@ class Records:
         # These go up when ...
         self.environment = 0    # a variable is set or unset
         self.directory = 0      # the working directory is changed
-        self.limits = 0         # a limit of the process is set
+        self.settings = 0       # what sets one of the process's settings is called
+        self.imports = 0        # a module is imported that is not loaded
         self.children = 0       # a child process is started
         self.latest = 0         # something was opened: its serial number
         self._serial = count(1)
@@ -241,6 +242,11 @@ class Records:
         """Note where something that there is once is about to be changed: the level of the logger
         of this *name*."""
         self._note(what, name, self.record(what, "", frame))
+
+    def noted_since(self, what: str, mark: int) -> bool:
+        """Tell whether a change of *what* there is once was noted after *mark*, a serial number."""
+        noted = self._changed.get((what, ""))
+        return bool(noted) and noted[-1][4] > mark  # type: ignore[index]
 
     def _note(self, what: str, name: str, raw: Raw) -> None:
         noted = self._changed.get((what, name))

@@ -246,7 +246,7 @@ class Events:
             "tempfile.mkstemp": self._on_file,
             "_thread.start_new_thread": self._on_thread,  # 3.12
             "_thread.start_joinable_thread": self._on_thread,  # 3.13
-            "import": self._wrappers.look,
+            "import": self._on_import,
         }
 
     def _on_open(self, args: Tuple[Any, ...]) -> None:
@@ -320,8 +320,16 @@ class Events:
         self._records.directory += 1
         self._records.changed("working directory", "", _getframe(2))
 
+    def _on_import(self, args: Tuple[Any, ...]) -> None:
+        self._records.imports += 1
+        self._wrappers.look()
+
     def _on_limit(self, args: Tuple[Any, ...]) -> None:
-        self._records.limits += 1
+        number = args[0] if len(args) == 2 else args[1]     # prlimit: of which process, first
+        for name, value in vars(os_facts.loaded("resource")).items():
+            if value == number and name.startswith("RLIMIT_"):
+                self._records.changed("resource." + name, "", _getframe(2))
+        self._records.settings += 1
 
     def _on_folder(self, args: Tuple[Any, ...]) -> None:
         self._on_path("temporary folder", args[0], _getframe(2))

@@ -140,7 +140,11 @@ class KindTests(unittest.TestCase):
                 with self.subTest(row.name):
                     self.assertNotEqual(row.restored, bool(row.why_not_restored))
         self.assertEqual(sorted(monitors.RESTORED), [
-            "environment", "patch", "sys.path", "warning filter", "working directory"])
+            "alarm", "context variable", "current event loop", "decimal context", "environment",
+            "event loop policy", "hook", "interpreter setting", "library setting", "locale",
+            "logging handler", "logging level", "module", "patch", "random state",
+            "signal handler", "socket timeout", "stream", "sys.path", "umask", "warning filter",
+            "working directory"])
 
     def test_what_watches_a_kind_is_there(self):
         for row in kinds.KINDS.values():

@@ -80,7 +80,6 @@ class LeakKind:
 
 _RUNS_ON = "it runs on: only its own code can end it"
 _OF_OTHERS = "others may have it by now"
-_HAS_STATE = "what else hangs on it is not known"
 
 # The order is that of the report: first what keeps memory, then what costs connections, then the
 # rest.
@@ -187,8 +186,10 @@ _ROWS = (
                          monkeypatch="syspath_prepend(...)"),
         restored=True),
     LeakKind(
-        "logging handler", verb="added", watched_by="process_state.logging_state",
-        why_not_restored=_HAS_STATE),
+        "module", "change of sys.modules", "changes of sys.modules", verb="changed",
+        watched_by="process_state.loaded_modules", restored=True),
+    LeakKind(
+        "logging handler", verb="added", watched_by="process_state.logging_state", restored=True),
     LeakKind(
         "warnings filter", verb="added", watched_by="process_state.warning_filters",
         changes=("warning filter",), subject="the warnings filters were changed",
@@ -196,41 +197,54 @@ _ROWS = (
                          )._replace(manager="warnings.catch_warnings()"), restored=True),
     LeakKind(
         "signal handler", verb="set", watched_by="process_state.interpreter_settings",
-        subject="handler of %s was left", why_not_restored=_HAS_STATE),
+        subject="handler of %s was left", restored=True),
     LeakKind(
-        "locale", "locale change", watched_by="process_state.interpreter_settings",
-        subject="locale was changed",
-        remedy=restoring("locale.setlocale", "locale.LC_ALL",
-                         saved="locale.setlocale(locale.LC_ALL)"),
-        why_not_restored=_HAS_STATE, once_per_class=True),
+        "alarm", verb="set", watched_by="process_state.interpreter_settings",
+        subject="%s was left running", restored=True),
     LeakKind(
-        "umask", "umask change", watched_by="process_state.interpreter_settings",
+        "locale", "locale change", verb="set", watched_by="process_state.interpreter_settings",
+        subject="locale was changed", restored=True),
+    LeakKind(
+        "umask", "umask change", verb="set", watched_by="process_state.interpreter_settings",
         subject="umask was changed",
         remedy=Remedy((Call("os.umask", (), "os.umask(...)"),), when=When.INSTEAD),
-        why_not_restored=_HAS_STATE,
-        once_per_class=True),
+        restored=True),
     LeakKind(
-        "socket timeout", "socket timeout change", watched_by="process_state.interpreter_settings",
-        subject="default socket timeout was changed",
-        remedy=restoring("socket.setdefaulttimeout", saved="socket.getdefaulttimeout()"),
-        why_not_restored=_HAS_STATE),
+        "socket timeout", "socket timeout change", verb="set",
+        watched_by="process_state.interpreter_settings",
+        subject="default socket timeout was changed", restored=True),
     LeakKind(
-        "logging level", watched_by="process_state.logging_state",
-        subject="level of %s was changed",
-        why_not_restored=_HAS_STATE,
+        "context variable", verb="set", watched_by="process_state.contexts", waits=True,
+        restored=True),
+    LeakKind(
+        "random state", verb="set", watched_by="process_state.library_settings",
+        subject="the state of %s was set, and not put back", restored=True),
+    LeakKind(
+        "current event loop", verb="set", watched_by="process_state.event_loops",
+        subject="%s was changed", restored=True),
+    LeakKind(
+        "event loop policy", many="event loop policies", verb="set",
+        watched_by="process_state.event_loops", subject="the event loop policy was changed",
+        remedy=restoring("asyncio.set_event_loop_policy", saved="asyncio.get_event_loop_policy()"),
+        restored=True),
+    LeakKind(
+        "logging level", verb="set", watched_by="process_state.logging_state",
+        subject="level of %s was changed", restored=True, ranked=False),
+    LeakKind(
+        "hook", verb="set", watched_by="process_state.interpreter_settings",
+        subject="%s was replaced", restored=True, ranked=False),
+    LeakKind(
+        "stream", verb="set", watched_by="process_state.interpreter_settings",
+        subject="%s was replaced", restored=True, waits=True, ranked=False),
+    LeakKind(
+        "interpreter setting", verb="set", watched_by="process_state.interpreter_settings",
+        restored=True, ranked=False),
+    LeakKind(
+        "library setting", verb="set", watched_by="process_state.library_settings",
+        restored=True, ranked=False),
+    LeakKind(
+        "decimal context", verb="set", watched_by="process_state.contexts", restored=True,
         ranked=False),
-    LeakKind(
-        "hook", watched_by="process_state.interpreter_settings", subject="%s was replaced",
-        why_not_restored=_HAS_STATE, ranked=False),
-    LeakKind(
-        "stream", watched_by="process_state.interpreter_settings", subject="%s was replaced",
-        why_not_restored=_HAS_STATE, waits=True, ranked=False),
-    LeakKind(
-        "interpreter setting", watched_by="process_state.interpreter_settings",
-        why_not_restored=_HAS_STATE, ranked=False),
-    LeakKind(
-        "decimal context", watched_by="process_state.interpreter_settings",
-        why_not_restored=_HAS_STATE, ranked=False),
 )
 
 KINDS: Dict[str, LeakKind] = {row.name: row for row in _ROWS}

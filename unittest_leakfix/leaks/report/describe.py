@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
@@ -31,7 +32,9 @@ from unittest_leakfix.leaks.model.seen import (
 )
 from unittest_leakfix.leaks.report import remedies, remedy_text
 from unittest_leakfix.leaks.report.user_code import Site
+from unittest_leakfix.process_state import interpreter_settings, library_settings
 from unittest_leakfix.process_state.base import Change
+from unittest_leakfix.process_state.settings import Setting
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.stacks import _START, Frame
 
@@ -39,6 +42,10 @@ __unittest = True
 bind(globals())
 
 Notes = Tuple[Tuple[str, str], ...]
+SETTINGS: Dict[str, Setting] = {row.name: row for row in (
+    *interpreter_settings.HOOKS, *interpreter_settings.SIGNALS, *interpreter_settings.VALUES,
+    *interpreter_settings.ROWS, *library_settings.ROWS)}
+"""The settings that `process_state` watches, by their names."""
 
 
 class Words(NamedTuple):
@@ -222,6 +229,11 @@ def _changed(seen: Changed, leak: Leak) -> Words:
         made = site.opening(("start",))
         if made is not None:    # multiprocessing's
             remedy = Remedy((Call(IT + ".join"), Call(IT + ".kill")))
+    if change.kind == "context variable":
+        remedy = _context_variable_back(change, site)
+    elif change.kind == "environment" and change.name == "TZ" and remedy is not None:
+        # The last one that is registered is the first to run.
+        remedy = remedy._replace(calls=(Call("time.tzset"), *remedy.calls), monkeypatch="")
     if remedy is not None and not remedy.it:
         remedy = remedies.named(remedy, leak.kind, _bound(change, leak.kind, site))
         if leak.kind.startswith("temporary"):
@@ -339,33 +351,106 @@ def _listing(change: Change, row: LeakKind, called: str, kind: str) -> Words:
                  else "the warnings filters were changed", remedy, notes)
 
 
+def _module(change: Change, row: LeakKind, called: str, kind: str) -> Words:
+    entry = 'sys.modules["%s"]' % called
+    parts = tuple(("with it", each) for each in change.added)
+    if change.how == "added":
+        remedy = calling("sys.modules.pop", '"%s"' % called, "None")._replace(
+            monkeypatch='setitem(sys.modules, "%s", ...)' % called)
+    elif called == "sys.modules":
+        return Words("sys.modules was replaced", restoring(
+            "setattr", "sys", '"modules"', saved="sys.modules"), _was_is(change))
+    else:
+        remedy = restoring(
+            "sys.modules.__setitem__", '"%s"' % called, saved=entry,
+            monkeypatch='%sitem(sys.modules, "%s")' % ("set" if change.after else "del", called))
+        package, _, last = called.rpartition(".")
+        if package and change.after == "imported anew":
+            owner = 'sys.modules["%s"]' % package
+            remedy = remedy._replace(monkeypatch="", calls=(
+                Call("setattr", (owner, '"%s"' % last), entry), *remedy.calls))
+    return Words("%s was %s" % (entry, change.how), remedy, _was_is(change) + parts)
+
+
+def _context_variable(change: Change, row: LeakKind, called: str, kind: str) -> Words:
+    return Words('context variable "%s" was %s' % (
+        called, "reset" if change.how == "removed" else "set, and not reset"), None,
+        ((("it is", change.owner),) if change.owner else ()) + _was_is(change))
+
+
+def _context_variable_back(change: Change, site: Site) -> Optional[Remedy]:
+    """Return what resets a context variable where it is set."""
+    if not change.owner or change.how == "removed":
+        return None
+    place = site.local(change.owner)
+    value = change.after if _LITERAL.match(change.after) else "..."
+    return Remedy((Call(place + ".reset", (), "%s.set(%s)" % (place, value)),), when=When.INSTEAD)
+
+
+_LITERAL = re.compile(r"(?:None|True|False|-?\d+(?:\.\d+)?|'[^'*\\]*')\Z")
+
+
+def _current_loop(change: Change, row: LeakKind, called: str, kind: str) -> Words:
+    if change.how == "running":
+        return Words("an event loop was left running, as far as asyncio knows",
+                     calling("asyncio._set_running_loop", "None"), _was_is(change))
+    subject = ("the current event loop was left closed" if change.how == "closed"
+               else "the current event loop was taken away")
+    if sys.version_info >= (3, 14):
+        remedy = calling("asyncio.set_event_loop", "None")
+    elif change.before.startswith("none"):
+        remedy = calling("asyncio.set_event_loop_policy", "None")   # and one is made when needed
+    else:
+        remedy = restoring("asyncio.set_event_loop", saved="asyncio.get_event_loop()")
+    return Words(subject, remedy, _was_is(change))
+
+
+def _decimal(change: Change, row: LeakKind, called: str, kind: str) -> Words:
+    return Words("%s was changed" % called, restoring(
+        "decimal.setcontext", saved="decimal.getcontext().copy()")._replace(
+            manager="decimal.localcontext()"), _was_is(change))
+
+
+def _logging(change: Change, row: LeakKind, called: str, kind: str) -> Words:
+    """The level of a logger, or one of its switches."""
+    if called == "logging.disable()":
+        return Words("%s was changed" % called, restoring(
+            "logging.disable", saved="logging.root.manager.disable"), _was_is(change))
+    name = change.name.partition(" ")[2]
+    logger = "logging.getLogger(%s)" % ('"%s"' % name if name not in ("", "root") else "")
+    what = change.owner or "level"
+    remedy = restoring(logger + ".setLevel", saved=logger + ".level") if what == "level" else (
+        restoring("setattr", logger, '"%s"' % what, saved="%s.%s" % (logger, what)))
+    return Words("%s of %s was changed" % (what, called), remedy, _was_is(change))
+
+
 def _other(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     form = row.subject
-    assigned = kind == "patch" and change.how == "replaced"
-    if assigned:
-        form = "%s was replaced and not put back"
+    by_hand = kind == "patch" and change.how in ("replaced", "added")
+    if by_hand:
+        form = "%%s was %s and not put back" % change.how
     if kind == "signal handler":
         notes = _signals(change)
     else:
         notes = _now_at(change) if kind in ("event loop", "task") else _was_is(change)
-    return Words(form % called if "%s" in form else form, _remedy(row, change, assigned), notes)
+    notes += tuple(("added", each) for each in change.added)
+    notes += tuple(("removed", each) for each in change.removed)
+    return Words(form % called if "%s" in form else form, _remedy(row, change, by_hand), notes)
 
 
-def _remedy(row: LeakKind, change: Change, assigned: bool) -> Optional[Remedy]:
-    if assigned or row.name in ("hook", "stream"):
-        if change.name in ("sys.settrace", "sys.setprofile"):
-            return restoring(change.name, saved=change.name.replace(".set", ".get") + "()")
-        owner = change.name.rpartition(".")[0]
-        return remedies.stream(change.name) if owner else None
-    if row.name == "signal handler":
-        number = "signal." + change.name
-        return restoring("signal.signal", number, saved="signal.getsignal(%s)" % number)
+def _remedy(row: LeakKind, change: Change, by_hand: bool) -> Optional[Remedy]:
+    if by_hand:
+        owner, _, name = change.name.rpartition(".")
+        return calling("delattr", owner, '"%s"' % name) if change.how == "added" else (
+            remedies.stream(change.name) if owner else None)
     if row.name == "umask":
         return Remedy((Call("os.umask", (), "os.umask(%s)" % change.after),), when=When.INSTEAD)
-    if row.name == "logging level":
-        name = change.name.partition(" ")[2]
-        logger = "logging.getLogger(%s)" % ('"%s"' % name if name not in ("", "root") else "")
-        return restoring(logger + ".setLevel", saved=logger + ".level")
+    setting = SETTINGS.get(change.name)
+    if setting is not None:
+        return setting.off if setting.off is not None and change.before == "True" else (
+            setting.remedy)
+    if row.name in ("hook", "stream"):      # warnings.showwarning
+        return remedies.stream(change.name)
     return row.remedy
 
 
@@ -386,7 +471,9 @@ _CHANGES: Dict[str, Callable[[Change, LeakKind, str, str], Words]] = {
     "thread": _thread, "child process": _child, "descriptor": _descriptor,
     "closed descriptor": _foreign, "environment": _environment, "temporary folder": _temporary,
     "temporary file": _temporary, "sys.path": _listing, "warning filter": _listing,
-    "logging handler": _handler,
+    "logging handler": _handler, "logging level": _logging, "module": _module,
+    "context variable": _context_variable, "current event loop": _current_loop,
+    "decimal context": _decimal,
 }
 
 _WORDS: Dict[type, Callable[[Any, Leak], Words]] = {

@@ -1,0 +1,271 @@
+"""Each setting of the process: a test changes it, a later one fails; put back, the later one
+passes. One row for each."""
+import importlib
+import io
+import os
+import sys
+import unittest
+
+from unittest_leakfix.process_state import interpreter_settings, library_settings, monitors
+from unittest_leakfix.process_state.monitors import ProcessState
+from unittest_leakfix.tracing.acquisitions import Acquisitions
+
+ROWS = {row.name: row for row in (
+    *interpreter_settings.HOOKS, *interpreter_settings.VALUES, *interpreter_settings.ROWS,
+    *library_settings.ROWS)}
+
+#: name: (the lines that change it, what a later test expects)
+TOLD = {
+    "sys.excepthook": ("sys.excepthook = print", "sys.excepthook is not print"),
+    "sys.unraisablehook": ("sys.unraisablehook = print", "sys.unraisablehook is not print"),
+    "sys.displayhook": ("sys.displayhook = print", "sys.displayhook is not print"),
+    "sys.breakpointhook": ("sys.breakpointhook = print", "sys.breakpointhook is not print"),
+    "sys.stdin": ("sys.stdin = io.StringIO()", "type(sys.stdin) is not io.StringIO"),
+    "sys.stdout": ("sys.stdout = io.BytesIO()", "type(sys.stdout) is not io.BytesIO"),
+    "sys.stderr": ("sys.stderr = io.BytesIO()", "type(sys.stderr) is not io.BytesIO"),
+    "threading.excepthook": ("threading.excepthook = print", "threading.excepthook is not print"),
+    "warnings.formatwarning": ("warnings.formatwarning = print",
+                               "warnings.formatwarning is not print"),
+    "sys.getrecursionlimit()": ("sys.setrecursionlimit(sys.getrecursionlimit() + 100)",
+                                "sys.getrecursionlimit() == OLD"),
+    "gc.isenabled()": ("gc.disable()", "gc.isenabled()"),
+    "sys.getswitchinterval()": ("sys.setswitchinterval(0.5)", "sys.getswitchinterval() != 0.5"),
+    "socket.getdefaulttimeout()": ("socket.setdefaulttimeout(5)",
+                                   "socket.getdefaulttimeout() is None"),
+    "signal.setitimer(ITIMER_REAL)": ("signal.alarm(1000)", "signal.alarm(0) == 0"),
+    "signal.setitimer(ITIMER_VIRTUAL)": ("signal.setitimer(signal.ITIMER_VIRTUAL, 1000)",
+                                         "signal.getitimer(signal.ITIMER_VIRTUAL)[0] == 0"),
+    "signal.setitimer(ITIMER_PROF)": ("signal.setitimer(signal.ITIMER_PROF, 1000)",
+                                      "signal.getitimer(signal.ITIMER_PROF)[0] == 0"),
+    # The variable is put back, and what follows from it is not.
+    "time.tzname": ("with mock.patch.dict(os.environ, TZ='Asia/Tokyo'): time.tzset()",
+                    "time.tzname[0] != 'JST'"),
+    "gc.get_threshold()": ("gc.set_threshold(12345)", "gc.get_threshold()[0] != 12345"),
+    "gc.get_debug()": ("gc.set_debug(gc.DEBUG_STATS)", "not gc.get_debug()"),
+    "gc.callbacks": ("gc.callbacks.append(print)", "print not in gc.callbacks"),
+    "locale.setlocale(LC_ALL)": ("locale.setlocale(locale.LC_NUMERIC, 'C.UTF-8')",
+                                 "locale.setlocale(locale.LC_NUMERIC) == 'C'"),
+    "signal.pthread_sigmask()": ("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])",
+                                 "signal.SIGUSR1 not in signal.pthread_sigmask(0, [])"),
+    "os.getpriority(os.PRIO_PROCESS, 0)": ("os.nice(1)", "os.nice(0) == OLD"),
+    "resource.RLIMIT_NOFILE": ("resource.setrlimit(resource.RLIMIT_NOFILE, (100, OLD[1]))",
+                               "resource.getrlimit(resource.RLIMIT_NOFILE) == OLD"),
+    "resource.RLIMIT_CORE": ("resource.setrlimit(resource.RLIMIT_CORE, (1, OLD[1]))",
+                             "resource.getrlimit(resource.RLIMIT_CORE) == OLD"),
+    "faulthandler.is_enabled()": ("faulthandler.enable(sys.__stderr__)",
+                                  "not faulthandler.is_enabled()"),
+    "sys.get_int_max_str_digits()": ("sys.set_int_max_str_digits(1000)",
+                                     "not raises(ValueError, str, 10 ** 2000)"),
+    "sys.dont_write_bytecode": ("sys.dont_write_bytecode = not OLD",
+                                "sys.dont_write_bytecode is OLD"),
+    "sys.pycache_prefix": ("sys.pycache_prefix = '/nowhere'", "sys.pycache_prefix is None"),
+    "sys.tracebacklimit": ("sys.tracebacklimit = 0", "not hasattr(sys, 'tracebacklimit')"),
+    "sys.getdlopenflags()": ("sys.setdlopenflags(os.RTLD_NOW | os.RTLD_GLOBAL)",
+                             "sys.getdlopenflags() == OLD"),
+    "tracemalloc.is_tracing()": ("tracemalloc.start()", "not tracemalloc.is_tracing()"),
+    "random": ("random.seed(42)", "random.random() != 0.6394267984578837"),
+    "csv.field_size_limit()": ("csv.field_size_limit(10)",
+                               "not raises(csv.Error, next, csv.reader(['x' * 20]))"),
+    "csv.list_dialects()": ("csv.register_dialect('shop', delimiter=';')",
+                            "'shop' not in csv.list_dialects()"),
+    "codecs.register_error()": ("codecs.register_error('strict', codecs.ignore_errors)",
+                                "codecs.lookup_error('strict') is codecs.strict_errors"),
+    "copyreg.dispatch_table": ("copyreg.pickle(Order, lambda order: (int, ()))",
+                               "type(pickle.loads(pickle.dumps(Order()))) is Order"),
+    "sqlite3.adapters": ("sqlite3.register_adapter(Order, lambda order: 1)",
+                         "not any(key[0] is Order for key in sqlite3.adapters)"),
+    "sqlite3.converters": ("sqlite3.register_converter('order', int)",
+                           "'ORDER' not in sqlite3.converters"),
+    "xml.etree.ElementTree._namespace_map": (
+        "xml.etree.ElementTree.register_namespace('shop', 'urn:shop')",
+        "b'shop' not in xml.etree.ElementTree.tostring(xml.etree.ElementTree.Element("
+        "'{urn:shop}a')).partition(b'=')[0]"),
+    "shutil._ARCHIVE_FORMATS": ("shutil.register_archive_format('shop', print)",
+                                "'shop' not in dict(shutil.get_archive_formats())"),
+    "shutil._UNPACK_FORMATS": ("shutil.register_unpack_format('shop', ['.shop'], print)",
+                               "'shop' not in [each[0] for each in shutil.get_unpack_formats()]"),
+    "mimetypes.types_map": ("mimetypes.add_type('shop/order', '.order')",
+                            "mimetypes.guess_type('a.order')[0] is None"),
+    "email.charset.CHARSETS": ("email.charset.add_charset('shop-8')",
+                               "'shop-8' not in email.charset.CHARSETS"),
+    "logging._levelToName": ("logging._levelToName[10] = 'SHOUT'",
+                             "logging.getLevelName(10) == 'DEBUG'"),
+    "logging._nameToLevel": ("logging._nameToLevel['SHOUT'] = 10",
+                             "logging.getLevelName('SHOUT') != 10"),
+    "multiprocessing.get_start_method()": (
+        "multiprocessing.set_start_method('spawn', force=True)",
+        "multiprocessing.get_start_method() != 'spawn'"),
+    "urllib.request.install_opener()": (
+        "urllib.request.install_opener(urllib.request.OpenerDirector())",
+        "type(urllib.request._opener) is not urllib.request.OpenerDirector"),
+    "logging.raiseExceptions": ("logging.raiseExceptions = False", "logging.raiseExceptions"),
+    "decimal.DefaultContext.prec": ("decimal.DefaultContext.prec = 5",
+                                    "decimal.Context().prec == 28"),
+    "calendar.firstweekday()": ("calendar.setfirstweekday(6)", "calendar.firstweekday() == 0"),
+    "json.encoder.JSONEncoder.default": (
+        "json.JSONEncoder.default = lambda encoder, value: 1",
+        "raises(TypeError, json.dumps, Order())"),
+    "socket.socket.bind": ("socket.socket.bind = print", "socket.socket.bind is not print"),
+}
+#: Rows of which another one of the same make is in the table, or which nothing puts back.
+ALIKE = ("json.", "socket.socket.", "http.client.", "subprocess.Popen.", "pathlib.", "smtplib.",
+         "resource.RLIMIT_")
+LEFT = frozenset(["sys.settrace", "sys.setprofile", "threading.settrace", "threading.setprofile"])
+#: Those of libraries that may not be there have tests of their own.
+OPTIONAL = ("numpy.", "pandas.", "matplotlib.", "django.", "values of django.")
+SPACE = {"io": io}
+for _name in ("calendar", "codecs", "copyreg", "csv", "decimal", "email.charset", "faulthandler",
+              "gc", "json", "locale", "logging", "mimetypes", "multiprocessing", "os", "pickle",
+              "random", "resource", "shutil", "signal", "socket", "sqlite3", "sys", "threading",
+              "time", "tracemalloc", "urllib.request", "warnings", "xml.etree.ElementTree",
+              "unittest.mock"):
+    importlib.import_module(_name)
+    SPACE[_name.partition(".")[0]] = sys.modules[_name.partition(".")[0]]
+
+
+class Order:
+    """What the rows register."""
+
+
+def raises(kind, function, *args):
+    """Tell whether the call raises *kind*."""
+    try:
+        function(*args)
+    except kind:
+        return True
+    return False
+
+
+SPACE.update(Order=Order, raises=raises, mock=sys.modules["unittest.mock"])
+
+
+class SettingCase(unittest.TestCase):
+
+    def setUp(self):
+        self.records = Acquisitions()
+        self.records.install()
+        self.addCleanup(self.records.remove)
+        self.state = ProcessState(self.records)
+        self.state.full()
+
+    def of(self, name, changes):
+        return [each for each in changes if each.name == name]
+
+    def see(self, name, change, victim):
+        row = ROWS[name]
+        module = sys.modules[row.module]
+        space = dict(SPACE, OLD=row.get(module))
+        self.assertTrue(eval(victim, space), "the later test passes by itself")
+        self.records.current = "m.Tests.test_changes"
+        self.addCleanup(row.put, module, space["OLD"])
+        exec(change, space)
+        changes = self.state.full(0.01)
+        self.assertEqual(1, len(self.of(name, changes)), changes)
+        if not victim.startswith("signal.alarm"):   # which switches it off
+            self.assertFalse(eval(victim, space), "it fails after the change")
+        self.assertEqual(changes, self.state.restore(changes))
+        self.assertTrue(eval(victim, space), "it passes once that is put back")
+        self.assertEqual([], self.state.full(0.01))
+
+
+def _test(name, change, victim):
+    def test(self):
+        if ROWS[name].get(sys.modules[ROWS[name].module]) is library_settings.MISSING and (
+                name != "sys.tracebacklimit"):
+            self.skipTest("%s is not there on this Python" % name)
+        self.see(name, change, victim)
+    return test
+
+
+class EachSettingTest(SettingCase):
+    """One test for each row of `TOLD`."""
+
+    def test_all_settings_are_in_the_table(self):
+        missing = [name for name in ROWS if name not in TOLD and name not in LEFT
+                   and not name.startswith(ALIKE + OPTIONAL)]
+        self.assertEqual([], missing)
+
+    def test_each_is_put_back_or_it_is_said_why_not(self):
+        for row in ROWS.values():
+            self.assertNotEqual(row.put is None, not row.why_not, row)
+            self.assertIn(row.kind, monitors.RESTORED)
+
+    def test_each_has_a_remedy(self):
+        self.assertEqual([], [row.name for row in ROWS.values() if row.remedy is None])
+
+
+for _name, (_change, _victim) in TOLD.items():
+    if _name in ROWS:
+        setattr(EachSettingTest, "test_" + "".join(
+            each if each.isalnum() else "_" for each in _name).strip("_"),
+            _test(_name, _change, _victim))
+
+
+class RandomTest(SettingCase):
+
+    def test_drawing_is_no_change(self):
+        for number in (1, 700, 20000, 200000):
+            [SPACE["random"].random() for _ in range(number)]
+            self.assertEqual([], self.state.full())
+
+    def test_seed_bound_to_a_name(self):
+        from random import getstate, seed, setstate
+        self.addCleanup(setstate, getstate())
+        seed(1)
+        self.assertEqual(["random"], [each.name for each in self.state.full()])
+
+    def test_seed_in_the_window_of_a_test(self):
+        random = SPACE["random"]
+        self.addCleanup(random.setstate, random.getstate())
+        random.seed(1)
+        self.assertEqual(["random"], [each.name for each in self.state.after()])
+
+    def test_state_put_back(self):
+        random = SPACE["random"]
+        state = random.getstate()
+        random.seed(1)
+        random.setstate(state)
+        self.assertEqual([], self.state.after())
+        self.assertEqual([], self.state.full())
+
+
+class TracerTest(SettingCase):
+    """A trace function of a tool is left alone; one of the test's own is reported, and left."""
+
+    def test_one_of_a_tool(self):
+        import bdb
+        self.addCleanup(sys.settrace, sys.gettrace())
+        debugger = bdb.Bdb()
+        debugger.reset()
+        sys.settrace(debugger.trace_dispatch)
+        changes = self.state.full()
+        sys.settrace(None)
+        self.assertEqual([], changes)
+
+    def test_one_of_the_tests(self):
+        self.addCleanup(sys.settrace, sys.gettrace())
+        sys.settrace(lambda *args: None)
+        changes = self.state.full()
+        done = self.state.restore(changes)
+        sys.settrace(None)
+        self.assertEqual((["sys.settrace"], []), ([each.name for each in changes], done))
+
+
+class TimeZoneTest(SettingCase):
+
+    def test_variable_and_zone_are_one_cause(self):
+        time = SPACE["time"]
+        old = time.tzname
+        self.addCleanup(time.tzset)
+        self.addCleanup(os.environ.__setitem__, "TZ", os.environ["TZ"]) if (
+            "TZ" in os.environ) else self.addCleanup(os.environ.pop, "TZ", None)
+        os.environ["TZ"] = "Asia/Tokyo"
+        time.tzset()
+        changes = self.state.full()
+        self.assertEqual(["TZ"], [each.name for each in changes])
+        self.state.restore(changes)
+        self.assertEqual(old, time.tzname)
+
+
+if __name__ == "__main__":
+    unittest.main()
