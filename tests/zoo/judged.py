@@ -6,6 +6,7 @@ import atexit
 import codecs
 import collections
 import concurrent.futures
+import io
 import logging
 import sys
 import unittest
@@ -84,6 +85,86 @@ class Pool(unittest.TestCase):
         pool = application().pool
         self.order = pool.pop() if pool else Order()
         self.addCleanup(pool.append, self.order)
+
+
+class DeepPool(unittest.TestCase):
+    """A pool that a few tests need more of than those before; what they put in is replaced."""
+
+    def setUp(self):
+        pool = application().pool
+        depth = 3 if self._testMethodName in ("test_01", "test_05", "test_10") else 1
+        taken = [pool.pop() if pool else [None] for _ in range(depth)]
+        for each in taken:
+            each[0] = Order()
+        if depth == 3:
+            self.addCleanup(pool.append, [Order()])
+        pool.extend(taken)
+
+
+class Bounded:
+    def __init__(self, name, limit):
+        self.__dict__.update({name: limit, "_items": {}})
+
+    def add(self, key, value):
+        self._items[key] = value
+
+
+Bounded.__module__ = "tests.zoo.shop"
+
+
+class BoundedCache(unittest.TestCase):
+    """A cache that is not full yet, and says how many it keeps."""
+
+    limit = "capacity"
+
+    def setUp(self):
+        shop = application()
+        if shop.current is None:
+            shop.current = Bounded(self.limit, 50)
+        shop.current.add(self.id(), Order())
+
+
+class BoundedByMaxsize(BoundedCache):
+    limit = "_Cache__maxsize"
+
+
+class BoundedDeque(unittest.TestCase):
+    def setUp(self):
+        shop = application()
+        if shop.current is None:
+            shop.current = collections.deque(maxlen=50)
+        shop.current.append(Order())
+
+
+class NotBounded(BoundedCache):
+    """It has a number, and more than that."""
+
+    limit = "max_retries"
+
+
+class Outgrown(BoundedCache):
+    """Its limit does not hold."""
+
+    def setUp(self):
+        super().setUp()
+        application().current.capacity = 2
+
+
+class Screen(io.TextIOWrapper):
+    """A stream of the application's that has nothing but memory below it."""
+
+
+Screen.__module__ = "tests.zoo.shop"
+
+
+class MemoryStreams(unittest.TestCase):
+    def setUp(self):
+        application().sold.append(Screen(io.BytesIO()))
+
+
+class OneMemoryStream(unittest.TestCase):
+    def test_1(self):
+        self.screen = application().current = Screen(io.BytesIO())
 
 
 class Grows(unittest.TestCase):
@@ -189,7 +270,7 @@ class PoolOfClass(unittest.TestCase):
 
 
 for case in (Slot, Window, Refilled, RefilledAgain, FilledOnce, Pool, Grows, GrowsBesideACache,
-             Numbered, Loggers):
+             Numbered, Loggers, DeepPool, BoundedCache, BoundedDeque, MemoryStreams):
     for nth in range(12):
         setattr(case, "test_%02d" % nth, lambda self: None)
 for case in (Twice, Crowd):

@@ -129,6 +129,9 @@ class Classifier:
     def _groups(self, suspects: Suspects) -> Dict[Any, List[_Candidate]]:
         """Return what is worth tracing, those alike together, in order of running."""
         alive = suspects.alive()
+        for each in alive:
+            if each.what == "resource" and _is_plain(each.value()):
+                each.what = "instance"
         ages: Dict[Tuple[str, str], Set[int]] = defaultdict(set)
         for each in alive:
             ages[each.module, each.type].add(each.nth)
@@ -151,7 +154,7 @@ class Classifier:
         if survivor.what == "test":
             return _Candidate(survivor, value, None, True)
         kind = kind_of(value)
-        if kind is None:
+        if kind is None or survivor.what == "instance":
             return _Candidate(survivor, value, None, False)
         if kind.name in ("thread", "thread timer", "mock patch"):
             return None     # reported as a change of the process
@@ -233,10 +236,12 @@ class Classifier:
             return None     # the thread itself is reported
         if self.grows == 1 and chain.root == "frame":
             return None     # a variable of the code around the block
-        kind = kind_of(value)
+        kind = kind_of(value) if case.certain else None
         if kind is not None and kind.name == "logging handler" and is_attached(value):
             return None     # reported as a change of the process
         size = sizes.only_held_by(value) if sized and kind is None else 0
+        if kind is None and chain.bounded and survivor.what != "test" and size <= LARGE:
+            return None     # a cache or a pool that is kept within its limit
         if kind is None and survivor.what == "attribute" and size <= LARGE and (
                 _librarys(value, chain) or self._may_stay(suspects, survivor, chain)):
             return None
@@ -361,12 +366,21 @@ def _mark_covered(cases: Sequence[_Candidate], found: Sequence[Optional[Chain]],
     parts: Set[int] = set()
     for case, chain in zip(cases, found):
         value = case.value
-        if chain is None or kind_of(value) is None or id(value) in parts:
+        if (chain is None or not case.certain or kind_of(value) is None
+                or id(value) in parts):
             continue
         stands, mine = held_resources(value, case.acquisition)
         covered.update(stands)
         parts |= mine - {id(value)}
     return parts
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether *value* is of a kind of resource, of somebody's own class, and has nothing that
+    could be closed: it is closed, or has nothing but memory below it."""
+    kind = kind_of(value)
+    return (kind is not None and sizes.is_users(type(value)) and kind.is_open(value) is False
+            and kind.name not in ("thread", "thread timer", "mock patch", "logging handler"))
 
 
 def _is_of_test_module(survivor: Survivor) -> bool:

@@ -52,8 +52,11 @@ class Timeline:
         if len(left) < least:
             return False
         gone = set(lost).difference(left)
-        if gone and not any(left[0] < nth < left[-1] for nth in gone):
+        between = sum(left[0] < nth < left[-1] for nth in gone)
+        if gone and not between:
             return False    # all of the oldest are gone, or all of the newest: it is bounded
+        if between > len(left):
+            return False    # most were let go later: slots, or a pool, of which a few are taken
         of_class: Dict[Tuple[int, int], List[int]] = defaultdict(list)
         for nth in left:
             of_class[self.span(nth)].append(nth)

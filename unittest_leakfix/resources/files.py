@@ -26,11 +26,13 @@ def _file_open(value):
 def _in_memory(value):
     """Tell whether a stream has nothing below it that has a descriptor."""
     for _ in _WRAPPED:
-        module, name = name_of(type(value))
-        if module != "_io" or name not in _WRAPPED:
+        # That of io which it inherits from: a subclass may have a "buffer" of its own.
+        base = next((each for each in mro(type(value)) if name_of(each)[0] == "_io"
+                     and name_of(each)[1] in _WRAPPED), None)
+        if base is None:
             break
         try:
-            value = getattr(value, _WRAPPED[name])
+            value = on_type(base, _WRAPPED[name_of(base)[1]]).__get__(value, type(value))
         except ValueError:      # detached
             return False
     kind = type(value)

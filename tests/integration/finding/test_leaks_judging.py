@@ -59,6 +59,10 @@ class TimelineTests(unittest.TestCase):
     def test_the_last_ones_of_all(self):
         self.assertFalse(self.grows([27, 28, 29, 30], lost=range(1, 27)))
 
+    def test_most_of_all_died(self):
+        self.assertFalse(self.grows([5, 20, 30], lost=[7, 8, 21, 25]))
+        self.assertTrue(self.grows([5, 20, 30], lost=[1, 2, 7, 8, 21]))
+
     def test_the_first_ones_of_all(self):
         self.assertFalse(self.grows([1, 2, 3, 4], lost=range(5, 31)))
 
@@ -229,6 +233,27 @@ class JudgingTests(ZooCase):
 
     def test_pool(self):
         self.assertSilent("Pool")
+
+    def test_a_pool_that_a_few_tests_need_more_of(self):
+        self.assertSilent("DeepPool")
+
+    def test_bounded(self):
+        for name in ("BoundedCache", "BoundedByMaxsize", "BoundedDeque"):
+            with self.subTest(name):
+                self.assertSilent(name)
+
+    def test_not_bounded(self):
+        for name in ("NotBounded", "Outgrown"):
+            with self.subTest(name):
+                leak, tests = self.left_by(name)
+                self.assertEqual(("growth", 12), (leak["kind"], len(tests)))
+
+    def test_streams_over_memory_are_objects(self):
+        leak, tests = self.left_by("MemoryStreams")
+        self.assertEqual(("growth", "Screen objects grow test after test"),
+                         (leak["kind"], leak["subject"]))
+        self.assertEqual(12, len(tests))
+        self.assertSilent("OneMemoryStream")
 
     def test_ids_used_again(self):
         self.assertSilent("Numbered")

@@ -22,6 +22,7 @@ APPLICATION = '''
     handlers = {"order": [], "refund": []}
     by_number = {}
     formats = {"csv": str}
+    exporters = [str, int]
 
 
     class Client:
@@ -224,6 +225,25 @@ class WayOutTests(AdviceCase):
                       step(".order", Link.ATTRIBUTE, "order")),
             "keep the OrderLine in self.order_line, then "
             "self.addCleanup(shop.orders.remove, self.order_line)")
+
+    def test_of_a_list_in_an_item_that_was_there(self):
+        inner = (step(".exporters", Link.ATTRIBUTE, "exporters", "container", "list"),
+                 step("[1]", Link.INDEX, "1", name="Exporter"),
+                 step(".rows", Link.ATTRIBUTE, "rows", "container", "list"),
+                 step("[4]", Link.INDEX, "4"))
+        self.assertEqual(self.kept(*inner),
+                         "self.addCleanup(shop.exporters[1].rows.remove, self.order)")
+        self.assertEqual(self.kept(inner[0]._replace(access=".orders", key="orders"), *inner[1:]),
+                         "keep the Exporter in self.exporter, then "
+                         "self.addCleanup(shop.orders.remove, self.exporter)")
+
+    def test_of_a_dict_in_an_item_that_was_there(self):
+        self.assertEqual(
+            self.kept(step(".formats", Link.ATTRIBUTE, "formats", "container", "dict"),
+                      step("['csv']", Link.VALUE, "'csv'", name="Format"),
+                      step(".by_order", Link.ATTRIBUTE, "by_order", "container", "dict"),
+                      step("[17]", Link.VALUE, "17")),
+            "self.addCleanup(shop.formats['csv'].by_order.pop, 17, None)")
 
     def test_an_attribute_of_a_module(self):
         self.assertEqual(self.kept(step(".last", Link.ATTRIBUTE, "last")),

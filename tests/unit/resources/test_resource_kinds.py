@@ -129,14 +129,19 @@ class FileTests(FolderCase):
             def close(self):
                 self.raw.close()
 
+        class Named(io.TextIOWrapper):
+            buffer = None
+
         def is_open(value):
             return self.kind(value).is_open(value)
-        for value in (Body(io.BytesIO()), io.TextIOWrapper(io.BytesIO()),
+        for value in (Named(io.BytesIO()), Body(io.BytesIO()), io.TextIOWrapper(io.BytesIO()),
                       io.BufferedReader(io.BytesIO()),
                       io.TextIOWrapper(io.BufferedReader(io.BytesIO()))):
             self.assertIs(is_open(value), False)
         self.assertIs(is_open(Closing(io.BytesIO())), True)
         with io.open(self.path("x"), "w") as value:
+            self.assertIs(is_open(value), True)
+        with Named(io.open(self.path("x"), "wb")) as value:
             self.assertIs(is_open(value), True)
         self.assertIs(is_open(value), False)
 

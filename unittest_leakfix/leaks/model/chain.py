@@ -77,3 +77,5 @@ class Chain(NamedTuple):
     "unknown"."""
     warm_up: Optional[str]
     """The known cache the chain hangs on, or None."""
+    bounded: bool = False
+    """Tells whether it leads through a container that its owner keeps within a limit."""

@@ -210,12 +210,19 @@ def let_go(chain: Optional[Chain], name: str, site: Site) -> Optional[Remedy]:
         special = _special(step, place, steps[index + 1:], name) if place else None
         if special is not None:
             return special
-    first = next((index for index, step in enumerate(steps) if step.link in _ITEMS), 0)
-    if first:
-        while first + 1 < len(steps) and steps[first + 1].link in _ITEMS:
-            first += 1
-        return _taken_out(steps, first, places, name)
-    return _put_back(steps, places, site)
+    index = next((index for index, step in enumerate(steps) if step.link in _ITEMS), 0)
+    if not index:
+        return _put_back(steps, places, site)
+    while index:
+        while index + 1 < len(steps) and steps[index + 1].link in _ITEMS:
+            index += 1
+        below = next((place for place in range(index + 1, len(steps))
+                      if steps[place].link in _ITEMS), 0)
+        # What others had put in before is not taken out: perhaps something in it is the test's.
+        if index == len(steps) - 1 or not below or not _has_key(places.dotted(index - 1)):
+            return _taken_out(steps, index, places, name)
+        index = below
+    return None
 
 
 def _named(steps: Tuple[Step, ...], index: int, name: str) -> _Named:

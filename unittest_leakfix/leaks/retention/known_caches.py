@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import weakref
-from typing import Optional
+from collections import deque
+from typing import Any, Optional
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.retention import objects
@@ -64,3 +65,27 @@ def known_cache(names: str, library: bool, cached: bool, target: object) -> Opti
 
 
 _REF = weakref.ref
+# By what name an object says how many items it keeps: LRUCache.capacity, Cache._Cache__maxsize.
+_LIMIT = re.compile(r"(?i)(?:.*_)?(?:max(?:imum)?_?(?:size|len|length|entries|items|count)?"
+                    r"|capacity|limit|(?:cache|pool)_?size)\Z")
+
+
+def is_bounded(holder: object, child: object) -> bool:
+    """Tell whether *holder* keeps its part *child*, a container, within a limit that it has as an
+    attribute; or is itself a deque with one."""
+    if objects.inherits(holder, deque):
+        return deque_limit(holder) is not None
+    if not any(objects.inherits(child, kind) for kind in (dict, list, set, deque)):
+        return False
+    values = objects.own_dict(holder) or {}
+    return any(type(name) is str and type(value) is int and _LIMIT.match(name) is not None
+               and 0 < length_of(child) <= value for name, value in objects.items(values))
+
+
+def length_of(container: Any) -> int:
+    """Return the length of a dict, list, set or deque, past a subclass's own ``__len__``."""
+    kind = next(each for each in (dict, list, set, deque) if objects.inherits(container, each))
+    return int(kind.__len__(container))
+
+
+deque_limit: Any = vars(deque)["maxlen"].__get__

@@ -68,6 +68,7 @@ class Path(NamedTuple):
     library: bool = False
     cached: bool = False
     warm_up: Optional[str] = None
+    bounded: bool = False
 
     def key(self) -> Tuple[Any, ...]:
         """What paths are compared by: no id in it, so that the same heap gives the same path."""
@@ -173,7 +174,8 @@ def _from_root(root: roots.Root, obj: Any) -> Path:
 def extend(above: Path, holder: Any, child: Any, large: edges.Large) -> Path:
     """The path that goes on from `holder` to `child`."""
     path = _along(above, edges.edge(holder, child, large), child)
-    return path._replace(cached=above.cached or type(holder) is objects.LRU_CACHE)
+    return path._replace(cached=above.cached or type(holder) is objects.LRU_CACHE,
+                         bounded=above.bounded or known_caches.is_bounded(holder, child))
 
 
 def _along(above: Path, edge: edges.Edge, child: Any) -> Path:
@@ -496,5 +498,6 @@ def _text(search: Search, walk: Walk, born: Optional[Collection[int]]) -> Trace:
     suspects = suspects_of(found.hops, born)
     steps = tuple(Step(hop.access, hop.what, hop.place, index in suspects, hop.link, hop.key)
                   for index, hop in enumerate(found.hops))
-    return Trace(Chain(found.expression, found.evaluates, steps, found.kind, found.warm_up),
+    return Trace(Chain(found.expression, found.evaluates, steps, found.kind, found.warm_up,
+                       found.bounded),
                  tuple(hop.oid for hop in found.hops[:-1]))
