@@ -284,12 +284,14 @@ class PassThroughCapture(ComplaintCapture):
         self.catchers: Tuple[Any, ...] = _CATCHERS
         """What shows warnings when no test catches them; a runner may have its own."""
         self._filters: Any = None
+        self._logger_filters: Tuple[Any, ...] = ()
 
     def install(self) -> None:
         """Begin to listen, to asyncio too once that is loaded. Twice is once."""
         self._let_through()
         if self._swap:
             if self._logger is not None or "asyncio.base_events" not in sys.modules:
+                self._logger_filters = self._filters_of_logger()
                 return
             self.remove()
         self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
@@ -298,7 +300,12 @@ class PassThroughCapture(ComplaintCapture):
         self._logger = getattr(asyncio, "logger", None)
         if self._logger is not None:
             swapped.append((asyncio, "logger", _LoggerTap(self._logger, self._on_asyncio)))
+        self._logger_filters = self._filters_of_logger()
         self._swap.put_each(swapped)
+
+    def _filters_of_logger(self) -> Tuple[Any, ...]:
+        filters = os_facts.attributes(self._logger).get("filters")
+        return tuple(filters) if type(filters) is list else ()
 
     def _let_through(self) -> None:
         """Have ResourceWarning reach us where the filters ignore it, as pytest's and Python's own
@@ -390,7 +397,11 @@ class PassThroughCapture(ComplaintCapture):
 
     def _on_asyncio(self, text: str, exc_info: Any, context: Any) -> bool:
         handlers = getattr(self._logger, "handlers", ())
-        if not any(type(each).__name__ == "_CapturingHandler" for each in handlers):
+        # Of assertLogs; or of the test's own that looks for what is logged (Tornado's ExpectLog).
+        expected = any(type(each).__name__ == "_CapturingHandler" for each in handlers) or any(
+            not any(each is other for other in self._logger_filters)
+            for each in self._filters_of_logger())
+        if not expected:
             super()._on_asyncio(text, exc_info, context)
         return False
 

@@ -15,7 +15,7 @@ import unittest
 import warnings
 import weakref
 
-from unittest_leakfix.leaks.captured_warnings import ComplaintCapture
+from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, PassThroughCapture
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.tracing.stacks import short
 
@@ -59,6 +59,61 @@ class ComplaintsCase(unittest.TestCase):
     def assertOpenedHere(self, complaint, what):
         self.assertEqual((complaint.acquisition.what, complaint.acquisition.frames[0].function),
                          (what, self._testMethodName))
+
+
+class ExpectedTest(ComplaintsCase):
+    """What the test itself looks for in asyncio's log, it expects."""
+
+    def setUp(self):
+        super().setUp()
+        self.complaints = PassThroughCapture(self.records)
+        self.addCleanup(self.complaints.remove)
+        self.logger = logging.getLogger("asyncio")
+        quiet = logging.NullHandler()       # as a project may have one
+        self.logger.addHandler(quiet)
+        self.addCleanup(self.logger.removeHandler, quiet)
+
+    def drop_task(self):
+        loop = asyncio.new_event_loop()
+        self.addCleanup(loop.close)
+
+        async def wait():
+            await loop.create_future()
+
+        task = loop.create_task(wait())
+        loop.run_until_complete(asyncio.sleep(0))
+        in_a_cycle(task)
+        del task
+
+    def kinds(self):
+        gc.collect()
+        return [each.kind for each in self.complaints.take()]
+
+    def test_with_a_filter_on_the_logger(self):
+        self.drop_task()
+        self.complaints.install()
+        seen = []
+        expects = logging.Filter()
+        expects.filter = lambda record: seen.append(record.msg)
+        self.logger.addFilter(expects)
+        self.addCleanup(self.logger.removeFilter, expects)
+        self.assertEqual(self.kinds(), [])
+        self.assertEqual([text[:22] for text in seen], ["Task was destroyed but"])
+
+    def test_with_assert_logs(self):
+        self.drop_task()
+        self.complaints.install()
+        with self.assertLogs("asyncio"):
+            self.assertEqual(self.kinds(), [])
+
+    def test_a_filter_of_before_expects_nothing(self):
+        self.drop_task()
+        passing = logging.Filter()
+        self.logger.addFilter(passing)
+        self.addCleanup(self.logger.removeFilter, passing)
+        self.complaints.install()
+        self.complaints.install()
+        self.assertEqual(self.kinds(), ["task was destroyed pending"])
 
 
 class KindsTest(ComplaintsCase):

@@ -188,4 +188,4 @@ def _step_from(value: Dict[str, Any]) -> Step:
 
 def _made(kind: Any, value: Dict[str, Any]) -> Any:
     # Fields that a later writer of this version added are passed over.
-    return kind(**{name: value[name] for name in kind._fields})
+    return kind(**{name: value[name] for name in kind._fields if name in value})
