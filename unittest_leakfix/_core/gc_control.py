@@ -121,6 +121,8 @@ class Heap(object):
         self._grown_old = False     # whether things of the running test are in the oldest part
         self._window = 0        # goes up at each freeze that may end a window
         self._windows = []      # those that are open, the innermost last
+        self.meter = None       # what measures and calls `_full`, where somebody measures
+        self.slack = 4          # of so many parts one more is grown before all is collected
         self._suspects = []       # weak references to tests that may be in a cycle
         self._settled = 0       # how many of those outlived the last full collection
         self._not_ours = True     # False during our own collections
@@ -240,6 +242,12 @@ class Heap(object):
 
     def full(self):
         """Thaw, collect everything, freeze again."""
+        if self.meter is None:
+            self._full()
+        else:
+            self.meter(self._full)
+
+    def _full(self):
         self.thaw()
         _collect()
         self._suspects = [each for each in self._suspects if each() is not None]
@@ -264,7 +272,7 @@ class Heap(object):
                 del self._windows[place:]
 
     def _hide_for_window(self):
-        if (self._since > self._before // 4 and self._since > _MANY and self._has_grown()
+        if (self._since > self._before // self.slack and self._since > _MANY and self._has_grown()
                 or self._suspects and self._many_suspects()):
             self.full()
             return self._window
@@ -405,7 +413,7 @@ class Heap(object):
         survivors = len(_get_objects())
         if survivors > _FEW_NEW:
             self._since += survivors
-            if self._since > self._before // 4 and self._has_grown():
+            if self._since > self._before // self.slack and self._has_grown():
                 self.full()
             else:
                 self._window += 1
@@ -418,7 +426,7 @@ class Heap(object):
         Going over the hidden objects to count them takes a hundredth of a collection.
         """
         self._since = max(0, _get_freeze_count() - self._before)
-        return self._since > self._before // 4
+        return self._since > self._before // self.slack
 
     def _on_collection(self, phase, info):
         """Called by the collector: thaw before a collection that a test asked for."""

@@ -28,7 +28,7 @@ from unittest_leakfix.leaks.captured_warnings import (
 )
 from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
 from unittest_leakfix.leaks.classify import TestImports
-from unittest_leakfix.leaks.governor import Governor
+from unittest_leakfix.leaks.governor import Began
 from unittest_leakfix.leaks.listening import ListeningObserver
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import TestIds
@@ -100,9 +100,8 @@ class LeakDetector(ListeningObserver):
         self._imported = TestImports()
         self._classifier: Optional[classify.Classifier] = None
         self._suspects = Suspects()
-        self._governor = Governor()
         self._timed = False         # the test that runs is one of those
-        self._cost = 0.0            # of what came before it
+        self._parts: List[Tuple[Began, Began]] = []     # of the time that was spent on it
         self._all_leaks: List[Leak] = []     # all leaks so far, known or not
         self._unmeasured = Unmeasured()
         self._ran: Set[str] = set()     # for the baseline's sake
@@ -114,7 +113,8 @@ class LeakDetector(ListeningObserver):
         self._changed_between: List[Change] = []    # what has changed since the last test
         self._by_fixture: Dict[Tuple[object, ...], str] = {}    # what fixtures have changed
         self._scoped = [False, False]   # the class, the module under way has fixtures
-        self._ended: List[str] = []     # the tests since the last close look
+        self._close = True              # the class under way is looked at closely
+        self._ended: List[str] = []     # the tests, and fixtures, since the last close look
         self._ids = TestIds()
         if not options.leaks_failed:
             self._changed.failed = self._reported_leaks.failed
@@ -160,7 +160,7 @@ class LeakDetector(ListeningObserver):
         self._test = name
         self._measuring = False
         self._timed = self._governor.times()
-        began = self._governor.clock() if self._timed else 0.0
+        began = self._governor.begin() if self._timed else None
         try:
             self._tests += 1
             self._suspects.timeline.now += 1
@@ -178,8 +178,8 @@ class LeakDetector(ListeningObserver):
             elif self._changed.failed:
                 self._new_leaks += self._changed.met(name)
             self._test_capture.install()
-            if self._timed:
-                self._cost = self._governor.clock() - began
+            if began is not None:
+                self._parts = [(began, self._governor.begin())]
             self._survivor_watch.begin(name)
             self._measuring = True
         except errors.PASSING:
@@ -190,10 +190,13 @@ class LeakDetector(ListeningObserver):
     def test_finished(self, test: unittest.TestCase) -> None:
         if not self._is_active() or not self._measuring:
             return
+        began = self._governor.begin() if self._timed else None
         try:
             self._reported_leaks.ended(self._test)
             if not self._survivor_watch.finished(test):
                 self._release_capture.install()
+            if began is not None:
+                self._parts.append((began, self._governor.begin()))
         except errors.PASSING:
             raise
         except BaseException:
@@ -206,12 +209,12 @@ class LeakDetector(ListeningObserver):
         if not self._is_active():
             return
         test, self._test = self._test, ""
-        began = self._governor.clock() if self._timed else 0.0
+        began = self._governor.begin() if self._timed else None
         try:
             if self._measuring:
                 self._end(test)
-                if self._timed:
-                    self._governor.add_test(self._cost + self._governor.clock() - began)
+                if began is not None:
+                    self._governor.add_test(*self._parts, (began, self._governor.begin()))
         except errors.PASSING:
             raise
         except BaseException:
@@ -239,17 +242,37 @@ class LeakDetector(ListeningObserver):
             self._take_complaints(test)
         self._released_ids.clear()
         self._ended.append(test)
-        changes = self._states[0].after()
         closed = self._shared.closed() if self._shared.any else []
         if closed:
             with originals:
                 self._new_leaks += [identify.of_change(change, test, opened)
-                                for change, opened in closed]
+                                    for change, opened in closed]
+        state = self._states[0]
+        if not (self._closely or self._governor.looks_at_test()):
+            state.skip()
+            return
+        changes = state.after()
         if changes:
-            self._changed.waited |= any(change.thread or change.pid for change in changes)
-            seen = {change.fd for change, _ in closed}
+            self._note_changes(changes, {change.fd for change, _ in closed})
+
+    def _note_changes(self, changes: Sequence[Change], closed: Container[int] = ()) -> None:
+        """Report what the test that has ended, or one since the last look, has changed; without the
+        descriptors that are known to be *closed*."""
+        self._changed.waited |= any(change.thread or change.pid for change in changes)
+        began = self._governor.begin()
+        try:
             self._changes([change for change in changes if change.kind != "closed descriptor"
-                           or change.fd not in seen], test)
+                           or change.fd not in closed], self._ended[-1])
+        finally:
+            self._governor.add("changes", began)
+
+    def _catch_up(self) -> None:
+        """Look what the tests have changed after which the process was not looked at: a fixture,
+        which is not one of them, is about to run."""
+        if self._states[0].behind and self._ended:
+            changes = self._states[0].catch_up(self._changed.grace())
+            if changes:
+                self._note_changes(changes)
 
     @originals.around
     def _take_complaints(self, test: str) -> None:
@@ -263,9 +286,14 @@ class LeakDetector(ListeningObserver):
     def _fixture_over(self) -> None:
         """Look what changed since the last look, and keep in mind which fixture did it."""
         name, self._fixture = self._fixture, ""
-        if name:
+        state = self._states[0]
+        if name and state.whole:
             self._ended.clear()
-        changes = self._states[0].before(costly=bool(name))
+        elif name:
+            self._unseen(name)
+        elif state.behind:
+            return      # what has changed is of one of the tests before, and seen later
+        changes = state.before(costly=bool(name))
         self._changed_between += changes
         for change in changes if name else ():
             self._by_fixture.setdefault(change.key, name)
@@ -275,12 +303,19 @@ class LeakDetector(ListeningObserver):
 
         Where that has cost too much already, several classes are looked at together.
         """
-        if not (last or self._governor.looks_at_class()):
+        state = self._states[0]
+        if not last and not self._close:
             return
-        changes = self._states[0].full(self._changed.grace())
-        ended, self._ended = self._ended, []
+        changes = state.full(self._changed.grace(), last)
+        ended, self._ended = self._ended, [] if state.whole else self._ended[:]
         if changes and ended:
             self._changes(changes, ended[-1], 0, ended)
+
+    def _unseen(self, fixture: str) -> None:
+        """A *fixture* runs, or has run, without a close look before it: what is seen later may be
+        of it, or of the tests before."""
+        self._states[0].skip()
+        self._ended.append(fixture)
 
     def before_fixture(self, name: str) -> None:
         self._acquisitions.current = name
@@ -290,10 +325,15 @@ class LeakDetector(ListeningObserver):
                 cls = self._fixtures.cls
                 if name.startswith("tearDownModule"):
                     self._fixture = name if self._scoped[1] else ""
+                    if self._fixture and not self._states[0].whole:
+                        self._tests_over(True)
                 elif self._scoped[0] and cls is not None:
                     self._tests_over()
                     self._fixture = "%s (%s)" % (
                         _fixture_of(cls, "tearDownClass", "setUpClass"), qualified(cls))
+                elif cls is not None and _fixture_of(cls, "tearDownClass"):
+                    self._catch_up()
+                    self._unseen(name)
             except errors.PASSING:
                 raise
             except BaseException:
@@ -308,15 +348,22 @@ class LeakDetector(ListeningObserver):
         self._between()
         if self._is_active():
             name = self._acquisitions.current = "setUpClass (%s)" % qualified(cls)
-            began = self._governor.clock()
+            began = self._governor.begin()
             try:
                 self._acquisitions.renew_probe()
                 self._fixtures.begin(cls)
+                self._governor.class_begins()
+                self._close = self._governor.looks_at_class()
+                fixture = _fixture_of(cls, "setUpClass", "tearDownClass")
+                self._scoped[0] = bool(fixture) and self._close
+                if fixture:
+                    self._catch_up()
                 self._fixture_over()
-                self._scoped[0] = bool(_fixture_of(cls, "setUpClass", "tearDownClass"))
                 if self._scoped[0]:
                     self._states[1].before(costly=True)
                     self._fixture = name
+                elif fixture:
+                    self._unseen(name)
                 self._governor.add("classes", began)
             except errors.PASSING:
                 raise
@@ -328,7 +375,7 @@ class LeakDetector(ListeningObserver):
         self._ids.forget()
         if self._is_active():
             name = "setUpClass (%s)" % qualified(cls)
-            began = self._governor.clock()
+            began = self._governor.begin()
             try:
                 if self._scoped[0]:
                     self._fixture_over()
@@ -351,14 +398,16 @@ class LeakDetector(ListeningObserver):
         if self._is_active():
             self._acquisitions.current = "setUpModule (%s)" % name
             self._module = name
-            began = self._governor.clock()
+            began = self._governor.begin()
             try:
                 self._acquisitions.renew_probe()
                 self._by_fixture.clear()
                 self._scoped[1] = bool(_fixture_of(os_facts.loaded(name), "setUpModule",
                                                    "tearDownModule"))
                 if self._scoped[1]:
-                    self._states[2].before(costly=True)
+                    if not self._states[0].whole:
+                        self._tests_over(True)
+                    self._states[2].before(costly=True, whole=True)
                     self._fixture = self._acquisitions.current
                 self._governor.add("classes", began)
             except errors.PASSING:
@@ -370,7 +419,7 @@ class LeakDetector(ListeningObserver):
         if self._is_active() and self._module:
             name, module = "setUpModule (%s)" % self._module, os_facts.loaded(self._module)
             self._module = ""
-            began = self._governor.clock()
+            began = self._governor.begin()
             try:
                 if module is not None:
                     self._new_leaks += self._fixtures.left_open(module, "%s", (name,))
@@ -392,7 +441,7 @@ class LeakDetector(ListeningObserver):
         """Report what the fixtures of a class (*scope* 1) or module (2) have changed: that which
         did it is named, *name* where that was not seen."""
         by: Dict[str, List[Change]] = {}
-        for change in self._states[scope].full(self._changed.grace()):
+        for change in self._states[scope].full(self._changed.grace(), scope > 1):
             by.setdefault(self._by_fixture.get(change.key, name), []).append(change)
         for fixture, changes in by.items():
             self._changes(changes, fixture, scope)
@@ -457,7 +506,7 @@ class LeakDetector(ListeningObserver):
         self.report_leaks(fresh)
 
     def _objects(self) -> Tuple[List[Leak], Set[object]]:
-        began = self._governor.clock()
+        began = self._governor.begin()
         try:
             if self._classifier is None:
                 self._classifier = classify.Classifier(self._acquisitions, self._imported)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from unittest_leakfix._core import attributes
 from unittest_leakfix._core.early import bind
@@ -12,6 +12,7 @@ from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, PassThroughCapture
+from unittest_leakfix.leaks.governor import SLACK, Governor
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.retention import registries
 from unittest_leakfix.leaks.survivors import SurvivorWatch
@@ -44,6 +45,7 @@ class ListeningObserver(RunObserver):
             self._release_capture = self._test_capture = NoCapture(self._acquisitions)
             self._survivor_watch = NoSurvivorWatch()
         self._first_imports = FirstImports(lambda: ProcessState(self._acquisitions, self._without))
+        self._governor = Governor()
         self._new_leaks: List[Leak] = []        # of the class that runs
         self._released_ids: List[int] = []        # ids of connections that die with the test
         self._test = ""                     # the one that runs
@@ -75,14 +77,19 @@ class ListeningObserver(RunObserver):
             self._acquisitions.install()
             self._first_imports.install()
             registries.callbacks.install()
+            heap.meter = self._collect_heap
         self._states = tuple(self._state() for _ in range(3))
         scan.listeners.append(self._closing)
         attributes.drop_listeners.append(self._dropping)
         self._connections = self._acquisitions.connections_mark()
 
+    def _collect_heap(self, collects: Callable[[], None]) -> None:
+        self._governor.collect(collects)
+        heap.slack = self._governor.slack
+
     def _state(self) -> ProcessState:
         """Return what watches the process from now on."""
-        state = ProcessState(self._acquisitions, self._without, self._closely)
+        state = ProcessState(self._acquisitions, self._without, self._closely, self._governor)
         state._collect = heap.collect_new  # type: ignore[assignment]
         state.before()
         return state
@@ -98,6 +105,8 @@ class ListeningObserver(RunObserver):
             self._stop_listening()
 
     def _stop_listening(self) -> None:
+        if self._installed:
+            heap.meter, heap.slack = None, SLACK
         if self.here() and self._installed:
             self._first_imports.remove()
             registries.callbacks.remove()

@@ -99,6 +99,20 @@ def merged(base: List[Any], before: List[Any], after: List[Any],
     return front + found
 
 
+class Pace:
+    """Says how often the expensive monitors are looked at. This one: always."""
+
+    def due(self, monitor: int) -> bool:
+        """Tell whether the *monitor* of that number is looked at around the class under way."""
+        return True
+
+    def begin(self) -> Any:
+        """Begin to time a look. Returns what `looked` wants."""
+
+    def looked(self, monitor: int, began: Any) -> None:
+        """Note what a look at the *monitor* of that number cost."""
+
+
 class Monitor:
     """One aspect of the process: what it is now, and how that differs from what it was.
 
@@ -111,9 +125,10 @@ class Monitor:
     - False: it is looked at by `exactly` when a class of tests is over. If something was found to
       have changed, it is looked at after each test from then on, until a class was clean.
 
-    What it costs is measured, each monitor for itself, and one that takes more than its share of
-    the tests' time is looked at more seldom: after several classes, or several tests. A change is
-    then of one of all tests since the last look, which is not the monitor's affair.
+    What each of the second sort costs is measured (`Pace`), and one that takes more than its share
+    of the tests' time is looked at after several classes. A change is then of one of all tests
+    since the last look: that is not the monitor's affair. `window` and `absorb` are called around
+    each first import of a module.
     """
 
     #: cheap enough for a look after each test
@@ -124,6 +139,8 @@ class Monitor:
     sharp = True
     #: the window after which it was looked at closely for the last time
     looked = 0
+    #: its place in ``monitors.MONITORS``, by which a `Pace` knows it
+    number = 0
 
     def take(self) -> None:
         """Take the base: what is now counts as "before"."""

@@ -19,7 +19,7 @@ from unittest_leakfix.process_state import (
     interpreter_settings,
     library_settings,
 )
-from unittest_leakfix.process_state.base import SURELY, Change, FoundChange, Monitor
+from unittest_leakfix.process_state.base import SURELY, Change, FoundChange, Monitor, Pace
 from unittest_leakfix.process_state.children import Children
 from unittest_leakfix.process_state.contexts import ContextVariables, DecimalContext
 from unittest_leakfix.process_state.descriptors import Descriptors
@@ -80,11 +80,16 @@ class ProcessState:
     _collect = staticmethod(gc.collect)
 
     def __init__(self, acquisitions: Optional[Acquisitions] = None,
-                 without: Tuple[type, ...] = (), closely: bool = False) -> None:
-        """*without*: the monitors, by class, of what the framework puts back itself. *closely*:
-        look at everything after each test, so that it can be put back before the next one."""
-        watches = [watch for watch in (make(acquisitions) for make in MONITORS)
-                   if not isinstance(watch, without)]
+                 without: Tuple[type, ...] = (), closely: bool = False,
+                 pace: Pace = Pace()) -> None:
+        """*without*: the monitors, by class, of what the framework puts back itself; *closely*:
+        look at everything after each test, so that it can be put back before the next one; *pace*:
+        says how often the expensive ones are looked at else."""
+        self._pace = Pace() if closely else pace
+        watches = [make(acquisitions) for make in MONITORS]
+        for number, watch in enumerate(watches):
+            watch.number = number
+        watches = [watch for watch in watches if not isinstance(watch, without)]
         self._cheap: Tuple[Monitor, ...] = tuple(each for each in watches if each.per_test)
         self._slow: Tuple[Monitor, ...] = tuple(each for each in watches if not each.per_test)
         self._threads = self._only(Threads)
@@ -95,8 +100,10 @@ class ProcessState:
         self._looks = tuple((watch.exactly, watch) for watch in watches) if closely else tuple(
             (watch.same, watch) for watch in self._cheap)
         self._often: Set[Monitor] = set()     # the slow ones that are looked at in each window
+        self._found: Set[Monitor] = set()     # those that had changed since `full` looked last
         self._based = False
         self._windows = 0
+        self._last = 0      # the window after which there was a look
         self._undo: List[FoundChange] = []
         self._started: Set[str] = set()     # what patches replaced since `full` looked last
         self._outlasted: Dict[str, int] = {}
@@ -128,42 +135,64 @@ class ProcessState:
                 except BaseException:   # something was left that cannot even be looked at
                     pass
 
-    def before(self, costly: bool = False) -> List[Change]:
+    def before(self, costly: bool = False, whole: bool = False) -> List[Change]:
         """Take the base; return what has changed since the last look. Cheap while nothing has.
 
-        With *costly* what only `full` looks at, too.
+        With *costly* what only `full` looks at, too; *whole*: as `full` has it.
         """
         if not self._based:
             self._take_all()
             return []
-        changed = self._differing_closely() if costly else self._differing()
-        return self._report(changed, None) if changed else []
+        changed = self._differing_closely(whole) if costly else self._differing()
+        return self._report(changed, None)
 
     def after(self, grace: float = 0.5) -> List[Change]:
         """Return what differs from the base now, and take the new state as the base.
 
         Threads, children and descriptors that are new are given up to `grace` seconds in all to
-        end. ``windows`` of each change tells in how many of the last calls of this it may have
-        come.
+        end. ``windows`` of each change tells in how many of the last calls of this, and of `skip`,
+        it may have come.
         """
         self._windows += 1
-        changed = self._differing()
-        return self._report(changed, grace, 1) if changed else []
+        return self.catch_up(grace)
 
-    def full(self, grace: float = 0.5) -> List[Change]:
+    def skip(self) -> None:
+        """Let a window pass without a look: what changed in it is seen by a later look."""
+        self._windows += 1
+
+    @property
+    def behind(self) -> bool:
+        """Tell whether the last windows passed without a look."""
+        return self._windows > self._last
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether each monitor was looked at closely since the last window."""
+        return all(watch.looked == self._windows for watch in self._cheap + self._slow)
+
+    def catch_up(self, grace: float = 0.5) -> List[Change]:
+        """Look as `after` does, for the windows that have passed without."""
+        return self._report(self._differing(), grace)
+
+    def full(self, grace: float = 0.5, whole: bool = False) -> List[Change]:
         """Do what `after` does, and look at all that is too slow for each test.
 
         That is: which descriptors there are, every logger, locale, the attributes of
-        much patched modules. For once per class: some 50 us where nothing has changed. What is
-        found to have changed is looked at in each window from then on. The first call only takes
-        the base. It is not a window itself: ``windows`` is 0 where `after` would have seen it.
+        much patched modules, as often as the pace allows; with *whole*, all of it. For once per
+        class: some 50 us where nothing has changed. What is found to have changed is looked at in
+        each window from then on, until a class was clean. The first call only takes the base. It is
+        not a window itself: ``windows`` is 0 where `after` would have seen it.
         """
         if not self._based:
             self._take_all()
             return []
-        changed = self._differing_closely()
-        found = self._report(changed, grace) if changed else []
+        found = self._report(self._differing_closely(whole), grace)
+        for watch in self._often - self._found:
+            self._often.remove(watch)
+            watch.sharp = False
+            self._looks = tuple(each for each in self._looks if each[1] is not watch)
         self._started.clear()
+        self._found.clear()
         return found
 
     def restore(self, changes: Iterable[Change]) -> List[Change]:
@@ -185,7 +214,9 @@ class ProcessState:
             done.append(change)
         if done:
             self._undo = []
-            self._take_all()
+            # What was not looked at now may have changed: that is still to be seen.
+            self._take([watch for watch in self._cheap + self._slow
+                        if watch.per_test or watch.looked == self._windows])
         return done
 
     def _differing(self) -> List[Monitor]:
@@ -197,29 +228,44 @@ class ProcessState:
             # An object whose comparison raises was put in: look at each for itself.
             return [watch for watch in (*self._cheap, *self._often) if not _unchanged(watch.same)]
 
-    def _differing_closely(self) -> List[Monitor]:
+    def _differing_closely(self, whole: bool) -> List[Monitor]:
         """Return the watches that differ in anything; those that do not were looked at now."""
         changed = []
         for watch in self._cheap + self._slow:
-            if _unchanged(watch.exactly):
+            if not (watch.per_test or whole or self._pace.due(watch.number)):
+                continue
+            if _unchanged(watch.exactly) if watch.per_test else self._exactly(watch):
                 watch.looked = self._windows
             else:
                 changed.append(watch)
         return changed
 
+    def _exactly(self, watch: Monitor) -> bool:
+        """Look at an expensive monitor, against the clock."""
+        began = self._pace.begin()
+        try:
+            return _unchanged(watch.exactly)
+        finally:
+            self._pace.looked(watch.number, began)
+
     def _take_all(self) -> None:
-        for watch in self._cheap + self._slow:
+        self._take(self._cheap + self._slow)
+
+    def _take(self, watches: Iterable[Monitor]) -> None:
+        for watch in watches:
             watch.take()
             watch.looked = self._windows
         self._descriptors.retake()
         self._logging.retake()
         self._based = True
+        self._last = self._windows
 
-    def _report(self, watches: Iterable[Monitor], grace: Optional[float],
-                last: int = 0) -> List[Change]:
+    def _report(self, watches: List[Monitor], grace: Optional[float]) -> List[Change]:
         """Return the changes that *watches* see, and take their bases anew; with a *grace*, after
-        what may end by itself had that many seconds. *last*: 1 at the end of a window."""
-        watches = list(watches)
+        what may end by itself had that many seconds. All monitors were looked at now."""
+        passed, self._last = self._windows - self._last, self._windows
+        if not watches:
+            return []
         if grace is not None:
             if not COUNTED and not all(_unchanged(watch.same) for watch in watches):
                 self._collect()     # a folder, a file: perhaps garbage by now
@@ -227,22 +273,26 @@ class ProcessState:
                 self._wait(grace)
         found: List[FoundChange] = []
         for watch in watches:
+            began = None if watch.per_test else self._pace.begin()
             try:
                 changes = watch.changes()
             except errors.PASSING:
                 raise
             except BaseException:  # a test left something that cannot even be looked at
                 changes = []
-            windows = last if watch.sharp or self._closely else self._windows - watch.looked
-            found += [(change._replace(windows=last if change.windows == SURELY else windows),
+            windows = passed if watch.sharp or self._closely else self._windows - watch.looked
+            found += [(change._replace(windows=passed if change.windows == SURELY else windows),
                        undo) for change, undo in changes]
-            if (changes and watch in self._slow and watch not in self._often
-                    and not self._closely):
-                self._often.add(watch)
-                watch.sharp = True
-                self._looks += ((watch.exactly, watch),)
+            if changes and not watch.per_test and not self._closely:
+                self._found.add(watch)
+                if watch not in self._often:
+                    self._often.add(watch)
+                    watch.sharp = True
+                    self._looks += ((partial(self._exactly, watch), watch),)
             watch.take()
             watch.looked = self._windows
+            if not watch.per_test:
+                self._pace.looked(watch.number, began)
             if grace is not None:
                 watch.reported([change for change, _ in changes])
         self._started.update(change.name for change, _ in found if change.how == "started")

@@ -225,7 +225,9 @@ class ScopedDetector(LeakDetector):
         self._scopes.append(scope)
         try:
             self._acquisitions.renew_probe()
-            state.before(costly=True)
+            self._governor.class_begins()
+            self._catch_up()
+            state.before(costly=True, whole=scope.kind != "class")
             if scope.kind == "class":
                 self._fixtures.begin(scope.holder)
         except errors.PASSING:
@@ -255,13 +257,13 @@ class ScopedDetector(LeakDetector):
             self._unmeasured.fault(scope.name)
 
     def _scope_changes(self, scope: Scope, data: ScopeData) -> None:
-        self._tests_left(data)
+        self._tests_left(data, scope.kind != "class")
         others = self._made(but=scope)
         fixtures = _of_the_user(data)
         # What no fixture was seen to change as it was set up came with the tear-down of one.
         unknown = fixtures[0] if fixtures else "%s (%s)" % (scope.kind, scope.name)
         by: Dict[str, List[Change]] = {}
-        for change in data.state.full(self._changed.grace()):
+        for change in data.state.full(self._changed.grace(), scope.kind != "class"):
             if self._matters(change, others):
                 by.setdefault(data.made.get(change.key, ""), []).append(change)
         for name, changes in by.items():
@@ -270,14 +272,19 @@ class ScopedDetector(LeakDetector):
                 [change._replace(windows=0) for change in changes], name or unknown, back, True,
                 [] if name else fixtures)
 
-    def _tests_left(self, data: ScopeData) -> None:
+    def _tests_left(self, data: ScopeData, whole: bool) -> None:
         """Report what the tests since the last close look, one of them, have changed. (By now the
         scope's fixtures are torn down, too.)"""
-        changes = [change for change in self._states[0].full(0.0)
+        state = self._states[0]
+        changes = [change for change in state.full(0.0, whole)
                    if change.windows and change.fd < 0]
-        ended, self._ended = self._ended, []
+        ended, fixtures = self._ended, _of_the_user(data)
+        self._ended = []
+        if not state.whole:     # what is seen later may be of these fixtures, too
+            self._ended = ended[:]
+            for name in fixtures:
+                self._unseen(name)
         if changes and ended:
-            fixtures = _of_the_user(data)
             self._changes([change._replace(windows=change.windows + len(fixtures))
                            for change in changes], ended[-1], 0, ended + fixtures)
 
@@ -300,6 +307,7 @@ class ScopedDetector(LeakDetector):
         """A scope's fixture is about to be set up. Returns what `fixture_ready` wants."""
         if not self._is_active() or scope is None:
             return None
+        self._catch_up()
         scope.data.fixtures.add(name)
         self._fixture = name
         scope.data.values.append((name, fixturedef))

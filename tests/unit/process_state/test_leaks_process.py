@@ -398,9 +398,21 @@ class SettingTest(ProcessCase):
         self.check(Change("patch", "tempfile.mkstemp", "replaced",
                           "tempfile.mkstemp", "unittest.mock.Mock object", True), full=True)
         self.assertIs(tempfile.mkstemp, real)
-        tempfile.mkstemp = mock.Mock()
-        self.assertEqual("tempfile.mkstemp", self.one(self.state.after()).name,
-                         "looked at in each window, once it was found changed")
+
+    def test_what_was_found_is_looked_at_in_each_window_until_a_class_was_clean(self):
+        self.addCleanup(setattr, tempfile, "mkstemp", tempfile.mkstemp)
+        for _ in range(2):
+            tempfile.mkstemp = mock.Mock()
+            self.one(self.state.full())
+            tempfile.mkstemp = mock.Mock()
+            self.assertEqual(1, self.one(self.state.after()).windows)
+            self.assertEqual([], self.state.full(), "it was found since the class before")
+            tempfile.mkstemp = mock.Mock()
+            self.one(self.state.after())
+            self.state.full()
+            self.assertEqual([], self.state.full(), "a clean class")
+            tempfile.mkstemp = mock.Mock()
+            self.assertEqual([], self.state.after())
 
     def test_a_module_that_was_loaded_anew_is_as_it_was(self):
         for module in (random, tempfile):
@@ -654,6 +666,70 @@ class FaultTest(ProcessCase):
         self.state._undo = []
         gc.collect()
         self.assertIsNone(seen())
+
+
+class PaceTest(ProcessCase):
+    """Windows without a look, and expensive monitors that are looked at in some classes only."""
+
+    def setUp(self):
+        super().setUp()
+        self.due = True
+        self.pace = mock.Mock(due=lambda number: self.due, begin=lambda: None)
+        self.state = ProcessState(self.records, pace=self.pace)
+        self.state.before()
+        self.addCleanup(os.environ.pop, "LEAKFIX_PACE", None)
+        self.addCleanup(setattr, tempfile, "mkstemp", tempfile.mkstemp)
+
+    def test_what_came_in_a_window_without_a_look_may_be_of_any_of_them(self):
+        self.state.skip()
+        os.environ["LEAKFIX_PACE"] = "1"
+        self.state.skip()
+        self.assertTrue(self.state.behind)
+        self.assertEqual(3, self.one(self.state.after()).windows)
+        self.assertFalse(self.state.behind)
+        os.environ["LEAKFIX_PACE"] = "2"
+        self.assertEqual(1, self.one(self.state.after()).windows)
+
+    def test_catching_up(self):
+        self.state.skip()
+        os.environ["LEAKFIX_PACE"] = "1"
+        self.state.skip()
+        self.assertEqual(2, self.one(self.state.catch_up()).windows)
+
+    def test_a_class_is_over_and_some_windows_were_without_a_look(self):
+        os.environ["LEAKFIX_PACE"] = "1"
+        self.state.skip()
+        self.assertEqual(1, self.one(self.state.full()).windows)
+
+    def test_an_expensive_monitor_is_not_due(self):
+        self.due = False
+        tempfile.mkstemp = mock.Mock()
+        self.state.after()
+        self.assertEqual([], self.state.full())
+        self.assertFalse(self.state.whole)
+        self.state.after()
+        self.due = True
+        self.assertEqual(2, self.one(self.state.full()).windows)
+        self.assertTrue(self.state.whole)
+
+    def test_at_the_end_all_are_looked_at(self):
+        self.due = False
+        tempfile.mkstemp = mock.Mock()
+        self.assertEqual("tempfile.mkstemp", self.one(self.state.full(whole=True)).name)
+
+    def test_what_is_not_due_is_not_taken_for_put_back(self):
+        self.due = False
+        tempfile.mkstemp = mock.Mock()
+        os.environ["LEAKFIX_PACE"] = "1"
+        self.state.restore(self.state.after())
+        self.due = True
+        self.assertEqual("tempfile.mkstemp", self.one(self.state.full()).name)
+
+    def test_each_look_is_measured(self):
+        self.state.full()
+        numbers = [call[0][0] for call in self.pace.looked.call_args_list]
+        self.assertEqual([number for number, make in enumerate(monitors.MONITORS)
+                          if not make(None).per_test], numbers)
 
 
 if __name__ == "__main__":

@@ -156,16 +156,19 @@ class Overhead:
     share: float = 0.0
     """Of the time that the tests took."""
     phases: Tuple[Tuple[str, float], ...] = ()
-    """The seconds of each: following tests, looking at classes, explaining."""
+    """The seconds of each: following tests, noting their changes, looking at classes, collecting
+    the heap, explaining."""
     explanations: int = 0
     scans: int = 0
     """Of the heap, for holders."""
     deferred: int = 0
     """Explanations that had to wait for the end of the run."""
     skipped: int = 0
-    """Classes that were looked at together with the next one."""
+    """Looks at a class, or of one monitor at one, that were left to the next class."""
     untraced: int = 0
     """Objects whose holder was not looked for to the end."""
+    unlooked: int = 0
+    """Tests after which the process was not looked at, but after one of the next."""
 
 
 @dataclass(frozen=True)
@@ -283,7 +286,7 @@ def _together(parts: Sequence[Optional[Overhead]]) -> Optional[Overhead]:
     return Overhead(
         round(sum(part.seconds for part in known), 4), max(part.share for part in known),
         tuple(phases.items()), *(sum(getattr(part, name) for part in known) for name in (
-            "explanations", "scans", "deferred", "skipped", "untraced")))
+            "explanations", "scans", "deferred", "skipped", "untraced", "unlooked")))
 
 
 def _of_worker(leak: Leak, worker: str) -> Leak:

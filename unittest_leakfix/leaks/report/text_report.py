@@ -354,9 +354,11 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
                      "%s-update-baseline writes it anew" % (style.path(findings.old_baseline),
                                                             options))
     left_out = findings.overhead
-    if left_out is not None and (left_out.skipped or left_out.untraced):
+    if left_out is not None and (left_out.skipped or left_out.untraced or left_out.unlooked):
         lines.append("To cost little, finding %s" % " and ".join(
             text for text, number in (
+                ("looked at the process after %s together with the next"
+                 % count(left_out.unlooked, "test"), left_out.unlooked),
                 ("looked at %s together with the next"
                  % count(left_out.skipped, "class", "classes"), left_out.skipped),
                 ("did not look for the holders of %s to the end"
