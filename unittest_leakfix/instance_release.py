@@ -13,7 +13,7 @@ import types
 import unittest
 import weakref
 
-from unittest_leakfix._core import errors, ownership
+from unittest_leakfix._core import ownership
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import MISSING, on_type
@@ -93,25 +93,13 @@ def _close_all(test, values, names, owned, tally):
 
 
 def _close(test, found, tally):
-    """Close what was *found* on a test that did not ask for it: a fault is a warning.
+    """Close what was *found* on a test.
 
     Nothing in a forked child: it may be its parent's connection there, and closing it
     would end the parent's session.
     """
-    if found and tally.pid != _getpid():
-        return
-    for each in found:
-        if each.kind.awaits(each.value):
-            scan.mark_awaited(test, each)
-            continue
-        try:
-            scan.close(test, each)
-        except errors.PASSING:
-            raise
-        except BaseException as error:
-            errors.warn(test, each, error)
-        else:
-            tally.close(each.kind)
+    if found and tally.pid == _getpid():
+        scan.close_each(test, found, tally.close)
 
 
 def _drop(values, names, kind):

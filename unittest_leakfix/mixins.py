@@ -224,27 +224,14 @@ class TestSnapshot(object):
         A folder is closed when all else is dropped.
         """
         first, inside, last, left = self._untried(test, before, late=True)
-        self._close(test, first)
+        scan.close_each(test, first)
         self._drop(test, before)
         if last:
             if inside:
-                self._close(test, [each for each in inside if each.kind.is_open(each.value)])
+                scan.close_each(test, [each for each in inside if each.kind.is_open(each.value)])
             del inside
             heap.collect_left(left)     # an object of the user's own may be in a cycle
-            self._close(test, last)
-
-    def _close(self, test, found):
-        for each in found:
-            # An awaitable close would need the test's loop, which is gone.
-            if each.kind.awaits(each.value):
-                scan.mark_awaited(test, each)
-            else:
-                try:
-                    scan.close(test, each)
-                except errors.PASSING:
-                    raise
-                except BaseException as error:
-                    errors.warn(test, each, error)
+            scan.close_each(test, last)
 
     def _gained(self, test, before):
         """Return the names that *test* gained since *before*, first assigned first."""

@@ -7,6 +7,7 @@ from __future__ import absolute_import
 
 import atexit
 import binascii
+import importlib
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import unittest
 
 from tests.support import passwords
 
@@ -177,6 +179,37 @@ def program(names, folders=()):
             if os.access(path, os.X_OK) and os.path.isfile(path):
                 return path
     return None
+
+
+def shared(kind, found, missing):
+    """Return the server of the class *kind* that this test process shares, started when it is first
+    wanted (20 connections).
+
+    Raises unittest.SkipTest with *missing* where *found*, the path of the server program, is None.
+    """
+    if kind not in _shared:
+        _shared[kind] = fresh(kind, found, missing)
+    return _shared[kind]
+
+
+_shared = {}
+
+
+def fresh(kind, found, missing):
+    """Return a server of the class *kind* for the caller alone (20 connections), as `shared` does
+    otherwise."""
+    if found is None:
+        raise unittest.SkipTest(missing)
+    return kind(20)
+
+
+def driver(name):
+    """Return the module of the driver *name*. Raises unittest.SkipTest where it is not
+    installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise unittest.SkipTest("no driver %s" % name)
 
 
 def _free_port():

@@ -11,7 +11,6 @@ from __future__ import absolute_import
 import os
 import shutil
 import socket
-import unittest
 
 from tests.support import private_server
 
@@ -69,19 +68,26 @@ class MariaDB(private_server.PrivateServer):
             knock.close()
 
 
-_running = []
-
-
 def mariadb():
     """The MariaDB of this test process, started when first asked for (20 connections).
 
     Raises unittest.SkipTest, naming what to install, where there is no server program.
     """
-    if find() is None:
-        raise unittest.SkipTest(NO_MARIADB)
-    if not _running:
-        _running.append(MariaDB())
-    return _running[0]
+    return private_server.shared(MariaDB, find(), NO_MARIADB)
+
+
+def fresh():
+    """Return a MariaDB for the caller alone, which skips as `mariadb` does."""
+    return private_server.fresh(MariaDB, find(), NO_MARIADB)
+
+
+def administrator(server):
+    """Return a connection of the server's root (PyMySQL); the user may make test databases from now
+    on."""
+    connection = private_server.driver("pymysql").connect(
+        user="root", password=server.password, unix_socket=server.socket)
+    connection.cursor().execute("GRANT ALL ON `test%%`.* TO '%s'@'%%'" % server.user)
+    return connection
 
 
 def find():

@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import socket
-import unittest
 
 from tests.support import private_server
 
@@ -79,19 +78,26 @@ class PostgreSQL(private_server.PrivateServer):
         return True
 
 
-_running = []
-
-
 def postgresql():
     """The PostgreSQL of this test process, started when first asked for (20 connections).
 
     Raises unittest.SkipTest, naming what to install, where there is no server program.
     """
-    if find() is None:
-        raise unittest.SkipTest(NO_POSTGRESQL)
-    if not _running:
-        _running.append(PostgreSQL())
-    return _running[0]
+    return private_server.shared(PostgreSQL, find(), NO_POSTGRESQL)
+
+
+def fresh():
+    """Return a PostgreSQL for the caller alone, which skips as `postgresql` does."""
+    return private_server.fresh(PostgreSQL, find(), NO_POSTGRESQL)
+
+
+def administrator(server, driver):
+    """Return a connection of the server's administrator by the *driver* of that name; the user may
+    make databases from now on."""
+    connection = private_server.driver(driver).connect(**server.settings(admin=True))
+    connection.autocommit = True
+    connection.cursor().execute("ALTER ROLE %s CREATEDB" % server.user)
+    return connection
 
 
 def find():

@@ -26,6 +26,18 @@ except ImportError:
 
 
 
+# A module beside each sample.
+CLIENT = u"""
+class Client(object):
+    def __enter__(self):
+        return self
+    def __exit__(self, *error):
+        pass
+    def close(self):
+        raise RuntimeError("does not close")
+"""
+
+
 def run_sample(source, *options):
     """Run a module of tests of this text with plain unittest and with ours.
 
@@ -34,8 +46,9 @@ def run_sample(source, *options):
     import shutil
     folder = tempfile.mkdtemp()
     try:
-        with io.open(os.path.join(folder, "sample.py"), "w", encoding="utf-8") as file:
-            file.write(u"import os, sys, unittest\n" + textwrap.dedent(source))
+        for name, text in ("sample", textwrap.dedent(source)), ("client", CLIENT):
+            with io.open(os.path.join(folder, name + ".py"), "w", encoding="utf-8") as file:
+                file.write(u"import os, sys, unittest\n" + text)
         return [_ran(folder, "unittest"), _ran(folder, "unittest_leakfix", *options)]
     finally:
         shutil.rmtree(folder)
@@ -135,13 +148,7 @@ class LeftTests(SampleCase):
         ours = self.same(u"""
             from tests.support.descriptors import exhaust
             HELD = []
-            class Client(object):
-                def __enter__(self):
-                    return self
-                def __exit__(self, *error):
-                    pass
-                def close(self):
-                    raise RuntimeError("does not close")
+            from client import Client
             class Tests(unittest.TestCase):
                 def test_a_owns(self):
                     exhaust(HELD, 60, lambda: open(os.devnull))
@@ -173,13 +180,7 @@ class LeftTests(SampleCase):
         for left in ("warnings.warn", "warnings.showwarning", "warnings.formatwarning"):
             self.same(u"""
                 import warnings
-                class Client(object):
-                    def __enter__(self):
-                        return self
-                    def __exit__(self, *error):
-                        pass
-                    def close(self):
-                        raise RuntimeError("does not close")
+                from client import Client
                 class Tests(unittest.TestCase):
                     def test_a(self):
                         def left(*args, **kwds):

@@ -10,7 +10,7 @@ import os
 import sys
 import weakref
 
-from unittest_leakfix._core import ownership
+from unittest_leakfix._core import errors, ownership
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import CONTAINERS, PLAIN, own_attribute
 from unittest_leakfix.resources.kind import Kind, method
@@ -127,6 +127,26 @@ def close(owner, found):
     for listener in listeners:
         listener(owner, found)
     return found.kind.close(found.value)
+
+
+def close_each(owner, found, closed=None):
+    """Close what was *found* on *owner*, which did not ask for it: a fault is a warning.
+
+    What has to be awaited is let go of. *closed* is called with the kind of each that was closed.
+    """
+    for each in found:
+        if each.kind.awaits(each.value):
+            mark_awaited(owner, each)
+            continue
+        try:
+            close(owner, each)
+        except errors.PASSING:
+            raise
+        except BaseException as error:
+            errors.warn(owner, each, error)
+        else:
+            if closed is not None:
+                closed(each.kind)
 
 
 def declared_resources(values, names):

@@ -1,15 +1,15 @@
 """What the tests of sessions share: both servers, each of their drivers, and who holds sessions."""
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
 import threading
 import time
 import unittest
+from typing import Any, Callable, NamedTuple
 
-from tests.support import servers, servers_postgresql
+from tests.support import private_server, servers, servers_postgresql
 from unittest_leakfix.databases import mysql, postgresql
 from unittest_leakfix.databases.connect import server as server_of
 
@@ -22,42 +22,26 @@ sys.stdin.read()
 """
 
 
-def driver_named(name):
-    """The driver's module. Raises unittest.SkipTest where it is not installed."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise unittest.SkipTest("no driver %s" % name)
+class Dialect(NamedTuple):
+    """How one kind of server is used by a test: our module for it, and its own SQL."""
+
+    dialect: str
+    module: Any
+    start: Callable[[], Any]
+    quote: str
+    sleep: str
+    begin: str
+    own_id: str
+
+    def quoted(self, name):
+        """Return *name* as the name of a database in a statement."""
+        return self.quote + name.replace(self.quote, 2 * self.quote) + self.quote
 
 
-class MySQL:
-    """MariaDB for a test: how it is spoken to."""
-
-    dialect, module = "mysql", mysql
-    sleep, begin = "SELECT SLEEP(60)", "START TRANSACTION"
-
-    @staticmethod
-    def start():
-        return servers.mariadb()
-
-    @staticmethod
-    def quoted(name):
-        return "`%s`" % name.replace("`", "``")
-
-
-class PostgreSQL:
-    """PostgreSQL for a test: how it is spoken to."""
-
-    dialect, module = "postgresql", postgresql
-    sleep, begin = "SELECT pg_sleep(60)", "BEGIN"
-
-    @staticmethod
-    def start():
-        return servers_postgresql.postgresql()
-
-    @staticmethod
-    def quoted(name):
-        return '"%s"' % name.replace('"', '""')
+MySQL = Dialect("mysql", mysql, servers.mariadb, "`", "SELECT SLEEP(60)", "START TRANSACTION",
+                "SELECT CONNECTION_ID()")
+PostgreSQL = Dialect("postgresql", postgresql, servers_postgresql.postgresql, '"',
+                     "SELECT pg_sleep(60)", "BEGIN", "SELECT pg_backend_pid()")
 
 
 class SessionCase(unittest.TestCase):
@@ -69,7 +53,7 @@ class SessionCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = cls.kind.start()
-        cls.driver_module = driver_named(cls.driver)
+        cls.driver_module = private_server.driver(cls.driver)
 
     def setUp(self):
         super().setUp()
@@ -131,8 +115,7 @@ class SessionCase(unittest.TestCase):
         return name
 
     def id_of(self, connection):
-        ours = "SELECT CONNECTION_ID()" if self.kind is MySQL else "SELECT pg_backend_pid()"
-        found = self.run_sql(connection, ours)[0][0]
+        found = self.run_sql(connection, self.kind.own_id)[0][0]
         if self.kind is PostgreSQL and connection.info.transaction_status != 0:
             connection.rollback()
         return found

@@ -115,16 +115,10 @@ class PostgreSQL(Example):
 
     @classmethod
     def setUpClass(cls):
-        try:
-            import psycopg
-        except ImportError:
-            raise unittest.SkipTest("psycopg is missing")
-        servers_postgresql.postgresql()    # skips where there is none
-        cls.server = servers_postgresql.PostgreSQL(20)
+        cls.server = servers_postgresql.fresh()
         cls.addClassCleanup(cls.server.stop)
-        cls.watcher = psycopg.connect(autocommit=True, **cls.server.settings(admin=True))
+        cls.watcher = servers_postgresql.administrator(cls.server, "psycopg")
         cls.addClassCleanup(cls.watcher.close)
-        cls.watcher.execute("ALTER ROLE %s CREATEDB" % cls.server.user)
         cls.environment = {"PGHOST": cls.server.host, "PGPORT": str(cls.server.port),
                            "PGUSER": cls.server.user,
                            "PGPASSWORD": cls.server.password}
@@ -183,15 +177,9 @@ class OnMariaDB(Example):
 
     @classmethod
     def setUpClass(cls):
-        try:
-            import pymysql
-        except ImportError:
-            raise unittest.SkipTest("PyMySQL is missing")
-        servers.mariadb()    # skips where there is none
-        cls.server = servers.MariaDB(20)
+        cls.server = servers.fresh()
         cls.addClassCleanup(cls.server.stop)
-        cls.root = pymysql.connect(user="root", password=cls.server.password,
-                                   unix_socket=cls.server.socket)
+        cls.root = servers.administrator(cls.server)
         cls.addClassCleanup(cls.root.close)
         cls.environment = {"MYSQL_HOST": cls.server.host, "MYSQL_PORT": str(cls.server.port),
                            "MYSQL_USER": cls.server.user, "MYSQL_PASSWORD": cls.server.password,

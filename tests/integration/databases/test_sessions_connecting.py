@@ -6,8 +6,8 @@ import socket
 import unittest
 from unittest import mock
 
-from tests.integration.databases.session_case import MYSQL_DRIVERS, POSTGRESQL_DRIVERS, driver_named
-from tests.support import servers
+from tests.integration.databases.session_case import MYSQL_DRIVERS, POSTGRESQL_DRIVERS
+from tests.support import private_server, servers
 from unittest_leakfix.databases import connect, local_processes, mysql
 from unittest_leakfix.databases.connect import Address
 from unittest_leakfix.databases.server_sessions import Session
@@ -25,7 +25,7 @@ class Hanging(unittest.TestCase):
             for name in drivers:
                 with self.subTest(driver=name):
                     try:
-                        driver_named(name)
+                        private_server.driver(name)
                     except unittest.SkipTest as missing:
                         self.skipTest(str(missing))
                     address = Address(dialect, name, "u", "hunter2", "127.0.0.1",
@@ -54,7 +54,7 @@ class Instrumented(unittest.TestCase):
         cls.addClassCleanup(cls.server.stop)
 
     def test_last_statement_and_application(self):
-        pymysql = driver_named("pymysql")
+        pymysql = private_server.driver("pymysql")
         admin = pymysql.connect(**self.server.settings(admin=True))
         self.addCleanup(admin.close)
         plain = pymysql.connect(program_name="shop", **self.server.settings())

@@ -40,15 +40,13 @@ def line_of(path, text):
     return number
 
 
-def started(kind, program, missing):
-    """A server for the classes of one module: counts of sessions want one that nobody else is
-    on."""
-    if program is None:
-        raise unittest.SkipTest(missing)
-    if kind not in _started:
-        _started[kind] = kind(20)
-        unittest.addModuleCleanup(lambda: _started.pop(kind).stop())
-    return _started[kind]
+def started(fresh):
+    """A server for the classes of one module, made by *fresh*: counts of sessions want one that
+    nothing else is on."""
+    if fresh not in _started:
+        _started[fresh] = fresh()
+        unittest.addModuleCleanup(lambda: _started.pop(fresh).stop())
+    return _started[fresh]
 
 
 _started = {}
@@ -115,15 +113,9 @@ class OnPostgreSQL(ShopCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        try:
-            import psycopg
-        except ImportError:
-            raise unittest.SkipTest("psycopg is missing")
-        cls.server = started(servers_postgresql.PostgreSQL, servers_postgresql.find(),
-                             servers_postgresql.NO_POSTGRESQL)
-        cls.admin = psycopg.connect(autocommit=True, **cls.server.settings(admin=True))
+        cls.server = started(servers_postgresql.fresh)
+        cls.admin = servers_postgresql.administrator(cls.server, "psycopg")
         cls.addClassCleanup(cls.admin.close)
-        cls.admin.execute("ALTER ROLE %s CREATEDB" % cls.server.user)
 
     def tearDown(self):
         for name in self.databases():
@@ -144,15 +136,9 @@ class OnMariaDB(ShopCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        try:
-            import pymysql
-        except ImportError:
-            raise unittest.SkipTest("PyMySQL is missing")
-        cls.server = started(servers.MariaDB, servers.find(), servers.NO_MARIADB)
-        cls.admin = pymysql.connect(user="root", password=cls.server.password,
-                                    unix_socket=cls.server.socket)
+        cls.server = started(servers.fresh)
+        cls.admin = servers.administrator(cls.server)
         cls.addClassCleanup(cls.admin.close)
-        cls.wanted("GRANT ALL ON `test%%`.* TO '%s'@'%%'" % cls.server.user)
 
     def tearDown(self):
         # What was killed in mid-DROP may be dropped yet.

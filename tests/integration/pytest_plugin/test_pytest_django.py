@@ -287,20 +287,10 @@ class OnPostgreSQL(Story):
 
     @staticmethod
     def start():
-        import psycopg2
-        servers_postgresql.postgresql()     # skips where there is none
-        server = servers_postgresql.PostgreSQL(20)
-        connection = psycopg2.connect(**server.settings(admin=True))
-        connection.autocommit = True
-        connection.cursor().execute("alter role %s createdb" % server.user)
-        connection.close()
-        return server
+        return servers_postgresql.fresh()
 
     def admin(self):
-        import psycopg2
-        connection = psycopg2.connect(**self.server.settings(admin=True))
-        connection.autocommit = True
-        return Admin(connection)
+        return Admin(servers_postgresql.administrator(self.server, "psycopg2"))
 
     @nightly
     def test_nothing(self):
@@ -385,18 +375,10 @@ class OnMariaDB(Story):
 
     @staticmethod
     def start():
-        import pymysql
-        servers.mariadb()       # skips where there is none
-        server = servers.MariaDB(20)
-        root = pymysql.connect(user="root", password=server.password, unix_socket=server.socket)
-        root.cursor().execute("grant all on `test%%`.* to '%s'@'%%'" % server.user)
-        root.close()
-        return server
+        return servers.fresh()
 
     def admin(self):
-        import pymysql
-        return Admin(pymysql.connect(user="root", password=self.server.password,
-                                     unix_socket=self.server.socket))
+        return Admin(servers.administrator(self.server))
 
     def test_transaction(self):
         """Plainly, DROP DATABASE waits for the lock of the thread's transaction, for up to a
