@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import unittest
-from itertools import combinations
 from typing import Any, Dict, List, Optional
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
@@ -18,12 +16,11 @@ from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.leak import Findings, Leak
-from unittest_leakfix.leaks.report import json_report, text_report
+from unittest_leakfix.leaks.report import text_report
 from unittest_leakfix.leaks.report.describe import described
-from unittest_leakfix.leaks.report.whole_file import Target, reason
+from unittest_leakfix.leaks.report_files import Files
 from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.options import Options
-from unittest_leakfix.process_state.descriptors import Reserve
 
 __unittest = True
 bind(globals())
@@ -33,8 +30,6 @@ _exc_info = sys.exc_info
 
 
 _NESTED = ("this run", "it is part of a test of a run that finds already")
-_getpid = os.getpid
-_NO_RESERVE = "the descriptor that was kept for it is gone, a test has closed it"
 
 
 class LeakSession:
@@ -183,102 +178,3 @@ def _fresh_instance(test: unittest.TestCase) -> Any:
     except BaseException:  # an __init__ or id of its own
         pass
     return finished(test)
-
-
-# The files of a run: the report as JSON, and a baseline.
-
-
-class Files:
-    """The files of one run, found at its start and written at its end, by the process that began
-    it.
-
-    *report* and *baseline* are written, *read* is the baseline that is read, and written as well if
-    it is to be *updated*. Raises ValueError for one that cannot be written, and where two are the
-    same file.
-    """
-
-    @classmethod
-    def of(cls, options: Options, baseline: Optional[suppressions.Baseline]) -> Optional["Files"]:
-        """Return the files that *options* ask for, None for none; *baseline* is the one that was
-        read."""
-        if options.leaks_update_baseline and baseline is None:
-            raise ValueError("--leaks-update-baseline needs --leaks-baseline=FILE, the file to be "
-                             "updated")
-        updated = baseline if options.leaks_update_baseline else None
-        if options.leaks_json is None and options.leaks_write_baseline is None and updated is None:
-            return None
-        return cls(options.leaks_json, options.leaks_write_baseline, options.leaks_baseline,
-                   updated)
-
-    def __init__(self, report: Optional[str], baseline: Optional[str],
-                 read: Optional[str] = None,
-                 updated: Optional[suppressions.Baseline] = None) -> None:
-        self._pid = _getpid()
-        self._reserve = Reserve()
-        self._written: Dict[str, bool] = {}
-        self._targets: Dict[str, Target] = {}
-        self._updated = updated
-        for option, name in (("--leaks-json", report), ("--leaks-write-baseline", baseline),
-                             ("--leaks-update-baseline", None if updated is None else read)):
-            if name is not None:
-                try:
-                    self._targets[option] = Target(name)
-                except ValueError as error:
-                    raise ValueError("%s: %s" % (option, error)) from None
-        if report is not None and read is not None and self._targets["--leaks-json"].is_file(read):
-            raise ValueError("--leaks-json would overwrite the baseline that --leaks-baseline "
-                             "reads (%s): "
-                             "each needs its own file" % self._targets["--leaks-json"].name)
-        for (one, target), (other, its) in combinations(self._targets.items(), 2):
-            if target.is_same(its):
-                raise ValueError("%s and %s are the same file (%s): each needs its own"
-                                 % (one, other, target.name))
-
-    def __bool__(self) -> bool:
-        return bool(self._targets)
-
-    def begin(self) -> None:
-        """The tests are about to run: hold a descriptor for the files."""
-        if self._targets:
-            self._reserve.hold()
-
-    def write(self, found: Findings, whole: bool = True) -> List[str]:
-        """Write what was *found*; what was written already is not written again.
-
-        Without *whole* the tests did not all run, and a baseline would lack what the others leave:
-        that file stays as it is. Returns a line for each that could not be written, and for a
-        baseline that was updated. Not in a process that a test has forked.
-        """
-        if not self._targets or self._pid != _getpid():
-            return []
-        lines = []
-        held = self._reserve.release()
-        for option, target in self._targets.items():
-            if option in self._written:
-                continue
-            if option != "--leaks-json" and not whole:
-                lines.append("%s was not written: the run was interrupted" % target.name)
-                continue
-            try:
-                target.write(self._text(option, found))
-                self._written[option] = True
-                if option == "--leaks-update-baseline":
-                    lines.append("%s was updated" % target.name)
-            except Exception as error:  # nothing that a file lacks is a matter of the verdict
-                lines.append("%s could not be written: %s%s" % (
-                    target.name, reason(error), "" if held else " (%s)" % _NO_RESERVE))
-        return lines
-
-    def _text(self, option: str, found: Findings) -> str:
-        if option == "--leaks-json":
-            return json_report.to_text(found)
-        leaks = [*found.leaks, *(item.leak for item in found.known)]
-        if option == "--leaks-write-baseline" or self._updated is None:
-            return suppressions.baseline_text(leaks)
-        # What is ignored with a reason needs no baseline.
-        leaks = [*found.leaks, *(item.leak for item in found.known if not item.reason)]
-        return self._updated.updated(leaks, found.ran)
-
-    def end(self) -> None:
-        """Give up what is held. Twice is once."""
-        self._reserve.release()

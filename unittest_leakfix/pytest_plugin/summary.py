@@ -14,7 +14,7 @@ from unittest_leakfix.runner import summary_line
 
 if TYPE_CHECKING:
     from unittest_leakfix.leaks.model.leak import Findings
-    from unittest_leakfix.leaks.run import Files
+    from unittest_leakfix.leaks.report_files import Files
     from unittest_leakfix.leaks.suppressions import Baseline
 
 __unittest = True
@@ -144,15 +144,13 @@ class Summary:
 
 
 def files_of(chosen: PytestOptions, baseline: Optional[Baseline]) -> Optional[Files]:
-    """Return the files *chosen* for, None for none; *baseline* is the one that was read. Raises
-    ``pytest.UsageError`` for what cannot be written."""
-    options = chosen.options
-    if (options.leaks_json is None and options.leaks_write_baseline is None
-            and not options.leaks_update_baseline):
+    """Return the files of the *chosen* options, None for none; *baseline* is the one that was read.
+    Raises ``pytest.UsageError`` for what cannot be written."""
+    if not chosen.finds:
         return None
-    from unittest_leakfix.leaks.run import Files
+    from unittest_leakfix.leaks.report_files import Files
     try:
-        return Files.of(options, baseline)
+        return Files.of(chosen.options, baseline)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
 

@@ -361,7 +361,8 @@ sys.stderr = Broken()
             import os, resource
             from unittest_leakfix.leaks.run import Files
             from unittest_leakfix.leaks.model.leak import Findings
-            files = Files("a.json", None)
+            from unittest_leakfix.options import Options
+            files = Files(Options(leaks="report", leaks_json="a.json"))
             files.begin()
             resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
             os.closerange(3, 200)

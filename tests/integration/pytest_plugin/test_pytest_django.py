@@ -287,7 +287,9 @@ class OnPostgreSQL(Story):
 
     @staticmethod
     def start():
-        return servers_postgresql.fresh()
+        server = servers_postgresql.fresh()
+        servers_postgresql.administrator(server, "psycopg2").close()
+        return server
 
     def admin(self):
         return Admin(servers_postgresql.administrator(self.server, "psycopg2"))
@@ -375,7 +377,9 @@ class OnMariaDB(Story):
 
     @staticmethod
     def start():
-        return servers.fresh()
+        server = servers.fresh()
+        servers.administrator(server).close()
+        return server
 
     def admin(self):
         return Admin(servers.administrator(self.server))

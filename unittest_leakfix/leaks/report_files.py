@@ -1,0 +1,143 @@
+"""The files that a run writes, one row for each: the report as JSON, and baselines.
+
+To add a report in another format, add the option (options.py) and a row to `WRITTEN`.
+"""
+from __future__ import annotations
+
+import os
+from itertools import combinations
+from typing import Callable, Dict, List, NamedTuple, Optional
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks import suppressions
+from unittest_leakfix.leaks.model.leak import Findings
+from unittest_leakfix.leaks.report import json_report
+from unittest_leakfix.leaks.report.whole_file import Target, reason
+from unittest_leakfix.options import Options
+from unittest_leakfix.process_state.descriptors import Reserve
+
+__unittest = True
+bind(globals())
+
+_getpid = os.getpid
+_NO_RESERVE = "the descriptor that was kept for it is gone, a test has closed it"
+
+
+class Written(NamedTuple):
+    """A file that a run may write."""
+
+    option: str
+    """The name of the option that asks for it."""
+    text: Callable[[Findings, Optional[suppressions.Baseline]], str]
+    """Makes its text of what was found; called with the baseline that was read, if there is
+    one."""
+    named_by: str = ""
+    """The name of the option that has its name, if another."""
+    is_report: bool = False
+    """It is written of a run that was interrupted too, and never in the place of a baseline."""
+
+    @property
+    def command(self) -> str:
+        """The option as it is typed."""
+        return "--" + self.option.replace("_", "-")
+
+
+def _json(found: Findings, baseline: Optional[suppressions.Baseline]) -> str:
+    return json_report.to_text(found)
+
+
+def _new_baseline(found: Findings, baseline: Optional[suppressions.Baseline]) -> str:
+    return suppressions.baseline_text([*found.leaks, *(item.leak for item in found.known)])
+
+
+def _updated_baseline(found: Findings, baseline: Optional[suppressions.Baseline]) -> str:
+    assert baseline is not None     # `Files.of` has seen to it
+    # What is ignored with a reason needs no baseline.
+    leaks = [*found.leaks, *(item.leak for item in found.known if not item.reason)]
+    return baseline.updated(leaks, found.ran)
+
+
+WRITTEN = (
+    Written("leaks_json", _json, is_report=True),
+    Written("leaks_write_baseline", _new_baseline),
+    Written("leaks_update_baseline", _updated_baseline, named_by="leaks_baseline"),
+)
+
+
+class Files:
+    """The files of one run, found at its start and written at its end, by the process that began
+    it.
+
+    *baseline* is the one that was read. Raises ValueError for a file that cannot be written, and
+    where two are the same file.
+    """
+
+    @classmethod
+    def of(cls, options: Options, baseline: Optional[suppressions.Baseline]) -> Optional["Files"]:
+        """Return the files that *options* ask for, None for none."""
+        if options.leaks_update_baseline and baseline is None:
+            raise ValueError("--leaks-update-baseline needs --leaks-baseline=FILE, the file to be "
+                             "updated")
+        files = cls(options, baseline)
+        return files if files else None
+
+    def __init__(self, options: Options, baseline: Optional[suppressions.Baseline] = None) -> None:
+        self._pid = _getpid()
+        self._reserve = Reserve()
+        self._baseline = baseline
+        self._written: Dict[Written, bool] = {}
+        self._targets: Dict[Written, Target] = {}
+        for row in WRITTEN:
+            if getattr(options, row.option) not in (None, False):
+                try:
+                    self._targets[row] = Target(getattr(options, row.named_by or row.option))
+                except ValueError as error:
+                    raise ValueError("%s: %s" % (row.command, error)) from None
+        read = options.leaks_baseline
+        for row, target in self._targets.items():
+            if row.is_report and read is not None and target.is_file(read):
+                raise ValueError("%s would overwrite the baseline that --leaks-baseline reads "
+                                 "(%s): each needs its own file" % (row.command, target.name))
+        for (one, target), (other, its) in combinations(self._targets.items(), 2):
+            if target.is_same(its):
+                raise ValueError("%s and %s are the same file (%s): each needs its own"
+                                 % (one.command, other.command, target.name))
+
+    def __bool__(self) -> bool:
+        return bool(self._targets)
+
+    def begin(self) -> None:
+        """The tests are about to run: hold a descriptor for the files."""
+        if self._targets:
+            self._reserve.hold()
+
+    def write(self, found: Findings, whole: bool = True) -> List[str]:
+        """Write what was *found*; what was written already is not written again.
+
+        Without *whole* the tests did not all run, and a baseline would lack what the others leave:
+        that file stays as it is. Returns a line for each that could not be written, and for a
+        baseline that was updated. Not in a process that a test has forked.
+        """
+        if not self._targets or self._pid != _getpid():
+            return []
+        lines = []
+        held = self._reserve.release()
+        for row, target in self._targets.items():
+            if row in self._written:
+                continue
+            if not (row.is_report or whole):
+                lines.append("%s was not written: the run was interrupted" % target.name)
+                continue
+            try:
+                target.write(row.text(found, self._baseline))
+                self._written[row] = True
+                if row.named_by:
+                    lines.append("%s was updated" % target.name)
+            except Exception as error:  # nothing that a file lacks is a matter of the verdict
+                lines.append("%s could not be written: %s%s" % (
+                    target.name, reason(error), "" if held else " (%s)" % _NO_RESERVE))
+        return lines
+
+    def end(self) -> None:
+        """Give up what is held. Twice is once."""
+        self._reserve.release()
