@@ -42,6 +42,7 @@ ONE = (NEWEST,)
 # The beginning of a module's name, and the versions that run it in the full tier: the first counts.
 MODULES = (
     ("test_budget", ONE),
+    ("test_clients", ONE),
     ("test_connection_records", ONE),
     ("test_corpora", ONE),
     ("test_django", BOTH),

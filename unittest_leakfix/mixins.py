@@ -16,6 +16,7 @@ from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import PLAIN, mro, name_of, names_in
 from unittest_leakfix._optional import asserting, begin_budget
 from unittest_leakfix.resources import scan
+from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.resources.scan import may_hold
 
 __unittest = True
@@ -292,11 +293,13 @@ class TestSnapshot(object):
         # Nothing of unittest's own is walked through: it has all the tests before.
         past = [id(test), id(self.values), id(self), self.result]
         past.extend(map(id, map(now.get, _OF_TESTCASE)))
-        owned = scan.owned_by(now, names, past, alone=not closed)
+        loop = _loop_of(now)
+        owned = scan.owned_by(now, names, past + [id(each) for each in loop], alone=not closed)
         all_owned = owned.issuperset([id(now[name]) for name in names])
-        if late and not all_owned and ownership.certain():
+        if not all_owned and (late or _awaits_any(now, names, owned)) and ownership.certain():
             heap.collect_new()
-            owned = scan.owned_by(now, names, past, alone=not closed)
+            # The loop ends right after, whatever in it leads to what is awaited.
+            owned = scan.owned_by(now, names, past, alone=not closed, ending=loop)
         found = scan.open_resources(now, names, owned, unsure=True)
         if closed:
             found = scan.declared_resources(now, closed) + found
@@ -363,6 +366,25 @@ def _raise_failure(test, found, cause):
 def _is_async(test):
     module = sys.modules.get("unittest.async_case")
     return module is not None and issubclass(type(test), module.IsolatedAsyncioTestCase)
+
+
+def _awaits_any(values, names, owned):
+    """Tell whether one of *names* has to be awaited that is not *owned*: what its calls have left
+    may seem to share it until that is collected, and afterwards there is no loop."""
+    for name in names:
+        if id(values[name]) not in owned:
+            kind = kind_of(values[name])
+            if kind is not None and kind.client and kind.awaits(values[name]):
+                return True
+    return False
+
+
+def _loop_of(values):
+    """Return the loop of an asynchronous test in a tuple, () for none. It leads to all that is
+    open."""
+    runner = values.get("_asyncioRunner")   # 3.11
+    loop = values.get("_asyncioTestLoop") if runner is None else getattr(runner, "_loop", None)
+    return () if loop is None else (loop,)
 
 
 def _wait_for():

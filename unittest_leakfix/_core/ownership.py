@@ -93,14 +93,15 @@ def _threaded():
     return _thread_count() > 0 or _FREE_THREADED and not _has_lock() and len(_current_frames()) > 1
 
 
-def owned(held, references=None, past=(), limit=LIMIT, brief=False):
+def owned(held, references=None, past=(), limit=LIMIT, brief=False, ending=0):
     """Return which objects would be garbage if the caller let go of *held*.
 
     *held* is a list of different objects made for this call (its references are
     not counted); *references* says, item by item, how many references to it the
     caller could drop besides (default: none). No local variable of the caller may
     name one of the objects meanwhile, unless it is counted there. *past* are ids
-    of objects that are not looked behind: the holder that would let go.
+    of objects that are not looked behind: the holder that would let go. The last *ending* of
+    *held* end as well, whoever refers to them.
 
     Returns the set of the ids of the owned objects: those of *held*, and what
     can be reached from them alone. At most *limit* objects are looked at. *brief*: what lies
@@ -109,12 +110,12 @@ def owned(held, references=None, past=(), limit=LIMIT, brief=False):
     """
     if not held or not certain():
         return frozenset()
-    if _IN_ORDER and not _threaded():
+    if _IN_ORDER and not ending and not _threaded():
         ids = (_owned_by_itself(held, references, frozenset(past)) if brief and len(held) == 1
                else _owned_as_a_whole(held, references, past, min(limit, _LONG)))
         if ids is not None and not _threaded():     # one may have begun meanwhile
             return ids
-    return _judged(held, references, past, limit)[0]
+    return _judged(held, references, past, limit, ending)[0]
 
 
 def owned_cycle(held, references=None, past=(), limit=LIMIT):
@@ -219,8 +220,9 @@ def _owned_as_a_whole(held, references, past, limit):
     return frozenset(counts) if list(map(_getrefcount, nodes)) == list(counts.values()) else None
 
 
-def _judged(held, references, past, limit):
+def _judged(held, references, past, limit, ending=0):
     """Return the ids of what is owned, all objects that were looked at, and their referents."""
+    ends = range(len(held) - ending, len(held))
     seen = [] if _threaded() else None
     nodes, known, below = _walk(held, references, past, limit, seen)
     if seen is None:
@@ -232,6 +234,8 @@ def _judged(held, references, past, limit):
         outside = _outside_at_once(nodes, known, seen)
     if _FREE_THREADED:
         outside += [position for position in range(len(nodes)) if _is_deferred(nodes[position])]
+    if ending:
+        outside = [position for position in outside if position not in ends]
     if not outside:
         return frozenset(map(id, nodes)), nodes, below
     shared = _spread(outside, below)

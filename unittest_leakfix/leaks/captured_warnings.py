@@ -99,18 +99,20 @@ class ComplaintCapture:
         return caught
 
     def _add(self, kind: str, text: str, more: str = "", acquisition: Optional[Acquisition] = None,
-             spot: Optional[Spot] = None) -> None:
+             spot: Optional[Spot] = None, source: object = None) -> None:
         """Keep a complaint: its first line, what was *more* after that, and the *spot* that we
         know of."""
         if len(self._caught) < _MOST_CAUGHT:
             self._caught.append(
-                _read(kind, redaction.redact(text), redaction.redact(more), acquisition, spot)
+                _read(kind, redaction.redact(text), redaction.redact(more), acquisition, spot,
+                      0 if source is None else id(source))
             )
 
     def _on_warning(self, message: Any) -> None:
         text = str(message.message)
         if message.category is ResourceWarning:
-            self._add("ResourceWarning", text, "", self._opened(message.source, text))
+            self._add("ResourceWarning", text, "", self._opened(message.source, text),
+                      source=message.source)
         elif (
             message.category is RuntimeWarning
             and text.startswith("coroutine ")
@@ -231,7 +233,8 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 
 
 def _read(
-    kind: str, text: str, more: str, acquisition: Optional[Acquisition], spot: Optional[Spot]
+    kind: str, text: str, more: str, acquisition: Optional[Acquisition], spot: Optional[Spot],
+    source: int = 0
 ) -> Complaint:
     spots = [] if spot is None else [spot]
     frames = _FRAME.findall(more)
@@ -255,6 +258,7 @@ def _read(
         (more.splitlines() or [""])[-1].strip(),
         called,
         "Event loop is closed" in more,
+        source,
     )
 
 
@@ -364,7 +368,8 @@ class PassThroughCapture(ComplaintCapture):
         if not self._expected():
             spot = _dropped_at()
             if unclosed:
-                self._add("ResourceWarning", text, "", self._opened(message.source, text), spot)
+                self._add("ResourceWarning", text, "", self._opened(message.source, text), spot,
+                          message.source)
             else:
                 self._add("coroutine was never awaited", text.partition("\n")[0], "",
                           self._made(message.source), spot)
@@ -419,9 +424,9 @@ def _dropped_at() -> Optional[Spot]:
 
 # What connections that were let go of complain about as they die: they are reported already.
 
-def is_reported(complaint: Complaint, ids: Collection[int]) -> bool:
+def is_reported(complaint: Complaint, ids: Collection[int], lines: Collection[Frame] = ()) -> bool:
     """Tell whether a complaint is of one of the connections with these *ids*, or of what is below
-    it.
+    it; *lines* are those on which the clients were made that died.
 
     A driver for asyncio warns with the address of its connection, and asyncio of the transport; and
     aiomysql's finalizer asks the loop, which is closed, to close it.
@@ -429,7 +434,9 @@ def is_reported(complaint: Complaint, ids: Collection[int]) -> bool:
     if not ids:
         return False
     if complaint.kind == "ResourceWarning":
-        return complaint.text.startswith(("unclosed transport ",
-                                          "unclosed <socket.socket ")) or any(
-            "0x%x" % each in complaint.text for each in ids)
+        opened = complaint.acquisition.frames[:1] if complaint.acquisition is not None else ()
+        return complaint.source in ids or complaint.text.startswith(
+            ("unclosed transport ", "unclosed <socket.socket ", "loop is closed")) or any(
+            "0x%x" % each in complaint.text for each in ids) or any(
+                each in lines for each in opened)
     return complaint.kind == "unraisable exception" and complaint.loop_closed

@@ -176,13 +176,18 @@ class Classifier:
         """
         reported = {id(case.value) for group in groups.values() if _is_reported(group, results)
                     for case in group}
+        clients: Set[int] = set()   # an open client is the cause of all that hangs on it
         for place in sorted(range(len(chosen)), key=lambda place: len(found[place].through)):
             case, trace = chosen[place], found[place]
             leak = None
             if id(case.value) not in parts and (
-                    case.certain or reported.isdisjoint(trace.through)):
+                    case.certain and clients.isdisjoint(trace.through)
+                    or reported.isdisjoint(trace.through)):
                 leak = self._leak(suspects, case, trace, place < _SIZED)
             if leak is not None:
+                kind = kind_of(case.value)
+                if kind is not None and kind.client:
+                    clients.add(id(case.value))
                 reported.update(id(each.value) for each in groups[_group_of(case)])
             results[id(case.survivor)] = leak
 
@@ -231,6 +236,10 @@ class Classifier:
         if survivor.what == "instance" and any(result in trace.through for result in self.results):
             return None     # what a reporter notes of each test
         session = acquisition is not None and acquisition.what == "database connection"
+        kind = kind_of(value)
+        if kind is not None and kind.client and chain.root == "thread" and not session:
+            # A client's own thread is a part of it: nothing else keeps it.
+            session = ("thread", _thread_of(chain)) in held_resources(value, None)[0]
         if survivor.what != "test" and chain.root == "thread" and not session and self._started(
                 chain):
             return None     # the thread itself is reported
@@ -269,16 +278,22 @@ class Classifier:
 
     def _started(self, chain: Chain) -> bool:
         """Tell whether the thread that the chain begins in was started by a test."""
-        root = chain.steps[0].what
-        for thread in list(threading._active.values()):     # type: ignore[attr-defined]
-            if root.method and os_facts.attributes(thread).get("_name") == root.name:
-                started = self._acquisitions.of_thread(thread)
-                return started is not None and bool(started.test)
-        return False
+        thread = threading._active.get(_thread_of(chain))   # type: ignore[attr-defined]
+        started = None if thread is None else self._acquisitions.of_thread(thread)
+        return started is not None and bool(started.test)
 
     def _warmed_up(self, survivor: Survivor, chain: Chain) -> bool:
         root = chain.steps[0].what
         return root.category == "module" and self._imported.by(survivor.test, root.name)
+
+
+def _thread_of(chain: Chain) -> int:
+    """Return the number of the thread that a chain begins in, 0 if it is not known."""
+    root = chain.steps[0].what
+    for ident, thread in list(threading._active.items()):   # type: ignore[attr-defined]
+        if root.method and os_facts.attributes(thread).get("_name") == root.name:
+            return int(ident)
+    return 0
 
 
 def _group_of(case: _Candidate) -> Tuple[Any, ...]:
@@ -364,14 +379,34 @@ def _mark_covered(cases: Sequence[_Candidate], found: Sequence[Optional[Chain]],
     """Add to *covered* what the held resources among the *cases* hold; return the ids of those that
     are parts of others."""
     parts: Set[int] = set()
-    for case, chain in zip(cases, found):
+    whole: Set[int] = set()
+    own: Set[object] = set()    # what stands for the parts of clients
+    closers: Dict[int, int] = {}
+    # Clients first, and of these the one that is the nearest to a root: two may lead to each other.
+    for case, chain in sorted(zip(cases, found), key=_nearest):
         value = case.value
-        if (chain is None or not case.certain or kind_of(value) is None
-                or id(value) in parts):
+        kind = kind_of(value)
+        if chain is None or not case.certain or kind is None or id(value) in parts:
             continue
         stands, mine = held_resources(value, case.acquisition)
         covered.update(stands)
-        parts |= mine - {id(value)}
+        if kind.client:
+            own.update(stands)
+        closer = kind.closed_with(value)
+        if closer is not None:
+            closers[id(value)] = id(closer)
+            mine = mine - {id(closer)}
+        whole.add(id(value))
+        mine.update(map(id, kind.parts(value)))     # of no kind, perhaps
+        parts |= mine - whole
+    parts.update(each for each, closer in closers.items() if closer in parts)
+    threads = {os_facts.attributes(each).get("_name") for ident, each in
+               list(threading._active.items())      # type: ignore[attr-defined]
+               if ("thread", ident) in own and ident != _main}
+    covered.update(("thread name", each) for each in threads)
+    # What a client's own thread has opened is the client's.
+    parts.update(id(case.value) for case in cases if case.acquisition is not None
+                 and case.acquisition.thread in threads and id(case.value) not in whole)
     return parts
 
 
@@ -381,6 +416,16 @@ def _is_plain(value: Any) -> bool:
     kind = kind_of(value)
     return (kind is not None and sizes.is_users(type(value)) and kind.is_open(value) is False
             and kind.name not in ("thread", "thread timer", "mock patch", "logging handler"))
+
+
+_main = threading.main_thread().ident
+
+
+def _nearest(pair: Tuple[_Candidate, Optional[Chain]]) -> Tuple[bool, bool, int]:
+    case, chain = pair
+    kind = kind_of(case.value)
+    own = chain is None or chain.root == "thread"
+    return kind is None or not kind.client, own, len(chain.steps) if chain is not None else 0
 
 
 def _is_of_test_module(survivor: Survivor) -> bool:

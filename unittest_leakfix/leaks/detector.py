@@ -241,6 +241,8 @@ class LeakDetector(ListeningObserver):
         if self._test_capture.any or self._release_capture.any:
             self._take_complaints(test)
         self._released_ids.clear()
+        self._released_lines.clear()
+        self._clients.clear()
         self._ended.append(test)
         closed = self._shared.closed() if self._shared.any else []
         if closed:
@@ -278,7 +280,7 @@ class LeakDetector(ListeningObserver):
     def _take_complaints(self, test: str) -> None:
         for capture in (self._test_capture, self._release_capture):
             for complaint in capture.take():
-                if not is_reported(complaint, self._released_ids):
+                if not is_reported(complaint, self._released_ids, self._released_lines):
                     # What dies unclosed later is the leak of the test that opened it.
                     opened = complaint.acquisition.test if complaint.acquisition else ""
                     self._new_leaks.append(identify.of_complaint(complaint, opened or test))

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import is_coroutine_function
 from unittest_leakfix.leaks.fingerprint import (
     place_of,
     steady,
@@ -55,6 +56,8 @@ def described(kind: Kind, value: Any, acquisition: Optional[Acquisition]) -> str
     """Return what an open resource is called: "file 'shop/orders.csv'", "socket listening on
     ..."."""
     word = kinds.of_resource(kind.name).name
+    if kind.client:
+        return redaction.redact(kind.describe(value))
     if kind.name == "file" and acquisition is not None and acquisition.detail:
         return "file '%s'" % short(acquisition.detail)
     if word == "socket" and os_facts.socket_descriptor(value) >= 0:
@@ -120,11 +123,24 @@ def of_closing(found: FoundResource, acquisition: Optional[Acquisition], test: s
                                         place_of(acquisition)),
         seen=_resource(what, found.kind, found.value)._replace(
             reached=owner + found.label, was_closed=True,
-            without_loop=bool(found.kind.awaits(found.value))),
+            without_loop=found.let_go),
     )
 
 
+def _client(called: str, kind: Kind, value: Any) -> Resource:
+    """One of ``resources.clients``, or of the user's own kinds: it says itself what ends it."""
+    ends = kind.ends
+    if not all("." in each or _has(value, (each,)) for each in ends):
+        ends = ("close",) if _has(value, ("close",)) else ()
+    ends = tuple("await " + each if "." not in each and is_coroutine_function(
+        objects.type_attribute(type(value), each)) else each for each in ends)
+    return Resource(called, resource=kind.name, type=str(objects.class_name(type(value))),
+                    ends=ends)
+
+
 def _resource(called: str, kind: Kind, value: Any) -> Resource:
+    if kind.client:
+        return _client(called, kind, value)
     ends = kinds.ENDS.get(kind.name, kinds.of_resource(kind.name).ends)
     # What a subclass or a class of the same kind ends by instead.
     if kind.name == "child process":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Set, Tuple
 
 from unittest_leakfix._core import attributes
 from unittest_leakfix._core.early import bind
@@ -15,13 +15,14 @@ from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, PassThrou
 from unittest_leakfix.leaks.governor import SLACK, Governor
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.retention import registries
-from unittest_leakfix.leaks.survivors import SurvivorWatch
+from unittest_leakfix.leaks.survivors import SurvivorWatch, held_resources
 from unittest_leakfix.leaks.uncounted import NoCapture, NoSurvivorWatch
 from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.process_state.first_imports import FirstImports
 from unittest_leakfix.process_state.monitors import ProcessState
 from unittest_leakfix.resources import scan
 from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())
@@ -48,6 +49,9 @@ class ListeningObserver(RunObserver):
         self._governor = Governor()
         self._new_leaks: List[Leak] = []        # of the class that runs
         self._released_ids: List[int] = []        # ids of connections that die with the test
+        self._released_lines: List[Frame] = []      # where clients were made that do
+        # Of each client that was closed: its parts, what closes it with itself, its leak.
+        self._clients: List[Tuple[Set[int], int, Leak]] = []
         self._test = ""                     # the one that runs
         self._pid = 0
         self._installed = False
@@ -135,8 +139,30 @@ class ListeningObserver(RunObserver):
         if test and self._is_active():
             self._new_leaks.append(identify.of_closing(
                 found, self._acquisitions.of_part(found.value, test), test))
-            if found.kind.awaits(found.value):
+            if found.kind.client:
+                self._client_closing(found)
+            elif found.kind.awaits(found.value):
                 self._released_ids.append(id(found.value))
+
+    def _client_closing(self, found: scan.FoundResource) -> None:
+        """What is closed with a client is a part of it, and so are the complaints about that."""
+        leak = self._new_leaks[-1]
+        value, closer = found.value, found.kind.closed_with(found.value)
+        parts = held_resources(value, None)[1] | {id(value)}
+        parts.update(map(id, found.kind.parts(value)))
+        if closer is not None and any(id(closer) in other for other, _, _ in self._clients):
+            self._new_leaks.pop()
+        else:
+            inside = [each for _, other, each in self._clients if other in parts]
+            self._new_leaks[:] = [each for each in self._new_leaks
+                                  if not any(each is part for part in inside)]
+        if closer is None:
+            self._clients.append((parts, 0, leak))
+        else:
+            self._clients.append((set(), id(closer), leak))
+        if leak.user_line is not None:
+            self._released_lines.append(leak.user_line)
+        self._released_ids.extend(parts)
 
     def _dropping(self, values: Dict[str, Any]) -> None:
         if self._test and self._is_active():

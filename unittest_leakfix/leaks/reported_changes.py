@@ -15,6 +15,7 @@ from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.process_state.base import Change
+from unittest_leakfix.resources.client_table import NATIVE
 from unittest_leakfix.tracing import frameworks, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 
@@ -68,6 +69,10 @@ class ReportedChanges:
                 continue
             if change.thread and frameworks.runs_thread(change.thread):
                 continue
+            if change.kind in ("logging handler", "logging level") and (
+                    self._acquisitions.set_up.get((change.kind, change.owner or
+                                                   change.name.partition(" ")[2])) == test):
+                continue    # by its own package, once
             if fixture and change.key in self._reported:
                 continue    # a test of the class, or a class of the module
             self._reported.add(change.key)
@@ -205,7 +210,12 @@ class Pending(NamedTuple):
     def still_there(self, covered: Set[object], leaks: Sequence[Leak]) -> bool:
         """Tell whether it is, and is not part of what is *covered*, nor reported by one of the
         *leaks*."""
-        change = self.change
+        change, opened = self.change, self.acquisition
+        if opened is not None and ("thread name", opened.thread) in covered:
+            return False    # by a client's own thread
+        if opened is None and change.on[:1] in (("eventpoll",), ("eventfd",), ("socket",)) and any(
+                os_facts.loaded(each) is not None for each in NATIVE):
+            return False
         if change.kind == "stream":
             return not any(leak.chain is not None and leak.chain.expression == change.name
                            for leak in leaks)
@@ -223,7 +233,7 @@ class Pending(NamedTuple):
             return change.path not in covered and os_facts.exists(change.path)
         paths = (self.target, self.target.partition("-journal")[0],
                  self.target.partition("-wal")[0])
-        return (change.fd not in covered and not covered.intersection(paths)
+        return (change.fd not in covered and not covered.intersection((*paths, *change.on))
                 and os_facts.target(change.fd) == self.target)
 
 

@@ -52,7 +52,7 @@ _is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
 _realpath = os.path.realpath
 _Thread = threading.Thread
 _active = threading._active  # type: ignore[attr-defined]
-_MOST_PARTS = 400
+_MOST_PARTS, _MOST_OF_CLIENT = 400, 3000
 _ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType,
               types.FrameType,
               types.CodeType)
@@ -326,11 +326,20 @@ def held_resources(value: object,
             stands.add(_realpath(acquisition.detail))
     parts: Set[int] = set()
     queue: List[Any] = [value]
-    seen: Set[int] = {id(value), id(queue)}
-    while queue and len(seen) < _MOST_PARTS:
+    kind = kind_of(value)
+    pools = kind is not None and kind.client
+    if kind is not None:
+        given = [part for part in kind.parts(value) if part is not None]
+        stands.update(part for part in given if type(part) is str)
+        queue += [part for part in given if type(part) is not str]
+    seen: Set[int] = {id(queue), *map(id, queue)}
+    most = _MOST_OF_CLIENT if pools else _MOST_PARTS
+    while queue and len(seen) < most:
         each = queue.pop(0)
         stands.update(_of(each))
-        if kind_of(each) is not None:
+        kind = kind_of(each)
+        # A connection leads to the pool that it is in, and is a part of that.
+        if kind is not None and (pools or not kind.client):
             parts.add(id(each))
         for referent in referents(each):
             if id(referent) not in seen and _is_tracked(referent) and not _elsewhere(referent):

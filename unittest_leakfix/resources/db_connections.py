@@ -57,7 +57,7 @@ def _first(value, names):
     return ""
 
 
-def _place(user, host, port, base):
+def place_text(user, host, port, base):
     """``user@host:port/base``, with what is known."""
     where = (user + "@" if user and host else "") + host
     where += ":" + port if port and host and not host.startswith("/") else ""
@@ -66,7 +66,7 @@ def _place(user, host, port, base):
 
 def _connection_text(value):
     driver = _driver(value)
-    place = _place(_first(value, _USERS), _first(value, _HOSTS), _first(value, _PORTS),
+    place = place_text(_first(value, _USERS), _first(value, _HOSTS), _first(value, _PORTS),
                    _first(value, _BASES))
     try:
         place = place or _info_place(value) or _host_info(value)
@@ -83,7 +83,7 @@ def _info_place(value):
         return ""
     info = value.info
     port = info.port
-    return _place(short_text(info.user), short_text(info.host),
+    return place_text(short_text(info.user), short_text(info.host),
                   str(port) if type(port) is int else "", short_text(info.dbname))
 
 
@@ -147,7 +147,7 @@ def _needs_a_loop(value):
 def _asyncpg_text(value):
     address, settings = value._addr, value._params
     host, port = address if type(address) is tuple else (address, "")
-    place = _place(short_text(settings.user), short_text(host), str(port),
+    place = place_text(short_text(settings.user), short_text(host), str(port),
                    short_text(settings.database))
     return "asyncpg connection to %s" % place
 

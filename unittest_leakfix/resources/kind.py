@@ -47,15 +47,25 @@ class Kind(object):
     name: short noun. close, is_open, describe: callables taking the value;
     awaits: a truth, or a callable taking the value. ``open_by_flags`` and the
     bare name stand in for what is left out. opens_later: it opens something long after
-    it was made, so that the line that made it says nothing.
+    it was made, so that the line that made it says nothing. parts: a callable that
+    returns what belongs to the value, and cannot be reached from it: objects, paths,
+    addresses. ends: what the user calls to close it, the last one first: names of
+    methods, or of functions (with a dot), which take it. closed_with: a callable that
+    returns what closes it by being closed. client: it is one of `clients`, or the
+    user's.
     """
 
-    __slots__ = ("name", "opens_later", "_close", "_is_open", "_describe", "_awaits")
+    __slots__ = ("name", "opens_later", "_close", "_is_open", "_describe", "_awaits", "_parts",
+                 "ends", "_closed_with", "client")
 
     def __init__(self, name, close, is_open=open_by_flags, describe=None, awaits=False,
-                 opens_later=False):
+                 opens_later=False, parts=None, ends=(), closed_with=None, client=False):
         self.name = name
         self.opens_later = opens_later
+        self._parts = parts
+        self.ends = ends
+        self._closed_with = closed_with
+        self.client = client
         self._close = close
         self._is_open = is_open
         self._describe = describe
@@ -95,6 +105,23 @@ class Kind(object):
             raise
         except BaseException:
             return False
+
+    def parts(self, value):
+        """Return what belongs to it, beside what it refers to: a list. Never raises."""
+        return self._asked(self._parts, value, list) or []
+
+    def closed_with(self, value):
+        """Return what closes it when that is closed itself, or None. Never raises."""
+        return self._asked(self._closed_with, value, lambda found: found)
+
+    @staticmethod
+    def _asked(ask, value, made):
+        try:
+            return None if ask is None else made(ask(value))
+        except _PASSING:
+            raise
+        except BaseException:
+            return None
 
     def describe(self, value):
         """One short line without secrets (str). Never raises."""

@@ -27,6 +27,7 @@ from unittest_leakfix._core.introspection import (
     on_type,
 )
 from unittest_leakfix.resources import (
+    clients,
     context_managers,
     db_connections,
     event_loops,
@@ -43,7 +44,7 @@ bind(globals())
 #: (module, class name): Kind, or None for what is not a resource after all.
 TABLE = {}
 for _part in (files, network, processes, threads,
-              event_loops, db_connections, context_managers):
+              event_loops, db_connections, context_managers, clients):
     TABLE.update(_part.KINDS)
 #: The same, for what has no better name and no shape.
 LAST = threads.LAST

@@ -41,9 +41,10 @@ foreign = []
 class FoundResource(object):
     """An open resource: the *label* one knows it by, its kind and its value."""
 
-    __slots__ = ("label", "kind", "value")
+    __slots__ = ("label", "kind", "value", "let_go")
 
     def __init__(self, label, kind, value):
+        self.let_go = False     # rather than closed, without a loop to await that
         self.label = label
         self.kind = kind
         self.value = value
@@ -111,7 +112,8 @@ def open_resources(values, names, owned, unsure=False):
 def mark_awaited(owner, found):
     """Say that what was *found* on *owner* is let go of as it is: closing it has to be awaited,
     and the loop for that is gone. A connection ends with its last reference."""
-    if found.kind.name == "database connection":
+    if found.kind.name == "database connection" or found.kind.client:
+        found.let_go = True
         for listener in listeners:
             listener(owner, found)
 
@@ -170,14 +172,15 @@ def not_plain(values, names):
     return more
 
 
-def owned_by(values, names, past, each=2, alone=True):
+def owned_by(values, names, past, each=2, alone=True, ending=()):
     """Return the ids of what would be garbage without *names* in *values*.
 
     Each of *names* stands for *each* references: one in *values*, a dict that the caller
     made, and one in the holder it came from; *past* are the ids of that holder. *alone*: these
     are all that may be closed. Where that is one object, what lies behind it matters to nobody.
+    *ending* are objects that end with the holder, whoever refers to them: a test's own loop.
     """
-    if len(names) == 1:
+    if len(names) == 1 and not ending:
         held, references = [values[names[0]]], [each]
         brief = alone and not is_container(held[0]) and not _may_have_folders()
         return ownership.owned(held, references, past, brief=brief)
@@ -190,7 +193,9 @@ def owned_by(values, names, past, each=2, alone=True):
             held.append(values[name])
             references.append(0)
         references[place] += each
-    return ownership.owned(held, references, past)
+    held.extend(ending)
+    references.extend(0 for _ in ending)
+    return ownership.owned(held, references, past, ending=len(ending))
 
 
 def _gather(label, value, owned, unsure, found, seen, depth):

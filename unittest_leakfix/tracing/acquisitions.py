@@ -113,6 +113,9 @@ class Acquisitions(Records):
             return _made(tie.raw, tie.more or os_facts.path_of(obj, tie.raw[0]))
         if self._dead is not None and key in self._dead:
             return _made(self._dead[key])
+        untied = self.untied(obj)
+        if untied is not None:
+            return _made(untied)
         raw = self._connections.get(key)
         if raw is not None and os_facts.is_connection(obj):
             opened = frameworks.opening_of(obj)
@@ -167,6 +170,9 @@ class Acquisitions(Records):
         tie = self._ties.get(id(obj))
         if tie is not None and tie() is obj:
             return None if tie.raw[0] in _NO_PART else tie.raw
+        untied = self.untied(obj)
+        if untied is not None:
+            return untied
         if os_facts.is_connection(obj):
             return self._connections.get(id(obj))
         descriptor = os_facts.descriptor_of(obj)

@@ -16,9 +16,9 @@ from typing import Any, Callable, Dict, List, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import LateSwap, Swap
-from unittest_leakfix.resources import registry
+from unittest_leakfix.resources import clients, registry
 from unittest_leakfix.tracing.records import Records
-from unittest_leakfix.tracing.stacks import LIBRARY, origin_of
+from unittest_leakfix.tracing.stacks import LIBRARY, USER, is_installed, origin_of
 
 __unittest = True
 bind(globals())
@@ -72,21 +72,11 @@ CONSTRUCTORS: Dict[str, Dict[str, str]] = {
     "urllib.response": {"response": "addbase addinfo addinfourl"},
     "xmlrpc.client": {"http connection": "ServerProxy"},
     "zipfile": {"zip archive": "ZipFile"},
-    # Clients that people use
-    "aiohttp.client": {"client": "ClientSession"},
-    "aiohttp.connector": {"client": "BaseConnector"},
-    "httpx._client": {"client": "Client AsyncClient"},
-    "paramiko.client": {"client": "SSHClient"},
-    "pymongo.mongo_client": {"client": "MongoClient"},
-    "pymongo.synchronous.mongo_client": {"client": "MongoClient"},
-    "redis.asyncio.client": {"client": "Redis"},
-    "redis.client": {"client": "Redis"},
-    "requests.sessions": {"client": "Session"},
-    "sqlalchemy.engine.base": {"Connection": "Connection"},
-    "sqlalchemy.orm.session": {"Session": "Session"},
-    "urllib3.connectionpool": {"client": "HTTPConnectionPool"},
-    "urllib3.poolmanager": {"client": "PoolManager"},
 }
+
+for (_module, _class), _noun in clients.MADE.items():
+    _row = CONSTRUCTORS.setdefault(_module, {})
+    _row[_noun] = (_row[_noun] + " " if _noun in _row else "") + _class
 
 #: module: {function: the setting that it sets}, by the names that `process_state` has for them
 SETTERS: Dict[str, Dict[str, str]] = {
@@ -312,7 +302,12 @@ class Constructors:
 
     def _logger(self, what: str, logger: Any, frame: Any) -> None:
         if self._listens():
-            self._records.changed(what, logger.name, frame)
+            records = self._records
+            if origin_of(frame.f_code.co_filename) == USER and is_installed(
+                    frame.f_code.co_filename) and logger.name != "root":
+                # As redis does with its own logger when its first pub/sub is made.
+                records.set_up.setdefault((what, logger.name), records.current)
+            records.changed(what, logger.name, frame)
 
     def _opening(self, what: str, descriptors: int, frame: Any) -> None:
         if not self._listens():

@@ -80,6 +80,7 @@ class Records:
         self.latest = 0         # something was opened: its serial number
         self._serial = count(1)
         self._ties: Dict[int, Tie] = {}
+        self._untied: Dict[int, Tuple[type, Raw]] = {}  # by id, with its class
         self._loops: Dict[int, Tie] = {}  # those of _ties that are event loops
         self._dead: Optional[Dict[int, Raw]] = None
         self._files: Dict[int, Raw] = {}  # the newest for each descriptor
@@ -87,6 +88,9 @@ class Records:
         self._maps: Deque[Tuple[int, Raw]] = deque(maxlen=256)
         self._changed: Dict[Tuple[str, str], Deque[Raw]] = {}
         self._variable: Tuple[Any, ...] = ()    # where the last one was set
+        self.set_up: Dict[Tuple[str, str], str] = {}
+        """By what was changed and its name: the test in which an installed package set it up, of
+        the loggers that it has, when it was first used."""
         self._connections: Dict[int, Raw] = {}
         self._connecting: Dict[int, Raw] = {}  # one for each thread inside sqlite3.connect
         self._paths_at_most = _PATHS
@@ -97,7 +101,7 @@ class Records:
     def forget_all(self) -> None:
         """Forget every record."""
         for each in (self._ties, self._loops, self._files, self._connections, self._connecting,
-                     self.paths, self._wrapping, self._changed):
+                     self.paths, self._wrapping, self._changed, self.set_up, self._untied):
             each.clear()
         self._forks.clear()
         self._maps.clear()
@@ -113,8 +117,15 @@ class Records:
         return (what, detail, self.current, name, serial) + walk(frame)
 
     def tie(self, obj: object, raw: Raw) -> None:
-        """Tie a record to an object that can be weakly referenced, until it dies."""
-        tie = Tie(obj, self._forget)
+        """Tie a record to an object until it dies; to one that cannot be weakly referenced, until
+        its constructor makes another of its class under its id."""
+        try:
+            tie = Tie(obj, self._forget)
+        except TypeError:   # asyncpg's pool
+            if len(self._untied) >= _CONNECTIONS:
+                self._untied.clear()
+            self._untied[id(obj)] = type(obj), raw
+            return
         tie.key = id(obj)
         tie.raw = raw
         tie.more = ""
@@ -273,6 +284,12 @@ class Records:
         """Tell whether the object has a record of its own."""
         tie = self._ties.get(id(obj))
         return tie is not None and tie() is obj
+
+    def untied(self, obj: object) -> Optional[Raw]:
+        """Return the record of an object that cannot be weakly referenced, None if there is
+        none."""
+        cls, raw = self._untied.get(id(obj), (None, None))
+        return raw if cls is type(obj) else None
 
     def outdated(self, fd: int, since: int) -> None:
         """Say that what is open under *fd* was opened after the mark *since*: an older record is of

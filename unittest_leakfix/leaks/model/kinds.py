@@ -12,6 +12,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.ids import is_fixture
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import IT, Call, Remedy, When, calling, restoring
+from unittest_leakfix.resources import clients
 
 __unittest = True
 bind(globals())
@@ -91,8 +92,13 @@ _ROWS = (
     LeakKind(
         "connection", verb="opened", traced=True, variable="connection",
         resources=("sqlite3 connection", "database connection", "sqlite3 cursor", "cursor",
-                   "sqlite3 blob"),
+                   "sqlite3 blob", *clients.NOUNS["connection"]),
         closing=True, remedy=calling(IT + ".close")),
+    LeakKind(
+        "connection pool", verb="opened", variable="pool",
+        resources=tuple(clients.NOUNS["connection pool"])),
+    LeakKind(
+        "client", verb="opened", variable="client", resources=tuple(clients.NOUNS["client"])),
     LeakKind(
         "socket", verb="opened", traced=True, variable="sock",
         resources=("asyncio server", "server", "imap connection", "http response", "response",
@@ -100,8 +106,11 @@ _ROWS = (
         remedy=calling(IT + ".close")),
     LeakKind(
         "file", verb="opened", traced=True, variable="file",
-        resources=("dbm database", "shelf", "memory map", "tar archive", "zip archive"),
+        resources=("dbm database", "shelf", "memory map", "tar archive", "zip archive",
+                   *clients.NOUNS["file"]),
         remedy=calling(IT + ".close")),
+    LeakKind("figure", verb="made", variable="figure", resources=tuple(clients.NOUNS["figure"])),
+    LeakKind("widget", verb="made", variable="widget", resources=tuple(clients.NOUNS["widget"])),
     LeakKind(
         "descriptor", verb="opened", watched_by="process_state.descriptors",
         resources=("process pipe", "process queue", "selector"),
@@ -278,6 +287,8 @@ OPENERS: Dict[str, Tuple[str, ...]] = {
 }
 """The functions and methods whose result, or whose own object, is a resource of this kind of
 leak."""
+for _leak, _names in clients.OPENERS.items():
+    OPENERS[_leak] = tuple(dict.fromkeys((*OPENERS.get(_leak, ()), *_names)))
 NOUNS: Dict[str, str] = {"process pipe": "end of the pipe", "thread timer": "timer",
                          "mock patch": "patcher", "patch": "patcher",
                          "logging handler": "handler", "sqlite3 connection": "connection",

@@ -88,6 +88,9 @@ class Complaint(NamedTuple):
     """The name of a coroutine that was not awaited."""
     loop_closed: bool = False
     """The error is that the event loop was closed already."""
+    source: int = 0
+    """The id of what a ResourceWarning is about, 0 if it does not say; of use in the test's own
+    window only."""
 
 
 class Resource(NamedTuple):
@@ -108,7 +111,8 @@ class Resource(NamedTuple):
     type: str = ""
     """The name of its class."""
     ends: Tuple[str, ...] = ()
-    """Its methods that end it, in the order of registering them as clean-ups."""
+    """Its methods that end it, in the order of registering them as clean-ups: "await aclose" for
+    one that is awaited, "matplotlib.pyplot.close" for a function that takes it."""
     advice: str = ""
     """What the framework that keeps it would have one do."""
 

@@ -39,8 +39,15 @@ def end(resource: str, name: str = "", awaited: bool = False,
     methods = ends or kinds.ENDS.get(resource, row.ends)
     if row.end_is_awaited:
         return Remedy(advice="await its %s() in the loop that it belongs to" % methods[0])
-    return named(Remedy(tuple(Call("%s.%s" % (IT, each), awaited=awaited) for each in methods)),
-                 resource, name)
+    return named(Remedy(tuple(_ending(each, awaited) for each in methods)), resource, name)
+
+
+def _ending(method: str, awaited: bool) -> Call:
+    """Return the call of a method, or of a function that takes what it ends."""
+    waits, _, name = method.rpartition(" ")
+    if "." in name:
+        return Call(name, (IT,))
+    return Call("%s.%s" % (IT, name), awaited=awaited or bool(waits))
 
 
 def named(remedy: Remedy, resource: str, name: str = "") -> Remedy:
@@ -80,6 +87,8 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
     """Return the clean-up for an open resource, which *chain* may hold."""
     if seen.advice:
         return Remedy(advice=seen.advice)
+    seen = seen._replace(ends=tuple(site.local(each) if "." in each else each
+                                    for each in seen.ends))
     if seen.reached:
         return end(seen.resource, seen.reached, seen.awaited, seen.ends)
     if chain is None:
