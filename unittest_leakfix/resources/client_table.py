@@ -65,7 +65,8 @@ def client(noun, classes, is_open, place=None, close="close", leak="client", end
         except Exception:
             where = ""
         return "%s to %s" % (called, redact(where)) if where else called
-    kind = Kind(noun, closer, is_open, describe, awaits, parts, ends, closed_with, client=True)
+    kind = Kind(noun, closer, is_open, describe, awaits, parts=parts, ends=ends,
+                closed_with=closed_with, client=True)
     for each in classes.split():
         module, _, name = each.rpartition(".")
         KINDS[module, name] = kind

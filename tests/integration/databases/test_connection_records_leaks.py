@@ -161,7 +161,7 @@ class Pools(unittest.TestCase):
             pass
 """ % url, "--leaks=report")
                 self.assertIn("1 cause in 1 of 1 test: 1 connection pool", printed)
-                self.assertRegex(printed, r"\[1\] SQLAlchemy engine \(\w+\).* was left open")
+                self.assertRegex(printed, r"\[1\] SQLAlchemy engine \([\w.]+\).* was left open")
                 self.assertIn("opened by Pools.test_engine   test_shop.py:18\n", printed)
 
     def test_cursor_kept(self):
