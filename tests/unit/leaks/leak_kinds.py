@@ -38,6 +38,11 @@ def every_kind(case):
             remedy="cls.addClassCleanup(delattr, cls, \"client\")",
         ),
         case.connection(),
+        Leak("connection pool", "asyncpg pool to db@127.0.0.1:5432/shop was left open", test,
+             acquisition=app),
+        Leak("client", "redis client to 127.0.0.1:6379/0 was left open", test, acquisition=app),
+        Leak("figure", "pyplot figure was left open", test, acquisition=app),
+        Leak("widget", "Qt timer was left open", test, acquisition=app),
         Leak("socket", "socket listening on 127.0.0.1:8080 was left open", test, acquisition=app),
         Leak(
             "file",
