@@ -152,7 +152,7 @@ class Fixtures:
         total = sum(item[2] for item in holding)
         attribute = holding[0][0].lstrip(".")
         return [identify.of_class(qualified(cls), holding, total,
-                                  qualified(_fixture_of(cls, attribute)))]
+                                  qualified(giver_of(cls, attribute)))]
 
     def left_open(self, holder: Any, form: str, fixtures: Container[str]) -> List[Leak]:
         """Return a leak for each resource that one of the *fixtures* opened and that is still open
@@ -175,7 +175,7 @@ class Fixtures:
 _FIXTURES = ("setUpClass", "setUpTestData")
 
 
-def _fixture_of(cls: type, attribute: str) -> type:
+def giver_of(cls: type, attribute: str) -> type:
     """Return the class in whose fixture *cls* was given an attribute: one of its bases, perhaps."""
     first = None
     for base in cls.__mro__:

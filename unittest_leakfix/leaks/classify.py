@@ -11,12 +11,14 @@ from collections import defaultdict
 from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks import survivors as sizes
+from unittest_leakfix.leaks.class_scope import giver_of
 from unittest_leakfix.leaks.governor import Governor
 from unittest_leakfix.leaks.model import ids
 from unittest_leakfix.leaks.model import leak as leak_model
-from unittest_leakfix.leaks.model.chain import Chain
+from unittest_leakfix.leaks.model.chain import Chain, Link
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.seen import Survivor
 from unittest_leakfix.leaks.retention import objects
@@ -261,7 +263,8 @@ class Classifier:
                 [("." + name, values[name]) for name in list(values) if not name.startswith("_")],
                 most=len(values))
                 if item[2] >= _LEAST_SIZE or kind_of(values[item[0][1:]]) is not None)[:3]
-        leak = identify.of_survivor(survivor, value, kind, chain, acquisition, size, holding)
+        leak = identify.of_survivor(survivor, value, kind, chain, acquisition, size, holding,
+                                    _way(chain))
         if survivor.what == "instance" and self.grows > 1 and not _is_of_test_module(survivor):
             leak = identify.growth(leak, survivor)
         return leak
@@ -365,6 +368,24 @@ def _home(chain: Chain) -> str:
         if os_facts.loaded(name) is not None:
             return name
     return ""
+
+
+def _way(chain: Chain) -> str:
+    """Return the expression of a *chain* as it is the same for all that inherit a fixture: from the
+    class whose fixture gave the class at its root the attribute that it goes on with."""
+    steps = chain.steps
+    if chain.root != "class" or len(steps) < 2 or steps[1].link is not Link.ATTRIBUTE:
+        return chain.expression
+    root = steps[0].access
+    module = os_facts.loaded(_home(chain))
+    cls: Any = module
+    for name in root[len(_home(chain)) + 1:].split("."):
+        cls = objects.namespace_of(cls).get(name) if cls is not None else None
+    if not isinstance(cls, type) or root not in chain.expression:
+        return chain.expression
+    giver = giver_of(cls, steps[1].key)
+    return (chain.expression if giver is cls
+            else chain.expression.replace(root, qualified(giver), 1))
 
 
 def _librarys(value: object, chain: Chain) -> bool:

@@ -162,9 +162,10 @@ def _has(value: Any, methods: Tuple[str, ...]) -> bool:
 
 def of_survivor(survivor: Survivor, value: Any, kind: Optional[Kind], chain: Optional[Chain],
                 acquisition: Optional[Acquisition], size: int,
-                holding: Tuple[Tuple[str, str, int], ...] = ()) -> Leak:
-    """An object that outlived its test, with the chain that keeps it."""
-    by = steady(chain.expression) if chain is not None else "?"
+                holding: Tuple[Tuple[str, str, int], ...] = (), way: str = "") -> Leak:
+    """An object that outlived its test, with the chain that keeps it. *way*: what identifies that,
+    if not its expression."""
+    by = steady(way or chain.expression) if chain is not None else "?"
     retained = Retained(survivor.type, survivor.name, survivor.fixture)
     if survivor.what == "test":
         return Leak("kept test", "", (survivor.test,), size, chain, holding,

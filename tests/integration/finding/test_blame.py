@@ -16,14 +16,16 @@ class BlameCase(unittest.TestCase):
     """Each class runs its module ``SAMPLE`` once, in a process of its own."""
 
     SAMPLE = ""
+    MORE = {}
     COMMAND = ("unittest_leakfix", "sample")
     OPTIONS = ()
 
     @classmethod
     def setUpClass(cls):
         with tempfile.TemporaryDirectory() as folder:
-            with open(os.path.join(folder, "sample.py"), "w") as file:
-                file.write(textwrap.dedent(cls.SAMPLE))
+            for name, text in {"sample": cls.SAMPLE, **cls.MORE}.items():
+                with open(os.path.join(folder, name + ".py"), "w") as file:
+                    file.write(textwrap.dedent(text))
             ran = subprocess.run(
                 [sys.executable, "-m", *cls.COMMAND, "--leaks=report", "--leaks-json=r.json",
                  *cls.OPTIONS], cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT),
@@ -47,6 +49,123 @@ class BlameCase(unittest.TestCase):
         self.assertEqual(["sample." + test for test in tests], leak["tests"], self.output)
         self.assertEqual([], leak["candidates"])
         return leak
+
+
+class InheritedFixtureTest(BlameCase):
+    """What hangs on something that the fixture of a base gave each class is one cause."""
+
+    SAMPLE = """
+        import unittest
+
+        class Bus:
+            handler = None
+
+        class Base(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                cls.bus = Bus()
+
+            def setUp(self):
+                self.bus.handler = self.handle
+
+            def handle(self):
+                pass
+
+        class A(Base):
+            def test_a(self):
+                pass
+
+        class B(Base):
+            def test_b(self):
+                pass
+
+        class Other(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                cls.bus = Bus()
+
+            def test_other(self):
+                self.bus.handler = self.test_other
+    """
+
+    def test_one_cause_for_all_that_inherit_it(self):
+        self.assertLeftBy(["A.test_a", "B.test_b"], "A.test_a")
+
+    def test_a_fixture_of_its_own_is_a_cause_of_its_own(self):
+        leak = self.assertLeftBy(["Other.test_other"], "Other.test_other")
+        self.assertEqual(2, len(self.report["leaks"]))
+        self.assertIn("Other", leak["fingerprint"])
+
+    def test_the_remedy_holds_for_all_of_them(self):
+        remedy = self.one("A.test_a")["remedy"]
+        self.assertIn("self.bus", remedy)
+        self.assertNotIn("A.bus", remedy)
+
+
+class WrappedTest(BlameCase):
+    """A test is where it is written, whatever is around it."""
+
+    SAMPLE = """
+        import functools, unittest
+        from unittest import mock
+        import sample_wrappers
+
+        PATCHED, BARE, BOTH, META = [], [], [], []
+
+        class A(unittest.TestCase):
+            @mock.patch("os.getlogin", mock.Mock())
+            def test_patched(self):
+                PATCHED.append(self)
+
+            @sample_wrappers.bare
+            def test_bare(self):
+                BARE.append(self)
+
+            @sample_wrappers.bare
+            @sample_wrappers.wraps
+            def test_both(self):
+                BOTH.append(self)
+
+        class B(unittest.TestCase, metaclass=sample_wrappers.Meta):
+            def test_of_meta(self):
+                META.append(self)
+    """
+    MORE = {"sample_wrappers": """
+        import functools
+
+        def bare(function):
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+
+        def wraps(function):
+            @functools.wraps(function)
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+
+        class Meta(type):
+            def __new__(meta, name, bases, space):
+                return super().__new__(meta, name, bases, {
+                    key: bare(value) if key.startswith("test") else value
+                    for key, value in space.items()})
+    """}
+
+    def test_each_is_where_it_is_written(self):
+        lines = textwrap.dedent(self.SAMPLE).splitlines()
+        for name in ("test_patched", "test_bare", "test_both", "test_of_meta"):
+            with self.subTest(name):
+                place = self.one("kept after", name)["chain"]["steps"][-1]["place"]
+                file, _, line = place.rpartition(":")
+                self.assertEqual("sample.py", file)
+                # of the first decorator before 3.8
+                near = lines[int(line) - 1:int(line) + 3]
+                self.assertTrue(any("def " + name in each for each in near), place)
+
+    def test_names_of_the_test_s_own_module(self):
+        self.assertEqual(
+            ["self.addCleanup(%s.remove, self)" % name for name in "BARE BOTH META PATCHED".split()],
+            sorted(leak["remedy"] for leak in self.report["leaks"]))
 
 
 class DiesLaterTest(BlameCase):

@@ -9,7 +9,8 @@ from typing import List, NamedTuple, Optional, Tuple
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.chain import Chain, Link, Step, Thing
-from unittest_leakfix.leaks.model.remedy import IT, Call, Remedy, When, calling, restoring
+from unittest_leakfix.leaks.model.ids import owner_of
+from unittest_leakfix.leaks.model.remedy import IT, Call, CodeScope, Remedy, When, calling, restoring
 from unittest_leakfix.leaks.model.seen import Resource
 from unittest_leakfix.leaks.report import user_code
 from unittest_leakfix.leaks.report.user_code import Site
@@ -171,6 +172,9 @@ class _Places:
             return
         place, dotted = site.local(root), root
         self._found, self.roots = [place], [dotted]
+        # Its own class, or one that shares a base's fixture with it.
+        of_test = chain.root == "class" and site.scope is CodeScope.TEST and root == owner_of(
+            site.test)
         library = user_code.is_library(user_code.split(root)[0])
         for index, step in enumerate(steps[1:], 1):
             if library and step.key.startswith("_"):
@@ -185,6 +189,8 @@ class _Places:
                 place, dotted = "%s[%s]" % (place, step.key), ""
             else:
                 return
+            if index == 1 and of_test and step.link is Link.ATTRIBUTE:
+                place = "self" + step.access
             self._found.append(place)
             self.roots.append(dotted)
 
@@ -353,7 +359,9 @@ def _put_back(steps: Tuple[Step, ...], places: _Places, site: Site) -> Optional[
 
 def _attribute(step: Step, holder: Thing, place: str, places: _Places, index: int,
                site: Site) -> Optional[Remedy]:
-    key, attribute = step.key, places.of(index)
+    key = step.key
+    # On the class itself, not by way of an instance.
+    attribute = places.of(index) if index > 1 else place + step.access
     dotted = places.dotted(index - 1)
     module, path = user_code.split(dotted) if dotted else ("", "")
     full = ".".join(filter(None, (path, key)))

@@ -312,12 +312,11 @@ def _looked_up(test: str, function: str) -> Tuple[Any, Optional[types.FunctionTy
         else:
             value = (objects.own_dict(value) or {}).get(part)
     for _ in range(10):
-        value = getattr(value, "__func__", value) if type(value) in (classmethod,
-                                                                     staticmethod) else value
-        inner = (objects.own_dict(value) or {}).get("__wrapped__")
-        if inner is None:
+        below = value.__func__ if type(value) in (classmethod, staticmethod) else value
+        below = objects.unwrapped(below, rest[-1] if rest else "")
+        if below is value:
             break
-        value = inner
+        value = below
     if type(value) is not types.FunctionType or origin_of(value.__code__.co_filename) in (RUNNER,
                                                                                         LIBRARY):
         value = None        # TestCase's own setUpClass

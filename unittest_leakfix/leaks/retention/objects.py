@@ -25,6 +25,8 @@ _DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
 LRU_CACHE = type(functools.lru_cache(maxsize=1)(lambda: None))
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_WRAPPERS = 20
+"""Through how many decorators a function is looked for."""
 _SIMPLE = (str, int, bool, bytes, type(None))
 
 
@@ -145,7 +147,32 @@ def place(obj: object) -> str:
     if inherits(obj, type):
         return _class_place(obj)  # type: ignore[arg-type]
     method = _test_method(obj)
-    return place(type_attribute(type(obj), method)) if method else ""
+    return place(unwrapped(type_attribute(type(obj), method), method)) if method else ""
+
+
+def unwrapped(function: Any, name: str) -> Any:
+    """Return the function called *name* that decorators have wrapped: what ``functools.wraps``
+    noted, or what a closure without that has under this name."""
+    for _ in range(_WRAPPERS):
+        inner = (own_dict(function) or {}).get("__wrapped__")
+        plain = type(function) is types.FunctionType
+        if inner is None and plain and function.__code__.co_name != name:
+            inner = next((each for each in _in_cells(function)
+                          if type(each) is types.FunctionType and each.__name__ == name), None)
+        if inner is None:
+            break
+        function = inner
+    return function
+
+
+def _in_cells(function: types.FunctionType) -> List[Any]:
+    found = []
+    for cell in function.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:      # not filled yet
+            pass
+    return found
 
 
 _FRAMED = (("gi", types.GeneratorType), ("cr", types.CoroutineType),
