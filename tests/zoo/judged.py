@@ -136,6 +136,17 @@ class BoundedDeque(unittest.TestCase):
         shop.current.append(Order())
 
 
+class BoundedByItsClass(unittest.TestCase):
+    """A cache that a class has, and its limit beside it."""
+
+    def setUp(self):
+        shop = application()
+        if shop.current is None:
+            shop.current = type("Shelf", (), {
+                "_Shelf__cache_size": 50, "_items": {}, "__module__": "tests.zoo.shop"})
+        shop.current._items[self.id()] = Order()
+
+
 class NotBounded(BoundedCache):
     """It has a number, and more than that."""
 
@@ -270,7 +281,8 @@ class PoolOfClass(unittest.TestCase):
 
 
 for case in (Slot, Window, Refilled, RefilledAgain, FilledOnce, Pool, Grows, GrowsBesideACache,
-             Numbered, Loggers, DeepPool, BoundedCache, BoundedDeque, MemoryStreams):
+             Numbered, Loggers, DeepPool, BoundedCache, BoundedDeque,
+             BoundedByItsClass, MemoryStreams):
     for nth in range(12):
         setattr(case, "test_%02d" % nth, lambda self: None)
 for case in (Twice, Crowd):

@@ -30,6 +30,8 @@ class ReportedChanges:
     def __init__(self, acquisitions: Acquisitions) -> None:
         self._acquisitions = acquisitions
         self._reported: Set[Tuple[Any, ...]] = set()
+        self.ever: Set[Tuple[Any, ...]] = set()
+        """The keys of all that were reported, for what is around modules."""
         self.pending: List[Pending] = []
         """Those to be reported when their class is over."""
         self.waited = False
@@ -76,6 +78,7 @@ class ReportedChanges:
             if fixture and change.key in self._reported:
                 continue    # a test of the class, or a class of the module
             self._reported.add(change.key)
+            self.ever.add(change.key)
             of, candidates = test, tuple(ended[-change.windows:] if change.windows else ended)
             acquisition = self._opened(change, test, fixture)
             if len(candidates) > 1:

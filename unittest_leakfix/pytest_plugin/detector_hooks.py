@@ -260,12 +260,16 @@ class ScopedDetector(LeakDetector):
         self._tests_left(data, scope.kind != "class")
         others = self._made(but=scope)
         fixtures = _of_the_user(data)
-        # What no fixture was seen to change as it was set up came with the tear-down of one.
-        unknown = fixtures[0] if fixtures else "%s (%s)" % (scope.kind, scope.name)
+        wide = scope.kind not in ("class", "module")
         by: Dict[str, List[Change]] = {}
         for change in data.state.full(self._changed.grace(), scope.kind != "class"):
-            if self._matters(change, others):
+            if self._matters(change, others) and not (
+                    wide and change.key in self._changed.ever):
                 by.setdefault(data.made.get(change.key, ""), []).append(change)
+        if not fixtures:
+            by.pop("", None)    # of pytest, or of a plugin that is at work around its tests
+        # What no fixture was seen to change as it was set up came with the tear-down of one.
+        unknown = fixtures[0] if fixtures else ""
         for name, changes in by.items():
             back = data.state.restore(changes) if self.options.restore else []
             self._new_leaks += self._changed.leaks(

@@ -164,7 +164,8 @@ class WrappedTest(BlameCase):
 
     def test_names_of_the_test_s_own_module(self):
         self.assertEqual(
-            ["self.addCleanup(%s.remove, self)" % name for name in "BARE BOTH META PATCHED".split()],
+            ["self.addCleanup(%s.remove, self)" % name
+             for name in ("BARE", "BOTH", "META", "PATCHED")],
             sorted(leak["remedy"] for leak in self.report["leaks"]))
 
 

@@ -238,7 +238,8 @@ class JudgingTests(ZooCase):
         self.assertSilent("DeepPool")
 
     def test_bounded(self):
-        for name in ("BoundedCache", "BoundedByMaxsize", "BoundedDeque"):
+        for name in ("BoundedCache", "BoundedByMaxsize", "BoundedDeque",
+                     "BoundedByItsClass"):
             with self.subTest(name):
                 self.assertSilent(name)
 

@@ -44,6 +44,59 @@ class LookAlikes(PytestCase):
                 assert len(orders) == 3
             """, mode="fail")
 
+    def test_what_is_around_modules_says_nothing_again(self):
+        # A plugin's timer, too, which runs around a test and all of its fixtures.
+        self.write(tests____init__="", tests__test_one="""
+            import os, sys
+
+            import pytest
+
+            def test_environment():
+                os.environ["SHOP"] = "1"
+
+            def test_path():
+                sys.path.append("/shop")
+
+            @pytest.mark.limited
+            def test_last():
+                pass
+            """, tests__test_two="""
+            import os
+
+            import pytest
+
+            @pytest.fixture(scope="module", autouse=True)
+            def region():
+                os.environ["REGION"] = "1"
+
+            def test_two():
+                pass
+            """, conftest="""
+            import signal
+
+            import pytest
+
+            def pytest_configure(config):
+                config.addinivalue_line("markers", "limited: within its time")
+
+            @pytest.hookimpl(hookwrapper=True)
+            def pytest_runtest_protocol(item):
+                if not item.get_closest_marker("limited"):
+                    yield
+                    return
+                before = signal.signal(signal.SIGALRM, lambda *args: None)
+                signal.setitimer(signal.ITIMER_REAL, 30)
+                yield
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, before)
+            """)
+        text, ended = self.pytest("--leaks=report", "tests")
+        self.assertEqual(ended, 0, text)
+        self.assertEqual(['environment variable "REGION" was added',
+                          'environment variable "SHOP" was added', "sys.path was changed"],
+                         sorted(self.causes(text)), text)
+        self.assertIn("left by fixture region (tests/test_two.py)", text)
+
     def test_a_database_with_a_relative_path_is_reported_once(self):
         self.quiet("""
             import sqlite3

@@ -9,10 +9,12 @@ import textwrap
 import types
 import unittest
 
+from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks.model.chain import Chain, Link, Step, Thing
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.seen import Resource, Retained
 from unittest_leakfix.leaks.report import describe, source_file, user_code
+from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.tracing.acquisitions import Acquisition
 from unittest_leakfix.tracing.stacks import Frame
 
@@ -47,6 +49,9 @@ TESTS = '''
 
 
     class OrderTests(unittest.TestCase):
+
+        def setUp(self):
+            warnings.simplefilter("ignore")
 
         @classmethod
         def setUpClass(cls):
@@ -290,6 +295,31 @@ class WayOutTests(AdviceCase):
         self.assertEqual(
             self.kept(step(".by_number", Link.ATTRIBUTE, "by_number", "container", "dict"),
                       step("[...]", Link.VALUE, "'mysql://shop:hunter2@db/shop'")), "")
+
+
+class SetUpTests(AdviceCase):
+    """A ``with`` statement would end with the set-up: a clean-up lasts for the test."""
+
+    def filters(self, by):
+        change = Change("warning filter", "warnings.filters", added=("ignore",))
+        opened = self.opened("test_named", what="warning filter", by=by) if by else None
+        return self.remedy(identify.of_change(change, "advised_tests.OrderTests.test_named",
+                                              opened))
+
+    def test_in_the_test_itself(self):
+        self.assertEqual("with warnings.catch_warnings():  # import warnings",
+                         self.filters("test_named"))
+
+    def test_in_the_set_up_or_nobody_knows_where(self):
+        for by in ("setUp", None):
+            with self.subTest(by):
+                self.assertEqual(
+                    "self.addCleanup(warnings.filters.__setitem__, slice(None), "
+                    "warnings.filters[:])  # before the change; import warnings",
+                    self.filters(by))
+
+    def test_in_the_set_up_of_the_class(self):
+        self.assertIn("cls.addClassCleanup(warnings.filters", self.filters("setUpClass"))
 
 
 class HeadlineTests(unittest.TestCase):

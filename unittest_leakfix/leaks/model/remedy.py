@@ -55,6 +55,8 @@ class Remedy(NamedTuple):
     manager: str = ""
     """What a ``with`` statement enters: "contextlib.closing(connection)". Of one that has clean-ups
     too these take its place in a set-up, where it would end too early."""
+    in_set_up: bool = False
+    """The change was made in a set-up, or perhaps was."""
     target: str = ""
     """The name that the ``with`` statement gives it."""
     awaits: str = ""

@@ -99,6 +99,8 @@ def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = N
     if "::" in leak.left_by and frames and frames[0].function == remedy.it:
         scope = CodeScope.FIXTURE       # of pytest's, which is called so and has opened it
     remedy = remedy.at(site.scope if scope is None else scope)
+    if remedy.manager and site.in_set_up:
+        remedy = remedy._replace(in_set_up=True)
     known = [remedy.it.partition(".")[0]] if remedy.it else []
     remedy = remedy._replace(imports=site.imports(remedy.code, known))
     text = remedy_text.render(remedy)

@@ -10,7 +10,15 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.chain import Chain, Link, Step, Thing
 from unittest_leakfix.leaks.model.ids import owner_of
-from unittest_leakfix.leaks.model.remedy import IT, Call, CodeScope, Remedy, When, calling, restoring
+from unittest_leakfix.leaks.model.remedy import (
+    IT,
+    Call,
+    CodeScope,
+    Remedy,
+    When,
+    calling,
+    restoring,
+)
 from unittest_leakfix.leaks.model.seen import Resource
 from unittest_leakfix.leaks.report import user_code
 from unittest_leakfix.leaks.report.user_code import Site

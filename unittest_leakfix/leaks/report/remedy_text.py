@@ -41,7 +41,7 @@ def _code(remedy: Remedy) -> str:
     scope = remedy.scope
     if remedy.monkeypatch and scope is CodeScope.FUNCTION:
         return "monkeypatch." + remedy.monkeypatch
-    if remedy.manager and not (remedy.calls and scope in _FIXTURES):
+    if remedy.manager and not (remedy.calls and (scope in _FIXTURES or remedy.in_set_up)):
         return "%swith %s%s:" % (remedy.advice, remedy.manager,
                                  " as " + remedy.target if remedy.target else "")
     if remedy.awaits:

@@ -65,6 +65,13 @@ class Site:
         return _SCOPES.get(name, CodeScope.XUNIT if name.startswith("setup_") else CodeScope.TEST)
 
     @property
+    def in_set_up(self) -> bool:
+        """Tell whether what opened it stands in the set-up of a test, or perhaps does."""
+        frame = self._frame
+        return self.scope is CodeScope.TEST and (
+            frame is None or frame.function.rpartition(".")[2] in FIXTURES)
+
+    @property
     def place(self) -> str:
         """Where it is written, "tests/test_orders.py:24"; "" where that is not known."""
         return objects.place(self._function) if self._function is not None else ""

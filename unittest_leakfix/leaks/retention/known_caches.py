@@ -77,9 +77,9 @@ def is_bounded(holder: object, child: object) -> bool:
         return deque_limit(holder) is not None
     if not any(objects.inherits(child, kind) for kind in (dict, list, set, deque)):
         return False
-    values = objects.own_dict(holder) or {}
     return any(type(name) is str and type(value) is int and _LIMIT.match(name) is not None
-               and 0 < length_of(child) <= value for name, value in objects.items(values))
+               and 0 < length_of(child) <= value
+               for name, value in dict(objects.namespace_of(holder)).items())
 
 
 def length_of(container: Any) -> int:
