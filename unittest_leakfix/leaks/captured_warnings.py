@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 import warnings
+from functools import partial
 from types import FrameType
 from typing import Any, Callable, Collection, List, Optional, Set, Tuple
 
@@ -21,7 +22,7 @@ from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.leaks.model.seen import Complaint, Spot
 from unittest_leakfix.process_state.warning_filters import LET_THROUGH
-from unittest_leakfix.tracing import os_facts, value_text
+from unittest_leakfix.tracing import os_facts, sources, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 from unittest_leakfix.tracing.stacks import HARNESS, RUNNER, USER, Frame, origin_of, short
 
@@ -229,7 +230,7 @@ def _written_at(coroutine: Any) -> Optional[Spot]:
 # The words of CPython and asyncio, read here and nowhere else.
 _QUOTED = re.compile(r"'([^']*)'")
 _DEFINED = re.compile(r"(running|defined|created) at (\S+?):(\d+)")
-_FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
+_FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+|<\w+>)')
 
 
 def _read(
@@ -285,6 +286,8 @@ class PassThroughCapture(ComplaintCapture):
         super().__init__(acquisitions)
         self._shown: Set[Tuple[Any, ...]] = set()
         self._logger: Any = None
+        self._hooks: Tuple[Any, Any] = (None, None)
+        self._listens = {"sys.unraisablehook": self._on_ignored}
         self.catchers: Tuple[Any, ...] = _CATCHERS
         """What shows warnings when no test catches them; a runner may have its own."""
         self._filters: Any = None
@@ -293,6 +296,8 @@ class PassThroughCapture(ComplaintCapture):
     def install(self) -> None:
         """Begin to listen, to asyncio too once that is loaded. Twice is once."""
         self._let_through()
+        # A test that puts a hook of its own there expects what comes.
+        self._hooks = threading.excepthook, sys.unraisablehook
         if self._swap:
             if self._logger is not None or "asyncio.base_events" not in sys.modules:
                 self._logger_filters = self._filters_of_logger()
@@ -300,6 +305,12 @@ class PassThroughCapture(ComplaintCapture):
             self.remove()
         self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
         swapped: List[Tuple[Any, str, Any]] = [(warnings, "_showwarnmsg", self._handlers[0])]
+        # Each thread gets from this what it calls when its function has raised: the hook itself
+        # stays what it is, for the tests to see.
+        make: Any = getattr(threading, "_make_invoke_excepthook", None)
+        if make is not None:
+            swapped.append((threading, "_make_invoke_excepthook", partial(self._invoking, make)))
+        sources.add(self._listens)
         asyncio: Any = os_facts.loaded("asyncio.base_events")
         self._logger = getattr(asyncio, "logger", None)
         if self._logger is not None:
@@ -345,9 +356,40 @@ class PassThroughCapture(ComplaintCapture):
         self._filters = None
         if self._swap:
             # What died meanwhile is not looked at, as it is in the window after the test.
+            sources.remove(self._listens)
             acquisitions, self._acquisitions = self._acquisitions, None
             super().remove()
             self._acquisitions = acquisitions
+
+    def _invoking(self, make: Callable[[], Any]) -> Callable[[Any], None]:
+        """Return what a new thread calls when its function has raised."""
+        invoke = make()
+
+        def invoke_excepthook(thread: Any) -> None:
+            try:
+                self._on_raised(thread)
+            except Exception:   # what is only watched must not fail
+                pass
+            invoke(thread)
+
+        return invoke_excepthook
+
+    def _on_raised(self, thread: Any) -> None:
+        kind, value, trace = sys.exc_info()
+        if kind is None or kind is SystemExit or not _as_before(threading.excepthook,
+                                                                self._hooks[0]):
+            return
+        known = self._acquisitions
+        self._add("exception in thread", str(thread.name), self._traceback(kind, value, trace),
+                  known.of_thread(thread) if known is not None else None)
+
+    def _on_ignored(self, args: Tuple[Any, ...]) -> None:
+        """Hear that an exception was ignored, in a finalizer as a rule, whatever the hook does."""
+        hook, unraisable = args
+        if _as_before(hook, self._hooks[1]):
+            self._add("unraisable exception", _unraisable_text(
+                unraisable.err_msg, unraisable.object, unraisable.exc_traceback), self._traceback(
+                    unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback))
 
     def _on_warning(self, message: Any) -> None:
         try:
@@ -409,6 +451,15 @@ class PassThroughCapture(ComplaintCapture):
         if not expected:
             super()._on_asyncio(text, exc_info, context)
         return False
+
+
+def _as_before(hook: Any, before: Any) -> bool:
+    """Tell whether a hook is the one that was there before the test, or pytest's, which puts one in
+    for each part of a test."""
+    if hook is before:
+        return True
+    code = getattr(getattr(hook, "__func__", hook), "__code__", None)
+    return code is not None and origin_of(code.co_filename) == HARNESS
 
 
 def _dropped_at() -> Optional[Spot]:

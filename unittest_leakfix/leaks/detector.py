@@ -192,7 +192,9 @@ class LeakDetector(ListeningObserver):
             return
         began = self._governor.begin() if self._timed else None
         try:
-            self._reported_leaks.ended(self._test)
+            text = self._reported_leaks.ended(self._test)
+            if text and self._changed.recorded:
+                self._new_leaks += self._changed.failed_with(self._test, text)
             if not self._survivor_watch.finished(test):
                 self._release_capture.install()
             if began is not None:

@@ -212,7 +212,7 @@ def growth(leak: Leak, survivor: Survivor) -> Leak:
 
 
 _COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",
-               "exception was never retrieved": "exception"}
+               "exception was never retrieved": "exception", "exception in thread": "exception"}
 
 
 def of_complaint(complaint: Complaint, test: str) -> Leak:
@@ -229,9 +229,10 @@ def of_complaint(complaint: Complaint, test: str) -> Leak:
         opened = opened._replace(test=test)
     if kind == "task":
         called = opened.detail if opened is not None else ""
-    elif kind == "exception":
+    elif complaint.kind == "exception was never retrieved":
         called = complaint.error or called
-    cause = "%s %s" % (complaint.kind, steady(called)[:100])
+    told = without_counters(called) if complaint.kind == "exception in thread" else steady(called)
+    cause = "%s %s" % (complaint.kind, told[:100])
     if complaint.kind != "ResourceWarning":
         cause += " in %s" % place_of(opened)
     return Leak(kind, "", (test,), acquisition=opened, name=matched(called[:60]), cause=cause,

@@ -65,6 +65,8 @@ class ReportedChanges:
         for change in changes:
             if change.quiet:
                 self.recorded[change.key] = change, test
+                if change in back:
+                    del self.recorded[change.key]
                 continue
             if change.fd >= 0 and frameworks.owns_descriptor(
                     change.fd, change.on, change.kind == "closed descriptor"):
@@ -145,6 +147,18 @@ class ReportedChanges:
         return [replace(leak, notes=leak.notes + ((leak_model.MET, test),))
                 if test and key not in between else leak for key, leak in left]
 
+    @originals.around
+    def failed_with(self, test: str, text: str) -> List[Leak]:
+        """Return the quiet changes of earlier tests that *test* has failed with, as *text* says."""
+        found = []
+        for key, (change, of) in list(self.recorded.items()):
+            if of != test and change.after.startswith("none") and _FAILS_WITH.get(
+                    change.kind, "\0") in text:
+                del self.recorded[key]
+                leak = identify.of_change(change, of, self._opened(change, of, False))
+                found.append(replace(leak, notes=leak.notes + ((leak_model.MET, test),)))
+        return found
+
     def _opened(self, change: Change, test: str, fixture: bool) -> Optional[Acquisition]:
         known = self._acquisitions
         if change.thread:
@@ -197,6 +211,8 @@ _BY_KIND = frozenset(["working directory", "signal handler", "warning filter", "
                       "socket timeout"])
 #: Of these the last change is not the one that stands.
 _SEVERAL = frozenset(["logging handler", "signal handler", "warning filter"])
+#: What is said where a test fails with a quiet change of this kind.
+_FAILS_WITH = {"current event loop": "no current event loop"}
 #: Those that an assignment makes.
 _SET = frozenset(["hook", "stream"])
 

@@ -265,12 +265,15 @@ class ReportedLeaks:
         """Take note of what has failed so far: fixtures came between."""
         self._count = sum(map(len, self._lists))
 
-    def ended(self, test: str) -> None:
-        """Look whether *test*, which has just ended, failed."""
+    def ended(self, test: str) -> str:
+        """Look whether *test*, which has just ended, failed: then return what was said of it."""
         count = sum(map(len, self._lists))
-        if count != self._count:
-            self.failed.add(test)
-            self._count = count
+        if count == self._count:
+            return ""
+        self.failed.add(test)
+        self._count = count
+        said = [each[-1][1] for each in self._lists if each and len(each[-1]) > 1]
+        return "\n".join(each for each in said if type(each) is str)
 
     def take(self, leaks: List[Leak]) -> List[Leak]:
         """Take the leaks of a class that is over; return those that are not known.

@@ -205,9 +205,11 @@ class ScopedDetector(LeakDetector):
         return {each.test for each in self._suspects} | {
             each.test for each in self._changed.pending}
 
-    def failed(self, name: str) -> None:
-        """Take note that this test failed."""
+    def failed(self, name: str, text: str = "") -> None:
+        """Take note that this test failed, and with what *text*."""
         self._reported_leaks.failed.add(name)
+        if text:
+            self._new_leaks += self._changed.failed_with(name, text)
 
     def fault(self) -> None:
         """What is being handled now has gone wrong here."""
@@ -443,7 +445,7 @@ class SessionDetector(ScopedDetector):
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Take note of which tests failed."""
         if report.failed and not getattr(report, "leakfix", False):
-            self.failed(report.nodeid)
+            self.failed(report.nodeid, str(report.longrepr) if self._changed.recorded else "")
 
     def scope_finished(self, scope: Scope) -> None:
         super().scope_finished(scope)

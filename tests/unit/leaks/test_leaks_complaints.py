@@ -267,6 +267,110 @@ class KindsTest(ComplaintsCase):
         self.assertEqual(self.complaints.take(), [])
 
 
+class WhileATestRunsTest(unittest.TestCase):
+    """What threads and finalizers raise while a test runs, which goes on to where it went."""
+
+    def setUp(self):
+        self.records = Acquisitions()
+        self.records.install()
+        self.addCleanup(self.records.remove)
+        self.records.current = "m.Tests.test_it"
+        # The runner of these tests may have a hook of its own, as pytest has.
+        for module, name in ((threading, "excepthook"), (sys, "unraisablehook")):
+            self.addCleanup(setattr, module, name, getattr(module, name))
+            setattr(module, name, self.hooked)
+        self.shown = []
+        self.capture = PassThroughCapture(self.records)
+        self.capture.install()
+        self.addCleanup(self.capture.remove)
+
+    def hooked(self, args):
+        self.shown.append(args.exc_type.__name__)
+
+    def run_thread(self, kind=threading.Thread, function=None):
+        def fail():
+            raise KeyError("order")
+
+        thread = kind(target=function or fail, name="mailer-1")
+        thread.start()
+        thread.join()
+
+    def taken(self):
+        return [(each.kind, each.text.rpartition(".")[2], each.error,
+                 each.acquisition.test if each.acquisition else "")
+                for each in self.capture.take()]
+
+    def test_thread(self):
+        self.run_thread()
+        self.assertEqual([("exception in thread", "mailer-1", "KeyError: 'order'",
+                           "m.Tests.test_it")], self.taken())
+        self.assertEqual(["KeyError"], self.shown)
+
+    def test_subclass_of_thread(self):
+        class Mailer(threading.Thread):
+            def run(self):
+                raise KeyError("order")
+
+        self.run_thread(Mailer)
+        self.assertEqual("KeyError: 'order'", self.taken()[0][2])
+
+    def test_timer(self):
+        timer = threading.Timer(0, lambda: 1 / 0)
+        timer.start()
+        timer.join()
+        self.assertEqual("ZeroDivisionError: division by zero", self.taken()[0][2])
+
+    def test_of_the_test_that_has_started_it(self):
+        go = threading.Event()
+        thread = threading.Thread(target=lambda: go.wait() and 1 / 0)
+        thread.start()
+        self.records.current = "m.Tests.test_next"
+        self.capture.install()
+        go.set()
+        thread.join()
+        self.assertEqual("m.Tests.test_it", self.taken()[0][3])
+
+    def test_expected_by_a_hook_of_the_tests_own(self):
+        seen = []
+        threading.excepthook = seen.append
+        self.run_thread()
+        sys.unraisablehook = seen.append
+        Broken()
+        self.assertEqual(([], 2), (self.taken(), len(seen)))
+
+    def test_system_exit_is_no_error(self):
+        self.run_thread(function=sys.exit)
+        self.assertEqual([], self.taken())
+
+    def test_finalizer(self):
+        Broken()
+        self.assertEqual([("unraisable exception", "__del__", "KeyError: 'order'", "")],
+                         self.taken())
+        self.assertEqual(["KeyError"], self.shown)
+
+    def test_callback_of_a_weak_reference(self):
+        value = Broken.__new__(type("Whole", (), {}))
+        watch = weakref.ref(value, lambda gone: 1 / 0)
+        del value
+        self.assertIsNone(watch())
+        self.assertEqual("ZeroDivisionError: division by zero", self.taken()[0][2])
+
+    def test_nothing_is_left_in_place(self):
+        make = threading._make_invoke_excepthook
+        self.capture.remove()
+        self.assertIsNot(make, threading._make_invoke_excepthook)
+        self.run_thread()
+        Broken()
+        self.assertEqual([], self.taken())
+
+
+class Broken:
+    """Raises as it dies."""
+
+    def __del__(self):
+        raise KeyError("order")
+
+
 class BystanderTest(ComplaintsCase):
     """The window changes nothing for anybody else."""
 

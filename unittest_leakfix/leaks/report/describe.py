@@ -164,6 +164,10 @@ def _complained(seen: Complained, leak: Leak) -> Words:
     elif leak.kind == "task":
         subject = "task%s was destroyed but it is pending" % (" '%s'" % called if called else "")
         remedy = Remedy(advice="cancel it and await it before the loop is closed")
+    elif complaint.kind == "exception in thread":
+        subject = 'thread "%s" ended with an exception' % called
+        remedy = Remedy(advice="let the test see it: run it in an executor, and ask its future for "
+                               "the result()")
     elif leak.kind == "exception":
         task = complaint.acquisition.detail if complaint.acquisition is not None else ""
         of = " of task '%s'" % task if task else ""
@@ -202,7 +206,7 @@ def _places_but(complaint: Complaint, opened: Optional[Frame]) -> Notes:
 def _places(complaint: Complaint) -> List[Tuple[str, str]]:
     """Return labelled places: where it was dropped, written, made or raised."""
     found = [("%s at" % how, _place_text(frame)) for how, frame in complaint.spots]
-    if complaint.kind == "unraisable exception" and complaint.spots:
+    if complaint.error and complaint.kind in ("unraisable exception", "exception in thread"):
         found.append(("it was", complaint.error))
     return found
 
