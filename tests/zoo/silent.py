@@ -8,13 +8,18 @@ import collections
 import concurrent.futures
 import contextlib
 import contextvars
+import decimal
 import enum
 import functools
 import gc
 import importlib
+import importlib.util
 import linecache
 import logging
+import mimetypes
+import multiprocessing
 import os
+import random
 import re
 import signal
 import socket
@@ -23,10 +28,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import typing
 import unittest
+import urllib.request
 import warnings
 import weakref
+from multiprocessing import shared_memory
 from unittest import mock
 
 from tests.zoo import shop
@@ -200,6 +208,88 @@ class Restored(unittest.TestCase):
     def test_stdout(self):
         with contextlib.redirect_stdout(sys.stderr):
             self.assertIs(sys.stderr, sys.stdout)
+
+
+class Settings(unittest.TestCase):
+    """What is used, filled when it is first needed, or put back."""
+
+    def test_random_numbers(self):
+        self.assertTrue([random.random() for _ in range(2000)])
+
+    def test_seed(self):
+        self.addCleanup(random.setstate, random.getstate())
+        random.seed(42)
+
+    def test_generator_of_its_own(self):
+        random.Random(42).random()
+
+    def test_decimal(self):
+        with decimal.localcontext() as context:
+            context.prec = 5
+        self.assertTrue(decimal.Decimal(1) / 3)     # which sets flags
+
+    def test_decimal_in_a_thread(self):
+        thread = threading.Thread(target=setattr, args=(decimal.getcontext().copy(), "prec", 5))
+        thread.start()
+        thread.join()
+
+    def test_module_patched(self):
+        with mock.patch.dict(sys.modules, till=mock.Mock()):
+            self.assertIn("till", sys.modules)
+
+    def test_module_reloaded(self):
+        importlib.reload(importlib.import_module("colorsys"))
+
+    def test_module_imported_anew_that_nobody_has(self):
+        importlib.import_module("colorsys")
+        del sys.modules["colorsys"]
+        importlib.import_module("colorsys")
+
+    def test_module_of_a_path(self):
+        spec = importlib.util.spec_from_file_location("plugin_of_a_path", __file__)
+        module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+        self.addCleanup(sys.modules.pop, module.__name__)
+
+    def test_opener_made_by_its_first_use(self):
+        self.addCleanup(setattr, urllib.request, "_opener", urllib.request._opener)
+        with contextlib.suppress(OSError), urllib.request.urlopen("file:///nowhere"):
+            pass
+
+    def test_types_of_files(self):
+        self.assertEqual("text/html", mimetypes.guess_type("a.html")[0])
+
+    def test_start_method(self):
+        self.assertTrue(multiprocessing.get_start_method())
+
+    def test_time_zone(self):
+        self.addCleanup(time.tzset)
+        with mock.patch.dict(os.environ, TZ="Asia/Tokyo"):
+            time.tzset()
+
+    def test_hook_of_its_own(self):
+        with mock.patch.object(threading, "excepthook") as hook:
+            thread = threading.Thread(target=int, args=("order",))
+            thread.start()
+            thread.join()
+        hook.assert_called_once()
+
+    def test_thread_that_exits(self):
+        thread = threading.Thread(target=sys.exit)
+        thread.start()
+        thread.join()
+
+    def test_alarm_cancelled(self):
+        signal.alarm(1000)
+        signal.alarm(0)
+
+    def test_loop_run_twice(self):
+        asyncio.run(asyncio.sleep(0))
+        asyncio.run(asyncio.sleep(0))
+
+    def test_shared_memory(self):
+        block = shared_memory.SharedMemory(create=True, size=10)
+        block.close()
+        block.unlink()
 
 
 class Closed(unittest.TestCase):

@@ -14,7 +14,7 @@ import traceback
 import warnings
 from functools import partial
 from types import FrameType
-from typing import Any, Callable, Collection, List, Optional, Set, Tuple
+from typing import Any, Callable, Collection, Dict, List, Optional, Set, Tuple
 
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
@@ -287,7 +287,7 @@ class PassThroughCapture(ComplaintCapture):
         self._shown: Set[Tuple[Any, ...]] = set()
         self._logger: Any = None
         self._hooks: Tuple[Any, Any] = (None, None)
-        self._listens = {"sys.unraisablehook": self._on_ignored}
+        self._listens: Dict[str, sources.Listener] = {"sys.unraisablehook": self._on_ignored}
         self.catchers: Tuple[Any, ...] = _CATCHERS
         """What shows warnings when no test catches them; a runner may have its own."""
         self._filters: Any = None

@@ -33,7 +33,12 @@ from unittest_leakfix.leaks.listening import ListeningObserver
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import TestIds
 from unittest_leakfix.leaks.model.leak import Findings, Leak
-from unittest_leakfix.leaks.reported_changes import Pending, ReportedChanges, pending_leaks
+from unittest_leakfix.leaks.reported_changes import (
+    Pending,
+    ReportedChanges,
+    pending_leaks,
+    without_parts,
+)
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.suppressions import ReportedLeaks
 from unittest_leakfix.leaks.survivors import survivor
@@ -502,7 +507,7 @@ class LeakDetector(ListeningObserver):
         covered: Set[object] = set()
         if explains and self._suspects:
             leaks, covered = self._objects()
-            fresh += leaks
+            fresh += without_parts(leaks, [*self._all_leaks, *fresh])
         self._all_leaks += fresh
         if waiting:
             covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()

@@ -143,15 +143,19 @@ def _resource(called: str, kind: Kind, value: Any) -> Resource:
         return _client(called, kind, value)
     ends = kinds.ENDS.get(kind.name, kinds.of_resource(kind.name).ends)
     # What a subclass or a class of the same kind ends by instead.
+    state = ""
     if kind.name == "child process":
         values = os_facts.attributes(value)
+        if values.get("returncode") is not None:
+            state = "has ended, and its pipes were left open"
         pipes: Any = [values.get(name) for name in ("stdin", "stdout", "stderr")]
         if pipes != [None] * 3 and not (pipes[0] is not None and pipes[0].closed):
             ends = ("communicate", "kill")      # which closes them
+            ends = ends[:1] if state else ends
     ends = next((each for each in (ends, ("join", "kill"), ("aclose",), ("close",))
                  if _has(value, each)), ())
     return Resource(called, "", closing_is_awaited(value), resource=kind.name,
-                    type=str(objects.class_name(type(value))), ends=ends)
+                    type=str(objects.class_name(type(value))), state=state, ends=ends)
 
 
 def _has(value: Any, methods: Tuple[str, ...]) -> bool:
@@ -330,8 +334,8 @@ def _temporary(change: Change, row: LeakKind, acquisition: Optional[Acquisition]
 
 def _handler(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
     name = change.name.rpartition(".")[2]
-    return _Identity("logging handler", name, "logging handler %s %s %s" % (
-        name, change.how, without_counters(change.owner)), name)
+    return _Identity(row.name, name, "%s %s %s %s" % (
+        row.name, name, change.how, without_counters(change.owner)), name)
 
 
 def _listing(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
@@ -346,7 +350,8 @@ def _listing(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) 
 
 def _other(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) -> _Identity:
     name = "event loop" if row.name == "event loop" else change.name
-    part = " " + change.owner if row.name == "logging level" and change.owner else ""
+    part = {"logging level": change.owner, "module": change.how}.get(row.name, "")
+    part = " " + part if part else ""
     return _Identity(row.name, name, "%s %s%s" % (row.name, steady(name), part), name)
 
 
@@ -354,6 +359,7 @@ def _other(change: Change, row: LeakKind, acquisition: Optional[Acquisition]) ->
 _CHANGES: Dict[str, Callable[[Change, LeakKind, Optional[Acquisition]], _Identity]] = {
     "thread": _thread, "child process": _child, "descriptor": _descriptor,
     "closed descriptor": _foreign, "environment": _environment, "temporary folder": _temporary,
-    "temporary file": _temporary, "sys.path": _listing, "warning filter": _listing,
-    "logging handler": _handler,
+    "temporary file": _temporary, "shared memory": _temporary,
+    "sys.path": _listing, "warning filter": _listing,
+    "logging handler": _handler, "logging filter": _handler,
 }

@@ -93,7 +93,7 @@ class ReportedChanges:
                 of, candidates = acquisition.test, ()
             if kinds.of_change(change.kind).waits:
                 self.pending.append(Pending(change, of, acquisition, os_facts.target(change.fd),
-                                            candidates))
+                                            candidates, change in back))
                 continue
             leak = self._leak(change, of, acquisition, change in back, candidates)
             if of in self.failed and not candidates and change not in back:
@@ -195,7 +195,7 @@ def _is_once(change: Change) -> bool:
 def _noted_as(change: Change) -> Tuple[str, str]:
     """Return by which kind and name the calls that make such a change are noted."""
     kind, name = change.kind, change.name
-    if kind in ("environment", "logging handler"):
+    if kind in ("environment", "logging handler", "logging filter"):
         return kind, change.owner or name
     if kind == "logging level":
         return kind, name.partition(" ")[2]
@@ -205,12 +205,13 @@ def _noted_as(change: Change) -> Tuple[str, str]:
 
 
 _THINGS = frozenset(["thread", "timer", "child process", "descriptor", "closed descriptor",
-                     "event loop", "task", "temporary folder", "temporary file", "patch"])
+                     "event loop", "task", "temporary folder", "temporary file",
+                     "shared memory", "patch"])
 #: Changes whose calls are noted by their kind.
 _BY_KIND = frozenset(["working directory", "signal handler", "warning filter", "locale", "umask",
                       "socket timeout"])
 #: Of these the last change is not the one that stands.
-_SEVERAL = frozenset(["logging handler", "signal handler", "warning filter"])
+_SEVERAL = frozenset(["logging handler", "logging filter", "signal handler", "warning filter"])
 #: What is said where a test fails with a quiet change of this kind.
 _FAILS_WITH = {"current event loop": "no current event loop"}
 #: Those that an assignment makes.
@@ -225,6 +226,8 @@ class Pending(NamedTuple):
     acquisition: Optional[Acquisition]
     target: str
     candidates: Tuple[str, ...] = ()
+    back: bool = False
+    """It was put back."""
 
     def still_there(self, covered: Set[object], leaks: Sequence[Leak]) -> bool:
         """Tell whether it is, and is not part of what is *covered*, nor reported by one of the
@@ -248,6 +251,9 @@ class Pending(NamedTuple):
             return ("thread", change.thread) not in covered
         if change.pid:
             return ("pid", change.pid) not in covered
+        if change.kind == "shared memory" and any(
+                leak.kind == change.kind and leak.left_by == self.test for leak in leaks):
+            return False
         if change.path:
             return change.path not in covered and os_facts.exists(change.path)
         paths = (self.target, self.target.partition("-journal")[0],
@@ -256,12 +262,30 @@ class Pending(NamedTuple):
                 and os_facts.target(change.fd) == self.target)
 
 
+def without_parts(objects: Sequence[Leak], leaks: Sequence[Leak]) -> List[Leak]:
+    """Return the *objects* that were kept, without those that a change among the *leaks* of the
+    same test has put where they are: they are part of it."""
+    places: Dict[str, Set[str]] = {}
+    for leak in leaks:
+        change = getattr(leak.seen, "change", None)
+        if change is not None and change.kind in _PLACES:
+            place = _PLACES[change.kind] or change.name
+            places.setdefault(place, set()).update(leak.tests or leak.candidates)
+    return [leak for leak in objects if leak.kind != "object" or leak.chain is None or not any(
+        leak.chain.expression.startswith(place) and tests.issuperset(leak.tests)
+        for place, tests in places.items())]
+
+
+#: Where what a change of this kind has put in is found; "" for the change's own name.
+_PLACES = {"sys.path": "", "hook": "", "event loop policy": "asyncio.events._event_loop_policy"}
+
+
 def pending_leaks(pending: Sequence[Pending], covered: Set[object],
                   leaks: Sequence[Leak]) -> List[Leak]:
     """Return a leak for each of the *pending* changes that must be reported for itself."""
     left = [each for each in pending if each.still_there(covered, leaks)]
     # mkstemp's descriptor and file are one.
     made = [each.acquisition for each in left if each.change.fd >= 0]
-    return [identify.of_change(each.change, each.test, each.acquisition,
-                               candidates=each.candidates) for each in left
+    return [identify.of_change(each.change, each.test, each.acquisition, each.back,
+                               each.candidates) for each in left
             if each.change.kind != "temporary file" or each.acquisition not in made]

@@ -193,6 +193,11 @@ def _mask(module: Any) -> Any:
         module, "pthread_sigmask") else MISSING
 
 
+def _names_of(mask: Any) -> str:
+    return ", ".join(each.name for each in SIGNALS
+                     if int(getattr(_signal, each.name)) in mask) or "none"
+
+
 def _set_tracing(module: Any, on: bool) -> None:
     if not on:
         module.stop()
@@ -240,7 +245,8 @@ ROWS = (
     Setting("interpreter setting", "signal.pthread_sigmask()", "_signal", _mask,
             lambda module, value: module.pthread_sigmask(module.SIG_SETMASK, value),
             remedy=restoring("signal.pthread_sigmask", "signal.SIG_SETMASK",
-                             saved="signal.pthread_sigmask(signal.SIG_BLOCK, [])")),
+                             saved="signal.pthread_sigmask(signal.SIG_BLOCK, [])"),
+            show=_names_of),
     *(_timer(each) for each in ("ITIMER_VIRTUAL", "ITIMER_PROF")),
     Setting("interpreter setting", _PRIORITY, "os",
             lambda module: module.getpriority(module.PRIO_PROCESS, 0)
@@ -255,7 +261,9 @@ ROWS = (
     Setting("interpreter setting", "gc.callbacks", "gc", _callbacks, _set_callbacks,
             remedy=restoring("gc.callbacks.__setitem__", "slice(None)", saved="gc.callbacks[:]")),
     _interpreters("sys.get_int_max_str_digits()", "sys.set_int_max_str_digits"),
-    *map(_set_attribute, ("dont_write_bytecode", "pycache_prefix", "tracebacklimit")),
+    *map(_set_attribute, ("dont_write_bytecode", "pycache_prefix")),
+    _set_attribute("tracebacklimit")._replace(      # which is not there as a rule
+        remedy=cleaning("delattr", "sys", '"tracebacklimit"')),
     Setting("interpreter setting", "sys.getdlopenflags()", "sys", calling("getdlopenflags"),
             setting_by("setdlopenflags"),
             remedy=restoring("sys.setdlopenflags", saved="sys.getdlopenflags()")),

@@ -8,7 +8,7 @@ import sys
 from typing import Any, Dict, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import dict_slot
+from unittest_leakfix._core.introspection import dict_slot, mro
 from unittest_leakfix.leaks.model.remedy import Call, Remedy, When, restoring
 from unittest_leakfix.leaks.model.remedy import calling as cleaning
 from unittest_leakfix.process_state.settings import (
@@ -127,13 +127,18 @@ def _method(module: str, cls: str, name: str) -> Setting:
     full = "%s.%s" % (module, path)
 
     def get(loaded: Any) -> Any:
-        return dict_slot(vars(loaded)[cls]).get(name, MISSING)
+        return next((dict_slot(each)[name] for each in mro(vars(loaded)[cls])
+                     if name in dict_slot(each)), MISSING)
 
     def put(loaded: Any, value: Any) -> None:
-        if value is MISSING:
-            delattr(vars(loaded)[cls], name)
+        owner = vars(loaded)[cls]
+        inherited = next((dict_slot(each)[name] for each in mro(owner)[1:]
+                          if name in dict_slot(each)), MISSING)
+        if value is inherited:
+            if name in dict_slot(owner):
+                delattr(owner, name)
         else:
-            setattr(vars(loaded)[cls], name, value)
+            setattr(owner, name, value)
 
     owner = "%s.%s" % (module, cls)
     return Setting("patch", full, module, get, put, remedy=restoring(
@@ -148,6 +153,40 @@ _METHODS = (("json.encoder", "JSONEncoder", ("default", "encode", "iterencode"))
             ("subprocess", "Popen", ("__init__", "communicate", "wait")),
             ("pathlib", "Path", ("open", "exists", "read_text", "write_text", "home", "cwd")),
             ("smtplib", "SMTP", ("sendmail", "send_message", "connect")))
+
+
+# logging, beside what `logging_state` watches
+
+def _set_level_names(module: Any, value: Dict[Any, Any]) -> None:
+    restore_items(module._levelToName, {key: each for key, each in value.items()
+                                        if type(key) is int})
+    restore_items(module._nameToLevel, {key: each for key, each in value.items()
+                                        if type(key) is not int})
+
+
+def _handlers(module: Any) -> Any:
+    """Return the level and formatter of each handler, behind the module's own weak reference."""
+    found = []
+    for ref in list(module._handlerList):
+        handler = ref()
+        if handler is not None:
+            held = vars(handler)
+            found.append((ref, held.get("level"), held.get("formatter")))
+    return tuple(found)
+
+
+def _set_handlers(module: Any, value: Tuple[Any, ...]) -> None:
+    for ref, level, formatter in value:
+        handler = ref()
+        if handler is not None:
+            handler.level, handler.formatter = level, formatter
+
+
+def _same_handlers(old: Any, new: Any) -> bool:
+    """Tell whether the handlers that were there before are as they were."""
+    now = {id(ref): rest for ref, *rest in new}
+    return all(alike(rest[0], now[id(ref)][0]) and rest[1] is now[id(ref)][1]
+               for ref, *rest in old if id(ref) in now)
 
 
 # multiprocessing, urllib
@@ -269,7 +308,7 @@ ROWS: Tuple[Setting, ...] = (
             setting_by("field_size_limit"),
             remedy=restoring("csv.field_size_limit", saved="csv.field_size_limit()")),
     Setting(_KIND, "csv.list_dialects()", "csv", _dialects, _set_dialects,
-            remedy=cleaning("csv.unregister_dialect", '"..."')),
+            remedy=Remedy(advice="take out what it has registered: csv.unregister_dialect(...)")),
     Setting(_KIND, "codecs.register_error()", "codecs", _error_handlers, _set_error_handlers,
             remedy=restoring("codecs.register_error", '"strict"',
                              saved='codecs.lookup_error("strict")')),
@@ -279,10 +318,17 @@ ROWS: Tuple[Setting, ...] = (
     registry("xml.etree.ElementTree._namespace_map", "xml.etree.ElementTree"),
     registry("shutil._ARCHIVE_FORMATS", "shutil"),
     registry("shutil._UNPACK_FORMATS", "shutil"),
-    registry("mimetypes.types_map", "mimetypes"),
+    registry("mimetypes.types_map", "mimetypes")._replace(
+        get=lambda module: module.types_map if module.inited else MISSING,
+        same=lambda old, new: old is MISSING or alike(old, new)),   # filled when first needed
     registry("email.charset.CHARSETS", "email.charset"),
-    registry("logging._levelToName", "logging"),
-    registry("logging._nameToLevel", "logging"),
+    Setting(_KIND, "names of logging levels", "logging",
+            lambda module: {**module._levelToName, **module._nameToLevel}, _set_level_names,
+            remedy=Remedy(manager="mock.patch.dict(logging._levelToName), "
+                                  "mock.patch.dict(logging._nameToLevel)")),
+    Setting(_KIND, "levels of logging handlers", "logging", _handlers, _set_handlers,
+            remedy=Remedy(advice="give the handler its old level and formatter back"),
+            same=_same_handlers, show=unshown),
     Setting(_KIND, "multiprocessing.get_start_method()", "multiprocessing", _start_method,
             _set_start_method, remedy=Remedy(
                 (Call("multiprocessing.set_start_method", ("None", "True")),))),
@@ -308,7 +354,8 @@ ROWS: Tuple[Setting, ...] = (
                 (Call("numpy.set_printoptions", ("**numpy.get_printoptions()",)),),
                 when=When.BEFORE)),
     Setting(_KIND, "pandas.options", "pandas._config.config", _pandas_options,
-            _set_pandas_options, remedy=cleaning("pandas.reset_option", '"..."')),
+            _set_pandas_options, remedy=Remedy(
+                advice="change it in a block: with pandas.option_context(...)")),
     Setting(_KIND, "matplotlib.rcParams", "matplotlib", _rc, _set_rc,
             remedy=Remedy(manager="matplotlib.rc_context()")),
     Setting(_KIND, "django.conf.settings", "django.conf", _django_settings, _set_django_settings,

@@ -1,4 +1,5 @@
-"""Logging: handlers, levels, switches. Kinds: "logging handler", "logging level"."""
+"""Logging: handlers, filters, levels, switches. Kinds: "logging handler", "logging filter",
+"logging level"."""
 from __future__ import annotations
 
 import sys
@@ -21,15 +22,15 @@ from unittest_leakfix.tracing import os_facts, value_text
 __unittest = True
 bind(globals())
 
-#: handlers, level, disabled, propagate
-State = Tuple[Tuple[Any, ...], int, bool, bool]
+#: handlers, level, disabled, propagate, filters
+State = Tuple[Tuple[Any, ...], int, bool, bool, Tuple[Any, ...]]
 #: that of a logger that was just made
-NEW: State = ((), 0, False, True)
+NEW: State = ((), 0, False, True, ())
 
 
 #: Up to this many loggers, each is looked at after each test; with more, only the root is.
 FEW = 24
-_state_of = attrgetter("level", "disabled", "propagate", "handlers")
+_state_of = attrgetter("level", "disabled", "propagate", "handlers", "filters")
 
 
 class Logging(Monitor):
@@ -72,8 +73,8 @@ class Logging(Monitor):
         self._loggers = list(loggers.values())
         self._states = []
         for name in loggers:
-            handlers, level, disabled, propagate = self._base.get(name, NEW)
-            self._states.append((level, disabled, propagate, list(handlers)))
+            handlers, level, disabled, propagate, filters = self._base.get(name, NEW)
+            self._states.append((level, disabled, propagate, list(handlers), list(filters)))
         self._number = len(module.root.manager.loggerDict)
         self.sharp = len(self._loggers) <= FEW
 
@@ -87,13 +88,14 @@ class Logging(Monitor):
         loggers = _named(module)
         for name, state in _states(loggers).items():
             before = since._base.get(name, NEW)
-            if state[1:] == before[1:] and _alike(state[0], before[0]):
+            if _same_state(state, before):
                 continue
             mine = self._base.get(name, NEW)
-            handlers = merged(list(mine[0]), list(before[0]), list(state[0]), is_)
+            handlers = tuple(merged(list(mine[0]), list(before[0]), list(state[0]), is_))
+            filters = tuple(merged(list(mine[4]), list(before[4]), list(state[4]), is_))
             rest = tuple(now if now != old else noted
-                         for noted, old, now in zip(mine[1:], before[1:], state[1:]))
-            self._base[name] = (tuple(handlers), *rest)  # type: ignore[assignment]
+                         for noted, old, now in zip(mine[1:4], before[1:4], state[1:4]))
+            self._base[name] = (handlers, *rest, filters)  # type: ignore[assignment]
             self._of[name] = ref(loggers[name])
         look, root = _look(module), self._base["root"]
         count = self._quick[2] + look[2] - since._quick[2]
@@ -146,13 +148,17 @@ class Logging(Monitor):
             if name not in self._base and name in sys.modules and name not in self._modules:
                 continue    # a library that was imported meanwhile has set up its own
             base = self._base.get(name, NEW)
-            if state[1:] != base[1:] or not _alike(state[0], base[0]):
+            if not _same_state(state, base):
                 found += _differences(module, name, base, state, made)
         return found
 
 
 def _alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
     return len(one) == len(other) and all(map(is_, one, other))
+
+
+def _same_state(one: State, other: State) -> bool:
+    return one[1:4] == other[1:4] and _alike(one[0], other[0]) and _alike(one[4], other[4])
 
 
 def _look(module: Any) -> Tuple[Any, ...]:
@@ -171,7 +177,8 @@ def _named(module: Any) -> Dict[str, Any]:
 
 def _states(loggers: Dict[str, Any]) -> Dict[str, State]:
     return {
-        name: (tuple(logger.handlers), logger.level, bool(logger.disabled), bool(logger.propagate))
+        name: (tuple(logger.handlers), logger.level, bool(logger.disabled), bool(logger.propagate),
+               tuple(logger.filters))
         for name, logger in loggers.items()
     }
 
@@ -201,6 +208,12 @@ def _differences(module: Any, name: str, base: State, state: State,
             found.append((Change("logging level", "logger %s" % name, "", before, after, True,
                                  owner="" if what == "level" else what),
                           partial(_put, logger, what, old)))
+    for how, entries, others in (("added", state[4], base[4]), ("removed", base[4], state[4])):
+        for each in entries:
+            if not any(each is other for other in others):
+                found.append((Change("logging filter", value_text.name_text(each), how,
+                                     restorable=True, owner=name),
+                              partial(_put_filters, logger, base[4])))
     if name == "root":      # which is looked at in each window
         found = [(change._replace(windows=SURELY), undo) for change, undo in found]
     return found
@@ -216,6 +229,10 @@ def is_attached(value: Any) -> bool:
 def _handler(handler: Any, how: str, logger: str) -> Change:
     return Change("logging handler", value_text.qualified(type(handler)), how, restorable=True,
                   owner=logger, oid=id(handler))
+
+
+def _put_filters(logger: Any, filters: Tuple[Any, ...]) -> None:
+    logger.filters[:] = filters
 
 
 def _put(logger: Any, what: str, value: Any) -> None:

@@ -102,7 +102,8 @@ _VOLATILE = frozenset((
     "_start_new_thread",
     "_counter", "_last_timestamp", "_node", "excepthook", "_default_decoder", "_default_encoder",
     "__warningregistry__",
-    "_shutdown_locks", "_shutdown_locks_lock", "_profile_hook", "_trace_hook", "_localecache",
+    "_shutdown_locks", "_shutdown_locks_lock", "_profile_hook", "_trace_hook",
+    "_make_invoke_excepthook", "_localecache",
     "_platform_cache", "_proxies", "tzname", "timezone", "altzone", "daylight",
 ))
 
@@ -168,6 +169,8 @@ class ModuleAttributes(Monitor):
                 if new is not old and attribute in mine[1]:
                     mine[1][attribute] = new
                     self._values[name] = []     # looked at closely from now on
+            for attribute in _added(name, now, before):
+                mine[1].setdefault(attribute, now[attribute])
 
     def same(self) -> bool:
         differ = [name for name, (module, _) in self._base.items()
@@ -197,11 +200,15 @@ class ModuleAttributes(Monitor):
                 new = now.get(attribute, _MISSING)
                 if new is not old and attribute not in _VOLATILE and not _is_irrelevant(old, new):
                     found.append(_replaced(module, attribute, old, new))
+            found += [_new(module, attribute) for attribute in _added(name, now, base)]
         return found
 
 
 class UsualFunctions(ModuleAttributes):
     """Watches those that are replaced most: cheap."""
+
+    def changes(self) -> List[FoundChange]:
+        return [each for each in super().changes() if each[0].how != "added"]
 
     per_test = True
     sharp = True
@@ -253,6 +260,21 @@ def _is_irrelevant(old: Any, new: Any) -> bool:
     kind = type(old)
     return (old is None or issubclass(type(new), type(sys))
             or kind is type(new) and any(kind is each for each in _EMPTY) and not old and not new)
+
+
+def _added(name: str, now: Dict[str, Any], base: Dict[str, Any]) -> List[str]:
+    """Return what was added to the builtins, which every module sees; of other modules nothing. The
+    interactive prompt has its last value there, and `gettext` a function, under the same name."""
+    if name != "builtins" or len(now) == len(base) + len(_USUAL[name]):
+        return []
+    return [each for each in now if each not in base and each not in _USUAL[name]
+            and (each != "_" or callable(now[each]))]
+
+
+def _new(module: Any, attribute: str) -> FoundChange:
+    change = Change("patch", "%s.%s" % (module.__name__, attribute), "added", "",
+                    value_text.name_text(vars(module)[attribute]), True)
+    return change, lambda: delattr(module, attribute)
 
 
 def _replaced(module: Any, attribute: str, old: Any, new: Any) -> FoundChange:

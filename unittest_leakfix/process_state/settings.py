@@ -65,8 +65,6 @@ def shown(value: Any) -> str:
         return ""
     if type(value) is tuple and all(type(each) in PLAIN for each in value):
         return redaction.shown(repr(value))
-    if type(value) is frozenset:
-        return ", ".join(map(str, sorted(value))) or "none"
     return value_text.name_text(value)
 
 
@@ -189,7 +187,8 @@ def _change(row: Setting, module: Any, old: Any, new: Any) -> FoundChange:
         return Change(row.kind, row.name, "changed", restorable=undo is not None,
                       added=_keys(new, old), removed=_keys(old, new),
                       after=_of_same_keys(old, new)), undo
-    return Change(row.kind, row.name, "", row.show(old), row.show(new), undo is not None), undo
+    how = "replaced" if row.kind == "patch" else ""
+    return Change(row.kind, row.name, how, row.show(old), row.show(new), undo is not None), undo
 
 
 def _putting(put: Optional[Callable[[Any, Any], object]], module: Any, value: Any) -> Undo:

@@ -9,6 +9,7 @@ back. So no frame of ours is on the stack while the original runs: not in a trac
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 from functools import partial
@@ -125,7 +126,8 @@ _SEEN_ANYWAY = frozenset(["warning filter", "signal handler", "socket timeout", 
                           "asyncio.get_event_loop()", "asyncio.get_event_loop_policy()",
                           "sys.getrecursionlimit()", "sys.getswitchinterval()"])
 #: Those that may be imported while a test runs.
-MODULES = frozenset(CONSTRUCTORS) | frozenset(FUNCTIONS) | frozenset(["unittest.mock", "mock.mock"])
+MODULES = frozenset(CONSTRUCTORS) | frozenset(FUNCTIONS) | frozenset([
+    "unittest.mock", "mock.mock", "_posixshmem"])
 #: Where a function is at home, if that is elsewhere: a pickle of it is looked up there.
 _HOMES = {"os": ("posix", "nt"), "socket": ("_socket",), "asyncio": ("asyncio.events",)}
 
@@ -233,14 +235,16 @@ class Constructors:
         for each in ("_patch", "_patch_dict"):
             for module in ("unittest.mock", "mock.mock"):
                 wanted.append((module, each, "start", partial(self._method, self._started)))
-        for each, what in (("addHandler", "logging handler"), ("setLevel", "logging level")):
-            wanted.append(("logging", "Logger", each,
+        for each, what in (("addHandler", "logging handler"), ("addFilter", "logging filter"),
+                           ("setLevel", "logging level")):
+            wanted.append(("logging", "Logger" if each != "addFilter" else "Filterer", each,
                            partial(self._method, partial(self._logger, what))))
         for module, functions in FUNCTIONS.items():
             for name, (what, descriptors) in functions.items():
                 make = partial(self._function, what, descriptors)
                 wanted.append((module, "", name, make))
                 wanted += [(home, "", name, make) for home in _HOMES.get(module, ())]
+        wanted.append(("_posixshmem", "", "shm_open", self._shared))
         self._late = LateSwap(wanted)
 
     def install(self) -> None:
@@ -275,6 +279,10 @@ class Constructors:
     def _method(self, note: Callable[[Any, Any], None], original: Any) -> Any:
         return Method(original, note) if type(original) is types.FunctionType else original
 
+    def _shared(self, original: Any) -> Any:
+        return original if type(original) is not types.BuiltinFunctionType else Function(
+            original, self._made_shared)
+
     def _function(self, what: str, descriptors: int, original: Any) -> Any:
         if type(original) not in (types.FunctionType, types.BuiltinFunctionType,
                                   types.MethodType):
@@ -296,12 +304,20 @@ class Constructors:
         if self._listens() and not records.tied(value):
             records.tie(value, records.record(what, "", frame))
 
+    def _made_shared(self, frame: Any) -> None:
+        """Note a block of shared memory: it is a file that is there until it is unlinked."""
+        values = frame.f_locals
+        held = vars(values["self"]) if "self" in values else {}
+        if self._listens() and held.get("_flags", 0) & os.O_CREAT:
+            path = "/dev/shm/" + str(values["name"]).lstrip("/")
+            self._records.made_path(path, self._records.record("shared memory", path, frame))
+
     def _started(self, patch: Any, frame: Any) -> None:
         if self._listens():
             self._records.tie(patch, self._records.record("patch", "", frame))
 
     def _logger(self, what: str, logger: Any, frame: Any) -> None:
-        if self._listens():
+        if self._listens() and type(getattr(logger, "name", None)) is str:
             records = self._records
             if origin_of(frame.f_code.co_filename) == USER and is_installed(
                     frame.f_code.co_filename) and logger.name != "root":

@@ -26,6 +26,9 @@ WORDS = {
     "state.ForeignClose.test_file": "open it in setUp",
     "state.ForeignClose.test_connection": "open it in setUp",
     "coroutines.AsyncTest.test_exception_never_retrieved": "await the task",
+    "settings.Raised.test_in_a_thread": "let the test see it",
+    "settings.Logging.test_level_of_a_handler": "give the handler its old level",
+    "settings.Libraries.test_dialect": "take out what it has registered",
 }
 # Where the number is of no object: the machine would have to rewrite an ``if``.
 REWRITTEN = ("running.Running.test_child_process_ended",)

@@ -95,6 +95,7 @@ def every_kind(case):
             acquisition=case.opened(test[0], ("tests/gone.py", 5, "make"), thread="worker-1"),
         ),
         Leak("temporary file", "temporary file '/tmp/shop-x.txt' was left", test),
+        Leak("shared memory", "shared memory '/dev/shm/psm_1' was not unlinked", test),
         Leak("patch", "patch of shop.mail.send was not stopped", test,
              remedy="self.addCleanup(patcher.stop)"),
         Leak(
@@ -112,6 +113,7 @@ def every_kind(case):
         Leak("cwd", "the working directory was changed", test, notes=was),
         Leak("sys.path", "sys.path was changed", test, notes=(("added", "'/tmp/x' at 0"),)),
         Leak("logging handler", "handler StreamHandler was left on logger \"shop\"", test),
+        Leak("logging filter", "shop.only_mine was left on logger \"shop\"", test),
         Leak("warnings filter", "warnings filter ('ignore', UserWarning) was left", test),
         Leak("signal handler", "handler of SIGALRM was left", test),
         Leak("locale", "locale was changed", test, notes=(("was", "'C'"), ("is", "'de_DE'"))),

@@ -176,6 +176,12 @@ _ROWS = (
         why_not_restored="what is in it may still be needed",
         waits=True),
     LeakKind(
+        "shared memory", "block of shared memory", "blocks of shared memory", verb="made",
+        traced=True, watched_by="process_state.tempfiles", variable="block",
+        ends=("unlink", "close"), subject="shared memory %s was not unlinked",
+        remedy=calling(IT + ".unlink"), why_not_restored="what is in it may still be needed",
+        waits=True),
+    LeakKind(
         "patch", many="patches", verb="started", watched_by="process_state.patches",
         resources=("mock patch",),
         state="was not stopped", ends=("stop",), subject="patch of %s was not stopped",
@@ -199,6 +205,8 @@ _ROWS = (
         watched_by="process_state.loaded_modules", restored=True),
     LeakKind(
         "logging handler", verb="added", watched_by="process_state.logging_state", restored=True),
+    LeakKind(
+        "logging filter", verb="added", watched_by="process_state.logging_state", restored=True),
     LeakKind(
         "warnings filter", verb="added", watched_by="process_state.warning_filters",
         changes=("warning filter",), subject="the warnings filters were changed",
@@ -266,7 +274,7 @@ _OF_CHANGES = {change: row for row in _ROWS for change in row.changes or (row.na
 ENDS: Dict[str, Tuple[str, ...]] = {
     "server": ("server_close",), "imap connection": ("shutdown",),
     "process manager": ("shutdown",), "process pool": ("join", "terminate"),
-    "thread pool": ("join", "terminate"), "shared memory": ("unlink", "close"),
+    "thread pool": ("join", "terminate"),
 }
 """What ends a resource of this kind, where that is another method than that of its kind of leak; in
 the order of registering them as clean-ups."""
@@ -282,6 +290,7 @@ OPENERS: Dict[str, Tuple[str, ...]] = {
     "event loop": ("new_event_loop", "Runner"),
     "task": ("create_task", "ensure_future"),
     "temporary folder": ("mkdtemp", "TemporaryDirectory"),
+    "shared memory": ("SharedMemory",),
     "temporary file": ("mkstemp", "NamedTemporaryFile", "mktemp"),
     "patch": ("start",),
 }
@@ -291,7 +300,8 @@ for _leak, _names in clients.OPENERS.items():
     OPENERS[_leak] = tuple(dict.fromkeys((*OPENERS.get(_leak, ()), *_names)))
 NOUNS: Dict[str, str] = {"process pipe": "end of the pipe", "thread timer": "timer",
                          "mock patch": "patcher", "patch": "patcher",
-                         "logging handler": "handler", "sqlite3 connection": "connection",
+                         "logging handler": "handler",
+                         "logging filter": "filter", "sqlite3 connection": "connection",
                          "database connection": "connection"}
 """What a resource of this kind is called in advice, where another word than its own is plainer."""
 

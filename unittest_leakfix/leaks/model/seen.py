@@ -110,6 +110,8 @@ class Resource(NamedTuple):
     """The name of its kind of resource: "process pool"."""
     type: str = ""
     """The name of its class."""
+    state: str = ""
+    """In which state it was found, if not in that which its kind says."""
     ends: Tuple[str, ...] = ()
     """Its methods that end it, in the order of registering them as clean-ups: "await aclose" for
     one that is awaited, "matplotlib.pyplot.close" for a function that takes it."""

@@ -123,7 +123,7 @@ _AWAITED = (
 def _resource(seen: Resource, leak: Leak) -> Words:
     remedy = remedies.of_resource(seen, leak.chain, _site(leak))
     closed = "closed for you: nothing else referred to it" if seen.was_closed else ""
-    return Words("%s %s" % (seen.called, kinds.named(leak.kind).state), remedy,
+    return Words("%s %s" % (seen.called, seen.state or kinds.named(leak.kind).state), remedy,
                  closed=_AWAITED if seen.without_loop else closed)
 
 
@@ -251,6 +251,10 @@ def _changed(seen: Changed, leak: Leak) -> Words:
 
 def _bound(change: Change, kind: str, site: Site) -> str:
     """Return what the user's code calls what is to be ended: the thing, or its path."""
+    if kind in ("logging handler", "logging filter"):
+        added = site.opening(("addHandler", "addFilter"))
+        name = added.arguments[0] if added is not None and added.arguments else ""
+        return name if name.replace(".", "").isidentifier() else ""
     name, itself = remedies.opened(kind, site)
     statement = site.opening(kinds.OPENERS.get(kind, ()))
     call = statement.call.rpartition(".")[2] if statement is not None else ""
@@ -322,6 +326,10 @@ def _variable_back(change: Change, name: str) -> Remedy:
                      monkeypatch=monkeypatch)
 
 
+def _shared_memory(change: Change, row: LeakKind, called: str, kind: str) -> Words:
+    return Words("shared memory '%s' was not unlinked" % called, row.remedy)
+
+
 def _temporary(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     shown = _MADE_UP.sub("*", called)
     return Words("%s '%s' was left" % (kind, shown), row.remedy,
@@ -332,7 +340,8 @@ def _handler(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     left, logger = change.how == "added", change.owner
     of = "logging.getLogger(%s)" % ('"%s"' % logger if logger != "root" else "")
     return Words('%s was %s logger "%s"' % (called, "left on" if left else "removed from", logger),
-                 calling("%s.%sHandler" % (of, "remove" if left else "add"), IT))
+                 calling("%s.%s%s" % (of, "remove" if left else "add",
+                                      kind.title().split()[1]), IT))
 
 
 def _listing(change: Change, row: LeakKind, called: str, kind: str) -> Words:
@@ -344,15 +353,14 @@ def _listing(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     elif not notes:
         notes = (("it was", "reordered"),)
     remedy, listed = row.remedy, called.rpartition(".")[2]
-    if kind == "sys.path" and listed != "path":
+    if kind == "sys.path" and change.replaced:
+        remedy = restoring("setattr", "sys", '"%s"' % listed, saved=called,
+                           monkeypatch='setattr(sys, "%s", ...)' % listed)
+    elif kind == "sys.path" and listed != "path":
         remedy = restoring("sys.%s.__setitem__" % listed, "slice(None)", saved="sys.%s[:]" % listed)
-    elif (kind == "sys.path" and len(change.added) == 1 and not change.removed
-            and not change.replaced):
+    elif kind == "sys.path" and len(change.added) == 1 and not change.removed:
         remedy = calling("sys.path.remove", repr(change.added[0]))._replace(
             monkeypatch=remedy.monkeypatch if remedy is not None else "")
-    elif kind == "sys.path" and change.replaced:
-        remedy = restoring("setattr", "sys", '"path"', saved="sys.path",
-                           monkeypatch='setattr(sys, "path", ...)')
     return Words("%s was changed" % called if kind == "sys.path"
                  else "the warnings filters were changed", remedy, notes)
 
@@ -477,7 +485,9 @@ _CHANGES: Dict[str, Callable[[Change, LeakKind, str, str], Words]] = {
     "thread": _thread, "child process": _child, "descriptor": _descriptor,
     "closed descriptor": _foreign, "environment": _environment, "temporary folder": _temporary,
     "temporary file": _temporary, "sys.path": _listing, "warning filter": _listing,
-    "logging handler": _handler, "logging level": _logging, "module": _module,
+    "logging handler": _handler, "logging filter": _handler,
+    "logging level": _logging, "module": _module,
+    "shared memory": _shared_memory,
     "context variable": _context_variable, "current event loop": _current_loop,
     "decimal context": _decimal,
 }
