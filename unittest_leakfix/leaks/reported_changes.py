@@ -14,6 +14,7 @@ from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.process_state import environment
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.client_table import NATIVE
 from unittest_leakfix.tracing import frameworks, os_facts
@@ -62,7 +63,10 @@ class ReportedChanges:
         left what is not looked at after each.
         """
         fresh: List[Leak] = []
+        zone = self._zone_is_explained()
         for change in changes:
+            if change.name == "time.tzname" and zone:
+                continue
             if change.quiet:
                 self.recorded[change.key] = change, test
                 if change in back:
@@ -101,6 +105,11 @@ class ReportedChanges:
             else:
                 fresh.append(leak)
         return fresh
+
+    def _zone_is_explained(self) -> bool:
+        """Tell whether a new time zone follows from what is reported, or is Django's to set."""
+        variable = Change("environment", environment.TIME_ZONE)
+        return variable.key in self.ever or environment.is_djangos_now()
 
     def _leak(self, change: Change, test: str, acquisition: Optional[Acquisition], back: bool,
               candidates: Tuple[str, ...]) -> Leak:

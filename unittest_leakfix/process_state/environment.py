@@ -8,10 +8,10 @@ import time
 from operator import is_
 from typing import Any, Dict, List, MutableMapping, Optional, Tuple
 
-from unittest_leakfix._core import redaction
+from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, Undo, merged
-from unittest_leakfix.tracing import sources, value_text
+from unittest_leakfix.tracing import os_facts, sources, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
 __unittest = True
@@ -74,7 +74,8 @@ class Environment(Monitor):
         now = dict(self._data)
         for key in sorted(set(base) | set(now), key=str):
             old, new = base.get(key), now.get(key)
-            if old != new and _text(key) not in self.runners:
+            if old != new and _text(key) not in self.runners and not (
+                    new is not None and _text(key) == TIME_ZONE and is_djangos(_text(new))):
                 found.append(self._changed(mapping, key, old, new))
         if os.environ is not mapping:
             change = Change("environment", "os.environ", "replaced",
@@ -93,10 +94,35 @@ class Environment(Monitor):
                 mapping.pop(name, None)
             else:
                 mapping[name] = _text(old)
-            if name == "TZ" and _tzset is not None:
+            if name == TIME_ZONE and _tzset is not None:
                 _tzset()
 
         return Change("environment", redaction.shown(name), how, before, after, True), undo
+
+
+TIME_ZONE = "TZ"
+
+
+def is_djangos(zone: str) -> bool:
+    """Tell whether *zone* is Django's setting: its receiver of ``setting_changed`` puts that into
+    the environment whenever an overridden TIME_ZONE ends, and it stays."""
+    settings = getattr(os_facts.loaded("django.conf"), "settings", None)
+    try:
+        return settings is not None and settings.configured and settings.TIME_ZONE == zone
+    except errors.PASSING:
+        raise
+    except BaseException:   # settings of the user's own
+        return False
+
+
+def is_djangos_now() -> bool:
+    """Tell whether the time zone is one that Django has set."""
+    zone = _data(os.environ).get(_key(TIME_ZONE))
+    return zone is not None and is_djangos(_text(zone))
+
+
+def _key(name: str) -> Any:
+    return os.fsencode(name) if os.name == "posix" else name
 
 
 def _data(mapping: MutableMapping[str, str]) -> Any:

@@ -278,7 +278,13 @@ class Table(Monitor):
     def _differs(self, row: Setting) -> bool:
         old = self._base.get(row.name, self)
         now = self._value(row)
-        return now is not None and old is not self and not row.same(old, now[0])
+        if now is None or old is self:
+            return False
+        if not row.same(old, now[0]):
+            return True
+        if old is MISSING and now[0] is not MISSING:    # it is there now, which is no change
+            self._base[row.name] = dict(now[0]) if type(now[0]) is dict else now[0]
+        return False
 
     def absorb(self, since: "Table") -> None:
         now = self._read()

@@ -268,8 +268,9 @@ class ScopedDetector(LeakDetector):
             if self._matters(change, others) and not (
                     wide and change.key in self._changed.ever):
                 by.setdefault(data.made.get(change.key, ""), []).append(change)
-        if not fixtures:
-            by.pop("", None)    # of pytest, or of a plugin that is at work around its tests
+        # Not what is of pytest, or of a plugin: its fixture, or what is at work around its tests.
+        by = {name: changes for name, changes in by.items() if name in fixtures or (
+            not name and fixtures)}
         # What no fixture was seen to change as it was set up came with the tear-down of one.
         unknown = fixtures[0] if fixtures else ""
         for name, changes in by.items():

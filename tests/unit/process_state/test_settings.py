@@ -4,9 +4,16 @@ import importlib
 import io
 import os
 import sys
+import types
 import unittest
+from unittest import mock
 
-from unittest_leakfix.process_state import interpreter_settings, library_settings, monitors
+from unittest_leakfix.process_state import (
+    environment,
+    interpreter_settings,
+    library_settings,
+    monitors,
+)
 from unittest_leakfix.process_state.monitors import ProcessState
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
@@ -121,6 +128,9 @@ for _name in ("calendar", "codecs", "copyreg", "csv", "decimal", "email.charset"
               "unittest.mock"):
     importlib.import_module(_name)
     SPACE[_name.partition(".")[0]] = sys.modules[_name.partition(".")[0]]
+
+
+SPACE["mimetypes"].init()
 
 
 class Order:
@@ -251,6 +261,19 @@ class TracerTest(SettingCase):
         self.assertEqual((["sys.settrace"], []), ([each.name for each in changes], done))
 
 
+class FirstUseTest(SettingCase):
+
+    def test_types_that_the_system_knows(self):
+        module = SPACE["mimetypes"]
+        with mock.patch.multiple(module, inited=False, _db=None, types_map={".txt": "text/plain"}):
+            self.state.full()
+            module.guess_type("a.csv")
+            self.assertEqual([], self.state.full(0.01))
+            module.add_type("shop/order", ".order")
+            self.assertEqual(["mimetypes.types_map"],
+                             [each.name for each in self.state.full(0.01)])
+
+
 class TimeZoneTest(SettingCase):
 
     def test_variable_and_zone_are_one_cause(self):
@@ -265,6 +288,25 @@ class TimeZoneTest(SettingCase):
         self.assertEqual(["TZ"], [each.name for each in changes])
         self.state.restore(changes)
         self.assertEqual(old, time.tzname)
+
+    def test_what_django_sets_is_its_own(self):
+        # Its receiver of setting_changed leaves it so when an overridden TIME_ZONE ends.
+        module = types.ModuleType("django.conf")
+        module.settings = types.SimpleNamespace(configured=True, TIME_ZONE="America/Chicago")
+        with mock.patch.dict(sys.modules, {"django.conf": module}), mock.patch.dict(os.environ):
+            os.environ.pop("TZ", None)
+            self.state.full()
+            os.environ["TZ"] = "America/Chicago"
+            self.assertEqual([], self.state.full())
+            self.assertTrue(environment.is_djangos_now())
+            os.environ["TZ"] = "Asia/Tokyo"
+            self.assertEqual(["TZ"], [each.name for each in self.state.full()])
+            del os.environ["TZ"]
+            self.assertEqual(["TZ"], [each.name for each in self.state.full()])
+            self.assertFalse(environment.is_djangos_now())
+            module.settings.configured = False
+            os.environ["TZ"] = "America/Chicago"
+            self.assertEqual(["TZ"], [each.name for each in self.state.full()])
 
 
 if __name__ == "__main__":
