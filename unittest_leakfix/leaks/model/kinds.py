@@ -117,7 +117,8 @@ _ROWS = (
         variable="descriptor", remedy=calling("os.close", IT),
         why_not_restored=_OF_OTHERS, waits=True),
     LeakKind(
-        "foreign close", "foreign close", "foreign closes", "opened",
+        "foreign close", "resource closed by another test",
+        "resources closed by other tests", "opened",
         watched_by="process_state.descriptors",
         changes=("closed descriptor",),
         remedy=Remedy(advice="open it in setUp, so that each test has its own"),
@@ -167,7 +168,7 @@ _ROWS = (
     LeakKind("warning", watched_by="leaks.captured_warnings"),
     LeakKind(
         "temporary folder", verb="made", traced=True, watched_by="process_state.tempfiles",
-        state="was left", variable="folder", ends=("cleanup",),
+        state="was left behind", variable="folder", ends=("cleanup",),
         remedy=calling("shutil.rmtree", IT), why_not_restored="what is in it may still be needed",
         waits=True),
     LeakKind(
@@ -182,9 +183,9 @@ _ROWS = (
         remedy=calling(IT + ".unlink"), why_not_restored="what is in it may still be needed",
         waits=True),
     LeakKind(
-        "patch", many="patches", verb="started", watched_by="process_state.patches",
+        "patch", many="patches", verb="patched", watched_by="process_state.patches",
         resources=("mock patch",),
-        state="was not stopped", ends=("stop",), subject="patch of %s was not stopped",
+        state="was not stopped", ends=("stop",), subject="the patch of %s was not stopped",
         variable="patcher", remedy=calling(IT + ".stop"), restored=True, once_per_class=True),
     LeakKind(
         "environment", "environment change", watched_by="process_state.environment",
@@ -214,22 +215,22 @@ _ROWS = (
                          )._replace(manager="warnings.catch_warnings()"), restored=True),
     LeakKind(
         "signal handler", verb="set", watched_by="process_state.interpreter_settings",
-        subject="handler of %s was left", restored=True),
+        subject="the handler of %s was changed", restored=True),
     LeakKind(
         "alarm", verb="set", watched_by="process_state.interpreter_settings",
         subject="%s was left running", restored=True),
     LeakKind(
         "locale", "locale change", verb="set", watched_by="process_state.interpreter_settings",
-        subject="locale was changed", restored=True),
+        subject="the locale was changed", restored=True),
     LeakKind(
         "umask", "umask change", verb="set", watched_by="process_state.interpreter_settings",
-        subject="umask was changed",
+        subject="the umask was changed",
         remedy=Remedy((Call("os.umask", (), "os.umask(...)"),), when=When.INSTEAD),
         restored=True),
     LeakKind(
         "socket timeout", "socket timeout change", verb="set",
         watched_by="process_state.interpreter_settings",
-        subject="default socket timeout was changed", restored=True),
+        subject="the default socket timeout was changed", restored=True),
     LeakKind(
         "context variable", verb="set", watched_by="process_state.contexts", waits=True,
         restored=True),
@@ -246,7 +247,7 @@ _ROWS = (
         restored=True),
     LeakKind(
         "logging level", verb="set", watched_by="process_state.logging_state",
-        subject="level of %s was changed", restored=True, ranked=False),
+        subject="the level of %s was changed", restored=True, ranked=False),
     LeakKind(
         "hook", verb="set", watched_by="process_state.interpreter_settings",
         subject="%s was replaced", restored=True, ranked=False),

@@ -67,7 +67,7 @@ class Remedy(NamedTuple):
     """What to do besides, in words, before the calls."""
     monkeypatch: str = ""
     """What pytest's fixture of that name does in place of all this in a test function:
-    "setenv(...)"."""
+    ``setenv("SHOP", ...)``."""
     scope: CodeScope = CodeScope.TEST
     when: When = When.AFTER
     it: str = ""

@@ -316,7 +316,7 @@ def _environment(change: Change, row: LeakKind, called: str, kind: str) -> Words
 
 def _variable_back(change: Change, name: str) -> Remedy:
     """Return what gives an environment variable its old value back, in a test as in a fixture."""
-    monkeypatch = "delenv(...)" if change.how == "removed" else "setenv(...)"
+    monkeypatch = 'delenv("%s")' % name if change.how == "removed" else 'setenv("%s", ...)' % name
     if change.how == "replaced":
         return restoring("setattr", "os", '"environ"', saved="os.environ",
                          monkeypatch='setattr(os, "environ", ...)')
@@ -332,7 +332,7 @@ def _shared_memory(change: Change, row: LeakKind, called: str, kind: str) -> Wor
 
 def _temporary(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     shown = _MADE_UP.sub("*", called)
-    return Words("%s '%s' was left" % (kind, shown), row.remedy,
+    return Words("%s '%s' was left behind" % (kind, shown), row.remedy,
                  (("path", called),) if shown != called else ())
 
 
@@ -435,7 +435,8 @@ def _logging(change: Change, row: LeakKind, called: str, kind: str) -> Words:
     what = change.owner or "level"
     remedy = restoring(logger + ".setLevel", saved=logger + ".level") if what == "level" else (
         restoring("setattr", logger, '"%s"' % what, saved="%s.%s" % (logger, what)))
-    return Words("%s of %s was changed" % (what, called), remedy, _was_is(change))
+    of = "the root logger" if name == "root" else 'logger "%s"' % name
+    return Words("the %s of %s was changed" % (what, of), remedy, _was_is(change))
 
 
 def _other(change: Change, row: LeakKind, called: str, kind: str) -> Words:
