@@ -67,6 +67,7 @@ MODULES = (
     ("test_pytest_files", ONE),
     ("test_pytest_options", ONE),
     ("test_pytest_xdist", ONE),
+    ("test_patience", CORE),
     ("test_polluter", ONE),
     ("test_pytest", BOTH),
     ("test_recipes", CORE),

@@ -2,6 +2,7 @@
 
 from __future__ import absolute_import, print_function
 
+import atexit
 import os
 import sys
 import unittest
@@ -27,17 +28,31 @@ class LeakFixProgram(unittest.TestProgram):
     max_connections = None
     shuffle = None      # the seed
 
+    patience = None
+    exit_after = None
+
     def runTests(self):
         """Run the tests, with our runner unless another one was chosen."""
         stream = sys.stderr     # before a test changes that
+        watch = None
+        if self.patience is not None or self.exit_after is not None:
+            watch = _watch(self.patience, self.exit_after)
         try:
-            self._run_tests()
+            self._run_tests(watch)
+            if watch is not None:
+                watch.stop()
+        except SystemExit as end:
+            _may_not_end(watch, end.code, getattr(self, "result", None))
+            raise
+        except KeyboardInterrupt:
+            _may_not_end(watch, 130, None)
+            raise
         finally:
             if self.shuffle is not None:
                 stream.write("unittest_leakfix: shuffled; the same order again: --shuffle=%d\n"
                              % self.shuffle)
 
-    def _run_tests(self):
+    def _run_tests(self, watch=None):
         if self.testRunner is None:
             self.testRunner = _subclass_of(LeakFixTestRunner, "_to_find", "--leaks=report")
         if self._leakfix_chosen or self._leakfix_environment or type(self) is not LeakFixProgram:
@@ -51,6 +66,9 @@ class LeakFixProgram(unittest.TestProgram):
                 self.testRunner = _runner_with(
                     self.testRunner, "max_connections", most, connection_counting,
                     option("max_connections"), "max_connections=%d" % most)
+        if watch is not None and isinstance(self.testRunner, type) and issubclass(
+                self.testRunner, LeakFixTestRunner):
+            self.testRunner = _subclass_of(self.testRunner, "_watch", watch)
         if self.shuffle is not None:
             from unittest_leakfix.shuffle import shuffled
             self.test = shuffled(self.test, self.shuffle)
@@ -94,13 +112,20 @@ class LeakFixProgram(unittest.TestProgram):
             """Return *argv* without our options, which getopt does not know. Show the version, or
             say what an option needs."""
             _old_options(argv[1:])
-            for argument in argv:
-                name, _, value = argument.partition("=")
-                if name == "--shuffle":
-                    if not value.isdigit():
-                        _refuse("argument --shuffle: invalid int value: %r" % value)
-                    self.shuffle = int(value)
-            return [each for each in argv if not each.startswith("--shuffle=")]
+            rest = []
+            argv = list(argv)
+            while argv:
+                name, equals, value = argv.pop(0).partition("=")
+                if name not in ("--shuffle", "--patience", "--exit-after"):
+                    rest.append(name + equals + value)
+                    continue
+                value = value if equals or not argv else argv.pop(0)
+                try:
+                    number = (int if name == "--shuffle" else float)(value)
+                except ValueError:
+                    _refuse("argument %s: invalid value: %r" % (name, value))
+                setattr(self, name[2:].replace("-", "_"), number)
+            return rest
 
 
 def _is_ours(argument):
@@ -149,6 +174,44 @@ def _discover_first(argv):
     if 1 < place < len(argv) and argv[place].lower() == "discover":
         return argv[:1] + argv[place:place + 1] + argv[1:place] + argv[place + 1:]
     return argv
+
+
+_AT_EXIT = getattr(atexit, "_ncallbacks", lambda: len(getattr(atexit, "_exithandlers", ())))
+_registered = _AT_EXIT()
+_threads = getattr(sys.modules.get("_thread") or sys.modules.get("thread"), "_count", int)
+
+
+def _watch(patience, exit_after):
+    """Return what watches a run that was given one of these."""
+    if patience is not None and not patience > 0:
+        _refuse("--patience needs a number of seconds above 0")
+    if exit_after is not None and not exit_after >= 0:
+        _refuse("--exit-after needs a number of seconds, 0 or more")
+    from unittest_leakfix.patience import Watch
+    watch = Watch(patience, exit_after)
+    if patience is not None:
+        watch.start()       # before finding looks which threads there are
+    return watch
+
+
+def _may_not_end(watch, status, result):
+    """The run is over, and the process is about to end: have it watched, where something is there
+    that may keep it.
+
+    Of a run that leaves none of these, nothing is loaded and nothing started.
+    """
+    children = getattr(sys.modules.get("multiprocessing.process"), "_children", ())
+    if watch is None and not (_threads() or children or _AT_EXIT() > _registered):
+        return
+    try:
+        if watch is None:
+            from unittest_leakfix.patience import Watch
+            watch = Watch()
+        # Up to 3.11 it is True or False.
+        status = int(status) if isinstance(status, int) else int(status is not None)
+        watch.over(status, getattr(result, "_leakfix_started_by", None))
+    except Exception:   # no descriptor or thread left: nobody says what the process waits for
+        pass
 
 
 def _chosen_options(program):

@@ -167,6 +167,17 @@ OPTIONS = (
         pytest="--leakfix-max-connections", pytest_short="--max-connections",
         ini="leakfix_max_connections", key="max_connections",
         environment="UNITTEST_LEAKFIX_MAX_CONNECTIONS"),
+    Option(
+        "patience", NUMBER,
+        "Say on standard error with the stacks of all threads when a test or fixture takes longer "
+        "than N seconds, and what keeps the process when it has not ended N seconds after the run; "
+        "without it, only the latter is said, after 5 seconds",
+        metavar="N", unit="seconds", command="--patience"),
+    Option(
+        "exit_after", NUMBER,
+        "End the process N seconds after the run, if it has not ended by then, with the run's own "
+        "status, after what is registered with atexit",
+        metavar="N", unit="seconds", command="--exit-after"),
     # What Django and pytest have, each in its own way.
     Option(
         "shuffle", SEED,
@@ -182,7 +193,8 @@ OPTIONS = (
         "End the sessions that are in the way of a test database; False lists them only",
         default=True, python=(3, 8), setting="LEAKFIX_TERMINATE_SESSIONS"),
     Option(
-        "patience", NUMBER, "How many seconds a flush may wait for another thread's connection",
+        "flush_patience", NUMBER,
+        "How many seconds a flush may wait for another thread's connection",
         default=10.0, unit="seconds", python=(3, 8), setting="LEAKFIX_PATIENCE"),
 )
 
@@ -362,7 +374,7 @@ def how(option, choices, file=None):
     if option.type == CHOICE:
         return {"choices": choices}
     if option.type in (NUMBER, SEED):
-        return {"metavar": option.metavar, "type": int}
+        return {"metavar": option.metavar, "type": float if option.unit == "seconds" else int}
     return dict({"metavar": option.metavar}, **({"type": file} if file else {}))
 
 

@@ -43,6 +43,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
 
     resultclass = LeakFixTextTestResult
     tally = None
+    _watch = None   # of --patience
     finding = {}    # the options of finding; a subclass may have its own
     max_connections = None
     _to_find = 'leaks="report"'     # what names the holder of a test; the command line has its own
@@ -81,6 +82,9 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     def watching(self, watcher):
         """Return the observer of the run: *watcher*, which is finding's or None, or a
         `ForwardingObserver` before it. For subclasses."""
+        if self._watch is not None:
+            from unittest_leakfix.patience import WatchedObserver
+            watcher = WatchedObserver(watcher, self._watch)
         counts = connection_counting(self.max_connections)
         return watcher if counts is None else counts(watcher)
 
@@ -149,6 +153,8 @@ class SuiteProxy(object):
         try:
             result = run(self)
             self.write_report(stream, verbose)
+            if self._finding is not None:
+                self._note_threads(result)
             return result
         except KeyboardInterrupt:
             if self._finding is not None:
@@ -157,6 +163,16 @@ class SuiteProxy(object):
         finally:
             if self._finding is not None:
                 self._finding.close()
+
+    def _note_threads(self, result):
+        """Note on *result* who started the threads that still run: the process may wait for
+        them."""
+        try:
+            started_by = self._finding.started_by()
+            if started_by:
+                result._leakfix_started_by = started_by
+        except Exception:   # a result with slots, or that checks what is set
+            pass
 
     def write_report(self, stream, verbose):
         """Write to *stream* what was closed, and what was found. *verbose*: even if that is

@@ -31,14 +31,14 @@ bind(globals())
 _Event = threading.Event
 _Thread = threading.Thread
 
-PATIENCE: float = SETTINGS["patience"].default
+PATIENCE: float = SETTINGS["flush_patience"].default
 """Seconds; ``settings.LEAKFIX_PATIENCE`` may have another number."""
 
 
 def seconds() -> float:
     """Return the patience. `BlockedFlushes.install` reports what is not a number of seconds above
     0, and the default holds."""
-    found = setting("patience")
+    found = setting("flush_patience")
     return float(found) if type(found) in (int, float) and found > 0 else PATIENCE
 
 
@@ -58,9 +58,9 @@ class BlockedFlushes:
         self._say.append(say)
         if len(self._say) > 1:
             return
-        if seconds() != setting("patience"):
+        if seconds() != setting("flush_patience"):
             say("unittest_leakfix: LEAKFIX_PATIENCE = %r is not a number of seconds above 0: "
-                "%g is used" % (setting("patience"), PATIENCE))
+                "%g is used" % (setting("flush_patience"), PATIENCE))
         original = TransactionTestCase._fixture_teardown
 
         def _fixture_teardown(test: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import unittest
+from _thread import _count as _count_threads
 from typing import Any, Dict, List, Optional
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
@@ -15,6 +16,7 @@ from unittest_leakfix.finished_test import finished
 from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model import leak as leak_model
+from unittest_leakfix.leaks.model.ids import readable_id
 from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.report import text_report
 from unittest_leakfix.leaks.report.describe import described
@@ -76,6 +78,16 @@ class LeakSession:
         if self._detector is not None:
             return described(self._detector.findings())
         return leak_model.Findings(unmeasured=(_NESTED,) if self._begun else ())
+
+    def started_by(self) -> Dict[str, str]:
+        """Return by the names of threads that were left which test started them, and on which
+        line."""
+        if not _count_threads():
+            return {}
+        found = self.findings()
+        return {leak.name: "%s  %s:%d in %s" % (readable_id(leak.left_by), *leak.user_line)
+                for leak in [*found.leaks, *(known.leak for known in found.known)]
+                if leak.kind in ("thread", "timer") and leak.name and leak.user_line}
 
     @originals.around
     def write_report(self, stream: Any, verbose: bool) -> None:

@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
 
@@ -35,8 +35,8 @@ class Tests(NamedTuple):
     """The modules of which the victim's has something."""
     labels: Tuple[str, ...] = ()
     """Those of the arguments that said which tests are meant."""
-    quiet: Tuple[str, ...] = ()
-    """What keeps plugins of pytest's from giving two tests another order."""
+    quiet: Mapping[str, str] = {}
+    """Plugins of pytest's that would give two tests another order, and how their options begin."""
     top: str = ""
     """The folder that unittest's names begin in."""
     root: str = ""
@@ -72,12 +72,17 @@ class Framework:
 
     def _others(self, tests: Tests) -> List[str]:
         """Return the arguments that do not choose tests."""
-        rest, labels = [], list(tests.labels)
+        rest: List[str] = []
+        labels, dropped = list(tests.labels), False
         for each in self.arguments:
             if each in labels:
                 labels.remove(each)
-            else:
+            elif each.startswith(tuple(tests.quiet.values())):
+                dropped = "=" not in each
+                continue
+            elif not dropped or each.startswith("-"):
                 rest.append(each)
+            dropped = False
         return rest
 
 
@@ -111,7 +116,7 @@ class Pytest(Framework):
                 "-o", "cache_dir=%s" % os.path.join(folder, "cache"), *arguments, *found], {}
 
     def naming(self, names: Sequence[str], tests: Tests) -> Command:
-        quiet = [word for each in tests.quiet for word in ("-p", each)]
+        quiet = [word for each in tests.quiet for word in ("-p", "no:" + each)]
         return [*self._others(tests), *quiet, *(_from_here(each, tests.root) for each in names)], {}
 
     def _typed(self) -> List[str]:

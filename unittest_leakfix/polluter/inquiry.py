@@ -88,8 +88,9 @@ class Inquiry:
             whole = again
         # No part of the tests takes much longer than all of them.
         self._children.limit = min(self._children.limit, 20 + 5 * whole.seconds)
-        found = Search(len(self._tests.before), self._probe(whole.kind), self._jobs).find(
-            [guess for guess in [self._guess(whole.leaks)] if guess])
+        guess = self._guess(whole.leaks)
+        found = Search(len(self._tests.before), self._probe(whole.kind, guess), self._jobs).find(
+            [guess])
         polluters = tuple(self._tests.before[place] for place in found.places)
         if not found.steady:
             return self._say(FLAKY, whole=whole, alone=alone, note=(
@@ -118,14 +119,15 @@ class Inquiry:
         self._progress(run)
         return outcome
 
-    def _probe(self, kind: str) -> Callable[[List[Places]], List[bool]]:
+    def _probe(self, kind: str, guess: Places) -> Callable[[List[Places]], List[bool]]:
         """Return what tells of selections of tests whether the victim becomes *kind* after
         them."""
         before, victim = self._tests.before, self._tests.victim
 
         def one(places: Places) -> bool:
             only = [before[place] for place in places] + [victim]
-            return self._run("halving", only=only).kind == kind
+            what = "those that left something" if places == guess else "halving"
+            return self._run(what, only=only).kind == kind
         return self._together(one)
 
     def _together(self, one: Callable[[Places], bool]) -> Callable[[List[Places]], List[bool]]:
@@ -172,15 +174,16 @@ class Inquiry:
             if again.kind != whole.kind:
                 return self._say(FLAKY, polluters, whole, alone, note=(
                     "after these tests it %s, and then %s" % (whole.kind, again.kind)))
-            note = "only where all test modules are loaded"
+            note = "" if pair.kind == LOST else "only where all test modules are loaded"
         steady = self._run("alone, by its name", named=[self._tests.victim])
         if steady.kind != alone.kind:
             again = self._run("alone once more", only=[self._tests.victim])
             if again.kind != alone.kind:
                 return self._say(FLAKY, polluters, whole, alone, note=(
                     "alone it %s, and then %s" % (alone.kind, again.kind)))
-            note = "alone it %s only where all test modules are loaded, else it %s" % (
-                alone.kind, steady.kind)
+            if steady.kind != LOST:
+                note = "alone it %s only where all test modules are loaded, else it %s" % (
+                    alone.kind, steady.kind)
         setter = whole.kind == PASSED and alone.kind == FAILED
         return self._say(
             SETTER if setter else POLLUTER, polluters, whole, alone, smallest=found.smallest,

@@ -15,9 +15,10 @@ from unittest_leakfix.polluter.selection import Plan, used_modules
 __unittest = True
 bind(globals())
 
-# Plugins that would run the two tests of a command in an order of their own.
-_SHUFFLING = (("randomly", "no:randomly"), ("random_order", "no:random_order"),
-              ("reverse", "no:reverse"))
+# Plugins that would run the two tests of a command in an order of their own, and the beginning of
+# their options.
+_SHUFFLING = (("randomly", "--randomly"), ("random_order", "--random-order"),
+              ("reverse", "--reverse"))
 
 
 class _Selecting:
@@ -45,8 +46,8 @@ class _Selecting:
             names, [name.partition("::")[0] for name in names], uses=used_modules(module),
             labels=[str(each) for each in self._config.option.file_or_dir],
             root=str(self._config.rootpath),
-            quiet=[switch for name, switch in _SHUFFLING
-                   if self._config.pluginmanager.hasplugin(name)])
+            quiet={name: option for name, option in _SHUFFLING
+                   if self._config.pluginmanager.hasplugin(name)})
         left_out = [item for item, wanted in zip(items, chosen) if not wanted]
         items[:] = [item for item, wanted in zip(items, chosen) if wanted]
         if left_out:

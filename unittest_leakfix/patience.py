@@ -1,0 +1,404 @@
+"""A run that hangs: what keeps the process from its end, and which test stands still.
+
+Loaded when ``--patience`` or ``--exit-after`` is given; else only when the run is over and
+something is there that may keep the process: a thread, a child process, a function that was
+registered with ``atexit``. A thread of our own watches, below `threading`, so that nobody's list of
+threads has it, and writes to the descriptor of standard error, never to a stream, whose lock the
+main thread may hold.
+"""
+
+from __future__ import absolute_import
+
+import atexit
+import os
+import sys
+import time
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.redaction import shown
+from unittest_leakfix.observer import ForwardingObserver
+
+try:
+    from _thread import allocate_lock, get_ident, start_new_thread
+except ImportError:     # Python 2.7
+    from thread import allocate_lock, get_ident, start_new_thread
+
+__unittest = True
+bind(globals())
+
+AT_END = 5.0
+"""How many seconds the process may take for its end before it says what keeps it."""
+AT_EXIT = 5.0
+"""How many seconds ``--exit-after`` gives to what was registered with ``atexit``."""
+
+_clock = getattr(time, "monotonic", time.time)
+_sleep = time.sleep
+_write = os.write
+_exit = os._exit
+_listdir = os.listdir
+_getpid = os.getpid
+_current_frames = sys._current_frames
+_run_at_exit = atexit._run_exitfuncs
+_FOLDER = os.getcwd() + os.sep
+_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_INSTALLED = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
+_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_FRAMES = 12    # of a stack that are shown
+
+
+class Watch(object):
+    """Watches one process, from a thread of its own.
+
+    :param patience: how many seconds a test, and the end of the process, may take; None: 5 for the
+        end, and any time for a test.
+    :param exit_after: how many seconds after the run the process is ended; None: never.
+    """
+
+    def __init__(self, patience=None, exit_after=None):
+        self._patience = patience
+        self._exit_after = exit_after
+        self._main = get_ident()
+        self._pid = _getpid()
+        self._descriptor = _descriptor(sys.__stderr__)
+        self._current = None, 0     # what runs, and since when
+        self._reported = None
+        self._end = None            # when the run was over
+        self._status = 0
+        self._started_by = {}
+        self._own = ()              # the numbers of our threads
+        self._running = False
+        self._paused = False
+        self._wake = allocate_lock()
+        self._wake.acquire()
+
+    def start(self):
+        """Begin to watch, or to watch again."""
+        if self._paused or not self._running:
+            if not self._own and sys.version_info >= (3, 12):
+                os.register_at_fork(before=self._pause)
+            self._paused, self._running = False, True
+            start_new_thread(self._watch, ())
+
+    def _pause(self):
+        """A fork is about to happen: 3.12 and later warn where there is a second thread. Ours ends,
+        and begins again with the next test."""
+        if self._running and self._end is None and _getpid() == self._pid:
+            self._paused = True
+            self._wake.release()
+            for _ in range(100):
+                if not self._running and len(_listdir("/proc/self/task")) == 1:
+                    break
+                _sleep(0.001)
+
+    def runs(self, name):
+        """The test or fixture *name*, an object that `str` is called of later, runs from now on;
+        None: nothing does."""
+        self._current = name, _clock()
+        if self._paused:
+            self.start()
+
+    def stop(self):
+        """The run is over, and the process goes on."""
+        self._pid = None
+
+    def over(self, status, started_by=None):
+        """The run is over, and the process is about to end with *status*.
+
+        *started_by*: by the names of threads, the test and line that started them.
+        """
+        self._status = status
+        self._started_by = started_by or {}
+        self._current = None, 0
+        self._end = _clock()
+        self.start()
+
+    def _watch(self):
+        self._own += (get_ident(),)
+        patience = self._patience or AT_END
+        # Twice a second is enough, and costs nothing.
+        step = min([0.5, patience / 4.0] + [each / 4.0 for each in [self._exit_after] if each])
+        said = False
+        while _getpid() == self._pid:
+            if sys.version_info >= (3,):
+                self._wake.acquire(True, step)
+            else:
+                _sleep(step)
+            if self._paused:
+                self._running = False
+                return
+            try:
+                name, since = self._current
+                now = _clock()
+                if name is not None and self._patience and now - since >= patience:
+                    if name is not self._reported:
+                        self._reported = name
+                        self._say(self._standing(name, now - since))
+                if self._end is None:
+                    continue
+                if not said and now - self._end >= patience:
+                    said = True
+                    self._say(self._keeping(now - self._end))
+                if self._exit_after is not None and now - self._end >= self._exit_after:
+                    self._leave()
+            except Exception:   # what tests broke ends the watch, not the run
+                if self._end is not None and self._exit_after is not None:
+                    _exit(self._status)
+                return
+
+    def _say(self, lines):
+        text = "\nunittest_leakfix: %s\n" % "\n".join(lines)
+        if not isinstance(text, bytes):
+            text = text.encode("utf-8", "backslashreplace")
+        try:
+            _write(self._descriptor, text)
+        except OSError:     # it is closed
+            pass
+
+    # A test that stands still.
+
+    def _standing(self, name, seconds):
+        lines = ["%s has not ended for %.0f s; the threads are now at:" % (
+            shown(str(name), 200), seconds)]
+        for ident, frame in self._frames():
+            lines.append("  %s" % self._label(ident))
+            lines += ["    " + each for each in _stack(frame)]
+        return lines
+
+    # A process that does not end.
+
+    def _keeping(self, seconds):
+        lines = ["the run is over, and the process has not ended for %.0f s." % seconds]
+        threads = self._threads()
+        children = _children()
+        for ident, thread, frame in threads:
+            lines.append("  waits for %s" % self._label(ident, thread))
+            lines.append("    now at %s" % _place(frame))
+            where = self._started_by.get(getattr(thread, "_name", None))
+            if where:
+                lines.append("    started by %s" % where)
+        for child in children:
+            lines.append("  waits for child process %s" % child)
+        main = dict(self._frames()).get(self._main)
+        function = _function_at_exit(main)
+        if function:
+            lines.append("  runs %s, which was registered with atexit" % function)
+            lines.append("    now at %s" % _place(main))
+        elif not threads and not children and main is not None:
+            lines.append("  the main thread is now at %s" % _place(main))
+        if threads and not self._started_by and sys.version_info >= (3, 8):
+            lines.append("--leaks=report says which test started a thread, and on which line.")
+        if self._exit_after is None:
+            lines.append("Ctrl-C ends the wait; --exit-after SECONDS ends the process by itself.")
+        return lines
+
+    def _frames(self):
+        """Return the threads and their frames, the main thread first, without ours."""
+        frames = [each for each in _current_frames().items() if each[0] not in self._own]
+        return sorted(frames, key=lambda each: (each[0] != self._main, each[0]))
+
+    def _threads(self):
+        """Return the threads that the interpreter waits for: number, object, frame."""
+        known = getattr(sys.modules.get("threading"), "_active", {})
+        found = []
+        for ident, frame in self._frames():
+            thread = known.get(ident)
+            if ident != self._main and thread is not None and (
+                    not getattr(thread, "_daemonic", getattr(thread, "_Thread__daemonic", False))
+                    or _is_of_executor(thread)):
+                found.append((ident, thread, frame))
+        return found
+
+    def _label(self, ident, thread=None):
+        """Return 'thread "mailer-1" (shop.mail.Mailer)'."""
+        if ident == self._main:
+            return "the main thread"
+        if thread is None:
+            thread = getattr(sys.modules.get("threading"), "_active", {}).get(ident)
+        if thread is None:
+            return "a thread without a Thread object"
+        name = getattr(thread, "_name", getattr(thread, "_Thread__name", "?"))
+        kind = type(thread)
+        label = 'thread "%s" (%s.%s)' % (
+            shown(str(name)), kind.__module__, getattr(kind, "__qualname__", kind.__name__))
+        return label + " of an executor that was not shut down" * bool(_is_of_executor(thread))
+
+    # The end by force.
+
+    def _leave(self):
+        """End the process with the run's own status, after what ``atexit`` has."""
+        main = dict(self._frames()).get(self._main)
+        # Each function is called once: not while the main thread is at it.
+        at_exit = _outermost_at_exit(main) is None
+        done = []
+
+        def last():
+            self._own += (get_ident(),)
+            try:
+                if at_exit:
+                    _run_at_exit()
+            except BaseException:   # it has been printed
+                pass
+            for stream in (sys.stdout, sys.stderr):
+                try:
+                    stream.flush()
+                except Exception:   # closed, or None
+                    pass
+            done.append(True)
+        start_new_thread(last, ())
+        end = _clock() + AT_EXIT
+        while not done and _clock() < end:
+            _sleep(0.02)
+        self._say(["the process is ended %g s after its run, with the status of that, %d%s." % (
+            self._exit_after, self._status, "" if done and at_exit else
+            "; what is registered with atexit had not ended")])
+        _exit(self._status)
+
+
+class WatchedObserver(ForwardingObserver):
+    """Says to *watch* what runs."""
+
+    def __init__(self, inner, watch):
+        super(WatchedObserver, self).__init__(inner)
+        self._watch = watch
+
+    def test_started(self, test):
+        self.inner.test_started(test)
+        # Text is made of it when it stands still, and it is let go of when it has finished.
+        self._watch.runs(_Name(test))
+
+    def test_finished(self, test):
+        self._watch.runs(None)
+        self.inner.test_finished(test)
+
+    def before_fixture(self, name):
+        self._watch.runs(name)
+        self.inner.before_fixture(name)
+
+    def class_started(self, cls):
+        self.inner.class_started(cls)
+        self._watch.runs("setUpClass (%s.%s)" % (
+            cls.__module__, getattr(cls, "__qualname__", cls.__name__)))
+
+    def class_finished(self, cls):
+        self._watch.runs(None)
+        self.inner.class_finished(cls)
+
+    def module_started(self, name):
+        self.inner.module_started(name)
+        self._watch.runs("setUpModule (%s)" % name)
+
+    def module_finished(self):
+        self._watch.runs(None)
+        self.inner.module_finished()
+
+
+class _Name(object):
+    """The name of a test, without the test: class and method."""
+
+    def __init__(self, test):
+        self._kind = type(test)
+        self._method = getattr(test, "_testMethodName", "")
+
+    def __str__(self):
+        kind = self._kind
+        return "%s.%s.%s" % (kind.__module__, getattr(kind, "__qualname__", kind.__name__),
+                             self._method)
+
+
+def _children_of_multiprocessing():
+    module = sys.modules.get("multiprocessing.process")
+    return getattr(module, "_children", None) or getattr(
+        getattr(module, "_current_process", None), "_children", None) or ()
+
+
+def _children():
+    """Return texts for the children that multiprocessing waits for."""
+    found = []
+    for child in list(_children_of_multiprocessing()):
+        popen = getattr(child, "_popen", None)
+        if popen is not None and getattr(popen, "returncode", None) is None:
+            found.append('"%s" (%s), process %s' % (
+                shown(str(getattr(child, "_name", "?"))), type(child).__name__,
+                getattr(popen, "pid", "?")))
+    return found
+
+
+def _is_of_executor(thread):
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__module__", "") == "concurrent.futures.thread"
+
+
+def _outermost_at_exit(frame):
+    """Return the frame of the function of ``atexit`` that the main thread runs, whose innermost
+    *frame* this is; None if it runs none.
+
+    Such a function is called by C code, so its frame is the outermost one; so is the interpreter's
+    wait for threads, of `threading`.
+    """
+    if frame is None:
+        return None
+    while frame.f_back is not None:
+        frame = frame.f_back
+    if frame.f_code.co_name == "<module>" or frame.f_globals.get("__name__") in (
+            "threading", "runpy"):
+        return None
+    return frame
+
+
+def _function_at_exit(frame):
+    """Return what that function is called, "" for none, and for the waits for executors (3.8) and
+    for children."""
+    frame = _outermost_at_exit(frame)
+    module = "?" if frame is None else frame.f_globals.get("__name__", "?")
+    if frame is None or module in ("concurrent.futures.thread", "multiprocessing.util"):
+        return ""
+    return "%s.%s (%s)" % (module, getattr(frame.f_code, "co_qualname", frame.f_code.co_name),
+                           _line(frame.f_code.co_filename, frame.f_code.co_firstlineno))
+
+
+def _place(frame):
+    """Return the innermost line of the user's code at *frame*, or its own: "shop/mail.py:61 in
+    _loop"."""
+    if frame is None:
+        return "an unknown place"
+    each = frame
+    while each is not None and not _is_user_s(each.f_code.co_filename):
+        each = each.f_back
+    found = frame if each is None else each
+    text = "%s in %s" % (_line(found.f_code.co_filename, found.f_lineno), found.f_code.co_name)
+    if found is not frame:
+        text += ", in %s of %s" % (frame.f_code.co_name, frame.f_globals.get("__name__", "?"))
+    return text
+
+
+def _stack(frame):
+    """Return the lines of a stack, outermost first, without the runner's and ours."""
+    lines = []
+    while frame is not None and len(lines) < _FRAMES:
+        name = frame.f_code.co_filename
+        if frame.f_globals.get("__unittest") or name.startswith(_OURS):
+            if any(_is_user_s(each) for each, _ in lines):
+                break       # the rest is the way to the test
+        else:
+            lines.append((name, "%s in %s" % (_line(name, frame.f_lineno), frame.f_code.co_name)))
+        frame = frame.f_back
+    return [line for _, line in reversed(lines)]
+
+
+def _is_user_s(name):
+    if name.startswith(_OURS) or name.startswith("<frozen "):
+        return False
+    return not (name.startswith(_LIBRARY) or any(part in name for part in _INSTALLED))
+
+
+def _line(name, number):
+    if name.startswith(_FOLDER):
+        name = name[len(_FOLDER):]
+    return "%s:%d" % (name, number)
+
+
+def _descriptor(stream):
+    try:
+        return stream.fileno()
+    except Exception:   # None, or a stream without one
+        return 2
