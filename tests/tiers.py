@@ -62,6 +62,7 @@ MODULES = (
     ("test_leaks_faults", ONE),
     ("test_leaks_options", ONE),
     ("test_leaks_process", BOTH),
+    ("test_planted", BOTH),
     ("test_packaging", CORE),
     ("test_pytest_django", ONE),
     ("test_pytest_files", ONE),
