@@ -22,6 +22,7 @@ from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.swap import Swap
 from unittest_leakfix.leaks.model.seen import Complaint, Spot
 from unittest_leakfix.process_state.warning_filters import LET_THROUGH
+from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import os_facts, sources, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 from unittest_leakfix.tracing.stacks import HARNESS, RUNNER, USER, Frame, origin_of, short
@@ -127,6 +128,7 @@ class ComplaintCapture:
             self._show(message)
 
     def _opened(self, source: object, text: str) -> Optional[Acquisition]:
+        source = _finalized() if source is None else source
         if self._acquisitions is None:
             return None
         if source is None:  # TemporaryDirectory says only its path
@@ -200,6 +202,20 @@ class _LoggerTap:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._logger, name)
+
+
+def _finalized() -> object:
+    """Return the client whose finalizer warns just now without saying about what; None for none."""
+    frame: Optional[FrameType] = _getframe(2)
+    for _ in range(5):
+        if frame is None:
+            break
+        if frame.f_code.co_name == "__del__":
+            value = frame.f_locals.get("self")
+            kind = kind_of(value)
+            return value if kind is not None and kind.client else None
+        frame = frame.f_back
+    return None
 
 
 def _unraisable_text(more: Optional[str], where: object, trace: Any) -> str:

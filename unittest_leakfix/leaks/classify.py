@@ -27,6 +27,7 @@ from unittest_leakfix.leaks.retention.search import Trace, traces
 from unittest_leakfix.leaks.survivors import held_resources, looked_up
 from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.process_state.logging_state import is_attached
+from unittest_leakfix.resources.client_table import IDLE
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
@@ -250,6 +251,8 @@ class Classifier:
         kind = kind_of(value) if case.certain else None
         if kind is not None and kind.name == "logging handler" and is_attached(value):
             return None     # reported as a change of the process
+        if kind is not None and _is_idle(chain):
+            return None     # it is the pool's
         size = sizes.only_held_by(value) if sized and kind is None else 0
         if kind is None and chain.bounded and survivor.what != "test" and size <= LARGE:
             return None     # a cache or a pool that is kept within its limit
@@ -288,6 +291,12 @@ class Classifier:
     def _warmed_up(self, survivor: Survivor, chain: Chain) -> bool:
         root = chain.steps[0].what
         return root.category == "module" and self._imported.by(survivor.test, root.name)
+
+
+def _is_idle(chain: Chain) -> bool:
+    """Tell whether a connection is back in a pool, which waits there for whoever comes next."""
+    return any(step.what.category == "object" and below.key in IDLE.get(step.what.name, ())
+               for step, below in zip(chain.steps, chain.steps[1:]))
 
 
 def _thread_of(chain: Chain) -> int:

@@ -4,19 +4,23 @@ from __future__ import annotations
 import sys
 import threading
 from _thread import _count
-from types import FrameType, FunctionType
+from types import FrameType, FunctionType, MethodType
 from typing import Callable, Dict, List, Tuple
 from weakref import ref
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import module_slot, name_slot
 from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
+from unittest_leakfix.resources.client_table import ENDING
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.stacks import now_at
 
 __unittest = True
 bind(globals())
 _Timer = threading.Timer
+_MANY_ENDING = 12
+"""So many threads that were told to end are not waited for."""
 
 
 class Threads(Monitor):
@@ -56,6 +60,8 @@ class Threads(Monitor):
         return True
 
     def waits(self) -> bool:
+        if sum(map(_is_ending, list(self._running.values()))) > _MANY_ENDING:
+            return True     # not to be more than the tests may have
         return bool(self.new()) or any(ident not in self._raw for ident in self._raw_threads())
 
     def new(self) -> List[Tuple[int, threading.Thread]]:
@@ -67,7 +73,7 @@ class Threads(Monitor):
         for ident, thread in list(self._running.items()):
             known = base.get(ident)
             if ((known is None or known() is not thread) and ident in alive
-                    and not _waits_in_its_pool(thread)):
+                    and not _waits_in_its_pool(thread) and not _is_ending(thread)):
                 found.append((ident, thread))
         return found
 
@@ -92,6 +98,14 @@ class Threads(Monitor):
     def _raw_threads(self) -> List[int]:
         running = self._running
         return [ident for ident in self._frames() if ident not in running]
+
+
+def _is_ending(thread: threading.Thread) -> bool:
+    """Tell whether a client was closed, and its thread will see that before long."""
+    target = os_facts.attributes(thread).get("_target")
+    runs = getattr(target, "__self__", None) if type(target) is MethodType else None
+    stopped = ENDING.get((module_slot(type(runs)), name_slot(type(runs))))
+    return stopped is not None and bool(os_facts.attributes(runs).get(stopped))
 
 
 def _waits_in_its_pool(thread: threading.Thread) -> bool:

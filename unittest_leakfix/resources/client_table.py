@@ -37,6 +37,19 @@ KINDS = {}
 MADE = {}
 #: Modules in C that open descriptors and threads of the process's own, once, when first used.
 NATIVE = ("grpc._cython.cygrpc", "zmq.backend.cython._zmq", "cimpl")
+#: By the class of what a thread runs: the attribute that is true once it was told to end, which
+#: takes it a while. Nobody needs to wait for that.
+ENDING = {("pymongo.periodic_executor", "PeriodicExecutor"): "_stopped"}
+#: {class that keeps connections for others: what gives back or closes the one that it keeps}
+KEEPERS = {"scoped_session": "remove", "SqliteDatabase": "close", "PostgresqlDatabase": "close",
+           "MySQLDatabase": "close", "Psycopg3Database": "close"}
+#: {class of a pool: the attributes in which are its idle connections}: these are the pool's.
+IDLE = {"QueuePool": ("_pool",), "AsyncAdaptedQueuePool": ("_pool",),
+        "SingletonThreadPool": ("_all_conns", "_conn"), "StaticPool": ("connection",),
+        "SimpleConnectionPool": ("_pool",), "ThreadedConnectionPool": ("_pool",),
+        "ConnectionPool": ("_pool", "_available_connections"), "AsyncConnectionPool": ("_pool",),
+        "BlockingConnectionPool": ("_available_connections", "pool"),
+        "PooledDB": ("_idle_cache",), "PersistentDB": ("thread",)}
 #: {kind of leak: nouns} as which the rows are reported.
 NOUNS = {"connection": [], "connection pool": [], "client": [], "file": [], "figure": [],
          "widget": []}
@@ -45,12 +58,13 @@ OPENERS = dict((leak, []) for leak in NOUNS)
 
 
 def client(noun, classes, is_open, place=None, close="close", leak="client", ends=(), made_by="",
-           awaits=None, parts=None, whole=None, closed_with=None):
+           awaits=None, parts=None, whole=None, closed_with=None,
+           threads=False):
     """Add a row. *classes* and *made_by* are names, with blanks between; *close* the name of a
     method, or a callable; *ends* what the user calls, the last one first: methods, or functions
     with a dot in their name, which take it; *parts* returns objects, paths and addresses;
     *closed_with* returns the object that closes this one
-    when it is closed itself."""
+    when it is closed itself; *threads*: its own refer to it now and then."""
     closer = close if callable(close) else method(close)
     ends = ends or (() if callable(close) else (close,))
     if awaits is None:
@@ -66,7 +80,7 @@ def client(noun, classes, is_open, place=None, close="close", leak="client", end
             where = ""
         return "%s to %s" % (called, redact(where)) if where else called
     kind = Kind(noun, closer, is_open, describe, awaits, parts=parts, ends=ends,
-                closed_with=closed_with, client=True)
+                closed_with=closed_with, client=True, threads=threads)
     for each in classes.split():
         module, _, name = each.rpartition(".")
         KINDS[module, name] = kind

@@ -315,4 +315,4 @@ def _mongo_threads(value):
 
 client("MongoDB client", "pymongo.synchronous.mongo_client.MongoClient"
        " pymongo.mongo_client.MongoClient pymongo.asynchronous.mongo_client.AsyncMongoClient",
-       _mongo_open, _mongo_place, parts=_mongo_threads)
+       _mongo_open, _mongo_place, parts=_mongo_threads, threads=True)

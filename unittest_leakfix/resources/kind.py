@@ -52,20 +52,22 @@ class Kind(object):
     addresses. ends: what the user calls to close it, the last one first: names of
     methods, or of functions (with a dot), which take it. closed_with: a callable that
     returns what closes it by being closed. client: it is one of `clients`, or the
-    user's.
+    user's. threads: its own refer to it now and then.
     """
 
     __slots__ = ("name", "opens_later", "_close", "_is_open", "_describe", "_awaits", "_parts",
-                 "ends", "_closed_with", "client")
+                 "ends", "_closed_with", "client", "threads")
 
     def __init__(self, name, close, is_open=open_by_flags, describe=None, awaits=False,
-                 opens_later=False, parts=None, ends=(), closed_with=None, client=False):
+                 opens_later=False, parts=None, ends=(), closed_with=None, client=False,
+                 threads=False):
         self.name = name
         self.opens_later = opens_later
         self._parts = parts
         self.ends = ends
         self._closed_with = closed_with
         self.client = client
+        self.threads = threads
         self._close = close
         self._is_open = is_open
         self._describe = describe

@@ -8,6 +8,7 @@ from __future__ import absolute_import
 import gc
 import os
 import sys
+import time
 import weakref
 
 from unittest_leakfix._core import errors, ownership
@@ -27,6 +28,9 @@ _finalizers = getattr(getattr(weakref, "finalize", None), "_registry", True)    
 # How many things in how deep a list or dict are looked at for resources.
 _WIDE = 1000
 _DEEP = 3
+# How often, and for how long, the own thread of a client is given the time to let go of it.
+_MOMENTS = 3
+_MOMENT = 0.0005
 #: Types whose instances hold nothing.
 ATOMS = PLAIN | frozenset([type])
 _CALLED = Kind("object", method("close"))    # named by the user, of no known kind
@@ -173,6 +177,23 @@ def not_plain(values, names):
 
 
 def owned_by(values, names, past, each=2, alone=True, ending=()):
+    """Return `_owned_now`; again, where the own thread of a client has referred to it for a
+    moment."""
+    owned = _owned_now(values, names, past, each, alone, ending)
+    for _ in range(_MOMENTS):
+        for name in names:
+            if id(values[name]) not in owned:
+                kind = kind_of(values[name])
+                if kind is not None and kind.threads:
+                    break
+        else:
+            break
+        time.sleep(_MOMENT)
+        owned = _owned_now(values, names, past, each, alone, ending)
+    return owned
+
+
+def _owned_now(values, names, past, each, alone, ending):
     """Return the ids of what would be garbage without *names* in *values*.
 
     Each of *names* stands for *each* references: one in *values*, a dict that the caller

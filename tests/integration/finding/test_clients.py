@@ -7,6 +7,7 @@ by a test that inherits the mixin; then the same with the remedy that was report
 """
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -149,6 +150,102 @@ def _test(one):
 
 for _one in client_samples.SAMPLES:
     setattr(ClientsTest, "test_%s" % _one.name, _test(_one))
+
+
+APPLICATION = """
+import unittest
+import psycopg2.pool, peewee, pymongo
+import sqlalchemy as sa, sqlalchemy.orm as orm
+URL = "postgresql+psycopg2://%(user)s:%(password)s@%(host)s:%(port)d/%(database)s"
+ENGINE, KEPT, DB = sa.create_engine(URL), [], peewee.SqliteDatabase("shop.db")
+POOL = psycopg2.pool.SimpleConnectionPool(0, 3, URL.replace("+psycopg2", ""))
+SESSIONS = orm.scoped_session(orm.sessionmaker(ENGINE))
+
+
+class Back(unittest.TestCase):
+    def test_engine(self):
+        with sa.create_engine(URL).connect() as connection:
+            connection.execute(sa.text("select 1"))
+        with ENGINE.connect() as connection:
+            connection.execute(sa.text("select 1"))
+
+    def test_pool(self):
+        POOL.putconn(POOL.getconn())
+
+
+class Left(unittest.TestCase):
+    def test_connection(self):
+        KEPT.append(ENGINE.connect())
+
+    def test_session(self):
+        SESSIONS().execute(sa.text("select 1"))
+
+    def test_taken(self):
+        POOL.getconn()
+
+    def test_database(self):
+        DB.connect()
+
+
+class Both(unittest.TestCase):
+    def test_engine_and_connection(self):
+        self.engine = sa.create_engine(URL)
+        self.connection = self.engine.connect()
+
+
+class Mongo(unittest.TestCase):
+    def setUp(self):
+        self.client = pymongo.MongoClient("mongodb://127.0.0.1:9/", serverSelectionTimeoutMS=100)
+
+
+for number in range(20):
+    setattr(Mongo, "test_%%02d" %% number, lambda self: None)
+"""
+_PLACE = "psycopg2 connection to leakfix@127.0.0.1:*/leakfix was left open"
+REPORTED = {
+    ("Both.test_engine_and_connection", _PLACE, "self.addCleanup(self.connection.close)"),
+    ("Left.test_connection", _PLACE, "keep the SQLAlchemy connection in self.connection, then "
+                                     "self.addCleanup(self.connection.close)"),
+    ("Left.test_session", _PLACE, "self.addCleanup(SESSIONS.remove)"),
+    ("Left.test_taken", _PLACE, "give it back to the SimpleConnectionPool that keeps it, or close "
+                                "that"),
+    ("Left.test_database", "sqlite3 connection to * was left open", "self.addCleanup(DB.close)"),
+    ("Mongo.test_00", "MongoDB client to 127.0.0.1:9 was left open",
+     "self.addCleanup(self.client.close)"),
+}
+
+
+class ApplicationTest(unittest.TestCase):
+    """What an application keeps for all: a connection back in its pool is the pool's, one that was
+    taken is reported with what gives it back; threads of a closed client are its own affair."""
+
+    maxDiff = None
+
+    def test_all(self):
+        for each in ("psycopg2", "peewee", "pymongo", "sqlalchemy"):
+            if importlib.util.find_spec(each) is None:
+                self.skipTest("%s is missing" % each)
+        server = servers_postgresql.postgresql()
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "test_shop.py"), "w") as suite:
+                suite.write(APPLICATION % dict(server.settings(), database=server.database))
+            report = os.path.join(folder, "leaks.json")
+            ran = subprocess.run(
+                [sys.executable, "-m", "unittest_leakfix", "--leaks=report",
+                 "--leaks-json=" + report, "test_shop"], cwd=folder, stdin=subprocess.DEVNULL,
+                env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, timeout=300)
+            said = ran.stdout.decode("utf-8", "replace")
+            self.assertEqual(ran.returncode, 0, said)
+            with open(report, encoding="utf-8") as file:
+                leaks = json.load(file)["leaks"]
+        found = set()
+        for leak in leaks:
+            self.assertEqual(len(leak["tests"]), 20 if "MongoDB" in leak["subject"] else 1)
+            subject = re.sub(r":\d+/l", ":*/l", leak["subject"])
+            found.add((leak["tests"][0].partition(".")[2], re.sub(r"to \S+\.db", "to *", subject),
+                       leak["remedy"]))
+        self.assertEqual(found, REPORTED, said)
 
 
 if __name__ == "__main__":

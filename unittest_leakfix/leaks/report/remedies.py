@@ -23,6 +23,7 @@ from unittest_leakfix.leaks.model.seen import Resource
 from unittest_leakfix.leaks.report import user_code
 from unittest_leakfix.leaks.report.user_code import Site
 from unittest_leakfix.leaks.retention import objects
+from unittest_leakfix.resources.client_table import KEEPERS
 
 __unittest = True
 bind(globals())
@@ -106,6 +107,9 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
         back = stream(chain.expression)
         return back._replace(monkeypatch="", calls=(
             *back.calls, Call(chain.expression + ".close", late=True)))
+    kept = _by_its_keeper(chain, site)
+    if kept is not None:
+        return kept
     keeper = next((step.what.name for step in chain.steps[:-1] if step.what.category == "object"
                  and _POOL.search(step.what.name)), "")
     if keeper:
@@ -123,6 +127,17 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
         return end_of_opened(seen, site)
     return (end(seen.resource, place, seen.awaited, seen.ends) if place
             else end_of_opened(seen, site))
+
+
+def _by_its_keeper(chain: Chain, site: Site) -> Optional[Remedy]:
+    """Return what has the one that keeps a connection for others let go of it; None where there is
+    none: ``SS.remove`` of a scoped session."""
+    for index, step in enumerate(chain.steps):
+        ends = KEEPERS.get(step.what.name) if step.what.category == "object" else None
+        place = _Places(chain, site).of(index) if ends else ""
+        if place:
+            return Remedy((Call("%s.%s" % (place, ends)),)).of(place)
+    return None
 
 
 def dropped(resource: str, site: Site) -> Optional[Remedy]:

@@ -38,6 +38,8 @@ _WARM = tuple((re.compile(pattern), reason) for pattern, reason in (
     (r"django\.db\.models\.signals\.\w+\.sender_receivers_cache", "a cache of Django's signals"),
     (r"django\.(core\.files|contrib\.staticfiles)\.storage\.\w+\._wrapped",
      "a storage of Django's"),
+    (r"sqlalchemy\.event\.base\._Dispatch\._empty_listener_reg",
+     "SQLAlchemy's table of events, one entry for each class"),
     (r"multiprocessing\.heap\.BufferWrapper\._heap\b", "multiprocessing's shared memory"),
     (r"threading\._dangling|weakref\.|_weakrefset\.", "weak reference bookkeeping"),
     (r"sys\.last_(value|exc|traceback)\b", "the last failure, kept for a post-mortem"),
