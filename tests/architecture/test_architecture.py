@@ -260,6 +260,7 @@ STATE: Dict[Tuple[str, str], str] = {
      "Reserve._held"): "descriptors held in reserve, which no report may name",
     ("process_state.monitors",
      "_live"): "the watches of this process, told of what a fixture changed",
+    ("resources.entry_points", "_waiting"): "the entry points that were not called yet",
     ("resources.client_table", "KINDS"): "the table: filled when its files are imported",
     ("resources.client_table", "MADE"): "the classes of its rows, likewise",
     ("resources.client_table", "NOUNS"): "the nouns of its rows, likewise",

@@ -141,7 +141,7 @@ def _client(called: str, kind: Kind, value: Any) -> Resource:
 def _resource(called: str, kind: Kind, value: Any) -> Resource:
     if kind.client:
         return _client(called, kind, value)
-    ends = kinds.ENDS.get(kind.name, kinds.of_resource(kind.name).ends)
+    ends = kind.ends or kinds.ENDS.get(kind.name, kinds.of_resource(kind.name).ends)
     # What a subclass or a class of the same kind ends by instead.
     state = ""
     if kind.name == "child process":

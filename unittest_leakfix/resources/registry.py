@@ -30,6 +30,7 @@ from unittest_leakfix.resources import (
     clients,
     context_managers,
     db_connections,
+    entry_points,
     event_loops,
     files,
     network,
@@ -107,6 +108,8 @@ def _find(cls):
     if any(base is type or base is types.ModuleType for base in bases):
         return None
     found = _by_name(bases, TABLE)
+    if found is MISSING and any([entry_points.of_class(name_of(base)[0]) for base in bases]):
+        found = _by_name(bases, TABLE)      # a library has shipped its own row
     if found is MISSING:
         found = by_shape(cls) or _by_name(bases, LAST)
     return None if found is MISSING else found
@@ -135,32 +138,47 @@ def _is_really(cls, module):
     return any(each is cls for each in list(_names_in(module).values()))
 
 
-def register_resource(type, close="close", is_open=None, describe=None, name=None):
+def register_resource(type, close="close", is_open=None, describe=None, name=None, noun=None,
+                      parts=None, remedy=None):
     """Make a class, and what inherits from it, a kind of resource.
 
     type: the class. close: a callable taking the value, or the name of a
     method; a coroutine function is awaited where there is a loop. is_open: a
     callable taking the value, with True, False or None for "cannot tell";
     without it flags such as ``closed`` are read. describe: a callable taking
-    the value, with one short line. name: a short noun, the class's name
-    unless given. Registering a class again replaces what was said before; the
-    nearest class in the MRO wins. Returns None. Raises TypeError on misuse.
+    the value, with one short line, without secrets. name, or noun: a short noun, the
+    class's name unless given. parts: a callable taking the value, with a list of
+    what belongs to it and it does not refer to (threads, connections, paths): that
+    is never reported for itself. remedy: what the user calls to end it, if that is
+    not what *close* names: the name of a method, of a function that takes it (with
+    its module: "acme.close"), or a tuple of these, the last one first.
+
+    Registering a class again replaces what was said before; the nearest class in the MRO
+    wins. Returns None. Raises TypeError on misuse.
     """
     _check_class(type)
     if isinstance(close, str):
         if on_type(type, close) is MISSING:
             raise TypeError("close: %s has no method %r" % (name_of(type)[1], close))
+        named = (close,)
         waits, close = is_coroutine_function(on_type(type, close)), method(close)
     else:
+        named = ()
         _check_callable("close", close, "a callable or the name of a method")
         waits = is_coroutine_function(close)
-    for label, given in (("is_open", is_open), ("describe", describe)):
+    ends = (() if remedy is None else (remedy,) if isinstance(remedy, str) else remedy)
+    if not (isinstance(ends, tuple) and all(isinstance(each, str) for each in ends)):
+        raise TypeError("remedy: expected the name of what ends it, not %s" % _noun(remedy))
+    if name is not None and noun is not None:
+        raise TypeError("name and noun are the same: give one of them")
+    name = noun if name is None else name
+    for label, given in (("is_open", is_open), ("describe", describe), ("parts", parts)):
         if given is not None:
             _check_callable(label, given, "a callable taking the value")
     if name is not None and not isinstance(name, str):
         raise TypeError("name: expected a str, not %s" % _noun(name))
     kind = Kind(name or short_text(name_of(type)[1]), close, is_open or open_by_flags, describe,
-                waits)
+                waits, parts=parts, ends=ends or named, client=bool(parts or ends))
     add_kind(type, kind)
 
 

@@ -1,5 +1,5 @@
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from unittest_leakfix.resources.kind import Kind
@@ -16,4 +16,7 @@ def register_resource(
     is_open: Callable[[_T], bool | None] | None = None,
     describe: Callable[[_T], str] | None = None,
     name: str | None = None,
+    noun: str | None = None,
+    parts: Callable[[_T], Iterable[object]] | None = None,
+    remedy: str | tuple[str, ...] | None = None,
 ) -> None: ...

@@ -23,6 +23,7 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import module_slot, name_slot
 from unittest_leakfix._core.ownership import COUNTED
+from unittest_leakfix.resources import entry_points
 from unittest_leakfix.tracing import constructors, frameworks, os_facts, sources
 from unittest_leakfix.tracing.coroutine_origins import CoroutineOrigins, made_at
 from unittest_leakfix.tracing.deduced import CodeIndex
@@ -84,7 +85,9 @@ class Acquisitions(Records):
         # Not at the top: its records are made of our frames.
         from unittest_leakfix.tracing.drivers import LateImports, drivers
         self._drivers = drivers
-        self._late = LateImports(constructors.MODULES, self._wrappers.look)
+        entry_points.load()     # and of the others when their libraries are imported
+        self._late = LateImports(constructors.MODULES.union(entry_points.waiting()),
+                                 self._wrappers.look)
         self._late.install()
         drivers.install(self)
 

@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import LateSwap, Swap
-from unittest_leakfix.resources import clients, registry
+from unittest_leakfix.resources import clients, entry_points, registry
 from unittest_leakfix.tracing.records import Records
 from unittest_leakfix.tracing.stacks import LIBRARY, USER, is_installed, origin_of
 
@@ -255,6 +255,7 @@ class Constructors:
 
     def look(self) -> None:
         """Look for what was loaded since. Cheap."""
+        entry_points.load()
         self._late.look()
         if len(_registered) != len(self._classes):
             self._register()

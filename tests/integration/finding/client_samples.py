@@ -15,8 +15,18 @@ from collections import namedtuple
 #: settings the texts are formatted with. awaited: its test awaits. remedy: as it is reported.
 #: before: a statement. heavy: not installed for CI. closed: the test can own it. sockets:
 #: its own thread drops sockets. task: one of its own keeps it while the loop runs.
-Sample = namedtuple("Sample", "name module imports make called use server awaited remedy before "
+_Sample = namedtuple("Sample", "name module imports make called use server awaited remedy before "
                               "heavy needs closed sockets task")
+
+
+class Sample(_Sample):
+    """A row of the table."""
+
+    @property
+    def noun(self):
+        """The noun of the package's row."""
+        return _NOUNS.get(self.name) or self.called.partition(" to ")[0]
+
 
 
 def sample(name, module, make, called, use="", server="", awaited=False, remedy=None, imports="",
@@ -140,6 +150,15 @@ SAMPLES = (
            "it.bind_to_random_port('tcp://127.0.0.1')", heavy=True,
            imports="import zmq; CONTEXT = zmq.Context.instance()"),
 )
+
+
+#: {name of a sample: noun of its row}, where the report calls it something else.
+_NOUNS = {
+    "Engine": "SQLAlchemy engine", "EngineSqlite": "SQLAlchemy engine",
+    "Connection": "SQLAlchemy connection", "Session": "SQLAlchemy session",
+    "AsyncEngine": "SQLAlchemy async engine", "AsyncConnection": "SQLAlchemy async connection",
+    "AsyncSession": "SQLAlchemy async session",
+}
 
 
 def missing(one):
