@@ -329,10 +329,10 @@ class AccountTests(unittest.TestCase):
         self.assertIsNone(json_report.from_value(json_report.to_value(Findings())).overhead)
 
     def test_one_line_says_what_was_left_out(self):
-        self.assertIn("To cost little, finding looked at 3 classes together with the next\n",
+        self.assertIn("To save time, finding left the look after 3 classes to the next look\n",
                       text_report.render(Findings(overhead=self.ONE)))
-        self.assertIn("To cost little, finding looked at the process after 2 tests together with "
-                      "the next and did not look for the holders of 4 objects to the end\n",
+        self.assertIn("To save time, finding left the look at the process after 2 tests to the "
+                      "next look and gave up the search for what holds 4 objects\n",
                       text_report.render(Findings(overhead=self.OTHER)))
-        self.assertNotIn("To cost little", text_report.render(Findings(
+        self.assertNotIn("To save time", text_report.render(Findings(
             overhead=Overhead(1.0, 0.1, (), 1, 5, 2, 0, 0)), verbose=True))

@@ -355,13 +355,13 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
                                                             options))
     left_out = findings.overhead
     if left_out is not None and (left_out.skipped or left_out.untraced or left_out.unlooked):
-        lines.append("To cost little, finding %s" % " and ".join(
+        lines.append("To save time, finding %s" % " and ".join(
             text for text, number in (
-                ("looked at the process after %s together with the next"
+                ("left the look at the process after %s to the next look"
                  % count(left_out.unlooked, "test"), left_out.unlooked),
-                ("looked at %s together with the next"
+                ("left the look after %s to the next look"
                  % count(left_out.skipped, "class", "classes"), left_out.skipped),
-                ("did not look for the holders of %s to the end"
+                ("gave up the search for what holds %s"
                  % count(left_out.untraced, "object"), left_out.untraced)) if number))
     if findings.failed:
         lines.append("%s %s (%s-failed shows %s)" % (
