@@ -255,7 +255,7 @@ STATE: Dict[Tuple[str, str], str] = {
      "_serial"): "the number of the next temporary file, which no two may share",
     ("leaks.suppressions",
      "_ignored"): "the rules of `ignore`, which the user's modules call when loaded",
-    ("mixins", "snapshots"): "the tests of mixin classes that run now, by their ids",
+    ("snapshot", "snapshots"): "the tests of mixin classes that run now, by their ids",
     ("process_state.descriptors",
      "Reserve._held"): "descriptors held in reserve, which no report may name",
     ("process_state.monitors",
