@@ -41,6 +41,7 @@ CORE = ((2, 7), (3, 6), NEWEST)     # of what also fixes before 3.8
 ONE = (NEWEST,)
 # The beginning of a module's name, and the versions that run it in the full tier: the first counts.
 MODULES = (
+    ("test_application_state", BOTH),
     ("test_budget", ONE),
     ("test_clients", ONE),
     ("test_connection_records", ONE),

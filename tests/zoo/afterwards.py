@@ -8,7 +8,7 @@ import sys
 import unittest
 import warnings
 
-from tests.zoo import office, shop
+from tests.zoo import market, office, shop
 
 
 class Afterwards(unittest.TestCase):
@@ -31,6 +31,17 @@ class Afterwards(unittest.TestCase):
         shop.Settings._instance = None
         for container in (shop.feeds, shop.pool, shop.tasks, shop.hooks):
             self.assertEqual(len(container), 0)
+
+    def test_the_market_is_as_ever(self):
+        self.assertEqual(
+            ("prod", 3, [], {"/": "index"}, {"beta": False, "audit": True}, set(), [], None),
+            (market.MODE, market.RETRIES, market.PLUGINS, market.ROUTES, market.FLAGS,
+             market.NAMES, market.Config.rows, market.current_user))
+        self.assertEqual((False, "real", "saved", 0, "x", "app"), (
+            market.Config.DEBUG, market.Config.load(), market.Config().save(),
+            market.now(), market.User("x").name, market.app.name))
+        self.assertEqual("real", market.Config().load())
+        self.assertFalse(hasattr(market, "EXTRA"))
 
     def test_the_office_works(self):
         office.listen(1)

@@ -37,7 +37,7 @@ import weakref
 from multiprocessing import shared_memory
 from unittest import mock
 
-from tests.zoo import shop
+from tests.zoo import market, shop
 
 pool = concurrent.futures.ThreadPoolExecutor(1)     # made at import, its thread when first used
 pool.submit(int).result()
@@ -105,10 +105,10 @@ class Caches(unittest.TestCase):
         shop.recent_ref = weakref.ref(order, lambda gone: None)
 
     def test_plain_data_in_dict(self):
-        shop.by_number["seen"] = ["order", {"number": 17}]
+        shop.remember("seen", ["order", {"number": 17}])
 
     def test_object_of_the_application_once(self):
-        shop.by_number["newest"] = shop.Order(17)
+        shop.remember("newest", shop.Order(17))
 
 
 class Helpers(unittest.TestCase):
@@ -385,3 +385,52 @@ class Collector(unittest.TestCase):
         gc.disable()
         order = shop.Order(17)
         order.itself = order
+
+
+class State(unittest.TestCase):
+    """The application's own doing, and what is put back."""
+
+    calls = []
+
+    def test_made_when_first_wanted(self):
+        self.assertIs(market.Session.get(), market.Session.get())
+
+    def test_read_once(self):
+        self.assertEqual(20, len(market.table()))
+
+    def test_counter(self):
+        self.assertNotEqual(market.counted(), market.counted())
+
+    def test_cache_filled(self):
+        self.assertEqual("prod", market.mode())
+
+    def test_patched_and_put_back(self):
+        with mock.patch.object(market, "MODE", "test"), \
+                mock.patch.object(market.Config, "load"), \
+                mock.patch.dict(market.ROUTES, {"/x": "y"}):
+            self.assertEqual("test", market.MODE)
+
+    def test_appended_and_removed(self):
+        market.PLUGINS.append("extra")
+        self.addCleanup(market.PLUGINS.remove, "extra")
+
+    def test_same_value_again(self):
+        market.MODE = "".join(["pr", "od"])
+
+    def test_registered_by_the_application(self):
+        market.remember("one", "order")
+
+    def test_bounded(self):
+        for _ in range(5):
+            market.handle("/")
+
+    def test_own_class(self):
+        type(self).calls.append(1)
+        type(self).seen = True
+
+    def test_cache_cleared_first(self):
+        market.BY_KEY.clear()
+        market.remember("two", "order")
+
+    def test_default_argument_in_itself(self):
+        self.assertEqual(["a"], market.collect("a", []))

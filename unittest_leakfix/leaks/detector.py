@@ -23,6 +23,7 @@ from unittest_leakfix._core.introspection import mro, qualified
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import classify, identify, suppressions
+from unittest_leakfix.leaks.application_state import ApplicationState
 from unittest_leakfix.leaks.captured_warnings import (
     is_reported,
 )
@@ -105,6 +106,7 @@ class LeakDetector(ListeningObserver):
         self._imported = TestImports()
         self._classifier: Optional[classify.Classifier] = None
         self._suspects = Suspects()
+        self._application = ApplicationState(options.restore, self._governor)
         self._timed = False         # the test that runs is one of those
         self._parts: List[Tuple[Began, Began]] = []     # of the time that was spent on it
         self._all_leaks: List[Leak] = []     # all leaks so far, known or not
@@ -145,7 +147,8 @@ class LeakDetector(ListeningObserver):
                                    failed=len(leak_model.group(self._reported_leaks.hidden)),
                                    old_baseline="" if self.options.leaks_update_baseline
                                    else self._reported_leaks.old_baseline,
-                                   ran=frozenset(self._ran), overhead=self._governor.account())
+                                   ran=frozenset(self._ran), overhead=self._governor.account(),
+                                   state=self._application.recorded())
 
     def _ran_tests(self) -> int:
         """Return how many tests ran, as the result counts them."""
@@ -177,6 +180,7 @@ class LeakDetector(ListeningObserver):
                 if self._fixtures.cls is not None:
                     self._shared.take(self._fixtures.cls)
                 self._reported_leaks.mark()
+                self._application.take()
                 self._fixture_over()
                 between, self._changed_between = self._changed_between, []
                 self._new_leaks += self._changed.met(name, between)
@@ -245,6 +249,8 @@ class LeakDetector(ListeningObserver):
         # What a test has that runs once more is looked at after its last time.
         if survivors and not self._runs_again:
             self._suspects.add(survivors)
+        self._application.after_test(test, self._suspects.timeline.now,
+                                     test in self._reported_leaks.failed)
         if self._test_capture.any or self._release_capture.any:
             self._take_complaints(test)
         self._released_ids.clear()
@@ -331,6 +337,8 @@ class LeakDetector(ListeningObserver):
         self._between()
         if self._is_active():
             try:
+                self._application.after_class(self._suspects.timeline.now)
+                self._application.between()
                 cls = self._fixtures.cls
                 if name.startswith("tearDownModule"):
                     self._fixture = name if self._scoped[1] else ""
@@ -367,6 +375,7 @@ class LeakDetector(ListeningObserver):
                 self._scoped[0] = bool(fixture) and self._close
                 if fixture:
                     self._catch_up()
+                    self._application.class_fixtures(cls)
                 self._fixture_over()
                 if self._scoped[0]:
                     self._states[1].before(costly=True)
@@ -386,6 +395,7 @@ class LeakDetector(ListeningObserver):
             name = "setUpClass (%s)" % qualified(cls)
             began = self._governor.begin()
             try:
+                self._application.after_class(self._suspects.timeline.now)
                 if self._scoped[0]:
                     self._fixture_over()
                     self._fixtures_left("%s (%s)" % (
@@ -414,6 +424,7 @@ class LeakDetector(ListeningObserver):
                 self._scoped[1] = bool(_fixture_of(os_facts.loaded(name), "setUpModule",
                                                    "tearDownModule"))
                 if self._scoped[1]:
+                    self._application.between()
                     if not self._states[0].whole:
                         self._tests_over(True)
                     self._states[2].before(costly=True, whole=True)
@@ -483,8 +494,10 @@ class LeakDetector(ListeningObserver):
                 self._suspects.add([survivor("resource", test, "", each) for each, test in
                                     self._acquisitions.connections_left(
                                         self._connections, known, self._open_fixtures())])
-            if fresh or waiting or explains and self._suspects:
-                self._classify_all(explains, waiting, fresh)
+            if last:
+                self._application.forget()
+            if fresh or waiting or last or explains and self._suspects:
+                self._classify_all(explains, waiting, fresh, last)
         except KeyboardInterrupt:
             self._new_leaks = fresh + self._new_leaks
             raise
@@ -503,11 +516,14 @@ class LeakDetector(ListeningObserver):
         return ("setUpModule (%s)" % self._module,)
 
     @originals.around
-    def _classify_all(self, explains: bool, waiting: List[Pending], fresh: List[Leak]) -> None:
+    def _classify_all(self, explains: bool, waiting: List[Pending], fresh: List[Leak],
+                      last: bool = False) -> None:
         covered: Set[object] = set()
         if explains and self._suspects:
             leaks, covered = self._objects()
             fresh += without_parts(leaks, [*self._all_leaks, *fresh])
+        if last:
+            fresh += self._application.leaks(self._all_leaks + fresh, self._suspects.timeline)
         self._all_leaks += fresh
         if waiting:
             covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()

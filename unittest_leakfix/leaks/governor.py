@@ -44,6 +44,7 @@ class Governor(Pace):
         self._start = clock()
         self._stop = 0.0
         self._costs: Dict[str, float] = {"tests": 0.0, "changes": 0.0, "classes": 0.0,
+                                         "state": 0.0,
                                          "collecting": 0.0, "explaining": 0.0}
         self._exact = 0.0       # all that was timed, not reckoned from samples
         self._tests = 0

@@ -25,22 +25,25 @@ from unittest_leakfix.leaks.model.kinds import LeakKind
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.seen import (
     Changed,
+    ChangedState,
     ClassAttributes,
     Complained,
     Complaint,
+    Grown,
     Resource,
     Retained,
     Survivor,
 )
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state import descriptors
+from unittest_leakfix.process_state.application import Difference
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.db_connections import closing_is_awaited
 from unittest_leakfix.resources.kind import Kind
 from unittest_leakfix.resources.scan import FoundResource
 from unittest_leakfix.tracing import frameworks, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition
-from unittest_leakfix.tracing.stacks import short
+from unittest_leakfix.tracing.stacks import Frame, short
 
 __unittest = True
 bind(globals())
@@ -213,6 +216,26 @@ def growth(leak: Leak, survivor: Survivor) -> Leak:
     """The same as growth: one more instance of an application's class, test after test."""
     return Leak("growth", "", leak.tests, leak.size, leak.chain, name=matched(survivor.type),
                 growth=1, cause="growth of " + leak.cause, seen=Retained(survivor.type))
+
+
+def of_growth(expression: str, items: int, size: int, tests: Tuple[str, ...],
+              candidates: Tuple[str, ...], container: str) -> Leak:
+    """A container of the application's that grows: by *items*, which have a *size* in bytes."""
+    return Leak("growth", "", tests, size, name=matched(expression), growth=items,
+                cause="growth in %s" % expression, candidates=candidates,
+                seen=Grown(expression, items, size, container))
+
+
+def of_state(difference: Difference, tests: Tuple[str, ...], candidates: Tuple[str, ...],
+             frame: Optional[Frame], back: bool, notes: Tuple[Tuple[str, str], ...]) -> Leak:
+    """A place of the application's state that is not what it was. *frame*: the line of the tests
+    that can have changed it."""
+    opened = None if frame is None else Acquisition("state", "", tests[0] if tests else "", "",
+                                                    (frame,))
+    spoken = difference.place.expression
+    return Leak("state", "", tests, acquisition=opened, name=matched(spoken), notes=notes,
+                cause="state %s" % spoken, candidates=candidates,
+                seen=ChangedState(difference._replace(undo=None), back))
 
 
 _COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",

@@ -416,6 +416,11 @@ def only_held_by(target: object, limit: int = _MOST_SIZED) -> int:
     return sum(_size(nodes[place]) for place in mine) + _bulk(nodes[place] for place in mine)
 
 
+def size_of(value: object) -> int:
+    """Return the bytes of one item of a container, and of what only it holds."""
+    return _size(value) if is_atom(value) else only_held_by(value, 200)
+
+
 def heaviest(items: Iterable[Tuple[str, object]], most: int = 5,
              floor: int = 0) -> Tuple[Tuple[str, str, int], ...]:
     """Return (name, type, bytes) of the named `items`, heaviest first, `floor` bytes at least."""
@@ -430,13 +435,46 @@ def _bulk(nodes: Iterable[object]) -> int:
         for referent in _get_referents(node):
             # This loop, its list and the one holder.
             kind = type(referent)
-            if type(kind) is type and kind in _BULK and _getrefcount(referent) <= 4:
+            if (type(kind) is type and kind in _BULK or _home_of(kind) in _ARRAYS
+                    and not _is_tracked(referent)) and _getrefcount(referent) <= 4:
                 total += _size(referent)
+    return total
+
+
+# Of what reports its data by nbytes; pandas' frames have numpy's arrays.
+_ARRAYS = ("numpy", "torch", "cupy", "jax", "jaxlib", "tensorflow")
+
+
+def _home_of(cls: type) -> str:
+    name = module_slot(cls)
+    return name.partition(".")[0] if type(name) is str else ""
+
+
+def _array_size(value: Any) -> int:
+    """Return the bytes of an array's data, whoever allocated it: a view keeps all of it."""
+    total = 0
+    try:
+        total = int(_getsizeof(value))
+        base = value
+        for _ in range(10):
+            below = getattr(base, "base", None)
+            if below is None or _home_of(type(below)) not in _ARRAYS:
+                break
+            base = below
+        total = max(total, int(getattr(base, "nbytes", 0) or 0))
+        if _home_of(type(value)) == "torch":
+            total = max(total, int(value.element_size() * value.nelement()))
+    except errors.PASSING:
+        raise
+    except BaseException:   # a lazy or deleted array
+        pass
     return total
 
 
 def _size(value: object) -> int:
     cls = type(value)
+    if _home_of(cls) in _ARRAYS:
+        return _array_size(value)
     if type(cls) is type and cls in _BUFFERED:
         return 0
     if flags_slot(cls) & _HEAP_TYPE and type(on_type(cls, "__sizeof__")) is FunctionType:

@@ -213,6 +213,8 @@ class ReleasePlugin:
                                 nextitem: Optional[pytest.Item]) -> Generator[None, None, None]:
         """First the test's own fixtures, then those of the scopes that end with it."""
         self._held = HeldInstance(item)
+        if self.watcher is not None and self._scopes.leaving(nextitem):
+            self._notify("scopes_end")
         yield
         self._finish_function()
         if self.watcher is not None:

@@ -86,3 +86,4 @@ class ScopeData:
         self.fixtures: Set[str] = set()     # names of its fixtures
         self.made: Dict[Key, str] = {}      # by which of them the process was changed
         self.values: List[Tuple[str, Any]] = []     # of those that are set up: name and definition
+        self.changes = False        # one of them may change the application

@@ -20,7 +20,7 @@ def tearDownModule():
     keeper.close()
 
 
-@each_animal("kept", "workers", "opened", "running", "state", "coroutines")
+@each_animal("kept", "workers", "opened", "running", "state", "coroutines", "changed")
 class ZooTests(ZooCase):
 
     def see(self, name):

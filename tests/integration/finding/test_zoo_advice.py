@@ -80,7 +80,7 @@ class AdviceCase(ZooCase):
 
 @unittest.skipIf(sys.version_info < (3, 9), "ast.unparse came with Python 3.9")
 @full_on(NEWEST)
-@each_animal("kept", "advised")
+@each_animal("kept", "advised", "changed")
 class AdviceTests(AdviceCase):
     """The core: all ways out of what keeps something, all kinds of resources."""
 

@@ -37,6 +37,8 @@ def every_kind(case):
                      (".flag", "Flag", 0)),
             remedy="cls.addClassCleanup(delattr, cls, \"client\")",
         ),
+        Leak("state", "shop.settings.DEBUG was changed", test,
+             notes=(("was", "False"), ("is", "True"))),
         case.connection(),
         Leak("connection pool", "asyncpg pool to db@127.0.0.1:5432/shop was left open", test,
              acquisition=app),

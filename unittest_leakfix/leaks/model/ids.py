@@ -4,7 +4,9 @@ They are text since they go through JSON, baselines and workers as they are.
 """
 from __future__ import annotations
 
+import sys
 import unittest
+from types import ModuleType
 from typing import Any, Dict, Iterable, List, Tuple
 
 from unittest_leakfix._core import errors
@@ -52,6 +54,24 @@ def owner_of(test: str) -> str:
         test = head
     bare = test.partition("[")[0]
     return bare.rpartition("::" if "::" in bare else ".")[0]
+
+
+def module_of(test: str) -> str:
+    """Return the name of the loaded module that a test is written in; "" if that is not known."""
+    path, colons, _ = test.partition("[")[0].partition("::")
+    if colons:      # pytest tells a file
+        return next((name for name, module in list(sys.modules.items())
+                     if type(module) is ModuleType and str(vars(module).get("__file__", ""))
+                     .replace("\\", "/").endswith("/" + path)), "")
+    parts = path.split(".")
+    return next((name for name in (".".join(parts[:count]) for count in range(
+        len(parts) - 1, 0, -1)) if type(sys.modules.get(name)) is ModuleType), "")
+
+
+def method_of(test: str) -> str:
+    """Return the bare name of a test's method or function."""
+    bare = test.partition("[")[0]
+    return bare.rpartition("::" if "::" in bare else ".")[2].partition(" ")[0]
 
 
 def readable_id(test: str) -> str:

@@ -90,6 +90,9 @@ _ROWS = (
     LeakKind("growth", "kind that grows", "kinds that grow"),
     LeakKind("class attribute", watched_by="leaks.class_scope"),
     LeakKind(
+        "state", "change of state", "changes of state", "changed",
+        watched_by="leaks.application_state"),
+    LeakKind(
         "connection", verb="opened", traced=True, variable="connection",
         resources=("sqlite3 connection", "database connection", "sqlite3 cursor", "cursor",
                    "sqlite3 blob", *clients.NOUNS["connection"]),

@@ -33,6 +33,8 @@ bind(globals())
 WORKER = "in worker"
 MET = "met by"
 """The label of the note that names the test that ran next, and met what a failing test left."""
+READ = "read by"
+"""The label of the note that names a failing test that reads what was changed before it."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,18 @@ def like(leak: Leak, **other: Any) -> Leak:
     return twin
 
 
+class RecordedChange(NamedTuple):
+    """One place of the application's state that tests have changed, whether that is a leak or
+    not."""
+
+    place: str
+    """Its expression: "shop.settings.DEBUG"."""
+    tests: Tuple[str, ...] = ()
+    """Ids of the tests that are known to have changed it, in order of running."""
+    candidates: Tuple[str, ...] = ()
+    """Ids of the tests of which one has, where the place was not looked at after each of them."""
+
+
 class Known(NamedTuple):
     """A known leak: ignored for a reason, or (reason "") listed in the baseline file
     ``where``."""
@@ -195,6 +209,8 @@ class Findings:
     """Ids of the tests that ran, where there is a baseline. Not in JSON."""
     overhead: Optional[Overhead] = None
     """What finding cost; None where nobody measured it."""
+    state: Tuple[RecordedChange, ...] = ()
+    """What tests have changed of the application's state, reported or not."""
 
 
 def group(leaks: Iterable[Leak]) -> List[Leak]:
@@ -271,7 +287,8 @@ def merge(parts: Iterable[Findings]) -> Findings:
         old_baseline=max((part.old_baseline for part in ordered), default=""),
         ran=frozenset(test for part in ordered for test in part.ran),
         worker=ordered[0].worker if len(ordered) == 1 else "",
-        overhead=_together([part.overhead for part in ordered]))
+        overhead=_together([part.overhead for part in ordered]),
+        state=tuple(change for part in ordered for change in part.state))
 
 
 def _together(parts: Sequence[Optional[Overhead]]) -> Optional[Overhead]:

@@ -156,4 +156,23 @@ class Complained(NamedTuple):
     """What it is about: a resource, the name of a task, an error, the words of the complaint."""
 
 
-Seen = Union[Resource, Retained, ClassAttributes, Changed, Complained]
+class Grown(NamedTuple):
+    """A container of the application's that has gained items."""
+
+    expression: str
+    items: int
+    size: int
+    """Of what it has gained, in bytes."""
+    container: str
+    """"list", "dict", "set", "deque", "cache"."""
+
+
+class ChangedState(NamedTuple):
+    """A place of the application's state that is not what it was."""
+
+    difference: Any
+    """The `Difference` of ``process_state.application``, without what would put it back."""
+    put_back: bool = False
+
+
+Seen = Union[Resource, Retained, ClassAttributes, Changed, Complained, Grown, ChangedState]

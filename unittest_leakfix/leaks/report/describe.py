@@ -24,13 +24,15 @@ from unittest_leakfix.leaks.model.remedy import (
 )
 from unittest_leakfix.leaks.model.seen import (
     Changed,
+    ChangedState,
     ClassAttributes,
     Complained,
     Complaint,
+    Grown,
     Resource,
     Retained,
 )
-from unittest_leakfix.leaks.report import remedies, remedy_text
+from unittest_leakfix.leaks.report import remedies, remedy_text, state_words
 from unittest_leakfix.leaks.report.user_code import Site
 from unittest_leakfix.process_state import interpreter_settings, library_settings
 from unittest_leakfix.process_state.base import Change
@@ -146,6 +148,17 @@ def _class_attributes(seen: ClassAttributes, leak: Leak) -> Words:
     return Words("%s still holds %s after its last test" % (cls, amount(seen.size)),
                  Remedy((Call("delattr", ("cls", '"%s"' % attribute)),),
                         advice="class %s(ClassLeakFixMixin, ...), or " % cls))
+
+
+# The application's state.
+
+def _grown(seen: Grown, leak: Leak) -> Words:
+    return Words(*state_words.grown(seen, leak, _site(leak)))
+
+
+def _changed_state(seen: ChangedState, leak: Leak) -> Words:
+    words = state_words.changed(seen, leak, _site(leak))
+    return Words(*words, closed="put back for you, as --restore asks" if seen.put_back else "")
 
 
 # What the interpreter or asyncio complained about.
@@ -495,5 +508,5 @@ _CHANGES: Dict[str, Callable[[Change, LeakKind, str, str], Words]] = {
 
 _WORDS: Dict[type, Callable[[Any, Leak], Words]] = {
     Resource: _resource, Retained: _retained, ClassAttributes: _class_attributes, Changed: _changed,
-    Complained: _complained,
+    Complained: _complained, Grown: _grown, ChangedState: _changed_state,
 }

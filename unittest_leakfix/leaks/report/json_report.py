@@ -10,7 +10,13 @@ from typing import Any, Callable, Dict, Optional
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
-from unittest_leakfix.leaks.model.leak import Findings, Known, Leak, Overhead
+from unittest_leakfix.leaks.model.leak import (
+    Findings,
+    Known,
+    Leak,
+    Overhead,
+    RecordedChange,
+)
 from unittest_leakfix.leaks.report import describe, whole_file
 from unittest_leakfix.leaks.report.reference_chain import thing_text
 
@@ -44,6 +50,10 @@ def to_value(findings: Findings) -> Dict[str, Any]:
         "more": findings.more,
         "failed": findings.failed, "old_baseline": _text(findings.old_baseline),
         "overhead": _overhead(findings.overhead),
+        "state": [{"place": _text(change.place),
+                   "tests": list(map(redaction.redact_id, change.tests)),
+                   "candidates": list(map(redaction.redact_id, change.candidates))}
+                  for change in findings.state],
     }
 
 
@@ -76,7 +86,10 @@ def from_value(value: Any) -> Findings:
             unmeasured=tuple((item["test"], item["why"]) for item in value["unmeasured"]),
             more=value["more"], worker=value["worker"], failed=value.get("failed", 0),
             old_baseline=value.get("old_baseline", ""),
-            overhead=_overhead_from(value.get("overhead")))
+            overhead=_overhead_from(value.get("overhead")),
+            state=tuple(RecordedChange(each["place"], tuple(each["tests"]),
+                                       tuple(each["candidates"]))
+                        for each in value.get("state", ())))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not a leak report: %s: %s" % (type(error).__name__, error)) from error
 

@@ -1,0 +1,467 @@
+"""What tests have changed in the application: noted as they run, classified when the run is over.
+
+A change is *recorded* wherever it is seen; it is a leak only if it is known not to be the
+application's own doing: a cache that fills, an object that is made when it is first wanted, a
+registry that an import fills, a counter. docs/how-it-works.md has the rules.
+"""
+from __future__ import annotations
+
+import re
+import sys
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
+
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks import identify
+from unittest_leakfix.leaks import survivors as sizes
+from unittest_leakfix.leaks.governor import Began, Governor
+from unittest_leakfix.leaks.model import leak as leak_model
+from unittest_leakfix.leaks.model.ids import defines, method_of, module_of
+from unittest_leakfix.leaks.model.leak import Leak, RecordedChange
+from unittest_leakfix.leaks.suspects import Timeline
+from unittest_leakfix.process_state import places
+from unittest_leakfix.process_state.application import Difference, Modules, put_back, word
+from unittest_leakfix.process_state.places import Place
+from unittest_leakfix.tracing import writers
+from unittest_leakfix.tracing.stacks import Frame, is_users_file, short
+
+__unittest = True
+bind(globals())
+
+LARGE = 1000000
+"""From how many bytes on what a container has gained is reported."""
+_SHARES = {"tests": 0.01, "classes": 0.02, "installed": 0.005}
+"""What looks may cost of the run's processor time: at the user's modules after each test, and after
+each class; at those of installed packages, after a class."""
+_FREE = 0.02
+"""The seconds that each of these may always cost."""
+_DEDUCING = 0.3
+"""Seconds that lines may be looked for in the tests' code."""
+_RESETS = ("clear", "set None")
+"""What tests do before they begin, for an application that fills it anew."""
+_GROWS, _AGAIN = 5, 2
+_FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData", "setup_class", "teardown_class")
+_MOST = 300     # windows of one place
+
+
+class Window(NamedTuple):
+    """What was seen of one place at one look: after the tests since the look before."""
+
+    nth: int        # number of the last of the tests
+    tests: Tuple[str, ...]
+    difference: Difference
+    imported: bool
+    restored: bool = False
+
+
+class Record:
+    """All that was seen of one place."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.windows: List[Window] = []
+        self.changed = 0        # how often, in all
+        self.shrank = False
+
+    def add(self, window: Window) -> None:
+        """Note one more."""
+        self.changed += 1
+        self.shrank |= window.difference.items < 0
+        if len(self.windows) < _MOST:
+            self.windows.append(window)
+        else:
+            self.windows[-1] = window
+
+
+class ApplicationState:
+    """Follows a run: `take()` before the first test of a class, `after_test`, `after_class`."""
+
+    def __init__(self, restores: bool, governor: Governor) -> None:
+        self._governor = governor
+        self._clock = governor.clock
+        self._restores = restores
+        self._users = Modules(True, restores)
+        self._installed = Modules(False)
+        self._records: Dict[str, Record] = {}
+        self._began = self._clock()
+        self._cost = dict.fromkeys(_SHARES, 0.0)
+        self._unseen: List[str] = []        # tests since the last look at the user's modules
+        self._unseen_rare: List[str] = []
+        self._stale = True
+        self.last = False
+        """The test that runs is the last one of a class of pytest's."""
+        self.windows = 0
+        """How many looks there were."""
+        self._failed: Dict[str, int] = {}   # the numbers of the tests that failed
+
+    # While the tests run.
+
+    def between(self) -> None:
+        """No test runs now, but perhaps a fixture."""
+        self._stale = True
+
+    def class_fixtures(self, cls: Any) -> bool:
+        """The fixtures of *cls* are about to run. Returns whether they may change the application:
+        a framework's own do not."""
+        changes = cls is None or any(
+            name in space and is_users_file(places.file_of(places.module_slot(base)))
+            for base in places.mro(cls) for space in [places.dict_slot(base) or {}]
+            for name in _FIXTURES)
+        if changes:
+            self.between()
+        return changes
+
+    def take(self) -> None:
+        """Take the base, if fixtures ran: what they have set up is no test's change."""
+        if not self._stale:
+            return
+        if self._users.names and not (self._restores or self._affords("classes")):
+            return      # what comes until then cannot be told from what the fixtures did
+        self._stale = False
+        began, first = self._governor.begin(), not self._users.names
+        for difference in self._users.look():
+            self._by_fixture(difference)
+        self._unseen = []
+        self._costs("classes", began, first)
+        if self._affords("installed"):
+            began, first = self._governor.begin(), not self._installed.names
+            self._installed.take()
+            self._unseen_rare = []
+            self._costs("installed", began, first)
+
+    def _by_fixture(self, difference: Difference) -> None:
+        """What fixtures change between classes they look after: what the tests before changed there
+        is undone, or overwritten."""
+        record = self._records.get(difference.place.expression)
+        if record is not None and not difference.items > 0:
+            record.windows = [each for each in record.windows if each.restored]
+
+    def _affords(self, what: str) -> bool:
+        return self._cost[what] <= max(_FREE, _SHARES[what] * (self._clock() - self._began))
+
+    def _costs(self, what: str, began: Began, first: bool = False) -> None:
+        """Note what a look cost; the *first* one, which takes the base, is for the governor
+        alone."""
+        cost = self._governor.add("state", began)
+        self._cost[what] += 0 if first else cost
+
+    def after_test(self, test: str, nth: int, failed: bool = False) -> None:
+        """One test is over: look what it has changed of the user's, where that is affordable."""
+        self._unseen_rare.append(test)
+        self._unseen.append(test)
+        if failed:
+            self._failed[test] = nth
+        if not self._stale and (self._restores or self._affords("tests")):
+            began = self._governor.begin()
+            self._look(nth)
+            self._costs("tests", began)
+        if self.last:       # pytest's: the fixtures of its class are still set up
+            self.last = False
+            self.after_class(nth)
+
+    def after_class(self, nth: int) -> None:
+        """The tests of a class are over, and its fixtures are still set up."""
+        if self._stale:
+            return
+        if self._unseen and self._affords("classes"):
+            began = self._governor.begin()
+            self._look(nth)
+            self._costs("classes", began)
+        if self._unseen_rare and self._affords("installed"):
+            began = self._governor.begin()
+            tests, self._unseen_rare = tuple(self._unseen_rare), []
+            self._note(self._installed, tests, nth)
+            self._costs("installed", began)
+
+    def drop(self) -> None:
+        """Fixtures have been torn down: what they changed cannot be told from what tests did that
+        were not looked at."""
+        self._unseen, self._unseen_rare, self._stale = [], [], True
+
+    def _look(self, nth: int) -> None:
+        tests, self._unseen = tuple(self._unseen), []
+        self._note(self._users, tests, nth)
+
+    def _note(self, modules: Modules, tests: Tuple[str, ...], nth: int) -> None:
+        self.windows += 1
+        found = modules.look()
+        if not found:
+            return
+        imported = modules.imported
+        back: List[Difference] = []
+        if self._restores:
+            back = put_back([each for each in found if not imported])
+            if back:
+                modules.take()
+        for difference in found:
+            if not _is_news(difference):
+                continue
+            key = difference.place.expression
+            record = self._records.get(key)
+            if record is None:
+                record = self._records[key] = Record(difference.place)
+            record.add(Window(nth, tests, difference, imported,
+                              any(each is difference for each in back)))
+
+    def forget(self) -> None:
+        """The run is over: refer to no value any more."""
+        self._users.forget()
+        self._installed.forget()
+
+    # When the run is over.
+
+    def recorded(self) -> Tuple[RecordedChange, ...]:
+        """Return all changes, of which not all are leaks, in order of the places' first."""
+        return tuple(RecordedChange(
+            record.place.expression,
+            tuple(dict.fromkeys(each.tests[0] for each in record.windows if len(each.tests) == 1)),
+            tuple(dict.fromkeys(test for each in record.windows if len(each.tests) > 1
+                                for test in each.tests)))
+            for record in self._records.values() if record.windows)
+
+    def leaks(self, reported: Sequence[Leak], timeline: Timeline) -> List[Leak]:
+        """Return the leaks among what was recorded, but for what one of those *reported* is."""
+        judge = Judge(self._records.values(), timeline, self._failed, self.windows, self._clock)
+        found: List[Leak] = []
+        said = [text for leak in reported for text in _expressions(leak)]
+        for record in self._records.values():
+            spoken = record.place.expression
+            whole = re.compile(r"(?<![\w.])%s(?!\w)" % re.escape(spoken))
+            if record.windows and not any(whole.search(each) for each in said):
+                leak = judge.leak(record)
+                if leak is not None:
+                    found.append(leak)
+        return found
+
+
+def _expressions(leak: Leak) -> List[str]:
+    found = [leak.chain.expression] if leak.chain is not None else []
+    change = getattr(leak.seen, "change", None)
+    if change is not None and change.kind == "patch":
+        found.append(change.name)
+    return found
+
+
+class Judge:
+    """Tells which of the recorded changes are leaks."""
+
+    def __init__(self, records: Iterable[Record], timeline: Timeline, failed: Dict[str, int],
+                 windows: int, clock: Callable[[], float]) -> None:
+        self._records = list(records)
+        self._timeline = timeline
+        self._failed = failed
+        self._windows = windows
+        self._clock = clock
+        self._until = clock() + _DEDUCING
+        self._lines: Dict[Tuple[str, str, str], List[Tuple[Frame, str]]] = {}
+        self._read_by: Dict[str, Set[Tuple[str, str]]] = {}
+
+    def leak(self, record: Record) -> Optional[Leak]:
+        """Return the leak that one record is; None where it is none."""
+        place = record.place
+        kept = record.windows
+        if place.users and any(each.difference.items for each in kept):
+            grown = self._growth(record, kept)
+            if grown is not None:
+                return grown
+        if place.of_test or places.is_test_code(place.module):
+            return self._read(record, kept)
+        loud = [each for each in kept if self._by_hand(each)]
+        by_line = [(each, self._written(each)) for each in kept if each not in loud]
+        lines = {id(each): frame for each, frame in by_line if frame is not None}
+        loud = [each for each in kept if each in loud or id(each) in lines
+                or place.users and self._is_setting(each, record)]
+        if not loud:
+            return self._read(record, kept)
+        frames = [lines.get(id(each)) or self._written(each) for each in loud]
+        return self._leak(record, loud, next((each for each in frames if each is not None), None))
+
+    # The rules, each on its own.
+
+    @staticmethod
+    def _by_hand(window: Window) -> bool:
+        """A mock, or a function of the tests', in the place of the application's own."""
+        difference = window.difference
+        if difference.how not in ("changed", "added"):
+            return False
+        if difference.new == "mock":
+            return True
+        return (difference.new in ("lambda", "function", "class") and bool(difference.home)
+                and any(defines(test, difference.home) for test in window.tests))
+
+    def _is_setting(self, window: Window, record: Record) -> bool:
+        """A public name that had a plain value and has another one, which few tests change."""
+        difference = window.difference
+        return (difference.how == "changed" and difference.old == "atom"
+                and difference.new in ("atom", "empty", "none")
+                and not window.imported and not record.place.name.startswith("_")
+                and not (_is_number(difference.before) and _is_number(difference.after))
+                and record.changed <= max(2, self._windows // 4))
+
+    def _written(self, window: Window) -> Optional[Frame]:
+        """Return the one line of a test's own module, or of what its tests inherit, that can have
+        made the change."""
+        place = window.difference.place
+        found: List[Frame] = []
+        if place.name:
+            for module in dict.fromkeys(filter(None, map(module_of, window.tests))):
+                key = module, place.owner, place.name
+                if key not in self._lines:
+                    if self._clock() > self._until:
+                        return None
+                    self._lines[key] = writers.writers(module, place.owner, place.name)
+                found += [frame for frame, how in self._lines[key]
+                          if how not in _RESETS or window.difference.new in ("empty", "none")]
+        methods = set(map(method_of, window.tests))
+        own = [each for each in found if each.function in methods]
+        helpers = [each for each in found if not each.function.startswith("test")]
+        return next(iter(own or helpers), None)
+
+    def _read(self, record: Record, kept: List[Window]) -> Optional[Leak]:
+        """A later test that reads the place has failed."""
+        place = record.place
+        name = place.name or place.expression.partition(".__")[0].rpartition(".")[2]
+        if not self._failed or self._clock() > self._until or place.of_test:
+            return None
+        for test in self._failed:
+            before = [each for each in kept if self._ran_before(each, test)]
+            names = self._names_read(test) if before else ()
+            if ("", name) in names or (places.file_of(place.module), name) in names:
+                return self._leak(record, before, None, test)
+        return None
+
+    def _ran_before(self, window: Window, failed: str) -> bool:
+        return failed not in window.tests and window.nth < self._failed.get(failed, 0)
+
+    def _names_read(self, test: str) -> Set[Tuple[str, str]]:
+        found = self._read_by.get(test)
+        if found is None:
+            found = set()
+            if self._clock() < self._until:
+                found = writers.names_read(module_of(test), method_of(test))
+            self._read_by[test] = found
+        return found
+
+    # Growth.
+
+    def _growth(self, record: Record, kept: List[Window]) -> Optional[Leak]:
+        place = record.place
+        value = _value_of(place)
+        gains = [each for each in kept if each.difference.items > 0]
+        items = sum(each.difference.items for each in kept)
+        if (record.shrank or items <= 0 or not places.is_container(value)
+                or places.is_bounded(value) or places.length(value) < items):
+            return None
+        nths = [each.nth for each in gains]
+        size = _size_of_last(value, items)
+        once = len(gains) == 1 and gains[0].difference.old == "empty"
+        if size >= LARGE:
+            hand = any(self._written(each) is not None for each in gains)
+            if not (hand or not once and (len(gains) == 1 or self._timeline.grows(
+                    nths, (), _AGAIN))):
+                return None
+        elif (places.is_test_code(place.module) or not self._timeline.grows(nths, (), _GROWS)
+                or not _steady(nths, self._timeline.now)):
+            return None
+        return identify.of_growth(place.expression, items, size, *_blamed(gains),
+                                  container=word(value))
+
+    @staticmethod
+    def _is_in(test: str, frame: Frame) -> bool:
+        return short(places.file_of(module_of(test))) == frame.file
+
+    def _leak(self, record: Record, windows: List[Window], frame: Optional[Frame],
+              read_by: str = "") -> Leak:
+        first = windows[0]
+        tests, candidates = _blamed(windows)
+        if frame is not None and candidates:
+            candidates = tuple(test for test in candidates
+                               if self._is_in(test, frame)) or candidates
+        if len(first.tests) > 1 and frame is not None:
+            mine = [test for test in first.tests if method_of(test) == frame.function]
+            if len(mine) == 1:      # the line that can have done it stands in one of them
+                tests, candidates = (mine[0],), ()
+        notes: Tuple[Tuple[str, str], ...] = ((leak_model.READ, read_by),) if read_by else ()
+        if not read_by and tests and tests[0] in self._failed:
+            # What a failing test left in the application, those after it meet.
+            notes = ((leak_model.MET, "the tests after it"),)
+        return identify.of_state(first.difference, tests, candidates, frame, first.restored, notes)
+
+
+def _is_news(difference: Difference) -> bool:
+    """Tell whether a change may be a test's: Python's own names are not, but for methods, and a
+    submodule appears on its package."""
+    name = difference.place.name
+    if name.startswith("__") and name.endswith("__"):
+        return difference.new in ("mock", "function", "lambda", "class") and bool(difference.old)
+    # What is open is reported as such.
+    return difference.new not in ("module", "resource", "weak reference")
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).replace("e+", "").replace("-", "").isdigit()
+
+
+def _blamed(windows: Sequence[Window]) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
+    tests = dict.fromkeys(each.tests[0] for each in windows if len(each.tests) == 1)
+    candidates = dict.fromkeys(test for each in windows if len(each.tests) > 1
+                               for test in each.tests if test not in tests)
+    return tuple(tests), tuple(candidates)
+
+
+def _steady(nths: Sequence[int], now: int) -> bool:
+    """Tell whether the second half of the time brought as much, nearly, as the first one, and the
+    last quarter something."""
+    first, half = nths[0], (nths[0] + now) / 2
+    late = [nth for nth in nths if nth > half]
+    return 3 * len(late) >= len(nths) and nths[-1] > now - (now - first) / 4 - 1
+
+
+def _value_of(place: Place) -> Any:
+    """Return what is at a place now, without running code; None where that is nothing."""
+    walk = places.Walk(place.module, sys.modules[place.module], True) if (
+        place.module in sys.modules) else None
+    if walk is None:
+        return None
+    for space in walk.spaces:
+        if space.expression == place.owner:
+            return space.names.get(place.name)
+    for held in walk.held:
+        if held.expression == place.owner:
+            return (held.dict_of() or {}).get(place.name)
+    return next((cell.fetch("") for cell in walk.cells
+                 if cell.expression == place.expression), None)
+
+
+def _size_of_last(value: Any, items: int) -> int:
+    """Return the bytes of the *items* of a container that came last, as far as that is known."""
+    kind = type(value)
+    if kind is bytearray:
+        return items
+    if kind is places.LRU_CACHE:
+        return sizes.only_held_by(value)
+    if kind is set:
+        return sizes.only_held_by(value)
+    found = places.items_of(value, 1000000)
+    if found is None:
+        return sizes.size_of(value)
+    if places.is_dict(value):
+        half = len(found) // 2
+        last = found[max(0, half - items):half] + found[max(half, 2 * half - items):]
+    else:
+        last = found[-items:]
+    del found
+    few = last[:1000]
+    count = len(last)
+    del last
+    return sum(map(sizes.size_of, few)) * count // max(1, len(few))

@@ -1,0 +1,133 @@
+"""The application's state in words: what was changed and what grew, and what would put it back."""
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple, Optional, Tuple
+
+from unittest_leakfix._core import redaction
+from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model import kinds
+from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.remedy import Call, Remedy, When, calling
+from unittest_leakfix.leaks.model.seen import ChangedState, Grown
+from unittest_leakfix.leaks.report.user_code import Site
+
+__unittest = True
+bind(globals())
+
+_FIXED = ("setUp", "asyncSetUp", "setup_method", "setup", "setUpClass", "setUpModule")
+_NEW = {"mock": "a mock", "lambda": "a lambda", "function": "another function",
+        "class": "another class"}
+_DEFAULT = re.compile(r"\A(?P<function>.+)\.__(?:defaults|kwdefaults)__\[.*\]\Z")
+_CLOSURE = re.compile(r"\A(?P<function>.+)\.__closure__\[\d+\]\.cell_contents\Z")
+_PLAIN = re.compile(r"\A[\w.]+\Z")
+
+
+class StateWords(NamedTuple):
+    """What is said of one change or growth."""
+
+    subject: str
+    remedy: Optional[Remedy]
+    notes: Tuple[Tuple[str, str], ...] = ()
+
+
+def grown(seen: Grown, leak: Leak, site: Site) -> StateWords:
+    """Return what is said of a container that grows."""
+    spoken = _spoken(seen.expression, seen.container)
+    more = kinds.count(seen.items, "result" if seen.container == "cache" else "item")
+    by = "%s (%s)" % (kinds.amount(seen.size), more) if seen.size >= 1000 else more
+    return StateWords("%s grew by %s" % (spoken, by),
+                      _kept_as_it_was(seen.expression, seen.container, leak, site))
+
+
+def changed(seen: ChangedState, leak: Leak, site: Site) -> StateWords:
+    """Return what is said of a place that is not what it was."""
+    difference = seen.difference
+    place = difference.place
+    notes = tuple(each for each in (("was", difference.before), ("is", difference.after))
+                  if each[1])
+    if difference.items or difference.how == "changed items":
+        container = _container(difference)
+        spoken = _spoken(place.expression, container)
+        items = difference.items
+        how = "was changed" if not items or place.key else "has %s %s" % (
+            "gained" if items > 0 else "lost", kinds.count(abs(items), "item"))
+        if container == "cache":
+            how = "was filled"
+        return StateWords("%s %s" % (spoken, how), _kept_as_it_was(
+            place.container, container, leak, site), notes if place.key else ())
+    how = "was %s" % difference.how
+    if difference.how == "changed" and difference.new in _NEW:
+        how = "was replaced by %s" % _NEW[difference.new]
+    return StateWords("%s %s" % (place.expression, how),
+                      _name_back(difference, leak, site), notes)
+
+
+def _spoken(expression: str, container: str) -> str:
+    found = _DEFAULT.match(expression)
+    if found is not None:
+        return "a default argument of %s" % found.group("function")
+    found = _CLOSURE.match(expression)
+    if found is not None:
+        return "what %s has in its closure" % found.group("function")
+    return "the cache of %s" % expression if container == "cache" else expression
+
+
+def _container(difference: Any) -> str:
+    return str(difference.container)
+
+
+def _in_fixture(leak: Leak) -> bool:
+    frames = leak.acquisition.frames if leak.acquisition is not None else ()
+    return bool(frames) and not frames[0].function.startswith("test")
+
+
+def _name_back(difference: Any, leak: Leak, site: Site) -> Optional[Remedy]:
+    """Return what gives a name its old value back."""
+    place = difference.place
+    if not _PLAIN.match(place.owner) or not place.name.isidentifier():
+        return None
+    owner = site.local(place.owner)
+    name, value = '"%s"' % place.name, difference.literal
+    if len(value) > 60 or redaction.redact(value) != value:
+        value = ""
+    arguments = [owner, name] + [value] * bool(value)
+    if difference.how == "added":
+        manager = "mock.patch.object(%s, create=True)" % ", ".join(arguments)
+        call = Call("delattr", (owner, name))
+        when = When.AFTER
+    else:
+        manager = "mock.patch.object(%s)" % ", ".join(arguments)
+        call = Call("setattr", (owner, name), "%s.%s" % (owner, place.name))
+        when = When.BEFORE
+    monkeypatch = "setattr(%s, %s, %s)" % (owner, name, value or "...")
+    if difference.how == "removed":
+        monkeypatch = "delattr(%s, %s)" % (owner, name)
+    elif difference.how == "added":
+        monkeypatch = monkeypatch[:-1] + ", raising=False)"
+    return Remedy((call,), manager="" if _in_fixture(leak) else manager, when=when,
+                  monkeypatch=monkeypatch)
+
+
+def _kept_as_it_was(expression: str, container: str, leak: Leak, site: Site) -> Optional[Remedy]:
+    """Return what takes out of a container what a test has put in."""
+    if "__" in expression.rpartition(".")[2] or _DEFAULT.match(expression):
+        return Remedy(advice="make the default argument None, and the container in the function")
+    if not _PLAIN.match(expression):
+        return None
+    owner, _, name = expression.rpartition(".")
+    place = site.alias(owner, name) or "%s.%s" % (site.local(owner), name)
+    if container == "cache":
+        return calling(place + ".cache_clear")
+    if container == "dict":
+        return Remedy((Call(place + ".update", (), "dict(%s)" % place), Call(place + ".clear")),
+                      manager="" if _in_fixture(leak) else "mock.patch.dict(%s)" % place,
+                      when=When.BEFORE)
+    if container == "set":
+        return Remedy((Call(place + ".update", (), "set(%s)" % place), Call(place + ".clear")),
+                      when=When.BEFORE)
+    if container == "deque":
+        return Remedy((Call(place + ".extend", (), "list(%s)" % place), Call(place + ".clear")),
+                      when=When.BEFORE)
+    return Remedy((Call(place + ".__setitem__", ("slice(None)",), place + "[:]"),),
+                  when=When.BEFORE)
