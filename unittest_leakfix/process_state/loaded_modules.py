@@ -7,7 +7,7 @@ still has the old module: from then on there are two of it.
 from __future__ import annotations
 
 import sys
-from operator import is_
+import weakref
 from types import FunctionType, ModuleType
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -22,6 +22,7 @@ __unittest = True
 bind(globals())
 
 _MISSING = object()
+_ref = weakref.ref
 _vars: Any = vars(ModuleType)["__dict__"].__get__
 
 
@@ -33,9 +34,11 @@ class LoadedModules(Monitor):
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
         self._acquisitions = acquisitions
         self._mapping: Any = sys.modules
+        # What is there is held weakly: a module that the code under test takes out and lets go of
+        # is gone, and what watches that from a test (Jinja's ModuleLoader) sees it go.
         self._base: Dict[str, Any] = {}
         self._keys: List[str] = []
-        self._values: List[Any] = []
+        self._ids: List[int] = []
         self._imported: Dict[str, Any] = {}     # by an import, since the base was taken
         self._imports = -1
 
@@ -43,8 +46,8 @@ class LoadedModules(Monitor):
         self._mapping = mapping = sys.modules
         if self._imported or not self.exactly():
             self._imported = {}
-            self._base = dict(mapping)
-            self._keys, self._values = list(self._base), list(self._base.values())
+            self._base = {name: _weakly(module) for name, module in list(mapping.items())}
+            self._keys, self._ids = list(mapping), list(map(id, mapping.values()))
         self._note()
 
     def _note(self) -> None:
@@ -53,7 +56,7 @@ class LoadedModules(Monitor):
 
     def same(self) -> bool:
         modules = sys.modules
-        if modules is not self._mapping or len(modules) != len(self._values):
+        if modules is not self._mapping or len(modules) != len(self._ids):
             return False
         if self._acquisitions is None or self._imports == self._acquisitions.imports:
             return self._acquisitions is not None or self.exactly()
@@ -64,31 +67,32 @@ class LoadedModules(Monitor):
 
     def exactly(self) -> bool:
         modules = sys.modules
-        return (modules is self._mapping and len(modules) == len(self._values)
-                and all(map(is_, modules.values(), self._values))
+        return (modules is self._mapping and len(modules) == len(self._ids)
+                and list(map(id, modules.values())) == self._ids
                 and list(modules) == self._keys)
 
     def absorb(self, since: "LoadedModules") -> None:
         """Note what an import has put in; what was there before, and was taken out by the test,
         stays a change of the test's."""
         for name, module in list(sys.modules.items()):
-            before = since._base.get(name, _MISSING)
-            if module is not before:
-                self._imported[name] = module
+            if module is not _strongly(since._base.get(name, _MISSING)):
+                self._imported[name] = _weakly(module)
 
     def changes(self) -> List[FoundChange]:
         found: List[FoundChange] = []
-        mapping, base, now = self._mapping, self._base, dict(sys.modules)
+        mapping, now = self._mapping, dict(sys.modules)
+        base = {name: _strongly(value) for name, value in self._base.items()}
         if sys.modules is not mapping:
             found.append((Change("module", "sys.modules", "replaced", restorable=True),
                           lambda: setattr(sys, "modules", mapping)))
         held: Optional[Dict[int, str]] = None
         for name in [*base, *(each for each in now if each not in base)]:
             old, new = base.get(name, _MISSING), now.get(name, _MISSING)
-            if old is new or type(name) is not str:
-                continue
+            if old is new or old is None and self._base[name] is not None or (
+                    type(name) is not str):
+                continue    # None: nobody has the old one
             if old is _MISSING:
-                if _was_imported(name, new, self._imported.get(name, _MISSING)):
+                if _was_imported(name, new, _strongly(self._imported.get(name, _MISSING))):
                     continue
             elif new is _MISSING or _is_another(name, old, new):
                 if type(old) is not ModuleType:
@@ -100,6 +104,19 @@ class LoadedModules(Monitor):
                     continue    # nobody has the old one: the next import makes a whole one
             found.append(_change(mapping, name, old, new))
         return _of_packages(found)
+
+
+def _weakly(value: Any) -> Any:
+    """Return a weak reference to a module, None for None; what has none of these as it is."""
+    try:
+        return _ref(value) if issubclass(type(value), ModuleType) else value
+    except TypeError:
+        return value
+
+
+def _strongly(value: Any) -> Any:
+    """Return what `_weakly` was given; None for what is gone."""
+    return value() if type(value) is _ref else value
 
 
 def _was_imported(name: str, module: Any, imported: Any) -> bool:

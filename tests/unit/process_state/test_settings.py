@@ -1,11 +1,14 @@
 """Each setting of the process: a test changes it, a later one fails; put back, the later one
 passes. One row for each."""
+import gc
 import importlib
+import importlib.machinery
 import io
 import os
 import sys
 import types
 import unittest
+import weakref
 from unittest import mock
 
 from unittest_leakfix.process_state import (
@@ -259,6 +262,48 @@ class TracerTest(SettingCase):
         done = self.state.restore(changes)
         sys.settrace(None)
         self.assertEqual((["sys.settrace"], []), ([each.name for each in changes], done))
+
+
+class ModulesTest(SettingCase):
+    """What is looked at in `sys.modules` is not kept alive by that."""
+
+    def loaded(self, name):
+        module = types.ModuleType(name)
+        module.__spec__ = importlib.machinery.ModuleSpec(name, object())
+        sys.modules[name] = module
+        self.addCleanup(sys.modules.pop, name, None)
+        return module
+
+    def test_a_module_that_is_taken_out_and_let_go_is_gone(self):
+        module = self.loaded("planted_module")
+        self.state.full()
+        gone = weakref.ref(module)
+        del sys.modules["planted_module"], module
+        gc.collect()
+        self.assertIsNone(gone())
+        self.assertEqual([], self.state.full(0.01))
+
+    def test_the_same_while_an_import_is_absorbed(self):
+        since = ProcessState(self.records)
+        since.window()
+        module = self.loaded("planted_module")
+        self.state.absorb(since)
+        gone = weakref.ref(module)
+        del sys.modules["planted_module"], module
+        gc.collect()
+        self.assertIsNone(gone())
+
+    def test_one_that_somebody_still_has_is_put_back(self):
+        module = self.loaded("planted_module")
+        other = self.loaded("planted_other")
+        other.planted = module
+        self.state.full()
+        del sys.modules["planted_module"]
+        changes = self.state.full(0.01)
+        self.assertEqual([('planted_module', "removed")],
+                         [(each.name, each.how) for each in changes])
+        self.state.restore(changes)
+        self.assertIs(module, sys.modules["planted_module"])
 
 
 class FirstUseTest(SettingCase):
