@@ -22,7 +22,9 @@ bind(globals())
 SHARE = 0.05
 """What finding may cost of the time that the tests take, before it begins to leave things out."""
 _FREE = 0.3
-"""Seconds that each phase may always cost: a share of nothing would leave out all."""
+"""Seconds that explanations may always cost: a share of nothing would leave out all."""
+_FREE_LOOKS, _FREE_COLLECTING = 0.1, 0.05
+"""The same for the looks, and for collections of the heap."""
 _SAMPLED = 8
 """Of so many tests one is timed: asking for the time takes as long as a tenth of the rest."""
 _SELDOM = 64
@@ -137,13 +139,13 @@ class Governor(Pace):
             collects()
         finally:
             self.add("collecting", began)
-            self.slack = (max(self.slack // 2, _MOST_SLACK) if self._over("collecting")
-                          else SLACK)
+            self.slack = (max(self.slack // 2, _MOST_SLACK) if self._costs["collecting"]
+                          > self._allowed(_FREE_COLLECTING) else SLACK)
 
     def explains_early(self) -> bool:
         """Tell whether an explanation before the end of the run is affordable; count it as
         deferred if not."""
-        affordable = self.seconds + self._last <= self._allowed()
+        affordable = self.seconds + self._last <= self._allowed(_FREE)
         self.deferred += not affordable
         return affordable
 
@@ -168,8 +170,8 @@ class Governor(Pace):
     def _tests_took(self) -> float:
         return max(0.0, (self._stop or self.clock()) - self._start - self.seconds)
 
-    def _allowed(self) -> float:
-        return max(SHARE * self._tests_took, _FREE)
+    def _allowed(self, free: float = _FREE_LOOKS) -> float:
+        return max(SHARE * self._tests_took, free)
 
     def _over(self, *phases: str) -> bool:
         return sum(self._costs[phase] for phase in phases) > self._allowed()

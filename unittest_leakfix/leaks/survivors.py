@@ -39,6 +39,7 @@ bind(globals())
 
 _CROWD = 64
 """From how many objects on those of one class that outlived one test are judged together."""
+_MOST_CLASSES = 5000
 _HEAP_TYPE = 1 << 9
 _get_objects = gc.get_objects
 _BARE = len(vars(unittest.TestCase("run")))
@@ -83,6 +84,20 @@ def survivor(what: str, test: str, name: str, value: object, fixture: bool = Fal
     )
 
 
+class _Class:
+    """What matters of the class of a survivor."""
+
+    __slots__ = ("ref", "matters", "kind", "name", "module")
+
+    def __init__(self, value: object) -> None:
+        cls = type(value)
+        self.ref = weakref.ref(cls)
+        module = module_slot(cls)
+        self.name, self.module = str(name_slot(cls)), module if type(module) is str else ""
+        self.kind = kind_of(value)
+        self.matters = _matters(value)
+
+
 class SurvivorWatch:
     """Counts the survivors of one test after the other."""
 
@@ -93,6 +108,7 @@ class SurvivorWatch:
         self._test_alone: Optional[Callable[[], Any]] = None
         self._new = 0
         self._others: Set[int] = set()
+        self._classes: Dict[int, _Class] = {}
 
     def begin(self, test: str) -> None:
         """Call when the test of this id is about to run."""
@@ -155,45 +171,60 @@ class SurvivorWatch:
             here = held.keys() & map(id, born)
             held = {key: each for key, each in held.items() if each.what == "test" or key in here}
         found = list(held.values())
-        for same in self._by_class(born, held) if born else ():
-            one = self._of(same.pop())
-            if same:
-                one.more = list(map(_reference, same))
-                one.apart = len(same) < _CROWD
-                del same[:]
-            found.append(one)
+        if born:
+            self._by_class(born, held, found)
         self._held = []
         return found
 
-    def _of(self, value: object) -> Survivor:
-        what = "instance" if kind_of(value) is None else "resource"
-        return survivor(what, self._test, "", value)
-
-    def _by_class(self, born: List[Any], held: Container[int]) -> Iterator[List[Any]]:
-        """Yield those *born* that matter, by class; resources each for itself.
+    def _by_class(self, born: List[Any], held: Container[int], found: List[Survivor]) -> None:
+        """Add a survivor to *found* for those *born* of each class that matter; resources each for
+        itself.
 
         Empties the list. There may be a million: so first by their classes, whose ids are compared
         since a metaclass may forbid to be hashed.
         """
         types = list(map(id, map(type, born)))
-        matters = {kind for kind, each in dict(zip(types, born)).items() if _matters(each)}
-        if not matters:
-            del born[:]
-            return
-        by_class: Dict[int, List[Any]] = {kind: [] for kind in matters}
-        others = self._others
-        for kind, each in zip(types, born):
-            if kind in matters and id(each) not in held and id(each) not in others:
-                by_class[kind].append(each)
+        by_class: Dict[int, Tuple[_Class, List[Any]]] = {}
+        for kind, each in dict(zip(types, born)).items():
+            known = self._class_of(kind, each)
+            if known.matters:
+                by_class[kind] = known, []
         each = None
+        if by_class:
+            others = self._others
+            for kind, each in zip(types, born):
+                if kind in by_class and id(each) not in held and id(each) not in others:
+                    by_class[kind][1].append(each)
+            each = None
         del born[:]
         while by_class:
-            _, same = by_class.popitem()
-            if len(same) > 1 and kind_of(same[0]) is not None:
-                while same:
-                    yield [same.pop()]
-            elif same:
-                yield same
+            known, same = by_class.popitem()[1]
+            if not same:
+                continue
+            if known.kind is not None:
+                found += [self._of(known, each) for each in same]
+                del same[:]
+                continue
+            one = self._of(known, same.pop())
+            if same:
+                one.more = list(map(_reference, same))
+                one.apart = len(same) < _CROWD
+                del same[:]
+            found.append(one)
+
+    def _class_of(self, key: int, value: object) -> "_Class":
+        """Return what is known of the class of *value*, which has the id *key*: there are few
+        classes, and many tests."""
+        known = self._classes.get(key)
+        if known is None or known.ref() is not type(value) or known.kind is not kind_of(value):
+            if len(self._classes) >= _MOST_CLASSES:
+                self._classes.clear()
+            known = self._classes[key] = _Class(value)
+        return known
+
+    def _of(self, known: "_Class", value: object) -> Survivor:
+        return Survivor("instance" if known.kind is None else "resource", self._test, "", False,
+                        known.name, known.module, _reference(value), id(value))
 
     def _note(self, what: str, value: object, name: str, fixture: bool = False) -> None:
         try:

@@ -9,7 +9,16 @@ import tempfile
 import unittest
 from unittest import mock
 
-from unittest_leakfix.leaks.governor import _FREE, _SAMPLED, _SELDOM, SHARE, SLACK, Governor
+from unittest_leakfix.leaks.governor import (
+    _FREE,
+    _FREE_COLLECTING,
+    _FREE_LOOKS,
+    _SAMPLED,
+    _SELDOM,
+    SHARE,
+    SLACK,
+    Governor,
+)
 from unittest_leakfix.leaks.model.leak import Findings, Overhead, merge
 from unittest_leakfix.leaks.report import json_report, text_report
 from unittest_leakfix.leaks.run import LeakSession
@@ -145,12 +154,17 @@ class GovernorTests(unittest.TestCase):
         self.assertTrue(self.governor.looks_at_class())
 
     def test_a_short_run_may_cost_more(self):
-        self.spend("classes", _FREE - 0.01)
+        self.spend("classes", _FREE_LOOKS - 0.01)
         self.assertTrue(self.governor.looks_at_class())
         self.assertTrue(self.governor.explains_early())
         self.spend("classes", 0.02)
         self.assertFalse(self.governor.looks_at_class())
+        self.assertTrue(self.governor.explains_early())
+        self.spend("explaining", _FREE)
         self.assertFalse(self.governor.explains_early())
+        self.spend("collecting", _FREE_COLLECTING + 0.01)
+        self.governor.collect(lambda: None)
+        self.assertEqual(SLACK // 2, self.governor.slack)
 
     def test_an_explanation_waits_when_the_last_one_was_too_expensive(self):
         self.now += 100
