@@ -243,8 +243,24 @@ class Run(object):
             except PASSING:
                 raise
             except BaseException:
-                self._watcher = None
-                self.tally.off.append("watching, by %s" % fault_text())
+                self._end_watch()
+
+    def _end_watch(self):
+        self._watcher = None
+        self.tally.off.append("watching, by %s" % fault_text())
+
+    def _tell(self, slot, starts):
+        """Tell the watcher that the test in *slot* starts, or is finished, as `_notify` does, and
+        make no object of it: those that are new belong to the test."""
+        try:
+            if starts:
+                self._watcher.test_started(slot[0])
+            else:
+                self._watcher.test_finished(slot[0])
+        except PASSING:
+            raise
+        except BaseException:
+            self._end_watch()
 
     def suite(self, suite, debug=False):
         """Run the tests of *suite* as ``unittest.TestSuite.run`` does."""
@@ -281,7 +297,7 @@ class Run(object):
     def _test(self, slot, keeps, debug):
         """Run the test in *slot*, and let go of it."""
         if self._watcher is not None:
-            self._notify("test_started", slot[0])
+            self._tell(slot, True)
         if debug:
             slot[0].debug()
         else:
@@ -289,7 +305,7 @@ class Run(object):
             if self._sweep is not None:
                 self._sweep(slot[0])
             if self._watcher is not None:
-                self._notify("test_finished", slot[0])
+                self._tell(slot, False)
                 if self._again and self._again.get(id(slot[0]), 0) > 0:
                     # Its other place in the suite holds it and what it has: that is not a leak.
                     self._again[id(slot[0])] -= 1
