@@ -13,6 +13,7 @@ import threading
 import traceback
 import warnings
 from functools import partial
+from operator import is_
 from types import FrameType
 from typing import Any, Callable, Collection, Dict, List, Optional, Set, Tuple
 
@@ -307,6 +308,7 @@ class PassThroughCapture(ComplaintCapture):
         self.catchers: Tuple[Any, ...] = _CATCHERS
         """What shows warnings when no test catches them; a runner may have its own."""
         self._filters: Any = None
+        self._known: Tuple[Any, ...] = ()   # what was in that list
         self._logger_filters: Tuple[Any, ...] = ()
 
     def install(self) -> None:
@@ -342,7 +344,16 @@ class PassThroughCapture(ComplaintCapture):
         """Have ResourceWarning reach us where the filters ignore it, as pytest's and Python's own
         do. Nobody else sees more of them than before."""
         filters: Any = warnings.filters
+        known = self._known
+        if filters is self._filters and len(filters) == len(known) and all(
+                map(is_, filters, known)):
+            return      # as it was left
         self._filters = filters
+        self._let_through_in(filters)
+        self._known = tuple(filters)
+
+    @staticmethod
+    def _let_through_in(filters: Any) -> None:
         for place, (action, text, category, module, line) in enumerate(filters):
             if text is None and module is None and not line and issubclass(ResourceWarning,
                                                                            category):

@@ -28,7 +28,7 @@ from unittest_leakfix.leaks.model.seen import Survivor
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.edges import referents
 from unittest_leakfix.resources.registry import kind_of
-from unittest_leakfix.resources.scan import is_atom
+from unittest_leakfix.resources.scan import is_atom, lists_more
 from unittest_leakfix.tracing import driver_ids, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition
 from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OURS
@@ -40,6 +40,8 @@ bind(globals())
 _CROWD = 64
 """From how many objects on those of one class that outlived one test are judged together."""
 _MOST_CLASSES = 5000
+_FEW = 16       # new objects, up to which they are looked at one by one
+_SHORT = 100
 _HEAP_TYPE = 1 << 9
 _get_objects = gc.get_objects
 _BARE = len(vars(unittest.TestCase("run")))
@@ -125,14 +127,15 @@ class SurvivorWatch:
     def finished(self, test: unittest.TestCase) -> bool:
         """Take note of the finished test and what it holds, before it is let go.
 
-        Returns whether there is nothing to note: no attribute, and no new object.
+        Returns whether there is nothing to note: there is nothing new, and nothing that the test
+        has, but text and numbers, and lists of them.
         """
         # Looked at first: on 3.11 and later asking for the namespace makes a dict of it. On 3.12
         # and later the result keeps how long the test took: (str, float).
         new = heap.since(self._window)
         values = namespace(test)
-        if len(values) == _BARE and new is not None and (
-                not new or len(new) < 3 and all(map(_is_plain, new))):
+        if new is not None and len(new) < _FEW and all(map(_is_plain, new)) and (
+                len(values) == _BARE or all(map(_is_plain, values.values()))):
             self._test_alone = weakref.ref(test)
             self._new = len(new)
             return True
@@ -235,8 +238,11 @@ class SurvivorWatch:
 
 
 def _is_plain(value: object) -> bool:
-    """Tell whether *value* is a tuple of numbers and text."""
-    return type(value) is tuple and all(map(is_atom, value))
+    """Tell whether *value* is text, a number, or a list of them."""
+    kind = type(value)
+    if kind is list or kind is tuple or kind is dict or kind is set:
+        return len(value) < _SHORT and not lists_more(value)  # type: ignore[arg-type]
+    return is_atom(value)
 
 
 def _reference(value: object) -> Callable[[], Any]:

@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 from functools import partial
-from typing import Any, List, Optional, Tuple
+from operator import itemgetter
+from typing import Any, List, Optional, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.remedy import Call, Remedy, When, restoring
@@ -83,11 +84,13 @@ HOOKS = (
 
 def objects() -> Settings:
     """Return the monitor of hooks and standard streams, which is quick."""
+    space, all_names = vars(sys), itemgetter(*_NAMES)
+
     def read_all() -> Tuple[Any, ...]:
-        values = vars(sys).get      # a test may have deleted one
-        return (
-            *[values(name) for name in _NAMES], threading.excepthook, _gettrace(), _getprofile(),
-        )
+        try:
+            return (*all_names(space), threading.excepthook, _gettrace(), _getprofile())
+        except KeyError:    # a test has deleted one
+            return (*map(space.get, _NAMES), threading.excepthook, _gettrace(), _getprofile())
 
     return Settings(HOOKS, read_all, plain=False)
 
@@ -109,12 +112,28 @@ def _set_signal(number: int, module: Any, value: Any) -> None:
 SIGNALS = _signals()
 
 
+_USUAL = frozenset((
+    "SIGINT", "SIGTERM", "SIGALRM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGPIPE",
+    "SIGQUIT", "SIGBREAK"))
+
+
 def signals() -> Settings:
-    """Return the monitor of the handlers of all signals: quick to read."""
+    """Return the monitor of the handlers of those signals that programs handle: quick to read."""
+    return _handlers([each for each in SIGNALS if each.name in _USUAL])
+
+
+def other_signals() -> Settings:
+    """Return the monitor of the handlers of the others, of which there are 50."""
+    watch = _handlers([each for each in SIGNALS if each.name not in _USUAL])
+    watch.per_test = watch.sharp = False
+    return watch
+
+
+def _handlers(settings: Sequence[Setting]) -> Settings:
     # signal.getsignal makes an enum member each time: twenty times slower
     getsignal = _signal.getsignal
-    numbers = [int(getattr(_signal, each.name)) for each in SIGNALS]
-    return Settings(SIGNALS, lambda: tuple(map(getsignal, numbers)), plain=False)
+    numbers = [int(getattr(_signal, each.name)) for each in settings]
+    return Settings(settings, lambda: tuple(map(getsignal, numbers)), plain=False)
 
 
 def _interpreters(name: str, setter: str) -> Setting:

@@ -65,7 +65,7 @@ MONITORS: Tuple[Make, ...] = (
     LoadedModules, lambda _: CurrentLoop(), lambda _: ContextVariables(),
     lambda _: DecimalContext(), Loops, TemporaryPaths,
     partial(Table, interpreter_settings.ROWS + library_settings.ROWS),
-    lambda _: ModuleAttributes(),
+    lambda _: ModuleAttributes(), lambda _: interpreter_settings.other_signals(),
 )
 
 
