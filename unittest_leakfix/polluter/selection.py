@@ -288,7 +288,7 @@ class SelectingProgram(LeakFixProgram):
     plan: Plan
     test: Any
 
-    def _run_tests(self) -> None:
+    def _run_tests(self, watch: Any = None) -> None:
         if self.shuffle is not None:
             from unittest_leakfix.shuffle import shuffled
             self.test, self.shuffle = shuffled(self.test, self.shuffle), None
@@ -296,7 +296,7 @@ class SelectingProgram(LeakFixProgram):
         self.test = self.plan.pruned(self.test)
         self.testRunner = type("Runner", (LeakFixTestRunner,), {
             "resultclass": recording(LeakFixTestRunner.resultclass, self.plan)})
-        super()._run_tests()    # type: ignore[misc]
+        super()._run_tests(watch)   # type: ignore[misc]
 
     def runTests(self) -> None:
         """Run the tests of the plan."""
