@@ -24,7 +24,7 @@ from tests.support.paths import ROOT
 from unittest_leakfix.leaks.model.chain import Link, Thing
 from unittest_leakfix.leaks.report.reference_chain import thing_text
 from unittest_leakfix.leaks.retention import edges as naming
-from unittest_leakfix.leaks.retention import objects, search
+from unittest_leakfix.leaks.retention import objects, paths, search
 from unittest_leakfix.tracing import stacks
 
 
@@ -182,13 +182,13 @@ class EndTest(unittest.TestCase):
         held.append(target)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
         try:
-            with mock.patch.object(search, "EXACT", False):
+            with mock.patch.object(paths, "EXACT", False):
                 found = search.chains([target], ignore=[sys._getframe()])[0]
         finally:
             ctypes.pythonapi.Py_DecRef(ctypes.py_object(held))
         self.assertIsNone(found)
 
-    @unittest.skipUnless(search.EXACT, "a free-threaded build does not count all references")
+    @unittest.skipUnless(paths.EXACT, "a free-threaded build does not count all references")
     def test_c_code_holds_it(self):
         target, held = T(), []
         held.append(target)
