@@ -263,6 +263,15 @@ class Libraries(unittest.TestCase):
         decimal.DefaultContext.prec = 5
 
 
+class SetUp(unittest.TestCase):
+
+    def setUp(self):
+        copyreg.pickle(shop.Order, lambda order: (shop.Order, (order.number,)))
+
+    def test_copyreg(self):
+        self.assertIn(shop.Order, copyreg.dispatch_table)
+
+
 class Logging(unittest.TestCase):
 
     def test_disabled(self):

@@ -77,9 +77,8 @@ class ReportedChanges:
                 continue
             if change.thread and frameworks.runs_thread(change.thread):
                 continue
-            if change.kind in ("logging handler", "logging level") and (
-                    self._acquisitions.set_up.get((change.kind, change.owner or
-                                                   change.name.partition(" ")[2])) == test):
+            if change.kind in ("logging handler", "logging filter", "logging level") and (
+                    self._acquisitions.set_up.get(_noted_as(change)) == test):
                 continue    # by its own package, once
             if fixture and change.key in self._reported:
                 continue    # a test of the class, or a class of the module
@@ -185,6 +184,9 @@ class ReportedChanges:
             found = next((known.of(each) for each in known.live(change.kind)
                           if id(each) == change.oid), None)
         elif change.kind == "patch":
+            found = known.of_change(change.name, "", test, last=True)
+            if found is not None:
+                return found
             found = known.deduced_setter(change.name.rpartition(".")[2])
             return found._replace(test=test) if found is not None and not fixture else found
         if found is None:

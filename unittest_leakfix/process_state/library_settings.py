@@ -81,8 +81,17 @@ def registry(name: str, module: str = "") -> Setting:
     def put(loaded: Any, value: Any) -> None:
         restore_items(read(loaded), value)
 
-    return Setting(_KIND, name, inside, read, put,
-                   remedy=Remedy(manager="mock.patch.dict(%s)" % name))
+    return Setting(_KIND, name, inside, read, put, remedy=of_dict(name))
+
+
+def of_dict(*names: str) -> Remedy:
+    """Return what gives dicts of these names their items back, in a test or in its set-up."""
+    calls = []
+    for name in names:
+        # The last one that is registered is the first to run.
+        calls += [Call(name + ".update", (), "dict(%s)" % name), Call(name + ".clear")]
+    return Remedy(tuple(calls), ", ".join("mock.patch.dict(%s)" % name for name in names),
+                  when=When.BEFORE)
 
 
 def restore_items(registered: Dict[Any, Any], value: Dict[Any, Any]) -> None:
@@ -324,8 +333,7 @@ ROWS: Tuple[Setting, ...] = (
     registry("email.charset.CHARSETS", "email.charset"),
     Setting(_KIND, "names of logging levels", "logging",
             lambda module: {**module._levelToName, **module._nameToLevel}, _set_level_names,
-            remedy=Remedy(manager="mock.patch.dict(logging._levelToName), "
-                                  "mock.patch.dict(logging._nameToLevel)")),
+            remedy=of_dict("logging._levelToName", "logging._nameToLevel")),
     Setting(_KIND, "levels of logging handlers", "logging", _handlers, _set_handlers,
             remedy=Remedy(advice="give the handler its old level and formatter back"),
             same=_same_handlers, show=unshown),
@@ -357,7 +365,7 @@ ROWS: Tuple[Setting, ...] = (
             _set_pandas_options, remedy=Remedy(
                 advice="change it in a block: with pandas.option_context(...)")),
     Setting(_KIND, "matplotlib.rcParams", "matplotlib", _rc, _set_rc,
-            remedy=Remedy(manager="matplotlib.rc_context()")),
+            remedy=of_dict("matplotlib.rcParams")._replace(manager="matplotlib.rc_context()")),
     Setting(_KIND, "django.conf.settings", "django.conf", _django_settings, _set_django_settings,
             remedy=Remedy(advice="disable() what it has enabled: self.addCleanup(overridden"
                                  ".disable)"), show=unshown),

@@ -23,6 +23,8 @@ bind(globals())
 
 _MISSING = object()
 _ref = weakref.ref
+_SHARED = ("cython_runtime", "_cython_")
+"""What Cython puts in for all that it has compiled, once."""
 _vars: Any = vars(ModuleType)["__dict__"].__get__
 
 
@@ -121,7 +123,7 @@ def _strongly(value: Any) -> Any:
 
 def _was_imported(name: str, module: Any, imported: Any) -> bool:
     """Tell whether an import has put *module* in, rather than a line of the test's."""
-    if module is imported:
+    if module is imported or name.startswith(_SHARED):
         return True
     if not issubclass(type(module), ModuleType):
         return False

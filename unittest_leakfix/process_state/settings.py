@@ -276,15 +276,15 @@ class Table(Monitor):
         return not any(row.module in loaded and self._differs(row) for row in self._rows)
 
     def _differs(self, row: Setting) -> bool:
-        old = self._base.get(row.name, self)
         now = self._value(row)
-        if now is None or old is self:
+        if now is None:
             return False
-        if not row.same(old, now[0]):
-            return True
-        if old is MISSING and now[0] is not MISSING:    # it is there now, which is no change
+        old = self._base.get(row.name, self)
+        # Its module was loaded meanwhile, by another thread perhaps; or it is there now: no change.
+        new = old is self or old is MISSING and row.same(old, now[0])
+        if new:
             self._base[row.name] = dict(now[0]) if type(now[0]) is dict else now[0]
-        return False
+        return not new and not row.same(old, now[0])
 
     def absorb(self, since: "Table") -> None:
         now = self._read()

@@ -84,13 +84,20 @@ SETTERS: Dict[str, Dict[str, str]] = {
     "asyncio": {"set_event_loop": "asyncio.get_event_loop()",
                 "set_event_loop_policy": "asyncio.get_event_loop_policy()"},
     "codecs": {"register_error": "codecs.register_error()", "register": "codecs.register()"},
+    "calendar": {"setfirstweekday": "calendar.firstweekday()"},
+    "copyreg": {"pickle": "copyreg.dispatch_table"},
     "csv": {"field_size_limit": "csv.field_size_limit()", "register_dialect": "csv.list_dialects()",
             "unregister_dialect": "csv.list_dialects()"},
     "decimal": {"setcontext": "decimal.getcontext()"},
     "faulthandler": {"enable": "faulthandler.is_enabled()", "disable": "faulthandler.is_enabled()"},
     "locale": {"setlocale": "locale"},
+    "logging": {"addLevelName": "names of logging levels", "setLoggerClass": "logging._loggerClass",
+                "setLogRecordFactory": "logging._logRecordFactory"},
+    "mimetypes": {"add_type": "mimetypes.types_map"},
     "multiprocessing": {"set_start_method": "multiprocessing.get_start_method()"},
     "random": {"seed": "random", "setstate": "random"},
+    "shutil": {"register_archive_format": "shutil._ARCHIVE_FORMATS",
+               "register_unpack_format": "shutil._UNPACK_FORMATS"},
     "signal": {"signal": "signal handler", "alarm": "signal.setitimer(ITIMER_REAL)",
                "setitimer": "signal.setitimer(ITIMER_REAL)",
                "pthread_sigmask": "signal.pthread_sigmask()"},
@@ -121,10 +128,11 @@ FUNCTIONS: Dict[str, Dict[str, Tuple[str, int]]] = {
        for module, functions in SETTERS.items()},
 }
 #: What is looked at after each test, whether it was set or not.
-_SEEN_ANYWAY = frozenset(["warning filter", "signal handler", "socket timeout", "time.tzname",
-                          "signal.setitimer(ITIMER_REAL)", "decimal.getcontext()",
-                          "asyncio.get_event_loop()", "asyncio.get_event_loop_policy()",
-                          "sys.getrecursionlimit()", "sys.getswitchinterval()"])
+_SEEN_ANYWAY = frozenset([
+    "warning filter", "signal handler", "socket timeout", "time.tzname", "logging._loggerClass",
+    "logging._logRecordFactory", "signal.setitimer(ITIMER_REAL)", "decimal.getcontext()",
+    "asyncio.get_event_loop()", "asyncio.get_event_loop_policy()", "sys.getrecursionlimit()",
+    "sys.getswitchinterval()"])
 #: Those that may be imported while a test runs.
 MODULES = frozenset(CONSTRUCTORS) | frozenset(FUNCTIONS) | frozenset([
     "unittest.mock", "mock.mock", "_posixshmem"])

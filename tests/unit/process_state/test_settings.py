@@ -8,6 +8,7 @@ import os
 import sys
 import types
 import unittest
+import unittest.mock
 import weakref
 from unittest import mock
 
@@ -212,6 +213,77 @@ for _name, (_change, _victim) in TOLD.items():
         setattr(EachSettingTest, "test_" + "".join(
             each if each.isalnum() else "_" for each in _name).strip("_"),
             _test(_name, _change, _victim))
+
+
+#: module that is needed: as `TOLD`.
+TOLD_OF = {
+    "numpy": {
+        "numpy.random": ("numpy.random.seed(42)", "numpy.random.random() != 0.3745401188473625"),
+        "numpy.geterr()": ("numpy.seterr(divide='raise')",
+                           "not raises(FloatingPointError, numpy.divide, 1.0, 0.0)"),
+        "numpy.get_printoptions()": ("numpy.set_printoptions(precision=2)",
+                                     "'0.333333' in str(numpy.array([1 / 3]))"),
+    },
+    "pandas": {"pandas.options": ("pandas.set_option('display.max_rows', 3)",
+                                  "pandas.get_option('display.max_rows') == 60")},
+    "matplotlib": {"matplotlib.rcParams": (
+        "matplotlib.rcParams['font.size'] = 31; matplotlib.rcParams['axes.grid'] = True",
+        "matplotlib.rcParams['font.size'] == 10 and not matplotlib.rcParams['axes.grid']")},
+    "django.conf": {
+        "django.conf.settings": (
+            "django.test.utils.override_settings(DEBUG=True, SHOP=1).enable()",
+            "not hasattr(django.conf.settings, 'SHOP')"),
+        "values of django.conf.settings": ("django.conf.settings.SHOP = 2",
+                                           "not hasattr(django.conf.settings, 'SHOP')"),
+    },
+}
+
+
+class LibraryTest(SettingCase):
+    """Those of libraries that may not be there."""
+
+    def of_library(self, name):
+        try:
+            importlib.import_module(name)
+            if name == "numpy":
+                importlib.import_module("numpy.random")
+            if name == "django.conf":
+                importlib.import_module("django.test.utils")
+        except ImportError:
+            self.skipTest("%s is not installed" % name.partition(".")[0])
+        if name == "pandas":
+            importlib.import_module("pandas._config.config")
+        if name == "django.conf" and not sys.modules[name].settings.configured:
+            sys.modules[name].settings.configure()
+        self.state.before()
+        self.state.full()
+        for each, (change, victim) in TOLD_OF[name].items():
+            with self.subTest(each), unittest.mock.patch.dict(
+                    SPACE, {name.partition(".")[0]: sys.modules[name.partition(".")[0]]}):
+                self.see(each, change, victim)
+
+    def test_numpy(self):
+        self.of_library("numpy")
+
+    def test_pandas(self):
+        self.of_library("pandas")
+
+    def test_matplotlib(self):
+        self.of_library("matplotlib")
+
+    def test_django(self):
+        self.of_library("django.conf")
+
+    def test_numpy_draws(self):
+        try:
+            numpy = importlib.import_module("numpy")
+            importlib.import_module("numpy.random")
+        except ImportError:
+            self.skipTest("numpy is not installed")
+        self.state.full()
+        numpy.random.random(3000)
+        numpy.random.normal(size=3)
+        self.assertEqual([], self.state.full())
 
 
 class RandomTest(SettingCase):
