@@ -263,6 +263,21 @@ class Libraries(unittest.TestCase):
         decimal.DefaultContext.prec = 5
 
 
+class Locks(unittest.TestCase):
+
+    def test_lock(self):
+        shop.lock.acquire()
+
+    def test_lock_of_the_owner(self):
+        shop.till.acquire()
+
+    def test_lock_of_a_class(self):
+        shop.Client.lock.acquire()
+
+    def test_semaphore(self):
+        shop.clerks.acquire()
+
+
 class SetUp(unittest.TestCase):
 
     def setUp(self):
@@ -376,6 +391,10 @@ class Later(unittest.TestCase):
         self.assertNotEqual("spawn", multiprocessing.get_start_method())
         self.assertRaises(TypeError, json.dumps, shop.Order(17))
         self.assertEqual(0, calendar.firstweekday())
+
+    def test_locks(self):
+        self.assertFalse(shop.lock.locked() or shop.till._is_owned() or shop.Client.lock.locked())
+        self.assertEqual(2, shop.clerks._value)
 
     def test_logging(self):
         logger = logging.getLogger("shop")

@@ -17,6 +17,9 @@ feeds = []
 pool = []
 tasks = []
 hooks = {}
+lock = threading.Lock()
+till = threading.RLock()
+clerks = threading.BoundedSemaphore(2)
 current_order = contextvars.ContextVar("current_order", default=None)
 request = threading.local()
 send = mock.Mock()
@@ -52,6 +55,7 @@ class Client:
     """Has a class attribute that all share."""
 
     connection = None
+    lock = threading.Lock()
 
 
 class Order:

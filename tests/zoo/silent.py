@@ -278,6 +278,15 @@ class Settings(unittest.TestCase):
         thread.start()
         thread.join()
 
+    def test_locks(self):
+        with shop.lock, shop.till, shop.clerks, shop.Client.lock:
+            pass
+
+    def test_lock_that_a_thread_holds(self):
+        thread = threading.Thread(target=hold, args=(shop.lock, 0.02))
+        thread.start()
+        self.addCleanup(thread.join)
+
     def test_alarm_cancelled(self):
         signal.alarm(1000)
         signal.alarm(0)
@@ -290,6 +299,12 @@ class Settings(unittest.TestCase):
         block = shared_memory.SharedMemory(create=True, size=10)
         block.close()
         block.unlink()
+
+
+def hold(lock, seconds):
+    """Take a lock, and release it."""
+    with lock:
+        time.sleep(seconds)
 
 
 class Closed(unittest.TestCase):

@@ -25,6 +25,7 @@ from unittest_leakfix.process_state.contexts import ContextVariables, DecimalCon
 from unittest_leakfix.process_state.descriptors import Descriptors
 from unittest_leakfix.process_state.event_loops import CurrentLoop, Loops
 from unittest_leakfix.process_state.loaded_modules import LoadedModules
+from unittest_leakfix.process_state.locks import Locks
 from unittest_leakfix.process_state.logging_state import Logging
 from unittest_leakfix.process_state.patches import MockPatches, ModuleAttributes, UsualFunctions
 from unittest_leakfix.process_state.settings import Table
@@ -66,6 +67,7 @@ MONITORS: Tuple[Make, ...] = (
     lambda _: DecimalContext(), Loops, TemporaryPaths,
     partial(Table, interpreter_settings.ROWS + library_settings.ROWS),
     lambda _: ModuleAttributes(), lambda _: interpreter_settings.other_signals(),
+    lambda _: Locks(),
 )
 
 

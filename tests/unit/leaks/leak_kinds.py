@@ -123,6 +123,7 @@ def every_kind(case):
              notes=(("was", "module"), ("is", "unittest.mock.Mock object"))),
         Leak("alarm", "signal.setitimer(ITIMER_REAL) was left running", test),
         Leak("umask", "the umask was changed", test, notes=(("was", "0o022"), ("is", "0o000"))),
+        Leak("lock", "shop.lock was left taken", test),
         Leak("context variable", 'context variable "user" was set, and not reset', test,
              notes=(("it is", "shop.user"), ("is", "'ann'"))),
         Leak("random state", "the state of random was set, and not put back", test),

@@ -142,7 +142,8 @@ class KindTests(unittest.TestCase):
         self.assertEqual(sorted(monitors.RESTORED), [
             "alarm", "context variable", "current event loop", "decimal context", "environment",
             "event loop policy", "hook", "interpreter setting", "library setting", "locale",
-            "logging filter", "logging handler", "logging level", "module", "patch", "random state",
+            "lock", "logging filter", "logging handler", "logging level", "module", "patch",
+            "random state",
             "signal handler", "socket timeout", "stream", "sys.path", "umask", "warning filter",
             "working directory"])
 

@@ -235,6 +235,9 @@ _ROWS = (
         watched_by="process_state.interpreter_settings",
         subject="the default socket timeout was changed", restored=True),
     LeakKind(
+        "lock", verb="taken", watched_by="process_state.locks",
+        subject="%s was left taken", restored=True),
+    LeakKind(
         "context variable", verb="set", watched_by="process_state.contexts", waits=True,
         restored=True),
     LeakKind(

@@ -248,7 +248,9 @@ def _changed(seen: Changed, leak: Leak) -> Words:
         made = site.opening(("start",))
         if made is not None:    # multiprocessing's
             remedy = Remedy((Call(IT + ".join"), Call(IT + ".kill")))
-    if change.kind == "context variable":
+    if change.kind == "lock":
+        remedy = calling(site.local(change.name) + ".release")
+    elif change.kind == "context variable":
         remedy = _context_variable_back(change, site)
     elif change.kind == "environment" and change.name == "TZ" and remedy is not None:
         # The last one that is registered is the first to run.
