@@ -83,7 +83,8 @@ class ReportedChanges:
             if fixture and change.key in self._reported:
                 continue    # a test of the class, or a class of the module
             self._reported.add(change.key)
-            self.ever.add(change.key)
+            if change not in back or change.name != environment.TIME_ZONE:
+                self.ever.add(change.key)
             of, candidates = test, tuple(ended[-change.windows:] if change.windows else ended)
             acquisition = self._opened(change, test, fixture)
             if len(candidates) > 1:
