@@ -58,6 +58,7 @@ MODULES = (
     ("test_holders_limits", ONE),
     ("test_holders", BOTH),
     ("test_hostile_classes", CORE),
+    ("test_imported", ONE),
     ("test_interrupts", ONE),
     ("test_leaks_complaints", BOTH),
     ("test_leaks_faults", ONE),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, Container, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import names_in, qualified
 from unittest_leakfix.leaks import identify, survivors
+from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state.base import Change
@@ -18,6 +19,8 @@ from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.resources.scan import is_atom
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
+from unittest_leakfix.tracing.frameworks import stays_open
+from unittest_leakfix.tracing.stacks import Frame, short
 
 __unittest = True
 bind(globals())
@@ -188,3 +191,87 @@ def giver_of(cls: type, attribute: str) -> type:
                     return base
                 first = first or base
     return first or cls
+
+
+# What class bodies and modules opened while they were imported.
+
+
+class ImportedResources:
+    """Remembers what a module, and the classes in it, had open before its first test."""
+
+    _KINDS = frozenset(["connection", "socket", "file", "child process"])
+    # These open something when they are used first, by any test.
+    _LATE = frozenset(["connection pool", "client"])
+
+    def __init__(self, acquisitions: Acquisitions) -> None:
+        self._acquisitions = acquisitions
+        self._seen: Set[str] = set()
+        self._open: List[Tuple[Any, str, int, type]] = []
+
+    def take(self, holder: Any, name: str, first: bool) -> None:
+        """Look at a module or class of this *name*, when it is met the first time; *first*: no
+        test has run yet."""
+        if name in self._seen:
+            return
+        self._seen.add(name)
+        for key, value in list(objects.namespace_of(holder).items()):
+            kind = kind_of(value) if type(key) is str and not key.startswith("__") else None
+            if kind is None or kind.client and not first or kind.is_open(value) is not True:
+                continue
+            row = kinds.of_resource(kind.name).name
+            if row not in self._KINDS and not (first and row in self._LATE) or stays_open(value):
+                continue
+            opened = self._acquisitions.of(value)
+            # A database in memory has nothing outside of it.
+            if (opened is None or not opened.test) and ":memory:" not in kind.describe(value):
+                self._open.append((holder, key, id(value), type(value)))
+
+    def left(self, name: str) -> List[Leak]:
+        """Return a leak for each that is still open now that the module *name* is over."""
+        found, self._open = self._open, []
+        leaks: List[Leak] = []
+        for holder, key, oid, cls in found:
+            value = objects.namespace_of(holder).get(key)
+            kind = kind_of(value)
+            if (id(value) != oid or type(value) is not cls or kind is None
+                    or kind.is_open(value) is not True or _is_elsewhere(value, name)):
+                continue
+            opened = self._acquisitions.of(value) or _written_at(holder, name, key)
+            leaks.append(identify.of_import(key, value, kind, opened, name,
+                                            objects.inherits(holder, type)))
+        return leaks
+
+
+def _is_elsewhere(value: object, name: str) -> bool:
+    """Tell whether a module has *value* besides that of this *name*, which got it from there."""
+    for module in list(sys.modules.values()):
+        space = objects.own_dict(module) if type(module) is ModuleType else None
+        if space is not None and space.get("__name__") != name and any(
+                each is value for each in list(space.values())):
+            return True
+    return False
+
+
+def _written_at(holder: Any, name: str, key: str) -> Optional[Acquisition]:
+    """Return the line of the source that gives *holder*, a module or class of it, its *key*."""
+    import ast  # no test runs, and this is seldom
+    module: Any = os_facts.loaded(name)
+    file: Any = (objects.own_dict(module) or {}).get("__file__")
+    try:
+        with open(file, "rb") as source:
+            body: List[Any] = ast.parse(source.read()).body
+    except (OSError, TypeError, ValueError, SyntaxError):
+        return None
+    function = "<module>"
+    if objects.inherits(holder, type):
+        function = objects.qualified_name(holder)
+        for part in function.split("."):
+            body = next((each.body for each in body
+                         if isinstance(each, ast.ClassDef) and each.name == part), [])
+    for each in body:
+        targets = each.targets if isinstance(each, ast.Assign) else [
+            each.target] if isinstance(each, ast.AnnAssign) else []
+        if any(isinstance(target, ast.Name) and target.id == key for target in targets):
+            return Acquisition("", "", "", "MainThread",
+                               (Frame(short(file), each.lineno, function),))
+    return None

@@ -27,7 +27,7 @@ from unittest_leakfix.leaks.application_state import ApplicationState
 from unittest_leakfix.leaks.captured_warnings import (
     is_reported,
 )
-from unittest_leakfix.leaks.class_scope import Fixtures, SharedResources
+from unittest_leakfix.leaks.class_scope import Fixtures, ImportedResources, SharedResources
 from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.governor import Began
 from unittest_leakfix.leaks.listening import ListeningObserver
@@ -102,6 +102,7 @@ class LeakDetector(ListeningObserver):
         self._results = {id(result)}    # a runner of the user's may have another one
         self._shared = SharedResources(self._acquisitions)
         self._fixtures = Fixtures(self._acquisitions)
+        self._imported_resources = ImportedResources(self._acquisitions)
         self._changed = ReportedChanges(self._acquisitions)
         self._imported = TestImports()
         self._classifier: Optional[classify.Classifier] = None
@@ -361,6 +362,9 @@ class LeakDetector(ListeningObserver):
         self._fixtures_ran = True
         self._test_capture.remove()
 
+    def _no_test_yet(self) -> bool:
+        return self._suspects.timeline.now == 0
+
     def class_started(self, cls: type) -> None:
         self._between()
         if self._is_active():
@@ -369,6 +373,7 @@ class LeakDetector(ListeningObserver):
             try:
                 self._acquisitions.renew_probe()
                 self._fixtures.begin(cls)
+                self._imported_resources.take(cls, qualified(cls), self._no_test_yet())
                 self._governor.class_begins()
                 self._close = self._governor.looks_at_class()
                 fixture = _fixture_of(cls, "setUpClass", "tearDownClass")
@@ -420,6 +425,9 @@ class LeakDetector(ListeningObserver):
             began = self._governor.begin()
             try:
                 self._acquisitions.renew_probe()
+                module = os_facts.loaded(name)
+                if module is not None:
+                    self._imported_resources.take(module, name, self._no_test_yet())
                 self._by_fixture.clear()
                 self._scoped[1] = bool(_fixture_of(os_facts.loaded(name), "setUpModule",
                                                    "tearDownModule"))
@@ -443,6 +451,7 @@ class LeakDetector(ListeningObserver):
             try:
                 if module is not None:
                     self._new_leaks += self._fixtures.left_open(module, "%s", (name,))
+                    self._new_leaks += self._imported_resources.left(module.__name__)
                 if self._scoped[1]:
                     self._fixture_over()
                     first = _fixture_of(module, "setUpModule", "tearDownModule") or "setUpModule"
@@ -464,6 +473,8 @@ class LeakDetector(ListeningObserver):
         for change in self._states[scope].full(self._changed.grace(), scope > 1):
             by.setdefault(self._by_fixture.get(change.key, name), []).append(change)
         for fixture, changes in by.items():
+            if fixture.startswith("tearDown"):  # which is there to close what it did not open
+                changes = [each for each in changes if each.kind != "closed descriptor"]
             self._changes(changes, fixture, scope)
 
     def _changes(self, changes: List[Change], test: str, scope: int = 0,

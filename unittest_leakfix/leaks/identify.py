@@ -200,6 +200,21 @@ def of_scope(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisitio
                 seen=_resource(what, kind, value)._replace(reached=name))
 
 
+def of_import(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisition], module: str,
+              in_class: bool) -> Leak:
+    """An open resource that a *module*, or a class in it, opened while it was imported."""
+    what = described(kind, value, acquisition)
+    seen = _resource(what, kind, value)
+    end = (seen.ends or ("close",))[-1].rpartition(" ")[2]
+    where, registers = ("setUpClass", "cls.addClassCleanup(cls.%s.%s)") if in_class else (
+        "setUpModule", "unittest.addModuleCleanup(%s.%s)")
+    return Leak(kinds.of_resource(kind.name).name, "", ("module (%s)" % module,),
+                acquisition=acquisition, name=matched(what),
+                cause="%s %s opened by the import of %s" % (kind.name, name, module),
+                seen=seen._replace(advice="open it in %s, then %s" % (
+                    where, registers % (name, end))))
+
+
 def of_class(name: str, holding: Tuple[Tuple[str, str, int], ...], size: int,
              fixture: str = "") -> Leak:
     """What a class still holds after its last test.
