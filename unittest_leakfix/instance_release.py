@@ -12,6 +12,7 @@ import sys
 import types
 import unittest
 import weakref
+from itertools import islice
 
 from unittest_leakfix._core import ownership
 from unittest_leakfix._core.early import bind
@@ -207,8 +208,8 @@ def _is_plain(test):
     texts, numbers and lists of them. False if in doubt."""
     values = _referents(test)
     if len(values) <= _BARE and type(values[0]) is dict:
-        values = list(values[0].values())   # its __dict__ was looked at
-    if len(values) >= _BARE and type(values[_LAST]) is dict and dict in values[_LAST]:
+        values = _more_than_bare(values[0])     # there is one already
+    elif len(values) >= _BARE and type(values[_LAST]) is dict and dict in values[_LAST]:
         # unittest's own, which come first and end with _type_equality_funcs, are not looked at.
         if len(values) == _BARE + 1 and values[_BARE] is type(test):
             return True
@@ -228,6 +229,25 @@ def _is_plain(test):
         elif kind not in _ATOMS and value is not type(test):
             return False
     return True
+
+
+if sys.version_info >= (3, 8):
+    def _more_than_bare(space):
+        """Return the values in *space*, the ``__dict__`` of a test, but for unittest's own where
+        these come first, as they do."""
+        if len(space) >= _BARE:
+            values = reversed(space.values())
+            more = list(islice(values, len(space) - _BARE))
+            last = next(values)
+            if type(last) is dict and dict in last:
+                return more
+        return list(space.values())
+else:
+    def _more_than_bare(space):     # these cannot go backwards
+        values = list(space.values())
+        if len(values) >= _BARE and type(values[_LAST]) is dict and dict in values[_LAST]:
+            del values[:_BARE]
+        return values
 
 
 if sys.version_info >= (3, 11) and ownership.COUNTED:

@@ -129,8 +129,24 @@ class LeakFixResultMixin(object):
         super(LeakFixResultMixin, self).stopTest(test)
         # Spelled out: any() and sum() cost as much as the rest of it.
         one, two, three, four, five = self._leakfix_lists
-        if len(one) + len(two) + len(three) + len(four) + len(five) != self._leakfix_swapped:
-            self._leakfix_swap(test)
+        number = len(one) + len(two) + len(three) + len(four) + len(five)
+        if number != self._leakfix_swapped:
+            if number == self._leakfix_swapped + 1 and self._leakfix_swap_last(test):
+                self._leakfix_swapped = number
+            else:
+                self._leakfix_swap(test)
+
+    def _leakfix_swap_last(self, test):
+        """Swap *test* where it is the last entry of one of unittest's lists, and that the only one
+        more: the most frequent. Returns whether it was."""
+        for place, entries in enumerate(self._leakfix_lists):
+            if entries:
+                entry = entries[-1]
+                if type(entry) is tuple and len(entry) == 2 and entry[0] is test:
+                    entries[-1] = finished(test), entry[1]
+                    self._leakfix_sweep.lengths[place] += 1
+                    return True
+        return False
 
     def _leakfix_swap(self, test):
         sweep = self._leakfix_sweep

@@ -14,6 +14,7 @@ from unittest_leakfix._core.introspection import MISSING, names_in, on_type, qua
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix._optional import connection_counting_by_class
 from unittest_leakfix.instance_release import Tally, release
+from unittest_leakfix.resources.registry import load_all, prepare
 
 __unittest = True
 bind(globals())
@@ -213,6 +214,7 @@ class Run(object):
         """Run *test*, a suite or a test, as the outermost one. Returns nothing."""
         _runs.append(self)
         originals.note(self._watcher is not None)
+        (prepare if self._watcher is None else load_all)()
         heap.enter()
         try:
             if self._watcher is not None:
@@ -342,6 +344,7 @@ class Run(object):
 
     def _change_class(self, suite, test):
         """The fixtures between two classes; the suite's own, in their order."""
+        prepare()
         self._tear_down_class(suite, test)
         self._change_module(suite, test)
         if sys.version_info < (3, 8) and hasattr(type(test), "_leakfix_remember"):

@@ -23,9 +23,6 @@ from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_t
 __unittest = True
 bind(globals())
 
-CONNECTION_SHAPE = ("cursor", "commit", "rollback", "close")
-CURSOR_SHAPE = ("execute", "fetchone", "fetchall", "close")
-
 _HOSTS = ("host", "_host", "server_host", "unix_socket", "_unix_socket")
 _PORTS = ("port", "_port")
 _USERS = ("user", "_user")

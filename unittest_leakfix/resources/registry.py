@@ -6,6 +6,10 @@ table, nearest class in the MRO first; then at the shape of the type (DB-API
 connections and cursors, context managers with a ``close``). None of the
 modules whose types are known is imported: they are known by name, and a name
 counts only where ``sys.modules`` has that very class under it.
+
+So what is known of sockets, processes, threads, event loops, databases and other clients is
+loaded when there can be some: `prepare` looks before the tests and before each class of them, since no descriptor
+may be left in a test, and `kind_of` when it meets one whose module came later.
 """
 
 from __future__ import absolute_import
@@ -26,17 +30,8 @@ from unittest_leakfix._core.introspection import (
     name_of,
     on_type,
 )
-from unittest_leakfix.resources import (
-    clients,
-    context_managers,
-    db_connections,
-    entry_points,
-    event_loops,
-    files,
-    network,
-    processes,
-    threads,
-)
+from unittest_leakfix._core.swap import originals
+from unittest_leakfix.resources import context_managers, files
 from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 
 __unittest = True
@@ -44,11 +39,46 @@ bind(globals())
 
 #: (module, class name): Kind, or None for what is not a resource after all.
 TABLE = {}
-for _part in (files, network, processes, threads,
-              event_loops, db_connections, context_managers, clients):
-    TABLE.update(_part.KINDS)
 #: The same, for what has no better name and no shape.
-LAST = threads.LAST
+LAST = {}
+for _part in (files, context_managers):
+    TABLE.update(_part.KINDS)
+#: The other parts: the modules, top packages or single classes that they know.
+PARTS = {
+    "network": (
+        "socket", "_socket", "socketserver", "SocketServer", "smtplib", "ftplib", "telnetlib",
+        "poplib", "imaplib", "http.client", "httplib", "selectors", "select", "logging",
+        "logging.handlers"),
+    "processes": (
+        "subprocess", "multiprocessing.process", "multiprocessing.pool", "multiprocessing.managers",
+        "multiprocessing.queues", "multiprocessing.connection", "_multiprocessing"),
+    "threads": (
+        "threading", "concurrent.futures._base", "concurrent.futures.thread",
+        "concurrent.futures.process"),
+    "event_loops": (
+        "asyncio.events", "asyncio.runners", "_asyncio", "asyncio.tasks", "asyncio.base_events",
+        "asyncio.streams", "asyncio.transports", ("builtins", "async_generator")),
+    "db_connections": (
+        "sqlite3", "mysql.connector.connection", "mysql.connector.connection_cext",
+        "mysql.connector.aio.connection", "aiosqlite.core", "aiomysql.connection",
+        "asyncpg.connection"),
+    "clients": (
+        "PyQt5", "PyQt6", "PySide2", "PySide6", "aiohttp", "aiomysql", "asyncpg", "botocore",
+        "cimpl", "elasticsearch", "grpc", "h5py", "httpx", "kafka", "matplotlib", "opensearchpy",
+        "pandas", "paramiko", "peewee", "pika", "playwright", "psycopg2", "psycopg_pool",
+        "pymongo", "redis", "requests", "selenium", "sqlalchemy", "tables", "urllib3", "websocket",
+        "websockets", "zmq"),
+}
+# What has the shape of a connection is looked for there, too: most drivers have no name here.
+_DRIVERS = ("pymysql", "MySQLdb", "psycopg2", "psycopg", "oracledb", "cx_Oracle", "pyodbc",
+            "pymssql")
+_CONNECTION_SHAPE = ("cursor", "commit", "rollback", "close")
+_CURSOR_SHAPE = ("execute", "fetchone", "fetchall", "close")
+_modules = sys.modules
+_pending = dict((module, part) for part in PARTS for module in PARTS[part])
+_parts = {}     # name: module, of those that are loaded
+_PASSING = (KeyboardInterrupt, SystemExit)
+_looked_at = [0]     # how many modules there were when `prepare` looked
 __all__ = ["Kind", "kind_of", "register_resource"]
 _Classic = getattr(types, "ClassType", None)  # Python 2.7
 _Instance = getattr(types, "InstanceType", None)
@@ -64,11 +94,55 @@ _registered = {}  # id(class) -> (class, Kind)
 
 def by_shape(cls):
     """Return the Kind that the methods of *cls* make it, or None."""
-    if context_managers.has_all(cls, db_connections.CONNECTION_SHAPE):
-        return db_connections.CONNECTION
-    if context_managers.has_all(cls, db_connections.CURSOR_SHAPE):
-        return db_connections.CURSOR
+    for shape, name in ((_CONNECTION_SHAPE, "CONNECTION"), (_CURSOR_SHAPE, "CURSOR")):
+        if context_managers.has_all(cls, shape):
+            return getattr(_load("db_connections"), name)
     return context_managers.context_kind(cls)
+
+
+def prepare():
+    """Load what is known of the modules that are loaded by now. Cheap if there is none more.
+
+    What cannot be loaded is tried again when it is needed.
+    """
+    if len(_modules) == _looked_at[0]:
+        return
+    _looked_at[0] = len(_modules)
+    for module, part in tuple(_pending.items()):
+        if module in _pending and module in _modules:
+            _try_to_load(part)
+    if "sqlite3" in _pending and any(module in _modules for module in _DRIVERS):
+        _try_to_load("db_connections")
+
+
+def load_all():
+    """Load all there is: for finding, which imports nothing while tests run."""
+    for part in PARTS:
+        _load(part)
+
+
+def _try_to_load(part):
+    try:
+        _load(part)
+    except _PASSING:
+        raise
+    except BaseException:   # such as no descriptor left
+        pass
+
+
+def _load(part):
+    """Load a *part*, and return the module."""
+    name = "unittest_leakfix.resources." + part
+    module = _parts.get(part)
+    if module is None:
+        with originals:     # it may bind what a test has replaced
+            __import__(name)
+        module = _parts[part] = _modules[name]
+        TABLE.update(module.KINDS)
+        LAST.update(getattr(module, "LAST", ()))
+        for each in PARTS[part]:
+            _pending.pop(each, None)
+    return module
 
 
 def kind_of(value, _kinds=_kinds, id=id, type=type):
@@ -87,7 +161,12 @@ def _kind_of_class(cls):
     key = id(cls)
     if key in _kinds:  # an old-style class: its instances share one type
         return _kinds[key]
-    kind = _find(cls)
+    try:
+        kind = _find(cls)
+    except _PASSING:
+        raise
+    except BaseException:   # what is known of it could not be loaded: it is let go as it is
+        return None
     # By id and weakly: no metaclass's hash is called, and a class made
     # inside a test dies with its test.
     _refs[key] = weakref.ref(cls, _forgetter(key))
@@ -107,6 +186,12 @@ def _find(cls):
     # By identity: a metaclass may have an __eq__ of its own.
     if any(base is type or base is types.ModuleType for base in bases):
         return None
+    for base in bases if _pending else ():
+        name = name_of(base)
+        if type(name[0]) is str:
+            for key in (name[0], name, name[0].partition(".")[0]):
+                if key in _pending:
+                    _load(_pending[key])
     found = _by_name(bases, TABLE)
     if found is MISSING and any([entry_points.of_class(name_of(base)[0]) for base in bases]):
         found = _by_name(bases, TABLE)      # a library has shipped its own row
@@ -211,3 +296,4 @@ def _forget_all():
 
 
 _forget_all()
+prepare()

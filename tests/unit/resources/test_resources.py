@@ -3,7 +3,9 @@ from __future__ import absolute_import
 
 import gc
 import io
+import os
 import sqlite3
+import subprocess
 import sys
 import threading
 import types
@@ -374,6 +376,65 @@ class WaitingTests(unittest.TestCase):
             __slots__ = ()
 
         self.assertIsNone(introspection.own_attribute(Slotted(), "anything"))
+
+
+class PartsTests(unittest.TestCase):
+    """What is known of sockets, processes and the like is loaded when there can be some."""
+
+    CODE = (
+        "import sys\n"
+        "from unittest_leakfix.resources import registry\n"
+        "def loaded():\n"
+        "    return [part for part in sorted(registry.PARTS)\n"
+        "            if 'unittest_leakfix.resources.' + part in sys.modules]\n")
+
+    def run_code(self, code):
+        """Run *code* in a process of its own, and return what it printed."""
+        env = dict(os.environ, PYTHONPATH=os.getcwd())
+        return subprocess.check_output(
+            [sys.executable, "-c", self.CODE + code], env=env,
+            stderr=subprocess.STDOUT).decode().split("\n")[:-1]
+
+    def test_each_part_names_the_modules_that_it_knows(self):
+        for part, modules in registry.PARTS.items():
+            module = __import__("unittest_leakfix.resources." + part, fromlist=["KINDS"])
+            known = set()
+            for name in list(module.KINDS) + list(getattr(module, "LAST", ())):
+                places = [name, name[0], name[0].partition(".")[0]]
+                known.add(next((each for each in places if each in modules), name))
+            self.assertEqual(sorted(known, key=str), sorted(modules, key=str), part)
+
+    def test_is_loaded_with_what_it_is_for(self):
+        self.assertEqual(self.run_code(
+            "import sqlite3\n"
+            "print('db_connections' in loaded())\n"
+            "registry.prepare()\n"
+            "print('db_connections' in loaded())\n"
+            "registry.load_all()\n"
+            "print(len(loaded()) == len(registry.PARTS))"), ["False", "True", "True"])
+
+    def test_is_loaded_when_one_comes_later(self):
+        self.assertEqual(self.run_code(
+            "import select, socket, sqlite3\n"
+            "class Connection(object):\n"
+            "    cursor = commit = rollback = close = lambda self: None\n"
+            "for value in (Connection(), sqlite3.connect(':memory:'), socket.socket()):\n"
+            "    print(registry.kind_of(value).name)"),
+            ["database connection", "sqlite3 connection", "socket"])
+
+    def test_what_cannot_be_loaded_now_is_tried_again(self):
+        self.assertEqual(self.run_code(
+            "import sqlite3\n"
+            "class Full(object):\n"
+            "    def find_spec(self, name, path=None, target=None):\n"
+            "        raise OSError(24, 'Too many open files')\n"
+            "    find_module = find_spec\n"
+            "value = sqlite3.connect(':memory:')\n"
+            "sys.meta_path.insert(0, Full())\n"
+            "registry.prepare()\n"
+            "print(registry.kind_of(value))\n"
+            "del sys.meta_path[0]\n"
+            "print(registry.kind_of(value).name)"), ["None", "sqlite3 connection"])
 
 
 if __name__ == "__main__":
