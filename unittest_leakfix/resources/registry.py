@@ -8,8 +8,8 @@ modules whose types are known is imported: they are known by name, and a name
 counts only where ``sys.modules`` has that very class under it.
 
 So what is known of sockets, processes, threads, event loops, databases and other clients is
-loaded when there can be some: `prepare` looks before the tests and before each class of them, since no descriptor
-may be left in a test, and `kind_of` when it meets one whose module came later.
+loaded when there can be some: `prepare` looks before the tests and before each class of them,
+since no descriptor may be left in a test, and `kind_of` when it meets one whose module came later.
 """
 
 from __future__ import absolute_import
@@ -31,7 +31,7 @@ from unittest_leakfix._core.introspection import (
     on_type,
 )
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.resources import context_managers, files
+from unittest_leakfix.resources import context_managers, entry_points, files
 from unittest_leakfix.resources.kind import Kind, method, open_by_flags, short_text
 
 __unittest = True
@@ -118,16 +118,18 @@ def prepare():
 def load_all():
     """Load all there is: for finding, which imports nothing while tests run."""
     for part in PARTS:
-        _load(part)
+        _try_to_load(part)
 
 
 def _try_to_load(part):
     try:
         _load(part)
-    except _PASSING:
-        raise
-    except BaseException:   # such as no descriptor left
+    except _NotNow:
         pass
+
+
+class _NotNow(Exception):
+    """A part could not be loaded."""
 
 
 def _load(part):
@@ -135,8 +137,13 @@ def _load(part):
     name = "unittest_leakfix.resources." + part
     module = _parts.get(part)
     if module is None:
-        with originals:     # it may bind what a test has replaced
-            __import__(name)
+        try:
+            with originals:     # it may bind what a test has replaced
+                __import__(name)
+        except _PASSING:
+            raise
+        except BaseException:   # such as no descriptor left
+            raise _NotNow()
         module = _parts[part] = _modules[name]
         TABLE.update(module.KINDS)
         LAST.update(getattr(module, "LAST", ()))
@@ -163,9 +170,7 @@ def _kind_of_class(cls):
         return _kinds[key]
     try:
         kind = _find(cls)
-    except _PASSING:
-        raise
-    except BaseException:   # what is known of it could not be loaded: it is let go as it is
+    except _NotNow:     # it is let go as it is
         return None
     # By id and weakly: no metaclass's hash is called, and a class made
     # inside a test dies with its test.
