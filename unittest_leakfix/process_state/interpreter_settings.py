@@ -15,6 +15,7 @@ import threading
 import time
 from functools import partial
 from operator import itemgetter
+from types import FunctionType
 from typing import Any, List, Optional, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
@@ -25,6 +26,7 @@ from unittest_leakfix.process_state.settings import (
     MISSING,
     Setting,
     Settings,
+    alike,
     attribute,
     calling,
     setting,
@@ -32,7 +34,7 @@ from unittest_leakfix.process_state.settings import (
 )
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisitions
-from unittest_leakfix.tracing.stacks import OURS, is_users_file, origin_of
+from unittest_leakfix.tracing.stacks import HARNESS, OURS, is_users_file, origin_of
 
 __unittest = True
 bind(globals())
@@ -100,8 +102,16 @@ def _signals() -> Tuple[Setting, ...]:
         Setting("signal handler", each.name, "_signal", calling("getsignal", int(each)),
                 partial(_set_signal, int(each)), remedy=restoring(
                     "signal.signal", "signal." + each.name,
-                    saved="signal.getsignal(signal.%s)" % each.name))
+                    saved="signal.getsignal(signal.%s)" % each.name), same=_same_handlers)
         for each in signal.valid_signals() if isinstance(each, signal.Signals))
+
+
+def _same_handlers(old: Any, new: Any) -> bool:
+    """Tell whether a handler is the same, or one of them is that of a harness, which sets it before
+    a test and takes it away after all fixtures (pytest-timeout)."""
+    return alike(old, new) or any(
+        type(each) is FunctionType and origin_of(each.__code__.co_filename) == HARNESS
+        for each in (old, new))
 
 
 def _set_signal(number: int, module: Any, value: Any) -> None:

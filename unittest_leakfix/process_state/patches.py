@@ -264,11 +264,12 @@ def _is_irrelevant(old: Any, new: Any) -> bool:
 
 def _added(name: str, now: Dict[str, Any], base: Dict[str, Any]) -> List[str]:
     """Return what was added to the builtins, which every module sees; of other modules nothing. The
-    interactive prompt has its last value there, and `gettext` a function, under the same name."""
+    interactive prompt has its last value there, and `gettext` a function, under the same name; and
+    ``exec`` puts ``__builtins__`` into whatever it is given as globals."""
     if name != "builtins" or len(now) == len(base) + len(_USUAL[name]):
         return []
     return [each for each in now if each not in base and each not in _USUAL[name]
-            and (each != "_" or callable(now[each]))]
+            and each != "__builtins__" and (each != "_" or callable(now[each]))]
 
 
 def _new(module: Any, attribute: str) -> FoundChange:

@@ -69,7 +69,9 @@ class PytestWording:
     def of(self, leak: Leak) -> Leak:
         """Return *leak* with a remedy that can be written where it came from."""
         leak = describe.in_words(leak)
-        function = leak.ends is not None and leak.left_by in self.functions
+        # Of those in a look at several all are in one class, or none is.
+        first = (leak.tests or leak.candidates or ("",))[0]
+        function = leak.ends is not None and first in self.functions
         return describe.written(leak, leak.ends, CodeScope.FUNCTION) if function else leak
 
     def of_class(self, leak: Leak, name: str) -> Leak:

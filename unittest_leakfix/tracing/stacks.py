@@ -31,7 +31,7 @@ _RUNNER = tuple(_LIBRARY + os.path.join("unittest", name) for name in ("case.py"
 # test's.
 _HARNESS = tuple(os.sep + os.path.join(*parts) for parts in (
     ("_pytest", ""), ("pytest", "__main__.py"), ("pluggy", ""), ("pytest_asyncio", ""),
-    ("xdist", ""), ("execnet", ""),
+    ("xdist", ""), ("execnet", ""), ("pytest_timeout.py",),
     ("pytest_django", ""), ("anyio", "pytest_plugin.py"), ("hypothesis", "")))
 _KINDS: Dict[str, int] = {}
 _KINDS_AT_MOST = 10000

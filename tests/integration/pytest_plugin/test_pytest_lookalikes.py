@@ -47,12 +47,17 @@ class LookAlikes(PytestCase):
     def test_what_is_around_modules_says_nothing_again(self):
         # A plugin's timer, too, which runs around a test and all of its fixtures.
         self.write(tests____init__="", tests__test_one="""
-            import os, sys
+            import mimetypes, os, sys
 
             import pytest
 
+            mimetypes.init()
+
             def test_environment():
                 os.environ["SHOP"] = "1"
+
+            def test_type():
+                mimetypes.add_type("shop/order", ".order")
 
             def test_path():
                 sys.path.append("/shop")
@@ -93,8 +98,11 @@ class LookAlikes(PytestCase):
         text, ended = self.pytest("--leaks=report", "tests")
         self.assertEqual(ended, 0, text)
         self.assertEqual(['environment variable "REGION" was added',
-                          'environment variable "SHOP" was added', "sys.path was changed"],
+                          'environment variable "SHOP" was added',
+                          "mimetypes.types_map was changed", "sys.path was changed"],
                          sorted(self.causes(text)), text)
+        # In a test function there is no self, whichever of them it was.
+        self.assertNotIn("self.", self.section(text))
         self.assertIn("left by fixture region (tests/test_two.py)", text)
 
     def test_a_database_with_a_relative_path_is_reported_once(self):

@@ -378,6 +378,35 @@ class ModulesTest(SettingCase):
         self.assertIs(module, sys.modules["planted_module"])
 
 
+class BuiltinsTest(SettingCase):
+
+    def test_what_exec_puts_into_its_globals(self):
+        space = vars(sys.modules["builtins"])
+        self.addCleanup(space.pop, "__builtins__", None)
+        self.addCleanup(space.pop, "planted", None)
+        exec("pass", space)
+        self.assertEqual([], self.state.full(0.01))
+        exec("planted = 1", space)
+        self.assertEqual(["builtins.planted"], [each.name for each in self.state.full(0.01)])
+
+
+class HarnessTest(SettingCase):
+
+    def test_the_handler_of_a_plugin_that_limits_the_time(self):
+        def handler(number, frame):
+            pass
+        signals = SPACE["signal"]
+        self.addCleanup(signals.signal, signals.SIGALRM, signals.getsignal(signals.SIGALRM))
+        signals.signal(signals.SIGALRM, handler)
+        self.assertEqual(["SIGALRM"], [each.name for each in self.state.full(0.01)])
+        handler.__code__ = handler.__code__.replace(
+            co_filename="/srv/lib/site-packages/pytest_timeout.py")
+        signals.signal(signals.SIGALRM, signals.SIG_IGN)
+        self.assertEqual([], self.state.full(0.01))
+        signals.signal(signals.SIGALRM, handler)
+        self.assertEqual([], self.state.full(0.01))
+
+
 class FirstUseTest(SettingCase):
 
     def test_types_that_the_system_knows(self):
