@@ -2,7 +2,7 @@
 
 Loaded when ``--patience`` or ``--exit-after`` is given; else only when the run is over and
 something is there that may keep the process: a thread, a child process, a function that was
-registered with ``atexit``. A thread of our own watches, below `threading`, so that nobody's list of
+registered with ``atexit``. A thread of our own watches, below `threading`, so that no list of
 threads has it, and writes to the descriptor of standard error, never to a stream, whose lock the
 main thread may hold.
 """

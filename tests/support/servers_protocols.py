@@ -66,7 +66,7 @@ def websocket_server():
         raise unittest.SkipTest("websockets is missing")
 
     def start():
-        # A client that does not hang up is no news here.
+        # A client that does not hang up is not reported here.
         logging.getLogger("websockets.server").setLevel(logging.CRITICAL)
         server = serve(lambda connection: [None for _ in connection], "127.0.0.1", 0)
         _serve(server.serve_forever)

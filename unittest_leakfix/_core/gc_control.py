@@ -122,7 +122,7 @@ class Heap(object):
         self._window = 0        # goes up at each freeze that may end a window
         self._windows = []      # those that are open, the innermost last
         self.meter = None       # what measures and calls `_full`, where somebody measures
-        self.slack = 4          # of so many parts one more is grown before all is collected
+        self.slack = 4      # the heap has grown by one part in this many before all is collected
         self._suspects = []       # weak references to tests that may be in a cycle
         self._settled = 0       # how many of those outlived the last full collection
         self._not_ours = True     # False during our own collections

@@ -101,7 +101,7 @@ def owned(held, references=None, past=(), limit=LIMIT, brief=False, ending=0):
     caller could drop besides (default: none). No local variable of the caller may
     name one of the objects meanwhile, unless it is counted there. *past* are ids
     of objects that are not looked behind: the holder that would let go. The last *ending* of
-    *held* end as well, whoever refers to them.
+    *held* end as well, whatever refers to them.
 
     Returns the set of the ids of the owned objects: those of *held*, and what
     can be reached from them alone. At most *limit* objects are looked at. *brief*: what lies

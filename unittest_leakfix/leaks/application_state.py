@@ -122,11 +122,11 @@ class ApplicationState:
         return changes
 
     def take(self) -> None:
-        """Take the base, if fixtures ran: what they have set up is no test's change."""
+        """Take the base, if fixtures ran: what they have set up is not a test's change."""
         if not self._stale:
             return
         if self._users.names and not (self._restores or self._affords("classes")):
-            return      # what comes until then cannot be told from what the fixtures did
+            return      # what comes until then cannot be distinguished from what the fixtures did
         self._stale = False
         began, first = self._governor.begin(), not self._users.names
         for difference in self._users.look():
@@ -184,8 +184,8 @@ class ApplicationState:
             self._costs("installed", began)
 
     def drop(self) -> None:
-        """Fixtures have been torn down: what they changed cannot be told from what tests did that
-        were not looked at."""
+        """Fixtures have been torn down: what they changed cannot be distinguished from what tests
+        did that were not looked at."""
         self._unseen, self._unseen_rare, self._stale = [], [], True
 
     def _look(self, nth: int) -> None:

@@ -294,7 +294,7 @@ class Classifier:
 
 
 def _is_idle(chain: Chain) -> bool:
-    """Tell whether a connection is back in a pool, which waits there for whoever comes next."""
+    """Tell whether a connection is back in a pool, which waits there for the next user."""
     return any(step.what.category == "object" and below.key in IDLE.get(step.what.name, ())
                for step, below in zip(chain.steps, chain.steps[1:]))
 

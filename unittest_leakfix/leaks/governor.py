@@ -26,7 +26,7 @@ _FREE = 0.3
 _FREE_LOOKS, _FREE_COLLECTING = 0.1, 0.05
 """The same for the looks, and for collections of the heap."""
 _SAMPLED = 8
-"""Of so many tests one is timed: asking for the time takes as long as a tenth of the rest."""
+"""One test in this many is timed: to read the clock takes as long as a tenth of the rest."""
 _SELDOM = 64
 """After how many tests the process is looked at, at the latest."""
 SLACK, _MOST_SLACK = 4, 1
@@ -55,7 +55,7 @@ class Governor(Pace):
         self._since = 0         # tests since the last look
         self._of: Dict[int, float] = {}     # what each expensive monitor has cost
         self._due: Dict[int, bool] = {}     # which of them are looked at in the class under way
-        self.slack = SLACK     # the heap is collected when it has grown by one part in so many
+        self.slack = SLACK     # the heap is collected when it has grown by one part in this many
         self.explanations = 0
         self.scans = 0          # of the heap
         self.deferred = 0       # explanations

@@ -488,7 +488,7 @@ def _home_of(cls: type) -> str:
 
 
 def _array_size(value: Any) -> int:
-    """Return the bytes of an array's data, whoever allocated it: a view keeps all of it."""
+    """Return the bytes of an array's data, whatever allocated it: a view keeps all of it."""
     total = 0
     try:
         total = int(_getsizeof(value))

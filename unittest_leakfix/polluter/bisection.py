@@ -44,7 +44,7 @@ class Search:
     Both find something that has the effect, whatever the things do to each other: a test that
     mends what another broke leads to another answer, never to a wrong one.
 
-    With *jobs*, so many runs go at the same time, and each time there are jobs + 1 parts.
+    With *jobs*, that many runs go at the same time, and each time there are jobs + 1 parts.
     """
 
     def __init__(self, count: int, probe: Probe, jobs: int = 1) -> None:

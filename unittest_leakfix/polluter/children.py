@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
 class Children:
     """Runs tests in child processes.
 
-    *limit*: a child in which no test starts or ends for so many seconds is ended.
+    *limit*: a child in which no test starts or ends for that many seconds is ended.
     """
 
     def __init__(self, framework: Framework, victim: str, limit: float) -> None:

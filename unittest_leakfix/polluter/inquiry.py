@@ -57,7 +57,7 @@ class Answer(NamedTuple):
 class Inquiry:
     """Finds out what the tests before the victim do to it.
 
-    *progress* is called with each `Run` that was made. *jobs*: so many runs at the same time.
+    *progress* is called with each `Run` that was made. *jobs*: how many runs go at the same time.
     """
 
     def __init__(self, children: Children, jobs: int = 1,

@@ -162,7 +162,7 @@ class _Names:
         self.names = tuple(values)
         found = list(values.values())
         self.ids = list(map(id, found))
-        # What has a name of Python's own, __spec__ or __builtins__, is nobody's to end.
+        # What has a name of Python's own, __spec__ or __builtins__, is not ours to end.
         self.values = found if strong else [
             value if places.lasts(value) or type(name) is str and name.startswith("__")
             or not users and kind_of(value) is None else Gone(value)

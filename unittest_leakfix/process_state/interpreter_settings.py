@@ -171,7 +171,7 @@ def _timer(which: str) -> Setting:
     return Setting(
         "alarm", "signal.setitimer(%s)" % which, "_signal", get, put,
         remedy=cleaning("signal.setitimer", "signal." + which, "0"),
-        same=lambda old, new: old == new or not new)   # one that has gone off is no test's change
+        same=lambda old, new: old == new or not new)   # one that has gone off is not a change
 
 
 _REAL = _timer("ITIMER_REAL")

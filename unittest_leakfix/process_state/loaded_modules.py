@@ -1,7 +1,7 @@
 """`sys.modules`: what was put into it by hand, taken out, or put in the place of a module. Kind:
 "module".
 
-Imports are nobody's change. What is taken out and imported anew is a change only where somebody
+Imports are not a test's change. What is taken out and imported anew is a change only where somebody
 still has the old module: from then on there are two of it.
 """
 from __future__ import annotations

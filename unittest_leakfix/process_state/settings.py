@@ -92,7 +92,7 @@ class Setting(NamedTuple):
     """Functions of the module: it is a change only where one of them was called, which is noted
     under the name of the row, or may have been, by a name of its own in another module."""
     same: Callable[[Any, Any], bool] = alike
-    """Tells whether what was read last is no change of what was read before."""
+    """Tells whether what was read last is not a change of what was read before."""
     show: Callable[[Any], str] = shown
 
 
@@ -280,7 +280,7 @@ class Table(Monitor):
         if now is None:
             return False
         old = self._base.get(row.name, self)
-        # Its module was loaded meanwhile, by another thread perhaps; or it is there now: no change.
+        # Its module was loaded meanwhile, by another thread perhaps; or it is there now: not a change.
         new = old is self or old is MISSING and row.same(old, now[0])
         if new:
             self._base[row.name] = dict(now[0]) if type(now[0]) is dict else now[0]

@@ -20,7 +20,7 @@ __unittest = True
 bind(globals())
 _Timer = threading.Timer
 _MANY_ENDING = 12
-"""So many threads that were told to end are not waited for."""
+"""The number of threads that are to end and are not waited for."""
 
 
 class Threads(Monitor):

@@ -37,8 +37,8 @@ KINDS = {}
 MADE = {}
 #: Modules in C that open descriptors and threads of the process's own, once, when first used.
 NATIVE = ("grpc._cython.cygrpc", "zmq.backend.cython._zmq", "cimpl")
-#: By the class of what a thread runs: the attribute that is true once it was told to end, which
-#: takes it a while. Nobody needs to wait for that.
+#: By the class of what a thread runs: the attribute that is true once it is to end, which
+#: takes it a while. Nothing needs to wait for that.
 ENDING = {("pymongo.periodic_executor", "PeriodicExecutor"): "_stopped"}
 #: {class that keeps connections for others: what gives back or closes the one that it keeps}
 KEEPERS = {"scoped_session": "remove", "SqliteDatabase": "close", "PostgresqlDatabase": "close",

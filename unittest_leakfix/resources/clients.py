@@ -1,4 +1,4 @@
-"""Clients of servers that are no databases: HTTP, queues, search, gRPC, SSH, browsers; then
+"""Clients of servers other than databases: HTTP, queues, search, gRPC, SSH, browsers; then
 figures, data files, messages and widgets.
 
 `client_table` says what a row is; `KINDS` are all of them.

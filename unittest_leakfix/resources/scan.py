@@ -199,7 +199,7 @@ def _owned_now(values, names, past, each, alone, ending):
     Each of *names* stands for *each* references: one in *values*, a dict that the caller
     made, and one in the holder it came from; *past* are the ids of that holder. *alone*: these
     are all that may be closed. Where that is one object, what lies behind it matters to nobody.
-    *ending* are objects that end with the holder, whoever refers to them: a test's own loop.
+    *ending* are objects that end with the holder, whatever refers to them: a test's own loop.
     """
     if len(names) == 1 and not ending:
         held, references = [values[names[0]]], [each]

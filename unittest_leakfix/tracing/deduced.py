@@ -36,7 +36,7 @@ class CodeIndex:
         self._named: Dict[str, List[CodeType]] = {}     # as a text, beside a setattr
         self._modules: Set[Tuple[str, int]] = set()     # those that were gone over
         self._loaded = 0
-        self._known: Dict[int, CodeType] = {}     # by id: held, so it is no other
+        self._known: Dict[int, CodeType] = {}     # by id: held, so that it is not reused
         self._answers: Dict[Tuple[str, bool], Optional[Frame]] = {}
 
     def caller_of(self, name: str) -> Optional[Frame]:

@@ -1,6 +1,6 @@
 """Lines of the tests' own modules that change the application, and what a test reads of it.
 
-Found in the code: no hook could hear of an assignment. So it is not known that a line ran, but only
+Found in the code: no hook could record an assignment. So it is not known that a line ran, but only
 that it is the tests' own line which does such a thing.
 """
 from __future__ import annotations

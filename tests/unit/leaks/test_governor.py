@@ -58,7 +58,7 @@ class GovernorTests(unittest.TestCase):
         self.assertEqual(1, self.governor.add("classes", began))
 
     def ended(self, tests):
-        """Which of so many tests are looked at after they have ended."""
+        """Which of that many tests are looked at after they have ended."""
         looked = []
         for number in range(tests):
             self.governor.times()
@@ -202,7 +202,8 @@ class GovernorTests(unittest.TestCase):
         account = self.governor.account()
         self.assertEqual(
             Overhead(0.5, 0.05, (("tests", 0.0), ("changes", 0.0), ("classes", 0.25),
-                                 ("state", 0.0), ("collecting", 0.0), ("explaining", 0.25)), 1, 7, 0, 0, 2),
+                                 ("state", 0.0), ("collecting", 0.0), ("explaining", 0.25)),
+                     1, 7, 0, 0, 2),
             account)
 
     def test_account_of_a_run_that_took_no_time(self):

@@ -192,7 +192,7 @@ def _test(name, change, victim):
 
 
 class EachSettingTest(SettingCase):
-    """One test for each row of `TOLD`."""
+    """One test for each row of `REPORTED`."""
 
     def test_all_settings_are_in_the_table(self):
         missing = [name for name in ROWS if name not in TOLD and name not in LEFT
