@@ -426,7 +426,11 @@ class Heap(object):
         Going over the hidden objects to count them takes a hundredth of a collection.
         """
         self._since = max(0, _get_freeze_count() - self._before)
-        return self._since > self._before // self.slack
+        if self._since > self._before // self.slack:
+            return True
+        # Counting takes 10 ms for each 100,000 objects: not again before some more have come.
+        self._since = min(self._since, self._before // self.slack - self._before // 16)
+        return False
 
     def _on_collection(self, phase, info):
         """Called by the collector: thaw before a collection that a test asked for."""

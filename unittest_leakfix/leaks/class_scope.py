@@ -104,8 +104,14 @@ class SharedResources:
     def _open_ones(self, holder: Any, owner: str) -> List[_Shared]:
         found: List[_Shared] = []
         values: Dict[str, Any] = dict(objects.namespace_of(holder))
+        types = list(map(id, map(type, values.values())))
+        resources = {key for key, value in dict(zip(types, values.values())).items()
+                     if kind_of(value) is not None}
+        if not resources:
+            return found    # as a rule, also for a module with a thousand names
         for name, value in values.items():
-            kind = kind_of(value) if type(name) is str and not name.startswith("__") else None
+            kind = kind_of(value) if id(type(value)) in resources and type(
+                name) is str and not name.startswith("__") else None
             if kind is None or kind.is_open(value) is not True:
                 continue
             opened = self._acquisitions.of(value)

@@ -221,8 +221,10 @@ class Acquisitions(Records):
         raw = self._files.get(fd)
         if raw is not None and sources.in_this_process() and os_facts.is_still(fd, raw[0], raw[1]):
             return raw, ""
-        for tie in self._live("socket"):
-            if os_facts.socket_descriptor(tie()) == fd and os_facts.is_socket(fd):
+        # The latest first: a descriptor that is asked for is new, as a rule.
+        for tie in reversed(tuple(self._ties.values())):
+            if (tie.raw[0] == "socket" and os_facts.socket_descriptor(tie()) == fd
+                    and os_facts.is_socket(fd)):
                 return tie.raw, tie.more
         return None
 

@@ -326,6 +326,42 @@ class BlameTests(unittest.TestCase):
         self.assertEqual(["FixtureLeaves)"], found["LEAKFIX_OF_FIXTURE"])
 
 
+KEPT = []
+
+
+class Kept:
+    pass
+
+
+class ScansTests(unittest.TestCase):
+    """How often the heap is gone over does not grow with the classes that leak."""
+
+    def scans(self, classes):
+        def test(self):
+            KEPT.append(Kept())
+
+        self.addCleanup(KEPT.clear)
+        result, session = unittest.TestResult(), LeakSession()
+        suite = unittest.TestSuite([type("Leaky%d" % number, (unittest.TestCase,),
+                                         {"test": test, "__module__": __name__})("test")
+                                    for number in range(classes)])
+        watcher = session.begin(result)
+        try:
+            Run(result, None, watcher).all(suite)
+        finally:
+            session.end()
+        findings = session.findings()
+        leak, = [leak for leak in findings.leaks if "Kept" in leak.cause + leak.subject]
+        self.assertEqual(classes, len(leak.tests))
+        KEPT.clear()
+        return findings.overhead.scans
+
+    def test_ten_times_the_classes(self):
+        few = self.scans(40)
+        self.assertGreater(few, 0)
+        self.assertEqual(few, self.scans(400))
+
+
 class AccountTests(unittest.TestCase):
 
     ONE = Overhead(1.0, 0.1, (("tests", 1.0),), 1, 5, 0, 3, 0)

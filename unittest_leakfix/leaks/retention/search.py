@@ -183,12 +183,12 @@ class Walk:
 
     def _note(self, holder: Any, wanted: Set[int]) -> None:
         referents = self.get_referents(holder)
-        unseen = id(holder) in self.ignored or self._is_ours(type(holder))
-        for oid in wanted.intersection(map(id, referents)):
-            if unseen:
-                self.unseen[oid] = self.unseen.get(oid,
-                                                   0) + sum(id(obj) == oid for obj in referents)
-            else:
+        if id(holder) in self.ignored or self._is_ours(type(holder)):
+            for oid in map(id, referents):
+                if oid in wanted:
+                    self.unseen[oid] = self.unseen.get(oid, 0) + 1
+        else:
+            for oid in wanted.intersection(map(id, referents)):
                 self.holders[oid].append(id(holder))
                 self.nodes.setdefault(id(holder), holder)
 
