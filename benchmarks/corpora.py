@@ -362,7 +362,7 @@ def judged(name: str, causes: list[dict[str, Any]]) -> Judged:
     wrong: list[str] = []
     for cause in causes:
         entry = reviewed.get(key_of(cause))
-        split["new" if entry is None else "real" if entry["real"] else "false"].append(cause)
+        split["new" if entry is None or entry["real"] is None else "real" if entry["real"] else "false"].append(cause)
         if entry is not None and entry["real"]:
             wrong += _wrong(cause, entry)
     return Judged(split["real"], split["false"], split["new"], [

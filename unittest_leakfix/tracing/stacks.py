@@ -32,6 +32,7 @@ _RUNNER = tuple(_LIBRARY + os.path.join("unittest", name) for name in ("case.py"
 _HARNESS = tuple(os.sep + os.path.join(*parts) for parts in (
     ("_pytest", ""), ("pytest", "__main__.py"), ("pluggy", ""), ("pytest_asyncio", ""),
     ("xdist", ""), ("execnet", ""), ("pytest_timeout.py",),
+    ("site-packages", "coverage", ""), ("dist-packages", "coverage", ""),
     ("pytest_django", ""), ("anyio", "pytest_plugin.py"), ("hypothesis", "")))
 _KINDS: Dict[str, int] = {}
 _KINDS_AT_MOST = 10000

@@ -19,6 +19,7 @@ class BlameCase(unittest.TestCase):
     MORE = {}
     COMMAND = ("unittest_leakfix", "sample")
     OPTIONS = ()
+    ENVIRONMENT = {}
 
     @classmethod
     def setUpClass(cls):
@@ -28,7 +29,7 @@ class BlameCase(unittest.TestCase):
                     file.write(textwrap.dedent(text))
             ran = subprocess.run(
                 [sys.executable, "-m", *cls.COMMAND, "--leaks=report", "--leaks-json=r.json",
-                 *cls.OPTIONS], cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT),
+                 *cls.OPTIONS], cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT, **cls.ENVIRONMENT),
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
             cls.output = ran.stdout
             with open(os.path.join(folder, "r.json")) as file:
@@ -167,6 +168,41 @@ class WrappedTest(BlameCase):
             ["self.addCleanup(%s.remove, self)" % name
              for name in ("BARE", "BOTH", "META", "PATCHED")],
             sorted(leak["remedy"] for leak in self.report["leaks"]))
+
+
+@unittest.skipUnless(sys.version_info >= (3, 12) and importlib.util.find_spec("coverage"),
+                     "needs sys.monitoring, and coverage")
+class CoverageTest(BlameCase):
+    """What coverage notes of the code under test is not a leak of the tests that run it first."""
+
+    SAMPLE = """
+        import unittest
+
+        class Order:
+            pass
+
+        KEPT = []
+
+        class Tests(unittest.TestCase):
+            pass
+
+        for number in range(12):
+            space = {}
+            exec(compile("def first(value):\\n    return [value]\\n", __file__, "exec"), space)
+            def test(self, first=space["first"]):
+                first(1)
+            setattr(Tests, "test_%02d" % number, test)
+
+        class Later(unittest.TestCase):
+            def test_kept(self):
+                KEPT.append(Order())
+    """
+    COMMAND = ("coverage", "run", "--data-file=/dev/null", "-m", "unittest_leakfix", "sample")
+    ENVIRONMENT = {"COVERAGE_CORE": "sysmon"}
+
+    def test_only_what_is_kept(self):
+        self.assertLeftBy(["Later.test_kept"], "Order")
+        self.assertEqual(1, len(self.report["leaks"]), self.output)
 
 
 class DiesLaterTest(BlameCase):
