@@ -6,13 +6,19 @@ import json, os, re, sys, unittest
 wanted = json.loads(os.environ.pop("CORPORA"))
 mode, style = wanted["mode"], wanted["style"]
 sys.path[0] = os.getcwd()       # as for "python -m"
-noted, owner = [], os.getpid()
 
 
-def write(getpid=os.getpid, open=open, dumps=json.dumps):
-    if getpid() == owner:
-        with open(wanted["noted"], "w") as file:
-            file.write(dumps(noted))
+def recorder(path, owner=os.getpid(), getpid=os.getpid, write=os.write, dumps=json.dumps):
+    """Return what notes an outcome. It goes to the file at once: a list here would be one that
+    grows with each test, which is what is looked for."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    def note(*outcome):
+        if getpid() == owner:
+            write(descriptor, (dumps(outcome) + "\n").encode())
+    return note
+
+
+note = recorder(wanted["noted"])
 
 
 def ignore_all():
@@ -29,7 +35,7 @@ OURS = {"report": ["--leaks=report", "--leaks-json=" + wanted["report"]],
 class Result(unittest.TextTestResult):
     def _note(self, test, outcome, error=None):
         last = "" if error is None else "%s: %s" % (error[0].__name__, error[1])
-        noted.append((test.id(), outcome, last[:300]))
+        note(test.id(), outcome, last[:300])
 
     def addSuccess(self, test):
         super().addSuccess(test); self._note(test, "ok")
@@ -79,8 +85,8 @@ class Plugin:
             ignore_all()
 
     def pytest_runtest_logreport(self, report):
-        noted.append((report.nodeid, "%s %s%s" % (
-            report.when, report.outcome, " xfail" if getattr(report, "wasxfail", "") else "")))
+        note(report.nodeid, "%s %s%s" % (
+            report.when, report.outcome, " xfail" if getattr(report, "wasxfail", "") else ""))
 
 
 def with_pytest():
@@ -114,8 +120,5 @@ def with_django():
     sys.exit(bool(runner.run_tests(sys.argv[1:])))
 
 
-try:
-    {"unittest": with_unittest, "pytest": with_pytest, "django": with_django}[style]()
-finally:
-    write()
+{"unittest": with_unittest, "pytest": with_pytest, "django": with_django}[style]()
 '''
