@@ -74,3 +74,10 @@ class Contained(unittest.TestCase):
 
     def test_of_a_class(self):
         market.Config.rows.append(1)
+
+
+class Cached(unittest.TestCase):
+
+    def test_while_a_setting_was_patched(self):
+        with mock.patch.object(market, "MODE", "stub"):
+            market.mode()

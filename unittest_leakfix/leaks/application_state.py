@@ -276,10 +276,15 @@ class Judge:
                 return grown
         if place.of_test or places.is_test_code(place.module):
             return self._read(record, kept)
+        if place.users and self._cached_a_patch(record, kept):
+            return self._leak(record, kept, None)
         loud = [each for each in kept if self._by_hand(each)]
         by_line = [(each, self._written(each)) for each in kept if each not in loud]
         lines = {id(each): frame for each, frame in by_line if frame is not None}
-        loud = [each for each in kept if each in loud or id(each) in lines
+        # What most tests rebind is a slot: the next one fills it anew.
+        slot = record.changed > max(3, self._windows // 2) and not any(
+            each.difference.items for each in kept)
+        loud = [each for each in kept if each in loud or id(each) in lines and not slot
                 or place.users and self._is_setting(each, record)]
         if not loud:
             return self._read(record, kept)
@@ -307,6 +312,29 @@ class Judge:
                 and not window.imported and not record.place.name.startswith("_")
                 and not (_is_number(difference.before) and _is_number(difference.after))
                 and record.changed <= max(2, self._windows // 4))
+
+    def _cached_a_patch(self, record: Record, kept: List[Window]) -> bool:
+        """A cache was filled while a test had another value in a global that its function
+        reads."""
+        first = kept[0]
+        if first.difference.container != "cache" or first.difference.old != "empty":
+            return False
+        function = getattr(_value_of(record.place), "__wrapped__", None)
+        code = getattr(function, "__code__", None)
+        space = vars(sys.modules[record.place.module])
+        names = [name for name in getattr(code, "co_names", ())
+                 if name in space and not callable(space[name])]
+        alone = len(first.tests) == 1
+        return any(frame.function == method_of(test) and (
+            alone or ("", record.place.name) in self._names_read(test))
+            for test in first.tests for name in names
+            for frame in self._lines_of(test, record.place.module, name))
+
+    def _lines_of(self, test: str, owner: str, name: str) -> List[Frame]:
+        """Return the lines of a test's module that set this name, for good or for a while."""
+        if self._clock() > self._until:
+            return []
+        return [frame for frame, _ in writers.writers(module_of(test), owner, name)]
 
     def _written(self, window: Window) -> Optional[Frame]:
         """Return the one line of a test's own module, or of what its tests inherit, that can have
