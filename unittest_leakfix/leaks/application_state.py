@@ -50,7 +50,8 @@ _DEDUCING = 0.3
 _RESETS = ("clear", "set None")
 """What tests do before they begin, for an application that fills it anew."""
 _GROWS, _AGAIN = 5, 2
-_FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData", "setup_class", "teardown_class")
+_FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData", "setup_class", "teardown_class",
+             "setUpModule", "tearDownModule", "setup_module", "teardown_module")
 _MOST = 300     # windows of one place
 
 
@@ -62,6 +63,7 @@ class Window(NamedTuple):
     difference: Difference
     imported: bool
     restored: bool = False
+    mixed: bool = False     # fixtures ran as well
 
 
 class Record:
@@ -121,7 +123,7 @@ class ApplicationState:
             self.between()
         return changes
 
-    def take(self) -> None:
+    def take(self, nth: int) -> None:
         """Take the base, if fixtures ran: what they have set up is not a test's change."""
         if not self._stale:
             return
@@ -129,9 +131,9 @@ class ApplicationState:
             return      # what comes until then cannot be distinguished from what the fixtures did
         self._stale = False
         began, first = self._governor.begin(), not self._users.names
+        tests, self._unseen = tuple(self._unseen), []
         for difference in self._users.look():
-            self._by_fixture(difference)
-        self._unseen = []
+            self._between_tests(difference, tests, nth)
         self._costs("classes", began, first)
         if self._affords("installed"):
             began, first = self._governor.begin(), not self._installed.names
@@ -139,12 +141,14 @@ class ApplicationState:
             self._unseen_rare = []
             self._costs("installed", began, first)
 
-    def _by_fixture(self, difference: Difference) -> None:
+    def _between_tests(self, difference: Difference, tests: Tuple[str, ...], nth: int) -> None:
         """What fixtures change between classes they look after: what the tests before changed there
-        is undone, or overwritten."""
+        is undone, or overwritten. Of *tests* that were not looked at it may be as well."""
         record = self._records.get(difference.place.expression)
         if record is not None and not difference.items > 0:
             record.windows = [each for each in record.windows if each.restored]
+        elif tests and _is_news(difference):
+            self._add(Window(nth, tests, difference, True, mixed=True))
 
     def _affords(self, what: str) -> bool:
         return self._cost[what] <= max(_FREE, _SHARES[what] * (self._clock() - self._began))
@@ -184,9 +188,9 @@ class ApplicationState:
             self._costs("installed", began)
 
     def drop(self) -> None:
-        """Fixtures have been torn down: what they changed cannot be distinguished from what tests
-        did that were not looked at."""
-        self._unseen, self._unseen_rare, self._stale = [], [], True
+        """Fixtures have been torn down: what they changed is not known from what tests did that
+        were not looked at."""
+        self._unseen_rare, self._stale = [], True
 
     def _look(self, nth: int) -> None:
         tests, self._unseen = tuple(self._unseen), []
@@ -206,12 +210,15 @@ class ApplicationState:
         for difference in found:
             if not _is_news(difference):
                 continue
-            key = difference.place.expression
-            record = self._records.get(key)
-            if record is None:
-                record = self._records[key] = Record(difference.place)
-            record.add(Window(nth, tests, difference, imported,
-                              any(each is difference for each in back)))
+            self._add(Window(nth, tests, difference, imported,
+                             any(each is difference for each in back)))
+
+    def _add(self, window: Window) -> None:
+        place = window.difference.place
+        record = self._records.get(place.expression)
+        if record is None:
+            record = self._records[place.expression] = Record(place)
+        record.add(window)
 
     def forget(self) -> None:
         """The run is over: refer to no value any more."""
@@ -352,7 +359,8 @@ class Judge:
                           if how not in _RESETS or window.difference.new in ("empty", "none")]
         methods = set(map(method_of, window.tests))
         own = [each for each in found if each.function in methods]
-        helpers = [each for each in found if not each.function.startswith("test")]
+        helpers = [each for each in found if not each.function.startswith("test")
+                   and not (window.mixed and each.function in _FIXTURES)]
         return next(iter(own or helpers), None)
 
     def _read(self, record: Record, kept: List[Window]) -> Optional[Leak]:
@@ -415,8 +423,8 @@ class Judge:
         if frame is not None and candidates:
             candidates = tuple(test for test in candidates
                                if self._is_in(test, frame)) or candidates
-        if len(first.tests) > 1 and frame is not None:
-            mine = [test for test in first.tests if method_of(test) == frame.function]
+            mine = [test for test in first.tests if method_of(test) == frame.function
+                    and self._is_in(test, frame)] if len(first.tests) > 1 else []
             if len(mine) == 1:      # the line that can have done it stands in one of them
                 tests, candidates = (mine[0],), ()
         notes: Tuple[Tuple[str, str], ...] = ((leak_model.READ, read_by),) if read_by else ()

@@ -181,7 +181,7 @@ class LeakDetector(ListeningObserver):
                 if self._fixtures.cls is not None:
                     self._shared.take(self._fixtures.cls)
                 self._reported_leaks.mark()
-                self._application.take()
+                self._application.take(self._suspects.timeline.now)
                 self._fixture_over()
                 between, self._changed_between = self._changed_between, []
                 self._new_leaks += self._changed.met(name, between)
@@ -339,8 +339,12 @@ class LeakDetector(ListeningObserver):
         if self._is_active():
             try:
                 self._application.after_class(self._suspects.timeline.now)
-                self._application.between()
                 cls = self._fixtures.cls
+                if name.startswith("tearDownModule"):
+                    if _fixture_of(os_facts.loaded(self._module), "tearDownModule"):
+                        self._application.between()
+                elif cls is not None:
+                    self._application.class_fixtures(cls)
                 if name.startswith("tearDownModule"):
                     self._fixture = name if self._scoped[1] else ""
                     if self._fixture and not self._states[0].whole:
