@@ -11,9 +11,10 @@ from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import identify
-from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, PassThroughCapture
+from unittest_leakfix.leaks.captured_warnings import ComplaintCapture
 from unittest_leakfix.leaks.governor import SLACK, Governor
 from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.passing_warnings import PassThroughCapture
 from unittest_leakfix.leaks.retention import registries
 from unittest_leakfix.leaks.survivors import SurvivorWatch, held_resources
 from unittest_leakfix.leaks.uncounted import NoCapture, NoSurvivorWatch

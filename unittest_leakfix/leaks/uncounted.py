@@ -10,8 +10,8 @@ import unittest
 from typing import Any, Dict, List, Optional, Set
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.captured_warnings import PassThroughCapture
 from unittest_leakfix.leaks.model.seen import Survivor
+from unittest_leakfix.leaks.passing_warnings import PassThroughCapture
 from unittest_leakfix.leaks.survivors import SurvivorWatch
 
 __unittest = True

@@ -280,7 +280,7 @@ class Table(Monitor):
         if now is None:
             return False
         old = self._base.get(row.name, self)
-        # Its module was loaded meanwhile, by another thread perhaps; or it is there now: not a change.
+        # Its module was loaded meanwhile, by another thread perhaps; or is there now: not a change.
         new = old is self or old is MISSING and row.same(old, now[0])
         if new:
             self._base[row.name] = dict(now[0]) if type(now[0]) is dict else now[0]

@@ -23,7 +23,7 @@ import pytest
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix.leaks import captured_warnings, identify, suppressions
+from unittest_leakfix.leaks import identify, passing_warnings, suppressions
 from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model.leak import Leak
@@ -177,7 +177,7 @@ class ScopedDetector(LeakDetector):
             return
         tests = self._tests
         self._fixtures_ran = True
-        self._test_capture.catchers = captured_warnings._catchers()
+        self._test_capture.catchers = passing_warnings.catchers_now()
         self._begin(name)
         self._tests = tests
 

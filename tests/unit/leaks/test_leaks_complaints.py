@@ -15,7 +15,8 @@ import unittest
 import warnings
 import weakref
 
-from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, PassThroughCapture
+from unittest_leakfix.leaks.captured_warnings import ComplaintCapture
+from unittest_leakfix.leaks.passing_warnings import PassThroughCapture
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.tracing.stacks import short
 
