@@ -82,7 +82,8 @@ class ReportedChanges:
                 continue    # by its own package, once
             if fixture and change.key in self._reported:
                 continue    # a test of the class, or a class of the module
-            self._reported.add(change.key)
+            if change not in back:      # else what the fixtures around it have set is another one
+                self._reported.add(change.key)
             if change not in back or change.name != environment.TIME_ZONE:
                 self.ever.add(change.key)
             of, candidates = test, tuple(ended[-change.windows:] if change.windows else ended)
