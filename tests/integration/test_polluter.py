@@ -14,6 +14,7 @@ import unittest
 
 from tests.support.paths import ROOT
 from tests.tiers import NEWEST, full_on
+from unittest_leakfix.shuffle import shuffled
 
 sys.path.insert(0, os.path.join(ROOT, "benchmarks"))
 try:
@@ -87,6 +88,50 @@ class AnswerTests(CommandCase):
                          answer["repeat"])
         self.assertEqual(1, self.repeat(answer))
 
+    def test_a_registry_that_is_no_leak(self) -> None:
+        """What is filled once is recorded, and no cause of the report."""
+        self.write(app="""\
+            handlers = {}
+            """, test_a="""\
+            import app, unittest
+            class A(unittest.TestCase):
+                def test_one(self): pass
+                def test_registers(self): app.handlers.setdefault("text", print)
+                def test_two(self): pass
+            """, test_b="""\
+            import app, unittest
+            class B(unittest.TestCase):
+                def test_is_empty(self): self.assertEqual({}, app.handlers)
+            """)
+        answer = self.ask("B.test_is_empty")
+        self.assertEqual(["test_a.A.test_registers"], answer["polluters"])
+        named = answer["changed"] + [leak["subject"] for leak in answer["left"]]
+        self.assertTrue(any("app.handlers" in each for each in named), answer["text"])
+        self.assertIn("app.handlers", answer["text"])
+
+    def test_a_double_that_was_left_in_a_module(self) -> None:
+        self.write(app="""\
+            class Settings:
+                cutoff = 1000
+            settings = Settings()
+            """, test_a="""\
+            import app, unittest
+            class Double:
+                cutoff = 2
+            class A(unittest.TestCase):
+                def test_one(self): pass
+                def test_replaces(self): app.settings = Double()
+            """, test_b="""\
+            import app, unittest
+            class B(unittest.TestCase):
+                def test_reads(self): self.assertEqual(1000, app.settings.cutoff)
+            """)
+        answer = self.ask("B.test_reads")
+        self.assertEqual(["test_a.A.test_replaces"], answer["polluters"])
+        self.assertEqual(1, len(answer["left"]), answer["text"])
+        self.assertIn("app.settings", answer["text"])
+        self.assertIn("  mend      ", answer["text"])
+
     def test_a_seed(self) -> None:
         self.write(app=STATE, test_a="""\
             import app, unittest
@@ -96,17 +141,15 @@ class AnswerTests(CommandCase):
             class B(unittest.TestCase):
                 def test_reads(self): self.assertFalse(app.Config.debug)
             """)
-        seeds = {}
+        kinds = [type(name, (unittest.TestCase,), {"__module__": "test_a", method: print})
+                 for name, method in (("A", "test_sets"), ("B", "test_reads"))]
+        seeds = {}      # by the class that runs first
         for seed in range(1, 30):
-            answer = subprocess.run(
-                [sys.executable, "-m", "unittest_leakfix", "--shuffle", str(seed)],
-                cwd=self.folder, env=dict(os.environ, PYTHONPATH=ROOT), stderr=subprocess.PIPE)
-            seeds.setdefault(answer.returncode, seed)
-            if len(seeds) == 2:
-                break
-        answer = self.ask("B.test_reads", "--shuffle", str(seeds[1]))
+            suite = unittest.TestSuite([kinds[0]("test_sets"), kinds[1]("test_reads")])
+            seeds.setdefault(type(next(iter(shuffled(suite, seed)))).__name__, seed)
+        answer = self.ask("B.test_reads", "--shuffle", str(seeds["A"]))
         self.assertEqual(["test_a.A.test_sets"], answer["polluters"])
-        answer = self.ask("B.test_reads", "--shuffle", str(seeds[0]), status=1)
+        answer = self.ask("B.test_reads", "--shuffle", str(seeds["B"]), status=1)
         self.assertEqual("passes", answer["answer"])
 
     def test_state_setter(self) -> None:

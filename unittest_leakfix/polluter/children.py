@@ -43,6 +43,8 @@ class Outcome(NamedTuple):
     """Of the JSON report, if leaks were found."""
     stuck: str = ""
     """The test in which the process ended or stood still."""
+    state: Tuple[Dict[str, Any], ...] = ()
+    """Of the JSON report: what was changed in the application, a leak or not."""
 
 
 class Children:
@@ -181,7 +183,8 @@ def _outcome(events: List[Dict[str, Any]], status: int, stood: bool, said: str, 
         elif kind == "start":
             last = each["test"]
         elif kind == "end":
-            return Outcome(each["outcome"], each["text"], seconds, tests, _leaks(report))
+            leaks, state = _leaks(report)
+            return Outcome(each["outcome"], each["text"], seconds, tests, leaks, state=state)
     if tests is None:
         raise CannotRun("the tests could not be run:\n%s" % (
             _indented(said) or "    (exit status %s, and no output)" % status))
@@ -193,13 +196,14 @@ def _outcome(events: List[Dict[str, Any]], status: int, stood: bool, said: str, 
     return Outcome(LOST, "it did not run", seconds, tests)
 
 
-def _leaks(report: str) -> Tuple[Dict[str, Any], ...]:
+def _leaks(report: str) -> Tuple[Tuple[Dict[str, Any], ...], Tuple[Dict[str, Any], ...]]:
     try:
         with open(report, encoding="utf-8") as file:
             found = json.load(file)
     except (OSError, ValueError):   # none was wanted, or the process died
-        return ()
-    return tuple(found["leaks"]) + tuple(each["leak"] for each in found["known"])
+        return (), ()
+    return (tuple(found["leaks"]) + tuple(each["leak"] for each in found["known"]),
+            tuple(found.get("state", ())))
 
 
 def _status(status: int) -> str:

@@ -19,8 +19,9 @@ POLLUTER, SETTER, IMPORT = "polluter", "state-setter", "import"
 FAILS_ALONE, PASSES, FLAKY, NOT_RUN = "fails alone", "passes", "flaky", "not run"
 FOUND = (POLLUTER, SETTER, IMPORT)
 
-# What is kept in memory, and changes nothing for another test.
+# What is kept in memory, and changes nothing for another test, unless a module or class has it.
 _MEMORY = ("kept test", "object", "growth")
+_ROOTS = ("module", "class")
 _FEW = 4    # tests of which those with recorded changes are not tried first
 
 
@@ -52,6 +53,8 @@ class Answer(NamedTuple):
     """What is to be said besides."""
     left: Tuple[Dict[str, Any], ...] = ()
     """What the polluters left, as leaks of the JSON report."""
+    changed: Tuple[str, ...] = ()
+    """What they changed in the application besides: expressions, the likeliest first."""
 
 
 class Inquiry:
@@ -88,7 +91,7 @@ class Inquiry:
             whole = again
         # No part of the tests takes much longer than all of them.
         self._children.limit = min(self._children.limit, 20 + 5 * whole.seconds)
-        guess = self._guess(whole.leaks)
+        guess = self._guess(whole)
         found = Search(len(self._tests.before), self._probe(whole.kind, guess), self._jobs).find(
             [guess])
         polluters = tuple(self._tests.before[place] for place in found.places)
@@ -142,35 +145,37 @@ class Inquiry:
                     raise
         return several
 
-    def _guess(self, leaks: Sequence[Dict[str, Any]]) -> Places:
+    def _guess(self, whole: Outcome) -> Places:
         """Return the tests that left something, of those before the victim: those that changed
-        what its module uses, if there are any. Nothing if they are many."""
+        what its module uses, if there are any. What many tests change is a counter or a cache.
+        Nothing if they are many all the same."""
         before = self._tests.before
         if len(before) <= _FEW:
             return ()
-        changes = [leak for leak in leaks if leak["kind"] not in _MEMORY]
-        uses = [name + "." for name in self._tests.uses if "." in name or name in self._own()]
-        touching = [leak for leak in changes
-                    if any(name in leak["subject"] + "." for name in uses)]
+        changes = [*filter(_is_change, whole.leaks), *whole.state]
+        touching = [each for each in changes if self._touches(_named(each))]
         for some in (touching, changes):
-            names = {name for leak in some for name in _tests_of(leak, before)}
+            found = [_tests_of(leak, before) for leak in some]
+            names = {name for each in found for name in each
+                     if len(each) <= max(_FEW, len(before) // 8)}
             places = tuple(place for place, name in enumerate(before) if name in names)
             if places:
                 return places if len(places) <= len(before) // 2 else ()
         return ()
 
-    def _own(self) -> List[str]:
-        return [module.partition(".")[0] for module in self._tests.modules]
+    def _touches(self, name: str) -> bool:
+        """Tell whether *name*, of what was changed, is in a module that the victim's uses."""
+        return any(each + "." in name for each in self._tests.uses if each in name)
 
     def _prove(self, polluters: Tuple[str, ...], found: Found, whole: Outcome,
                alone: Outcome) -> Answer:
         names = [*polluters, self._tests.victim]
         pair = self._run("the command to repeat it", named=names, find=True)
-        proved, leaks, note = pair.kind == whole.kind, pair.leaks, ""
+        proved, seen, note = pair.kind == whole.kind, pair, ""
         if not proved:
             # The other modules have a part in it, or the names cannot be typed.
             again = self._run("these tests once more", only=names, find=True)
-            leaks = again.leaks
+            seen = again
             if again.kind != whole.kind:
                 return self._say(FLAKY, polluters, whole, alone, note=(
                     "after these tests it %s, and then %s" % (whole.kind, again.kind)))
@@ -188,8 +193,19 @@ class Inquiry:
         return self._say(
             SETTER if setter else POLLUTER, polluters, whole, alone, smallest=found.smallest,
             proved=proved, note=note,
-            left=tuple(leak for leak in leaks if leak["kind"] not in _MEMORY
-                       and set(_tests_of(leak, polluters)) & set(polluters)))
+            left=tuple(leak for leak in seen.leaks
+                       if _is_change(leak) and _tests_of(leak, polluters)),
+            changed=self._changed(seen, polluters))
+
+    def _changed(self, seen: Outcome, polluters: Sequence[str]) -> Tuple[str, ...]:
+        """Return what the *polluters* changed in the application: first what the victim changed as
+        well, then what its module uses."""
+        victim = self._tests.victim
+
+        def rank(each: Dict[str, Any]) -> Tuple[bool, bool]:
+            return victim not in each["tests"], not self._touches(each["place"])
+        return tuple(each["place"] for each in sorted(seen.state, key=rank)
+                     if _tests_of(each, polluters))
 
     def _without_difference(self, whole: Outcome, alone: Outcome) -> Answer:
         """It is the same after all tests and alone. The import of another module may be why."""
@@ -220,6 +236,19 @@ class Inquiry:
              alone: Optional[Outcome] = None, **more: Any) -> Answer:
         return Answer(answer, self._tests, tuple(self._runs), time.monotonic() - self._started,
                       polluters, whole, alone, **more)
+
+
+def _is_change(leak: Dict[str, Any]) -> bool:
+    """Tell whether *leak* may change something for another test."""
+    return leak["kind"] not in _MEMORY or leak["kind"] == "object" and bool(
+        leak["chain"] and leak["chain"]["root"] in _ROOTS)
+
+
+def _named(each: Dict[str, Any]) -> str:
+    """Return what names what was changed: of a leak or of the state of the application."""
+    if "place" in each:
+        return str(each["place"])
+    return each["chain"]["expression"] if each["chain"] else each["subject"]
 
 
 def _tests_of(leak: Dict[str, Any], names: Sequence[str]) -> List[str]:

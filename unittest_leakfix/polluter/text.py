@@ -108,19 +108,29 @@ def _polluters(answer: Answer) -> List[str]:
 
 
 def _left(answer: Answer) -> List[str]:
+    named = [leak["chain"]["expression"] if leak["chain"] else leak["subject"]
+             for leak in answer.left]
+    others = [each for each in answer.changed if not any(each in name for name in named)]
+    changed = _block("changed", listed(others, _SHOWN)) if others else []
+    if changed and not answer.left:
+        return changed
     if not answer.left:
         return _block("left", ["nothing that --leaks=report watches; look at what %s changes in "
                                "modules and classes" % ("it" if len(answer.polluters) == 1
                                                         else "they")])
     lines = []
     for leak in answer.left[:_SHOWN]:
-        lines += _block("left", [leak["subject"], *_place(leak), *(
+        lines += _block("left", [leak["subject"], *_chain(leak), *_place(leak), *(
             "%s %s" % (note["label"], note["text"]) for note in leak["notes"])])
         if leak["remedy"]:
             lines += _block("mend", leak["remedy"].splitlines())
     if len(answer.left) > _SHOWN:
         lines += _block("left", ["%d more" % (len(answer.left) - _SHOWN)])
-    return lines
+    return lines + changed
+
+
+def _chain(leak: Dict[str, Any]) -> List[str]:
+    return ["at " + leak["chain"]["expression"]] if leak["kind"] == "object" else []
 
 
 def _place(leak: Dict[str, Any]) -> List[str]:
@@ -171,6 +181,7 @@ def to_json(answer: Answer, framework: Framework) -> str:
         "alone": _facts(answer.alone),
         "repeat": repeat(answer, framework) if found else "",
         "left": list(answer.left),
+        "changed": list(answer.changed),
         "runs": [{"what": run.what, "tests": run.tests, "outcome": run.outcome.kind,
                   "seconds": round(run.outcome.seconds, 3)} for run in answer.runs],
         "seconds": round(answer.seconds, 3),
