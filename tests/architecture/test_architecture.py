@@ -269,6 +269,7 @@ STATE: Dict[Tuple[str, str], str] = {
     ("resources.registry", "TABLE"): "what is known of classes, with each part that is loaded",
     ("resources.registry", "_kinds"): "a cache: the kind of each class that was looked at",
     ("resources.registry", "_looked_at"): "how many modules there were at the last look",
+    ("resources.registry", "_memory"): "the source of the parts of the table, read beforehand",
     ("resources.registry", "_parts"): "the parts of the table that are loaded by now",
     ("resources.registry", "_pending"): "the parts of the table that may be needed later",
     ("resources.registry", "_refs"): "weak references to those classes, which end their entries",

@@ -53,6 +53,25 @@ class DescriptorTests(TrustCase):
         self.assertFound(self.same(self.USES_UP % u"os.pipe()", tests=8))
 
     @unittest.skipUnless(resource, "needs the module resource")
+    def test_of_a_module_that_the_test_itself_imports(self):
+        """What we know of it cannot be loaded then: what is left of it is let go."""
+        self.assertFound(self.same(u"""
+            import resource
+            class A(unittest.TestCase):
+                def test_a(self):
+                    import sqlite3
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+                    self.files = []
+                    with self.assertRaises(EnvironmentError):
+                        while True:
+                            self.files.append(open(os.devnull))
+                    self.db = sqlite3.connect(":memory:")
+                    KEPT.append(self.files)
+                def test_b(self):
+                    self.assertRaises(EnvironmentError, open, os.devnull)
+            """, tests=8))  # noqa: E501
+
+    @unittest.skipUnless(resource, "needs the module resource")
     def test_none_from_the_start(self):
         self.assertFound(self.same(u"""
             import resource

@@ -404,6 +404,7 @@ class PartsTests(unittest.TestCase):
                 known.add(next((each for each in places if each in modules), name))
             self.assertEqual(sorted(known, key=str), sorted(modules, key=str), part)
 
+    @unittest.skipIf(sys.version_info < (3, 4), "all is loaded there")
     def test_is_loaded_with_what_it_is_for(self):
         self.assertEqual(self.run_code(
             "import sqlite3\n"
@@ -422,19 +423,38 @@ class PartsTests(unittest.TestCase):
             "    print(registry.kind_of(value).name)"),
             ["database connection", "sqlite3 connection", "socket"])
 
-    def test_what_cannot_be_loaded_now_is_tried_again(self):
-        self.assertEqual(self.run_code(
-            "import sqlite3\n"
+    @unittest.skipIf(sys.version_info < (3, 4), "all is loaded there")
+    def test_is_loaded_without_a_descriptor(self):
+        full = (
+            "import select, socket, sqlite3\n"
             "class Full(object):\n"
             "    def find_spec(self, name, path=None, target=None):\n"
-            "        raise OSError(24, 'Too many open files')\n"
-            "    find_module = find_spec\n"
-            "value = sqlite3.connect(':memory:')\n"
+            "        if name.startswith('unittest_leakfix'):\n"
+            "            raise OSError(24, 'Too many open files')\n"
+            "values = [sqlite3.connect(':memory:'), socket.socket()]\n"
             "sys.meta_path.insert(0, Full())\n"
-            "registry.prepare()\n"
-            "print(registry.kind_of(value))\n"
+            "finders = sys.meta_path[:]\n")
+        self.assertEqual(self.run_code(
+            full + "registry.prepare()\n"
+            "print([registry.kind_of(value).name for value in values])\n"
+            "registry.load_all()\n"
+            "print(len(loaded()) == len(registry.PARTS), sys.meta_path == finders)"),
+            ["['sqlite3 connection', 'socket']", "True True"])
+        # Nor is there the source: what is known of it is tried again.
+        self.assertEqual(self.run_code(
+            full + "registry._memory.sources.clear()\n"
+            "print(registry.kind_of(values[0]))\n"
             "del sys.meta_path[0]\n"
-            "print(registry.kind_of(value).name)"), ["None", "sqlite3 connection"])
+            "print(registry.kind_of(values[0]).name)"), ["None", "sqlite3 connection"])
+
+    @unittest.skipIf(sys.version_info < (3, 4), "all is loaded there")
+    def test_all_that_a_part_imports_of_ours_is_read_beforehand(self):
+        self.assertEqual(self.run_code(
+            "before = set(registry._memory.sources)\n"
+            "there = set(sys.modules)\n"
+            "registry.load_all()\n"
+            "print(sorted(name for name in set(sys.modules) - there - before\n"
+            "             if name.startswith('unittest_leakfix')))"), ["[]"])
 
 
 if __name__ == "__main__":
