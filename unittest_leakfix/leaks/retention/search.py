@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from types import ModuleType
 from typing import (
     Any,
     Callable,
@@ -33,6 +34,8 @@ WIDTH = 1000
 # One get_referrers call compares every reference of the heap with each object searched: 0.45 ms an
 # object on a heap of a million (3.8 to 3.13). From here on one pass with a set (300 ms) is cheaper.
 _BATCH = 512
+_TOGETHER = 200
+_get_referents = gc.get_referents
 _is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
 _disable = gc.disable
 _enable = gc.enable
@@ -203,7 +206,19 @@ class Walk:
         if len(batch) <= _BATCH:
             return self.get_referrers(*batch)
         apart, referents = wanted.isdisjoint, self.get_referents
-        return [obj for obj in self.get_objects() if not apart(map(id, referents(obj)))]
+        found: List[Any] = []
+        everything = self.get_objects()
+        kinds = dict(zip(map(id, map(type, everything)), map(type, everything)))
+        modules = {key for key, kind in kinds.items() if issubclass(kind, ModuleType)}
+        # What several refer to is asked for at once, and they are looked at one by one if any of
+        # it is searched: half of the time. (Modules are not asked so: see `edges.referents`.)
+        for start in range(0, len(everything), _TOGETHER):
+            some = everything[start:start + _TOGETHER]
+            if (modules.isdisjoint(map(id, map(type, some)))
+                    and apart(map(id, _get_referents(*some)))):
+                continue
+            found += [obj for obj in some if not apart(map(id, referents(obj)))]
+        return found
 
     def _untracked(self, wanted: Set[int]) -> List[Any]:
         found: Dict[int, Any] = {}
