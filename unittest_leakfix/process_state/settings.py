@@ -254,13 +254,14 @@ class Table(Monitor):
 
     def take(self) -> None:
         self._base = self._read()
-        if self._acquisitions is not None:
-            self._mark = self._acquisitions.latest
         self._note()
 
     def _note(self) -> None:
-        if self._acquisitions is not None and self._acquisitions.listening:
-            self._set = self._acquisitions.settings
+        """Take note that all is as in the base, whatever was called until now."""
+        if self._acquisitions is not None:
+            self._mark = self._acquisitions.latest
+            if self._acquisitions.listening:
+                self._set = self._acquisitions.settings
 
     def same(self) -> bool:
         known = self._acquisitions

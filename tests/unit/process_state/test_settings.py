@@ -305,6 +305,16 @@ class RandomTest(SettingCase):
         random.seed(1)
         self.assertEqual(["random"], [each.name for each in self.state.after()])
 
+    def test_drawing_after_a_test_that_put_its_seed_back(self):
+        random = SPACE["random"]
+        state = random.getstate()
+        self.addCleanup(random.setstate, state)
+        random.seed(1)
+        random.setstate(state)
+        self.assertEqual([], self.state.after())
+        random.getrandbits(32 * 624 * 1000)     # more than is looked through for it
+        self.assertEqual([], self.state.full())
+
     def test_state_put_back(self):
         random = SPACE["random"]
         state = random.getstate()
