@@ -204,7 +204,7 @@ class ApplicationState:
         imported = modules.imported
         back: List[Difference] = []
         if self._restores:
-            back = put_back([each for each in found if not imported])
+            back = put_back([each for each in found if not imported and _is_put_back(each)])
             if back:
                 modules.take()
         for difference in found:
@@ -432,6 +432,13 @@ class Judge:
             # What a failing test left in the application, those after it meet.
             notes = ((leak_model.MET, "the tests after it"),)
         return identify.of_state(first.difference, tests, candidates, frame, first.restored, notes)
+
+
+def _is_put_back(difference: Difference) -> bool:
+    """Tell whether a change is undone before the next test. What tests leave for each other on
+    their own class or module is theirs."""
+    place = difference.place
+    return _is_news(difference) and not place.of_test and not places.is_test_code(place.module)
 
 
 def _is_news(difference: Difference) -> bool:

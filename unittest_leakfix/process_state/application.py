@@ -450,7 +450,12 @@ class Modules:
                 self.imported = True
                 if size > _THIRD_PARTY and not users:
                     continue
-                had = Module(name, module, users, self._restores and users, self._owners)
+                try:
+                    had = Module(name, module, users, self._restores and users, self._owners)
+                except errors.PASSING:
+                    raise
+                except BaseException:   # what is in it is half made
+                    continue
             known[name] = had
             size += had.size
         self._known = known
@@ -517,7 +522,13 @@ class Modules:
                 if not _same_items(values[place], self._containers[place][3])]
 
     def look(self) -> List[Difference]:
-        """Return what differs, and take the base anew."""
+        """Return what differs, and take the base anew. Nothing while another thread changes it."""
+        try:
+            return self._look()
+        except RuntimeError:
+            return []
+
+    def _look(self) -> List[Difference]:
         self.imported = False
         changed = self._differing()
         found: List[Difference] = []
@@ -537,6 +548,12 @@ class Modules:
 
     def take(self) -> None:
         """Take the base: what is now counts as "before"."""
+        try:
+            self._take()
+        except RuntimeError:    # another thread changes it: the base is older
+            pass
+
+    def _take(self) -> None:
         if self._known:
             for module in self._differing():
                 module.take()

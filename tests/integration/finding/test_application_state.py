@@ -9,6 +9,21 @@ from tests.zoo.case import ZooCase, keeper
 MARKET = "tests.zoo.market."
 
 
+STEPS = """
+import unittest
+orders = []
+class Steps(unittest.TestCase):
+    number = 0
+    rows = []
+    def test_1_make(self):
+        type(self).number = 17
+        self.rows.append(17)
+        orders.append(17)
+    def test_2_use(self):
+        self.assertEqual((17, [17], [17]), (self.number, self.rows, orders))
+"""
+
+
 def tearDownModule():
     keeper.close()
 
@@ -77,6 +92,12 @@ class RestoreTests(StateCase):
         self.assertIn("\nOK", self.output)
 
 
+    def test_what_tests_leave_for_each_other(self):
+        answer = keeper.ask(files={"test_steps.py": STEPS}, modules=["test_steps"],
+                            options={"restore": True})
+        self.assertTrue(answer["successful"], answer["output"])
+
+
 class RecordedTests(StateCase):
 
     def test_also_what_is_no_leak(self):
@@ -88,3 +109,133 @@ class RecordedTests(StateCase):
             {each["place"]: each["tests"] for each in report["state"]})
         self.assertEqual([MARKET + "MODE was changed"],
                          [leak["subject"] for leak in report["leaks"]])
+
+
+APP = '''
+MODE = "prod"
+RATES = {"EUR": 1}
+CACHE = {}
+HOOKS = []
+slot = None
+def rate(currency):
+    if currency not in CACHE:
+        CACHE[currency] = RATES[currency]
+    return CACHE[currency]
+class Thing:
+    pass
+'''
+PLUGIN = '''
+import rules_app
+rules_app.HOOKS.append("plugin")
+rules_app.MODE = "plugged"
+'''
+TESTS = '''
+import unittest
+from unittest import mock
+import rules_app
+'''
+
+
+class RuleTests(StateCase):
+    """What is reported of all that is recorded."""
+
+    def leaks_of(self, tests):
+        answer = keeper.ask(files={"rules_app.py": APP, "rules_plugin.py": PLUGIN,
+                                   "rules_tests.py": TESTS + tests},
+                            modules=["rules_tests"], options={"leaks_json": "ZOO/leaks.json"})
+        self.output = answer["output"]
+        report = json.loads(answer["files"]["leaks.json"])
+        self.assertEqual([], report["unmeasured"])
+        return report["leaks"]
+
+    def test_what_a_failing_test_reads(self):
+        leak, = self.leaks_of("""
+class A(unittest.TestCase):
+    def test_stub(self):
+        with mock.patch.dict(rules_app.RATES, EUR=5):
+            rules_app.rate("EUR")
+class B(unittest.TestCase):
+    def test_rate(self):
+        self.assertEqual(1, rules_app.rate("EUR"))
+""")
+        self.assertIn("FAILED (failures=1)", self.output)
+        self.assertEqual("rules_app.CACHE has gained 1 item", leak["subject"])
+        self.assertEqual(["rules_tests.A.test_stub"], leak["tests"])
+        self.assertIn({"label": "read by", "text": "rules_tests.B.test_rate"}, leak["notes"])
+
+    def test_what_no_failing_test_reads(self):
+        self.assertEqual([], self.leaks_of("""
+class A(unittest.TestCase):
+    def test_stub(self):
+        rules_app.rate("EUR")
+class B(unittest.TestCase):
+    def test_fails(self):
+        self.fail(rules_app.MODE)
+"""))
+
+    def test_what_a_failing_test_left(self):
+        leak, = self.leaks_of("""
+class A(unittest.TestCase):
+    def test_fails_midway(self):
+        rules_app.MODE = "test"
+        self.fail()
+        rules_app.MODE = "prod"
+class B(unittest.TestCase):
+    def test_later(self):
+        pass
+""")
+        self.assertEqual(["rules_tests.A.test_fails_midway"], leak["tests"])
+
+    def test_slot_that_each_test_fills(self):
+        self.assertEqual([], self.leaks_of("""
+class A(unittest.TestCase):
+    def setUp(self):
+        rules_app.slot = rules_app.Thing()
+    def test_1(self): pass
+    test_2 = test_3 = test_4 = test_5 = test_1
+"""))
+
+    def test_what_an_import_sets_up(self):
+        self.assertEqual([], self.leaks_of("""
+class A(unittest.TestCase):
+    def test_plugin(self):
+        import rules_plugin
+"""))
+
+    def test_what_fixtures_put_back(self):
+        self.assertEqual([], self.leaks_of("""
+class A(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        rules_app.MODE = "test"
+    @classmethod
+    def tearDownClass(cls):
+        rules_app.MODE = "prod"
+        del rules_app.HOOKS[:]
+    def test_it(self):
+        rules_app.MODE = "more"
+        rules_app.HOOKS.append(1)
+class B(unittest.TestCase):
+    def test_it(self):
+        pass
+"""))
+
+    def test_by_two_tests(self):
+        leak, = self.leaks_of("""
+class A(unittest.TestCase):
+    def test_a(self):
+        rules_app.HOOKS.append("a")
+    def test_b(self):
+        rules_app.HOOKS.append("b")
+    def test_c(self): pass
+    test_d = test_e = test_f = test_c
+""")
+        self.assertEqual(["rules_tests.A.test_a", "rules_tests.A.test_b"], leak["tests"])
+
+    def test_one_cause_where_the_object_is_reported(self):
+        leak, = self.leaks_of("""
+class A(unittest.TestCase):
+    def test_a(self):
+        rules_app.HOOKS.append(self)
+""")
+        self.assertEqual("kept test", leak["kind"])
