@@ -5,7 +5,9 @@ import importlib
 import importlib.machinery
 import io
 import os
+import shutil
 import sys
+import tempfile
 import types
 import unittest
 import unittest.mock
@@ -284,6 +286,68 @@ class LibraryTest(SettingCase):
         numpy.random.random(3000)
         numpy.random.normal(size=3)
         self.assertEqual([], self.state.full())
+
+
+class PackageTest(SettingCase):
+    """A package that is imported anew: one cause, and all of it is put back."""
+
+    def setUp(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        package = os.path.join(folder, "leakfix_shop")
+        os.mkdir(package)
+        for name, text in (("__init__", "STATE = []"), ("orders", "from leakfix_shop import STATE"),
+                           ("unused", "")):
+            with open(os.path.join(package, name + ".py"), "w") as file:
+                file.write(text)
+        self.addCleanup(sys.path.remove, folder)
+        sys.path.insert(0, folder)
+        importlib.invalidate_caches()
+        self.addCleanup(self.forget)
+        self.shop = importlib.import_module("leakfix_shop")
+        self.orders = importlib.import_module("leakfix_shop.orders")
+        importlib.import_module("leakfix_shop.unused")
+        super().setUp()
+
+    def forget(self):
+        for name in [name for name in sys.modules if name.startswith("leakfix_shop")]:
+            del sys.modules[name]
+
+    def anew(self):
+        self.forget()
+        importlib.import_module("leakfix_shop.orders")
+
+    def names(self, changes):
+        return [(each.name, each.how) for each in changes if each.kind == "module"]
+
+    def test_somebody_has_a_module_of_it(self):
+        with mock.patch.dict(globals(), leakfix_orders=self.orders):
+            self.anew()
+            changes = self.state.full()
+            self.assertEqual([("leakfix_shop.orders", "replaced")], self.names(changes))
+            self.state.restore(changes)
+            self.assertIs(self.orders, sys.modules["leakfix_shop.orders"])
+
+    def test_somebody_has_all_of_it(self):
+        with mock.patch.dict(globals(), leakfix_orders=self.orders, leakfix_shop=self.shop):
+            self.anew()
+            changes = self.state.full()
+            self.assertEqual([("leakfix_shop", "replaced")], self.names(changes))
+            self.state.restore(changes)
+            self.assertIs(self.shop, sys.modules["leakfix_shop"])
+            self.assertIs(self.orders, sys.modules["leakfix_shop.orders"])
+            self.assertIs(self.orders, self.shop.orders)
+
+    def test_nobody_has_it(self):
+        self.anew()
+        self.assertEqual([], self.names(self.state.full()))
+
+    def test_function_of_it(self):
+        exec("def price(): return STATE", vars(self.orders))
+        with mock.patch.dict(globals(), leakfix_price=self.orders.price):
+            self.forget()
+            self.assertEqual([("leakfix_shop.orders", "removed")],
+                             self.names(self.state.full()))
 
 
 class RandomTest(SettingCase):

@@ -393,6 +393,12 @@ def _module(change: Change, row: LeakKind, called: str, kind: str) -> Words:
         remedy = restoring(
             "sys.modules.__setitem__", '"%s"' % called, saved=entry,
             monkeypatch='%sitem(sys.modules, "%s")' % ("set" if change.after else "del", called))
+        # The modules of a package go with it.
+        remedy = remedy._replace(calls=(*(
+            Call("sys.modules.__setitem__", ('"%s"' % each,), 'sys.modules["%s"]' % each)
+            for each in change.added), *remedy.calls))
+        if len(change.added) > 2:
+            remedy = remedy._replace(manager="mock.patch.dict(sys.modules)")
         package, _, last = called.rpartition(".")
         if package and change.after == "imported anew":
             owner = 'sys.modules["%s"]' % package
