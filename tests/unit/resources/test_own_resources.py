@@ -87,6 +87,22 @@ class ExampleTest(unittest.TestCase):
         self.assertEqual(wanted, text, "stale: run python docs/clients_table.py")
 
 
+class PackagesTest(unittest.TestCase):
+
+    def test_the_packages_are_those_of_the_table(self):
+        from unittest_leakfix.resources import clients, registry
+        self.assertEqual(set(registry.PARTS["clients"]), {module.partition(".")[0]
+                                            for module, _ in clients.KINDS})
+
+    def test_they_are_not_loaded_without_one(self):
+        code = ("import sys\nfrom unittest_leakfix.resources.registry import kind_of\n"
+                "kind_of(open(%r)); kind_of(object())\n"
+                "print('unittest_leakfix.resources.clients' in sys.modules)" % __file__)
+        said = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code],
+                                       env=dict(os.environ, PYTHONPATH=ROOT))
+        self.assertEqual(said.strip(), b"False")
+
+
 class RegisteredTest(unittest.TestCase):
 
     def make(self):
