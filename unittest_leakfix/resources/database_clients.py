@@ -205,7 +205,8 @@ client("psycopg pool", "psycopg_pool.pool.ConnectionPool"
        lambda value: not value.closed and bool(own_attribute(value, "_opened", True)),
        _psycopg_pool_place, leak="connection pool")
 client("psycopg2 pool", "psycopg2.pool.AbstractConnectionPool psycopg2.pool.SimpleConnectionPool"
-       " psycopg2.pool.ThreadedConnectionPool", by_flag("closed", False),
+       " psycopg2.pool.ThreadedConnectionPool",
+       lambda value: not value.closed and bool(value._pool or value._used),
        lambda value: _named_place(own_attribute(value, "_kwargs", {})), close="closeall",
        leak="connection pool", made_by="SimpleConnectionPool ThreadedConnectionPool")
 client("asyncpg pool", "asyncpg.pool.Pool", _asyncpg_pool_open, _asyncpg_place,
