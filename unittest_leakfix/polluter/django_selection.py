@@ -59,4 +59,10 @@ def _runner() -> Any:
     return type(theirs.__name__, bases, {})
 
 
-Runner = _runner()
+def __getattr__(name: str) -> Any:
+    """Return ``Runner``, which is made when Django asks for it: it needs the settings."""
+    if name != "Runner":
+        raise AttributeError(name)
+    # Django asks twice.
+    found = globals()["Runner"] = _runner()
+    return found
