@@ -29,7 +29,8 @@ class BlameCase(unittest.TestCase):
                     file.write(textwrap.dedent(text))
             ran = subprocess.run(
                 [sys.executable, "-m", *cls.COMMAND, "--leaks=report", "--leaks-json=r.json",
-                 *cls.OPTIONS], cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT, **cls.ENVIRONMENT),
+                 *cls.OPTIONS], cwd=folder,
+                env=dict(os.environ, PYTHONPATH=ROOT, **cls.ENVIRONMENT),
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
             cls.output = ran.stdout
             with open(os.path.join(folder, "r.json")) as file:
