@@ -28,6 +28,7 @@ from unittest_leakfix.leaks.governor import Began, Governor
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import defines, method_of, module_of
 from unittest_leakfix.leaks.model.leak import Leak, RecordedChange
+from unittest_leakfix.leaks.retention import known_caches
 from unittest_leakfix.leaks.suspects import Timeline
 from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.application import Difference, Modules, put_back, word
@@ -100,6 +101,7 @@ class ApplicationState:
         self._unseen: List[str] = []        # tests since the last look at the user's modules
         self._unseen_rare: List[str] = []
         self._stale = True
+        self._shrunk: Set[str] = set()      # by fixtures
         self.last = False
         """The test that runs is the last one of a class of pytest's."""
         self.windows = 0
@@ -145,6 +147,8 @@ class ApplicationState:
         """What fixtures change between classes they look after: what the tests before changed there
         is undone, or overwritten. Of *tests* that were not looked at it may be as well."""
         record = self._records.get(difference.place.expression)
+        if difference.items < 0:        # refilled by each class
+            self._shrunk.add(difference.place.expression)
         if record is not None and not difference.items > 0:
             record.windows = [each for each in record.windows if each.restored]
         elif tests and _is_news(difference):
@@ -241,14 +245,48 @@ class ApplicationState:
         judge = Judge(self._records.values(), timeline, self._failed, self.windows, self._clock)
         found: List[Leak] = []
         said = [text for leak in reported for text in _expressions(leak)]
+        values = {id(value) for value in map(_named, said) if value is not None}
         for record in self._records.values():
             spoken = record.place.expression
             whole = re.compile(r"(?<![\w.])%s(?!\w)" % re.escape(spoken))
-            if record.windows and not any(whole.search(each) for each in said):
+            if record.windows and not any(whole.search(each) for each in said) and not (
+                    spoken in self._shrunk or _is_bounded(record, values)):
                 leak = judge.leak(record)
                 if leak is not None:
                     found.append(leak)
         return found
+
+
+def _is_bounded(record: Record, reported: Set[int]) -> bool:
+    """Tell whether a container drops its oldest for its newest, has a limit beside it, or is one
+    that is *reported* by another name."""
+    if not any(each.difference.items or each.difference.how == "changed items"
+               for each in record.windows):
+        return False
+    value = _value_of(record.place)
+    if value is None or not places.is_container(value):
+        return False
+    turns = any(not each.difference.items and not each.difference.place.key
+                for each in record.windows)
+    beside = _namespace_of(record.place) or {}
+    return (turns or places.is_bounded(value) and type(value) is not places.LRU_CACHE
+            or id(value) in reported
+            or any(type(name) is str and type(each) is int and known_caches._LIMIT.match(name)
+                   and places.length(value) <= each for name, each in list(beside.items())))
+
+
+def _named(expression: str) -> Any:
+    """Return what the dotted name that an expression begins with leads to; None for nothing."""
+    parts = expression.partition("[")[0].split(".")
+    for count in range(len(parts), 0, -1):
+        value: Any = sys.modules.get(".".join(parts[:count]))
+        if value is not None:
+            for part in parts[count:]:
+                space = vars(value) if type(value) is type(sys) else places.dict_slot(
+                    value) if issubclass(type(value), type) else {}
+                value = (space or {}).get(part)
+            return value if places.is_container(value) else None
+    return None
 
 
 def _expressions(leak: Leak) -> List[str]:
@@ -470,18 +508,26 @@ def _steady(nths: Sequence[int], now: int) -> bool:
     return 3 * len(late) >= len(nths) and nths[-1] > now - (now - first) / 4 - 1
 
 
-def _value_of(place: Place) -> Any:
-    """Return what is at a place now, without running code; None where that is nothing."""
-    walk = places.Walk(place.module, sys.modules[place.module], True) if (
-        place.module in sys.modules) else None
-    if walk is None:
+def _namespace_of(place: Place) -> Any:
+    """Return the namespace that has a place; None where that is gone, or has no name."""
+    module = sys.modules.get(place.module)
+    if type(module) is not type(sys):
         return None
+    walk = places.Walk(place.module, module, True)
     for space in walk.spaces:
         if space.expression == place.owner:
-            return space.names.get(place.name)
-    for held in walk.held:
-        if held.expression == place.owner:
-            return (held.dict_of() or {}).get(place.name)
+            return space.names
+    return next((held.dict_of() for held in walk.held if held.expression == place.owner), None)
+
+
+def _value_of(place: Place) -> Any:
+    """Return what is at a place now, without running code; None where that is nothing."""
+    if place.name:
+        return (_namespace_of(place) or {}).get(place.name)
+    module = sys.modules.get(place.module)
+    if type(module) is not type(sys):
+        return None
+    walk = places.Walk(place.module, module, True)
     return next((cell.fetch("") for cell in walk.cells
                  if cell.expression == place.expression), None)
 
