@@ -6,10 +6,12 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 import unittest
 
 from tests.support.paths import ROOT
@@ -328,6 +330,29 @@ class FaultTests(CommandCase):
             """)
         answer = self.ask("V.test_v", "--limit", "4")
         self.assertEqual(["test_a.A.test_b"], answer["polluters"])
+
+    def test_ctrl_c_ends_the_children(self) -> None:
+        self.write(test_a="""\
+            import os, time, unittest
+            class A(unittest.TestCase):
+                def test_a(self): pass
+                def test_b(self):
+                    with open("new", "w") as file: file.write(str(os.getpid()))
+                    os.rename("new", "pid")
+                    time.sleep(300)
+            """)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "unittest_leakfix", "polluter", "A.test_b"], cwd=self.folder,
+            env=dict(os.environ, PYTHONPATH=ROOT), stderr=subprocess.PIPE)
+        path = os.path.join(self.folder, "pid")
+        while not os.path.exists(path) and child.poll() is None:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        said = child.communicate(timeout=60)[1].decode()
+        self.assertEqual(130, child.returncode, said)
+        self.assertNotIn("Traceback", said)
+        with open(path, encoding="ascii") as file:
+            self.assertRaises(OSError, os.kill, int(file.read()), 0)
 
     def test_what_cannot_be_run(self) -> None:
         self.write(test_a="""\
