@@ -106,12 +106,21 @@ def _signals() -> Tuple[Setting, ...]:
         for each in signal.valid_signals() if isinstance(each, signal.Signals))
 
 
+def _is_harness(value: Any) -> bool:
+    return type(value) is FunctionType and origin_of(value.__code__.co_filename) == HARNESS
+
+
+def _same_callbacks(old: Any, new: Any) -> bool:
+    """Tell whether the callbacks are the same but for those of a harness (Hypothesis times the
+    collector)."""
+    return alike(*(tuple(each for each in callbacks if not _is_harness(each))
+                   for callbacks in (old, new)))
+
+
 def _same_handlers(old: Any, new: Any) -> bool:
     """Tell whether a handler is the same, or one of them is that of a harness, which sets it before
     a test and takes it away after all fixtures (pytest-timeout)."""
-    return alike(old, new) or any(
-        type(each) is FunctionType and origin_of(each.__code__.co_filename) == HARNESS
-        for each in (old, new))
+    return alike(old, new) or any(map(_is_harness, (old, new)))
 
 
 def _set_signal(number: int, module: Any, value: Any) -> None:
@@ -288,7 +297,8 @@ ROWS = (
             calling("is_enabled"), lambda module, on: module.enable() if on else module.disable(),
             remedy=cleaning("faulthandler.disable"), off=cleaning("faulthandler.enable")),
     Setting("interpreter setting", "gc.callbacks", "gc", _callbacks, _set_callbacks,
-            remedy=restoring("gc.callbacks.__setitem__", "slice(None)", saved="gc.callbacks[:]")),
+            remedy=restoring("gc.callbacks.__setitem__", "slice(None)", saved="gc.callbacks[:]"),
+            same=_same_callbacks),
     _interpreters("sys.get_int_max_str_digits()", "sys.set_int_max_str_digits"),
     *map(_set_attribute, ("dont_write_bytecode", "pycache_prefix")),
     _set_attribute("tracebacklimit")._replace(      # which is not there as a rule

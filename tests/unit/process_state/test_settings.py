@@ -466,6 +466,18 @@ class BuiltinsTest(SettingCase):
 
 class HarnessTest(SettingCase):
 
+    def test_the_callback_by_which_hypothesis_times_the_collector(self):
+        def callback(phase, info):
+            pass
+        callbacks = gc.callbacks[:]
+        self.addCleanup(gc.callbacks.__setitem__, slice(None), callbacks)
+        callback.__code__ = callback.__code__.replace(
+            co_filename="/srv/lib/site-packages/hypothesis/internal/conjecture/junkdrawer.py")
+        gc.callbacks.append(callback)
+        self.assertEqual([], self.of("gc.callbacks", self.state.full(0.01)))
+        gc.callbacks.append(lambda phase, info: None)
+        self.assertEqual(1, len(self.of("gc.callbacks", self.state.full(0.01))))
+
     def test_the_handler_of_a_plugin_that_limits_the_time(self):
         def handler(number, frame):
             pass
