@@ -42,6 +42,7 @@ ONE = (NEWEST,)
 # The beginning of a module's name, and the versions that run it in the full tier: the first counts.
 MODULES = (
     ("test_application_state", BOTH),
+    ("test_blame", BOTH),
     ("test_budget", ONE),
     ("test_clients", ONE),
     ("test_connection_records", ONE),
@@ -64,6 +65,7 @@ MODULES = (
     ("test_leaks_faults", ONE),
     ("test_leaks_options", ONE),
     ("test_leaks_process", BOTH),
+    ("test_lines", BOTH),
     ("test_planted", BOTH),
     ("test_packaging", CORE),
     ("test_pytest_django", ONE),
