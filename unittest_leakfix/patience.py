@@ -65,7 +65,7 @@ class Watch(object):
         self._end = None            # when the run was over
         self._status = 0
         self._started_by = {}
-        self._own = ()              # the numbers of our threads
+        self._ours = ()              # the numbers of our threads
         self._running = False
         self._paused = False
         self._wake = allocate_lock()
@@ -74,7 +74,7 @@ class Watch(object):
     def start(self):
         """Begin to watch, or to watch again."""
         if self._paused or not self._running:
-            if not self._own and sys.version_info >= (3, 12):
+            if not self._ours and sys.version_info >= (3, 12):
                 os.register_at_fork(before=self._pause)
             self._paused, self._running = False, True
             start_new_thread(self._watch, ())
@@ -113,11 +113,11 @@ class Watch(object):
         self.start()
 
     def _watch(self):
-        self._own += (get_ident(),)
+        self._ours += (get_ident(),)
         patience = self._patience or AT_END
         # Twice a second is enough, and costs nothing.
         step = min([0.5, patience / 4.0] + [each / 4.0 for each in [self._exit_after] if each])
-        said = False
+        reported = False
         while _getpid() == self._pid:
             if sys.version_info >= (3,):
                 self._wake.acquire(True, step)
@@ -132,11 +132,11 @@ class Watch(object):
                 if name is not None and self._patience and now - since >= patience:
                     if name is not self._reported:
                         self._reported = name
-                        self._say(self._standing(name, now - since))
+                        self._say(self._where(name, now - since))
                 if self._end is None:
                     continue
-                if not said and now - self._end >= patience:
-                    said = True
+                if not reported and now - self._end >= patience:
+                    reported = True
                     self._say(self._keeping(now - self._end))
                 if self._exit_after is not None and now - self._end >= self._exit_after:
                     self._leave()
@@ -156,7 +156,7 @@ class Watch(object):
 
     # A test that stands still.
 
-    def _standing(self, name, seconds):
+    def _where(self, name, seconds):
         lines = ["%s has not ended for %.0f s; the threads are now at:" % (
             shown(str(name), 200), seconds)]
         for ident, frame in self._frames():
@@ -193,7 +193,7 @@ class Watch(object):
 
     def _frames(self):
         """Return the threads and their frames, the main thread first, without ours."""
-        frames = [each for each in _current_frames().items() if each[0] not in self._own]
+        frames = [each for each in _current_frames().items() if each[0] not in self._ours]
         return sorted(frames, key=lambda each: (each[0] != self._main, each[0]))
 
     def _threads(self):
@@ -232,7 +232,7 @@ class Watch(object):
         done = []
 
         def last():
-            self._own += (get_ident(),)
+            self._ours += (get_ident(),)
             try:
                 if at_exit:
                     _run_at_exit()

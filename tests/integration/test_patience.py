@@ -59,7 +59,7 @@ class HangCase(unittest.TestCase):
         """Run the tests, which end by force if at all. Return the status and both outputs."""
         child = self.start("--patience", "0.2", "--exit-after", "0.6", *(arguments or ("test_it",)),
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, err = (said.decode() for said in child.communicate())
+        out, err = (printed.decode() for printed in child.communicate())
         return child.returncode, out, err
 
 
@@ -201,16 +201,16 @@ class EndTests(HangCase):
 class StandingTests(HangCase):
     """A test that stands still."""
 
-    def standing(self, text, *arguments):
+    def running(self, text, *arguments):
         self.write(text)
         child = self.start("--patience", "0.3", *(arguments + ("test_it",)), stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE)
-        out, err = (said.decode() for said in child.communicate())
+        out, err = (printed.decode() for printed in child.communicate())
         self.assertEqual(("", 0), (out, child.returncode), err)
         return err
 
     def test_it_is_named_once_with_all_stacks(self):
-        err = self.standing("""\
+        err = self.running("""\
             import threading, time, unittest
             class Tests(unittest.TestCase):
                 def helper(self):
@@ -234,7 +234,7 @@ class StandingTests(HangCase):
     def test_fixtures(self):
         for fixture, name in (("setUpClass", "setUpClass (test_it.Tests)"),
                               ("tearDownClass", "tearDownClass (test_it.Tests)")):
-            err = self.standing("""\
+            err = self.running("""\
                 import time, unittest
                 class Tests(unittest.TestCase):
                     @classmethod
@@ -244,7 +244,7 @@ class StandingTests(HangCase):
             self.assertIn("unittest_leakfix: %s has not ended for " % name, err)
 
     def test_output_that_is_buffered_is_as_ever(self):
-        err = self.standing("""\
+        err = self.running("""\
             import sys, time, unittest
             class Tests(unittest.TestCase):
                 def test_a(self):
@@ -255,7 +255,7 @@ class StandingTests(HangCase):
         self.assertNotIn("not shown", err)
 
     def test_our_thread_is_on_nobody_s_list(self):
-        err = self.standing("""\
+        err = self.running("""\
             import threading, unittest
             class Tests(unittest.TestCase):
                 def test_a(self):
@@ -275,7 +275,7 @@ class TerminalTests(HangCase):
         child = self.start(*arguments, stdin=theirs, stdout=theirs, stderr=theirs,
                            preexec_fn=_with_terminal)
         os.close(theirs)
-        said, typed, end = b"", False, time.time() + 60
+        printed, typed, end = b"", False, time.time() + 60
         try:
             while time.time() < end:
                 if not select.select([ours], [], [], 1)[0]:
@@ -288,13 +288,13 @@ class TerminalTests(HangCase):
                     break
                 if not part:
                     break
-                said += part
-                if not typed and until.encode() in said:
+                printed += part
+                if not typed and until.encode() in printed:
                     typed = True
                     os.write(ours, b"\x03")
             if time.time() >= end:
-                self.fail("it does not end: %r" % said)
-            return child.wait(), said.decode().replace("\r\n", "\n")
+                self.fail("it does not end: %r" % printed)
+            return child.wait(), printed.decode().replace("\r\n", "\n")
         finally:
             if child.poll() is None:
                 child.kill()
@@ -305,11 +305,11 @@ class TerminalTests(HangCase):
     def test_ctrl_c_ends_the_wait(self):
         self.write(LISTENER)
         # The last line of it.
-        status, said = self.drive("by itself.", "--patience", "0.3", "test_it")
-        self.assertEqual(1, said.count(OVER), said)
-        self.assertEqual(1, said.count("Ran 1 test in"), said)
-        self.assertEqual(1, said.count("phone-listener"), said)
-        self.assertIn("KeyboardInterrupt", said)    # the interpreter's own, as ever
+        status, printed = self.drive("by itself.", "--patience", "0.3", "test_it")
+        self.assertEqual(1, printed.count(OVER), printed)
+        self.assertEqual(1, printed.count("Ran 1 test in"), printed)
+        self.assertEqual(1, printed.count("phone-listener"), printed)
+        self.assertIn("KeyboardInterrupt", printed)    # the interpreter's own, as ever
         if sys.version_info < (3, 13):
             self.assertEqual(0, status)
 
@@ -319,9 +319,9 @@ class TerminalTests(HangCase):
             class Tests(unittest.TestCase):
                 def test_a(self): time.sleep(60)
             """)
-        status, said = self.drive("test_it.py:3 in test_a", "--patience", "0.3", "test_it")
-        self.assertEqual(1, said.count("has not ended for"), said)
-        self.assertEqual(-signal.SIGINT if NEW else 1, status, said)
+        status, printed = self.drive("test_it.py:3 in test_a", "--patience", "0.3", "test_it")
+        self.assertEqual(1, printed.count("has not ended for"), printed)
+        self.assertEqual(-signal.SIGINT if NEW else 1, status, printed)
 
 
 def _with_terminal():

@@ -151,7 +151,7 @@ class ApplicationState:
             self._shrunk.add(difference.place.expression)
         if record is not None and not difference.items > 0:
             record.windows = [each for each in record.windows if each.restored]
-        elif tests and _is_news(difference):
+        elif tests and _is_new(difference):
             self._add(Window(nth, tests, difference, True, mixed=True))
 
     def _affords(self, what: str) -> bool:
@@ -212,7 +212,7 @@ class ApplicationState:
             if back:
                 modules.take()
         for difference in found:
-            if not _is_news(difference):
+            if not _is_new(difference):
                 continue
             self._add(Window(nth, tests, difference, imported,
                              any(each is difference for each in back)))
@@ -244,13 +244,13 @@ class ApplicationState:
         """Return the leaks among what was recorded, but for what one of those *reported* is."""
         judge = Judge(self._records.values(), timeline, self._failed, self.windows, self._clock)
         found: List[Leak] = []
-        said = [text for leak in reported for text in _expressions(leak)]
-        values = {id(value) for value in map(_named, said) if value is not None}
+        expressions = [text for leak in reported for text in _expressions(leak)]
+        values = {id(value) for value in map(_named, expressions) if value is not None}
         for record in self._records.values():
-            spoken = record.place.expression
-            whole = re.compile(r"(?<![\w.])%s(?!\w)" % re.escape(spoken))
-            if record.windows and not any(whole.search(each) for each in said) and not (
-                    spoken in self._shrunk or _is_bounded(record, values)):
+            worded = record.place.expression
+            whole = re.compile(r"(?<![\w.])%s(?!\w)" % re.escape(worded))
+            if record.windows and not any(whole.search(each) for each in expressions) and not (
+                    worded in self._shrunk or _is_bounded(record, values)):
                 leak = judge.leak(record)
                 if leak is not None:
                     found.append(leak)
@@ -314,25 +314,25 @@ class Judge:
     def leak(self, record: Record) -> Optional[Leak]:
         """Return the leak that one record is; None where it is none."""
         place = record.place
-        kept = record.windows
-        if place.users and any(each.difference.items for each in kept):
-            grown = self._growth(record, kept)
+        windows = record.windows
+        if place.users and any(each.difference.items for each in windows):
+            grown = self._growth(record, windows)
             if grown is not None:
                 return grown
         if place.of_test or places.is_test_code(place.module):
-            return self._read(record, kept)
-        if place.users and self._cached_a_patch(record, kept):
-            return self._leak(record, kept, None)
-        loud = [each for each in kept if self._by_hand(each)]
-        by_line = [(each, self._written(each)) for each in kept if each not in loud]
+            return self._read(record, windows)
+        if place.users and self._cached_a_patch(record, windows):
+            return self._leak(record, windows, None)
+        loud = [each for each in windows if self._by_hand(each)]
+        by_line = [(each, self._written(each)) for each in windows if each not in loud]
         lines = {id(each): frame for each, frame in by_line if frame is not None}
         # What most tests rebind is a slot: the next one fills it anew.
         slot = record.changed > max(3, self._windows // 2) and not any(
-            each.difference.items for each in kept)
-        loud = [each for each in kept if each in loud or id(each) in lines and not slot
+            each.difference.items for each in windows)
+        loud = [each for each in windows if each in loud or id(each) in lines and not slot
                 or place.users and self._is_setting(each, record)]
         if not loud:
-            return self._read(record, kept)
+            return self._read(record, windows)
         frames = [lines.get(id(each)) or self._written(each) for each in loud]
         return self._leak(record, loud, next((each for each in frames if each is not None), None))
 
@@ -358,10 +358,10 @@ class Judge:
                 and not (_is_number(difference.before) and _is_number(difference.after))
                 and record.changed <= max(2, self._windows // 4))
 
-    def _cached_a_patch(self, record: Record, kept: List[Window]) -> bool:
+    def _cached_a_patch(self, record: Record, windows: List[Window]) -> bool:
         """A cache was filled while a test had another value in a global that its function
         reads."""
-        first = kept[0]
+        first = windows[0]
         if first.difference.container != "cache" or first.difference.old != "empty":
             return False
         function = getattr(_value_of(record.place), "__wrapped__", None)
@@ -396,19 +396,19 @@ class Judge:
                 found += [frame for frame, how in self._lines[key]
                           if how not in _RESETS or window.difference.new in ("empty", "none")]
         methods = set(map(method_of, window.tests))
-        own = [each for each in found if each.function in methods]
+        of_tests = [each for each in found if each.function in methods]
         helpers = [each for each in found if not each.function.startswith("test")
                    and not (window.mixed and each.function in _FIXTURES)]
-        return next(iter(own or helpers), None)
+        return next(iter(of_tests or helpers), None)
 
-    def _read(self, record: Record, kept: List[Window]) -> Optional[Leak]:
+    def _read(self, record: Record, windows: List[Window]) -> Optional[Leak]:
         """A later test that reads the place has failed."""
         place = record.place
         name = place.name or place.expression.partition(".__")[0].rpartition(".")[2]
         if not self._failed or self._clock() > self._until or place.of_test:
             return None
         for test in self._failed:
-            before = [each for each in kept if self._ran_before(each, test)]
+            before = [each for each in windows if self._ran_before(each, test)]
             names = self._names_read(test) if before else ()
             if ("", name) in names or (places.file_of(place.module), name) in names:
                 return self._leak(record, before, None, test)
@@ -428,11 +428,11 @@ class Judge:
 
     # Growth.
 
-    def _growth(self, record: Record, kept: List[Window]) -> Optional[Leak]:
+    def _growth(self, record: Record, windows: List[Window]) -> Optional[Leak]:
         place = record.place
         value = _value_of(place)
-        gains = [each for each in kept if each.difference.items > 0]
-        items = sum(each.difference.items for each in kept)
+        gains = [each for each in windows if each.difference.items > 0]
+        items = sum(each.difference.items for each in windows)
         if (record.shrank or items <= 0 or not places.is_container(value)
                 or places.is_bounded(value) or places.length(value) < items):
             return None
@@ -476,10 +476,10 @@ def _is_put_back(difference: Difference) -> bool:
     """Tell whether a change is undone before the next test. What tests leave for each other on
     their own class or module is theirs."""
     place = difference.place
-    return _is_news(difference) and not place.of_test and not places.is_test_code(place.module)
+    return _is_new(difference) and not place.of_test and not places.is_test_code(place.module)
 
 
-def _is_news(difference: Difference) -> bool:
+def _is_new(difference: Difference) -> bool:
     """Tell whether a change may be a test's: Python's own names are not, but for methods, and a
     submodule appears on its package."""
     name = difference.place.name

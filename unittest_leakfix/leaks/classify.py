@@ -410,7 +410,7 @@ def _mark_covered(cases: Sequence[_Candidate], found: Sequence[Optional[Chain]],
     are parts of others."""
     parts: Set[int] = set()
     whole: Set[int] = set()
-    own: Set[object] = set()    # what stands for the parts of clients
+    of_itself: Set[object] = set()    # what stands for the parts of clients
     closers: Dict[int, int] = {}
     # Clients first, and of these the one that is the nearest to a root: two may lead to each other.
     for case, chain in sorted(zip(cases, found), key=_nearest):
@@ -421,7 +421,7 @@ def _mark_covered(cases: Sequence[_Candidate], found: Sequence[Optional[Chain]],
         stands, mine = held_resources(value, case.acquisition)
         covered.update(stands)
         if kind.client:
-            own.update(stands)
+            of_itself.update(stands)
         closer = kind.closed_with(value)
         if closer is not None:
             closers[id(value)] = id(closer)
@@ -432,7 +432,7 @@ def _mark_covered(cases: Sequence[_Candidate], found: Sequence[Optional[Chain]],
     parts.update(each for each, closer in closers.items() if closer in parts)
     threads = {os_facts.attributes(each).get("_name") for ident, each in
                list(threading._active.items())      # type: ignore[attr-defined]
-               if ("thread", ident) in own and ident != _main}
+               if ("thread", ident) in of_itself and ident != _main}
     covered.update(("thread name", each) for each in threads)
     # What a client's own thread has opened is the client's.
     parts.update(id(case.value) for case in cases if case.acquisition is not None
@@ -454,8 +454,8 @@ _main = threading.main_thread().ident
 def _nearest(pair: Tuple[_Candidate, Optional[Chain]]) -> Tuple[bool, bool, int]:
     case, chain = pair
     kind = kind_of(case.value)
-    own = chain is None or chain.root == "thread"
-    return kind is None or not kind.client, own, len(chain.steps) if chain is not None else 0
+    of_itself = chain is None or chain.root == "thread"
+    return kind is None or not kind.client, of_itself, len(chain.steps) if chain is not None else 0
 
 
 def _is_of_test_module(survivor: Survivor) -> bool:

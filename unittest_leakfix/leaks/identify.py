@@ -247,9 +247,9 @@ def of_state(difference: Difference, tests: Tuple[str, ...], candidates: Tuple[s
     that can have changed it."""
     opened = None if frame is None else Acquisition("state", "", tests[0] if tests else "", "",
                                                     (frame,))
-    spoken = difference.place.expression
-    return Leak("state", "", tests, acquisition=opened, name=matched(spoken), notes=notes,
-                cause="state %s" % spoken, candidates=candidates,
+    worded = difference.place.expression
+    return Leak("state", "", tests, acquisition=opened, name=matched(worded), notes=notes,
+                cause="state %s" % worded, candidates=candidates,
                 seen=ChangedState(difference._replace(undo=None), back))
 
 
@@ -273,8 +273,8 @@ def of_complaint(complaint: Complaint, test: str) -> Leak:
         called = opened.detail if opened is not None else ""
     elif complaint.kind == "exception was never retrieved":
         called = complaint.error or called
-    told = without_counters(called) if complaint.kind == "exception in thread" else steady(called)
-    cause = "%s %s" % (complaint.kind, told[:100])
+    text = without_counters(called) if complaint.kind == "exception in thread" else steady(called)
+    cause = "%s %s" % (complaint.kind, text[:100])
     if complaint.kind != "ResourceWarning":
         cause += " in %s" % place_of(opened)
     return Leak(kind, "", (test,), acquisition=opened, name=matched(called[:60]), cause=cause,

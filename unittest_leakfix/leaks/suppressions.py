@@ -272,8 +272,8 @@ class ReportedLeaks:
             return ""
         self.failed.add(test)
         self._count = count
-        said = [each[-1][1] for each in self._lists if each and len(each[-1]) > 1]
-        return "\n".join(each for each in said if type(each) is str)
+        texts = [each[-1][1] for each in self._lists if each and len(each[-1]) > 1]
+        return "\n".join(each for each in texts if type(each) is str)
 
     def take(self, leaks: List[Leak]) -> List[Leak]:
         """Take the leaks of a class that is over; return those that are not known.

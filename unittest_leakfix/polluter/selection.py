@@ -89,7 +89,7 @@ class Plan:
         """The victim got *outcome*, perhaps one of several."""
         if not self._outcome or _WORSE.index(outcome) > _WORSE.index(self._outcome):
             self._outcome = outcome
-            self._text = redaction.cut(redaction.redact(text or _said(error)), 300)
+            self._text = redaction.cut(redaction.redact(text or _message(error)), 300)
 
     def ended(self) -> None:
         """The victim is over."""
@@ -123,11 +123,11 @@ class Plan:
         modules = [type(test).__module__ for test in tests]
         module = _module_of(self.typed, names, modules)
         chosen = self.chosen(names, modules, uses=used_modules(module), top=_top(module), **facts)
-        kept = {id(test) for test, wanted in zip(tests, chosen) if wanted}
+        chosen_ids = {id(test) for test, wanted in zip(tests, chosen) if wanted}
         if issubclass(type(suite), unittest.TestSuite):
-            _prune(suite, kept)
+            _prune(suite, chosen_ids)
             return suite
-        return suite if kept else unittest.TestSuite()
+        return suite if chosen_ids else unittest.TestSuite()
 
 
 def _id(test: Any) -> str:
@@ -148,14 +148,14 @@ def _tests(suite: Any) -> Iterator[Any]:
             yield from _tests(each)
 
 
-def _prune(suite: Any, kept: Set[int]) -> None:
+def _prune(suite: Any, chosen_ids: Set[int]) -> None:
     tests = getattr(suite, "_tests", None)
     if type(tests) is not list:
         return
     for each in tests:
         if not isinstance(each, unittest.TestCase):
-            _prune(each, kept)
-    suite._tests = [each for each in tests if id(each) in kept or not isinstance(
+            _prune(each, chosen_ids)
+    suite._tests = [each for each in tests if id(each) in chosen_ids or not isinstance(
         each, unittest.TestCase) and any(True for _ in _tests(each))]
 
 
@@ -197,7 +197,7 @@ def used_modules(name: str) -> List[str]:
     return sorted(found)
 
 
-def _said(error: Optional[BaseException]) -> str:
+def _message(error: Optional[BaseException]) -> str:
     if error is None:
         return ""
     try:

@@ -132,7 +132,7 @@ def _home(value: Any) -> str:
     return found if type(found) is str else ""
 
 
-def _kept(value: Any) -> Any:
+def _noted(value: Any) -> Any:
     """Return *value*, or what stands for it where it is not to be referred to."""
     return value if places.lasts(value) else Gone(value)
 
@@ -264,10 +264,10 @@ class Module:
             now = each.dict_of()
             if now is not None and list(map(id, now.values())) != base.ids:
                 found += self._of_names(each.expression, now, base, each.of_test, _in_dict(now))
-        for spoken, fetch, name, items in self.containers:
+        for worded, fetch, name, items in self.containers:
             value = fetch(name)
             if type(value) is items.type and id(value) == items.oid:
-                difference = self._of_items(spoken, value, items)
+                difference = self._of_items(worded, value, items)
                 if difference is not None:
                     found.append(difference)
         return found
@@ -293,23 +293,23 @@ class Module:
             found.append(Difference(
                 self._place(owner, name, of_test),
                 "added" if old is _MISSING else "removed" if new is _MISSING else "changed",
-                _text(old), _text(_MISSING if new is _MISSING else _kept(new)), _sort(old),
+                _text(old), _text(_MISSING if new is _MISSING else _noted(new)), _sort(old),
                 _sort(new), "" if new is _MISSING else _home(new), undo=undo,
                 literal=repr(new) if places.is_atom(new) else ""))
         return found
 
-    def _of_items(self, spoken: str, value: Any, base: _Items) -> Optional[Difference]:
+    def _of_items(self, worded: str, value: Any, base: _Items) -> Optional[Difference]:
         now = places.length(value)
         if now == base.length and _same_items(value, base):
             return None
-        owner, _, name = spoken.rpartition(".")
-        if not name.isidentifier() or "__defaults__" in spoken or "__closure__" in spoken:
-            owner, name = spoken, ""
-        place, before, after = self._place(owner, name)._replace(container=spoken), "", ""
+        owner, _, name = worded.rpartition(".")
+        if not name.isidentifier() or "__defaults__" in worded or "__closure__" in worded:
+            owner, name = worded, ""
+        place, before, after = self._place(owner, name)._replace(container=worded), "", ""
         key = _changed_key(value, base)
         if key is not None:
             text, before, after = key
-            place = place._replace(expression="%s[%s]" % (spoken, text), key=text)
+            place = place._replace(expression="%s[%s]" % (worded, text), key=text)
         else:
             before, after = "%d items" % base.length, "%d items" % now
         undo = None

@@ -222,43 +222,43 @@ class Walk:
             kind = type(value)
             if issubclass(kind, type):
                 home = module_slot(value)
-                spoken = "%s.%s" % (expression, name)
+                worded = "%s.%s" % (expression, name)
                 # A class is known by the name that it was given where it was written.
                 if (nested and type(home) is str and home == self.name
                         and dict_slot(value) is not None
-                        and spoken == "%s.%s" % (home, qualname_slot(value))):
-                    self._space(spoken, dict_slot(value), nested - 1, of_test or _is_case(value))
+                        and worded == "%s.%s" % (home, qualname_slot(value))):
+                    self._space(worded, dict_slot(value), nested - 1, of_test or _is_case(value))
             elif self.users:
                 self._users(expression, names, name, value, kind, of_test)
 
     def _users(self, expression: str, names: Any, name: str, value: Any, kind: type,
                of_test: bool) -> None:
-        spoken = "%s.%s" % (expression, name)
+        worded = "%s.%s" % (expression, name)
         if kind is staticmethod or kind is classmethod:
             value, kind = value.__func__, type(value.__func__)
         if kind is FunctionType:
             if (value.__module__ == self.name and id(value) not in self._functions
                     and not of_test):
                 self._functions[id(value)] = None
-                self._function(spoken, value)
+                self._function(worded, value)
         elif flags_slot(kind) & _HEAP_TYPE and not name.startswith("__") and _is_users(kind):
             attributes = own_dict(kind)
             if attributes is not None:
-                self.held.append(Held(spoken, names, name, kind, attributes, of_test, id(value)))
+                self.held.append(Held(worded, names, name, kind, attributes, of_test, id(value)))
 
-    def _function(self, spoken: str, function: Any) -> None:
+    def _function(self, worded: str, function: Any) -> None:
         for place, value in enumerate(function.__defaults__ or ()):
             if is_container(value):
-                self.cells.append(Cell("%s.__defaults__[%d]" % (spoken, place),
+                self.cells.append(Cell("%s.__defaults__[%d]" % (worded, place),
                                        _constant(value)))
         for name, value in (function.__kwdefaults__ or {}).items():
             if is_container(value):
-                self.cells.append(Cell("%s.__kwdefaults__[%r]" % (spoken, name),
+                self.cells.append(Cell("%s.__kwdefaults__[%r]" % (worded, name),
                                        _constant(value)))
         for place, cell in enumerate(function.__closure__ or ()):
             content = _content(cell)
             if is_container(content):
-                self.cells.append(Cell("%s.__closure__[%d].cell_contents" % (spoken, place),
+                self.cells.append(Cell("%s.__closure__[%d].cell_contents" % (worded, place),
                                        functools.partial(_content, cell)))
 
 

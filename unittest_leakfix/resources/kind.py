@@ -110,14 +110,14 @@ class Kind(object):
 
     def parts(self, value):
         """Return what belongs to it, beside what it refers to: a list. Never raises."""
-        return self._asked(self._parts, value, list) or []
+        return self._call(self._parts, value, list) or []
 
     def closed_with(self, value):
         """Return what closes it when that is closed itself, or None. Never raises."""
-        return self._asked(self._closed_with, value, lambda found: found)
+        return self._call(self._closed_with, value, lambda found: found)
 
     @staticmethod
-    def _asked(ask, value, made):
+    def _call(ask, value, made):
         try:
             return None if ask is None else made(ask(value))
         except _PASSING:

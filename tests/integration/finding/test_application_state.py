@@ -44,14 +44,14 @@ class StateCase(ZooCase):
 class GrowthTests(StateCase):
 
     def test_by_name_size_and_test(self):
-        for case, name, spoken in (
+        for case, name, worded in (
                 ("InList", "ROWS", "%s"), ("InDict", "BY_KEY", "%s"), ("InSet", "NAMES", "%s"),
                 ("InBytes", "BUFFER", "%s"), ("InClass", "Config.rows", "%s"),
                 ("InCache", "load", "the cache of %s"),
                 ("InDefaultArgument", "collect", "a default argument of %s")):
             with self.subTest(case):
                 leak, = self.leaks("grown." + case)
-                subject = spoken % (MARKET + name) + " grew by 1.2 MB"
+                subject = worded % (MARKET + name) + " grew by 1.2 MB"
                 self.assertEqual(subject, leak["subject"][:len(subject)])
                 self.assertEqual(["tests.zoo.grown.%s.test_%d" % (case, number)
                                   for number in (1, 2, 3)], leak["tests"])

@@ -65,7 +65,7 @@ class Seen(object):
              "--leaks-json=" + report, *("test_" + shape for shape in shapes)],
             cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
-        self.said = ran.stdout.decode("utf-8", "replace")
+        self.printed = ran.stdout.decode("utf-8", "replace")
         self.status = ran.returncode
         with open(report, encoding="utf-8") as file:
             self.leaks = json.load(file)["leaks"]
@@ -103,8 +103,8 @@ class ClientsTest(unittest.TestCase):
         return re.escape(text).replace(r"\*", ".*") + r" was left open\Z"
 
     def test_the_suites_pass(self):
-        self.assertEqual(self.seen.status, 0, self.seen.said)
-        self.assertEqual(self.mended.status, 0, self.mended.said)
+        self.assertEqual(self.seen.status, 0, self.seen.printed)
+        self.assertEqual(self.mended.status, 0, self.mended.printed)
 
     def check(self, one):
         missing = client_samples.missing(one)
@@ -235,8 +235,8 @@ class ApplicationTest(unittest.TestCase):
                  "--leaks-json=" + report, "test_shop"], cwd=folder, stdin=subprocess.DEVNULL,
                 env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, timeout=300)
-            said = ran.stdout.decode("utf-8", "replace")
-            self.assertEqual(ran.returncode, 0, said)
+            printed = ran.stdout.decode("utf-8", "replace")
+            self.assertEqual(ran.returncode, 0, printed)
             with open(report, encoding="utf-8") as file:
                 leaks = json.load(file)["leaks"]
         found = set()
@@ -245,7 +245,7 @@ class ApplicationTest(unittest.TestCase):
             subject = re.sub(r":\d+/l", ":*/l", leak["subject"])
             found.add((leak["tests"][0].partition(".")[2], re.sub(r"to \S+\.db", "to *", subject),
                        leak["remedy"]))
-        self.assertEqual(found, REPORTED, said)
+        self.assertEqual(found, REPORTED, printed)
 
 
 if __name__ == "__main__":

@@ -69,10 +69,10 @@ class ImportedTest(unittest.TestCase):
                  "--leaks-json=" + report, "test_shop"], cwd=folder, stdin=subprocess.DEVNULL,
                 env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, timeout=120)
-            said = ran.stdout.decode("utf-8", "replace")
+            printed = ran.stdout.decode("utf-8", "replace")
             with open(report, encoding="utf-8") as file:
                 leaks = json.load(file)["leaks"]
-        self.assertEqual(ran.returncode, 0, said)
+        self.assertEqual(ran.returncode, 0, printed)
         found = {(leak["kind"], leak["tests"][0], leak["acquisition"]["frames"][0]["line"],
                   leak["remedy"]) for leak in leaks if leak["kind"] != "foreign close"}
         lines = SUITE.splitlines()
@@ -87,11 +87,11 @@ class ImportedTest(unittest.TestCase):
              "cls.addClassCleanup(cls.listener.close)"),
             ("file", module, line("LEFT"), "open it in setUpModule, then "
              "unittest.addModuleCleanup(LEFT.close)"),
-        }, said)
+        }, printed)
         # A test that closes what all tests of its module share is another matter.
         self.assertEqual([leak["subject"] for leak in leaks if leak["kind"] == "foreign close"],
                          ["file 'replaced.txt' (a descriptor) was closed by a test that had not "
-                          "opened it"], said)
+                          "opened it"], printed)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ class Runs:
     """A probe by the rule *has*, which takes a selection; counts what it was asked."""
 
     def __init__(self, has: Callable[[Places], bool]) -> None:
-        self.has, self.asked, self.at_once = has, [], []  # type: ignore[var-annotated]
+        self.has, self.wanted, self.at_once = has, [], []  # type: ignore[var-annotated]
 
     def __call__(self, selections: Sequence[Places]) -> List[bool]:
-        self.asked += selections
+        self.wanted += selections
         self.at_once.append(len(selections))
         return [self.has(each) for each in selections]
 
@@ -37,8 +37,8 @@ class SearchTests(unittest.TestCase):
             for place in range(count):
                 found, runs = find(count, all_of(place))
                 self.assertEqual(Found((place,)), found)
-                self.assertLessEqual(len(runs.asked), 2 * math.log2(count))
-                self.assertLessEqual(len(runs.asked), math.ceil(math.log2(count)) + 1)
+                self.assertLessEqual(len(runs.wanted), 2 * math.log2(count))
+                self.assertLessEqual(len(runs.wanted), math.ceil(math.log2(count)) + 1)
 
     def test_two_thousand(self) -> None:
         for number, most in ((1, 12), (2, 38), (3, 51)):
@@ -47,14 +47,14 @@ class SearchTests(unittest.TestCase):
                 needed = tuple(sorted(random.Random(seed).sample(range(2000), number)))
                 found, runs = find(2000, all_of(*needed))
                 self.assertEqual(Found(needed), found)
-                worst = max(worst, len(runs.asked))
+                worst = max(worst, len(runs.wanted))
                 # The whole is run once more before several are looked for.
-                self.assertLessEqual(len(runs.asked) - len(set(runs.asked)), number > 1)
+                self.assertLessEqual(len(runs.wanted) - len(set(runs.wanted)), number > 1)
             self.assertLessEqual(worst, most, number)
 
     def test_each_run_is_half_as_long_as_the_one_before(self) -> None:
         _, runs = find(1024, all_of(700))
-        self.assertLessEqual(sum(map(len, runs.asked)), 1024)
+        self.assertLessEqual(sum(map(len, runs.wanted)), 1024)
 
     def test_several_neighbours_and_the_ends(self) -> None:
         for needed in ((0, 1), (0, 9), (8, 9), (4, 5), (0, 1, 2), (7, 8, 9), (0, 5, 9),
@@ -94,36 +94,36 @@ class SearchTests(unittest.TestCase):
         self.assertFalse(found.smallest)
         self.assertTrue(found.steady)
         self.assertLessEqual(needed, set(found.places))
-        self.assertLess(len(runs.asked), 80)
+        self.assertLess(len(runs.wanted), 80)
 
     def test_what_does_not_happen_again(self) -> None:
         found, runs = find(1000, lambda selection: False)
         self.assertFalse(found.steady)
-        self.assertLessEqual(len(runs.asked), 12)
+        self.assertLessEqual(len(runs.wanted), 12)
 
     def test_what_happens_by_chance_ends(self) -> None:
         for seed in range(50):
             dice = random.Random(seed)
             found, runs = find(500, lambda selection, dice=dice: dice.random() < 0.5)  # type: ignore[misc]
-            self.assertLess(len(runs.asked), 120)
+            self.assertLess(len(runs.wanted), 120)
             self.assertTrue(found.places)
 
     def test_a_good_guess_saves_runs(self) -> None:
         found, runs = find(2000, all_of(1234), first=[(1234,)])
-        self.assertEqual((Found((1234,)), 1), (found, len(runs.asked)))
+        self.assertEqual((Found((1234,)), 1), (found, len(runs.wanted)))
         found, runs = find(2000, all_of(1234), first=[(7, 1234, 99, 500)])
         self.assertEqual(Found((1234,)), found)
-        self.assertLessEqual(len(runs.asked), 4)
+        self.assertLessEqual(len(runs.wanted), 4)
 
     def test_a_bad_guess_costs_one(self) -> None:
         found, runs = find(2000, all_of(1234), first=[(1, 2, 3)])
         self.assertEqual(Found((1234,)), found)
-        self.assertLessEqual(len(runs.asked), 13)
+        self.assertLessEqual(len(runs.wanted), 13)
 
     def test_two_of_a_guess(self) -> None:
         found, runs = find(2000, all_of(3, 1234), first=[(3, 500, 1234)])
         self.assertEqual(Found((3, 1234)), found)
-        self.assertLess(len(runs.asked), 10)
+        self.assertLess(len(runs.wanted), 10)
 
     def test_jobs(self) -> None:
         for jobs in (2, 3, 4, 8):

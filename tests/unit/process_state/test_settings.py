@@ -28,7 +28,7 @@ ROWS = {row.name: row for row in (
     *library_settings.ROWS)}
 
 #: name: (the lines that change it, what a later test expects)
-TOLD = {
+REPORTED = {
     "sys.excepthook": ("sys.excepthook = print", "sys.excepthook is not print"),
     "sys.unraisablehook": ("sys.unraisablehook = print", "sys.unraisablehook is not print"),
     "sys.displayhook": ("sys.displayhook = print", "sys.displayhook is not print"),
@@ -197,7 +197,7 @@ class EachSettingTest(SettingCase):
     """One test for each row of `REPORTED`."""
 
     def test_all_settings_are_in_the_table(self):
-        missing = [name for name in ROWS if name not in TOLD and name not in LEFT
+        missing = [name for name in ROWS if name not in REPORTED and name not in LEFT
                    and not name.startswith(ALIKE + OPTIONAL)]
         self.assertEqual([], missing)
 
@@ -210,15 +210,15 @@ class EachSettingTest(SettingCase):
         self.assertEqual([], [row.name for row in ROWS.values() if row.remedy is None])
 
 
-for _name, (_change, _victim) in TOLD.items():
+for _name, (_change, _victim) in REPORTED.items():
     if _name in ROWS:
         setattr(EachSettingTest, "test_" + "".join(
             each if each.isalnum() else "_" for each in _name).strip("_"),
             _test(_name, _change, _victim))
 
 
-#: module that is needed: as `TOLD`.
-TOLD_OF = {
+#: module that is needed: as `REPORTED`.
+REPORTED_OF = {
     "numpy": {
         "numpy.random": ("numpy.random.seed(42)", "numpy.random.random() != 0.3745401188473625"),
         "numpy.geterr()": ("numpy.seterr(divide='raise')",
@@ -259,7 +259,7 @@ class LibraryTest(SettingCase):
             sys.modules[name].settings.configure()
         self.state.before()
         self.state.full()
-        for each, (change, victim) in TOLD_OF[name].items():
+        for each, (change, victim) in REPORTED_OF[name].items():
             with self.subTest(each), unittest.mock.patch.dict(
                     SPACE, {name.partition(".")[0]: sys.modules[name.partition(".")[0]]}):
                 self.see(each, change, victim)

@@ -107,9 +107,9 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
         back = stream(chain.expression)
         return back._replace(monkeypatch="", calls=(
             *back.calls, Call(chain.expression + ".close", late=True)))
-    kept = _by_its_keeper(chain, site)
-    if kept is not None:
-        return kept
+    remedy = _by_its_keeper(chain, site)
+    if remedy is not None:
+        return remedy
     keeper = next((step.what.name for step in chain.steps[:-1] if step.what.category == "object"
                  and _POOL.search(step.what.name)), "")
     if keeper:

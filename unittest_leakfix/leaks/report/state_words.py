@@ -33,11 +33,11 @@ class StateWords(NamedTuple):
 
 def grown(seen: Grown, leak: Leak, site: Site) -> StateWords:
     """Return what is said of a container that grows."""
-    spoken = _spoken(seen.expression, seen.container)
+    worded = _worded(seen.expression, seen.container)
     more = kinds.count(seen.items, "result" if seen.container == "cache" else "item")
     by = "%s (%s)" % (kinds.amount(seen.size), more) if seen.size >= 1000 else more
-    return StateWords("%s grew by %s" % (spoken, by),
-                      _kept_as_it_was(seen.expression, seen.container, leak, site))
+    return StateWords("%s grew by %s" % (worded, by),
+                      _left_as_it_was(seen.expression, seen.container, leak, site))
 
 
 def changed(seen: ChangedState, leak: Leak, site: Site) -> StateWords:
@@ -48,13 +48,13 @@ def changed(seen: ChangedState, leak: Leak, site: Site) -> StateWords:
                   if each[1])
     if difference.items or difference.how == "changed items":
         container = _container(difference)
-        spoken = _spoken(place.expression, container)
+        worded = _worded(place.expression, container)
         items = difference.items
         how = "was changed" if not items or place.key else "has %s %s" % (
             "gained" if items > 0 else "lost", kinds.count(abs(items), "item"))
         if container == "cache":
             how = "was filled"
-        return StateWords("%s %s" % (spoken, how), _kept_as_it_was(
+        return StateWords("%s %s" % (worded, how), _left_as_it_was(
             place.container, container, leak, site), notes if place.key else ())
     how = "was %s" % difference.how
     if difference.how == "changed" and difference.new in _NEW:
@@ -63,7 +63,7 @@ def changed(seen: ChangedState, leak: Leak, site: Site) -> StateWords:
                       _name_back(difference, leak, site), notes)
 
 
-def _spoken(expression: str, container: str) -> str:
+def _worded(expression: str, container: str) -> str:
     found = _DEFAULT.match(expression)
     if found is not None:
         return "a default argument of %s" % found.group("function")
@@ -109,7 +109,7 @@ def _name_back(difference: Any, leak: Leak, site: Site) -> Optional[Remedy]:
                   monkeypatch=monkeypatch)
 
 
-def _kept_as_it_was(expression: str, container: str, leak: Leak, site: Site) -> Optional[Remedy]:
+def _left_as_it_was(expression: str, container: str, leak: Leak, site: Site) -> Optional[Remedy]:
     """Return what takes out of a container what a test has put in."""
     if "__" in expression.rpartition(".")[2] or _DEFAULT.match(expression):
         return Remedy(advice="make the default argument None, and the container in the function")
