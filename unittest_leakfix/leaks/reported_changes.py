@@ -78,7 +78,7 @@ class ReportedChanges:
             if change.thread and frameworks.runs_thread(change.thread):
                 continue
             if change.kind in ("logging handler", "logging filter", "logging level") and (
-                    self._acquisitions.set_up.get(_noted_as(change)) == test):
+                    self._acquisitions.set_up.get(_noted_as(change)) in (test, *ended)):
                 continue    # by its own package, once
             if fixture and change.key in self._reported:
                 continue    # a test of the class, or a class of the module
