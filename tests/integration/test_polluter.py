@@ -301,14 +301,14 @@ class FaultTests(CommandCase):
             """ % does)
 
     def test_the_victim_dies_or_stands_still(self) -> None:
-        for does, said in (("os.kill(os.getpid(), signal.SIGKILL)", "ended (SIGKILL) in it"),
+        for does, printed in (("os.kill(os.getpid(), signal.SIGKILL)", "ended (SIGKILL) in it"),
                            ("os._exit(0)", "ended (exit status 0) in it"),
                            ("time.sleep(600)", "stood still in it")):
             with self.subTest(does):
                 self.plant(does)
                 answer = self.ask("V.test_v", "--limit", "2")
                 self.assertEqual(["test_a.A.test_b"], answer["polluters"])
-                self.assertIn(said, answer["with"]["text"])
+                self.assertIn(printed, answer["with"]["text"])
 
     def test_another_test_dies(self) -> None:
         self.write(test_a="""\
@@ -348,9 +348,9 @@ class FaultTests(CommandCase):
         while not os.path.exists(path) and child.poll() is None:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
-        said = child.communicate(timeout=60)[1].decode()
-        self.assertEqual(130, child.returncode, said)
-        self.assertNotIn("Traceback", said)
+        printed = child.communicate(timeout=60)[1].decode()
+        self.assertEqual(130, child.returncode, printed)
+        self.assertNotIn("Traceback", printed)
         with open(path, encoding="ascii") as file:
             self.assertRaises(OSError, os.kill, int(file.read()), 0)
 
@@ -362,7 +362,7 @@ class FaultTests(CommandCase):
             class B(unittest.TestCase):
                 def test_a(self): pass
             """)
-        for arguments, said in (
+        for arguments, printed in (
                 (["test_missing"], "test_missing is not the name of just one test; 2 tests were"),
                 (["test_a"], "    test_a.A.test_a\n    test_a.B.test_a"),
                 (["A.test_a", "discover", "-s", "nowhere"], "the tests could not be run"),
@@ -373,7 +373,7 @@ class FaultTests(CommandCase):
             with self.subTest(arguments):
                 done = self.call(*arguments)
                 self.assertEqual(2, done.returncode, done.stderr)
-                self.assertIn(said, done.stderr)
+                self.assertIn(printed, done.stderr)
                 self.assertNotIn("Traceback (most recent call last):\n  File \"%s" % ROOT,
                                  done.stderr)
 

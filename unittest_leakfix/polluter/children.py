@@ -94,8 +94,8 @@ class Children:
                                        None if shown else output, find)
             output.seek(0, os.SEEK_END)
             output.seek(max(0, output.tell() - _TAIL))
-            said = output.read().decode("utf-8", "replace")
-        return _outcome(_events(stem + ".events"), child, stuck, said, report,
+            printed = output.read().decode("utf-8", "replace")
+        return _outcome(_events(stem + ".events"), child, stuck, printed, report,
                         time.monotonic() - started)
 
     def _watch(self, command: List[str], environment: Dict[str, str], events: str,
@@ -166,7 +166,7 @@ def _is_over(path: str) -> bool:
     return any(each["event"] in ("end", "over") for each in _events(path)[-2:])
 
 
-def _outcome(events: List[Dict[str, Any]], status: int, stood: bool, said: str, report: str,
+def _outcome(events: List[Dict[str, Any]], status: int, stood: bool, printed: str, report: str,
              seconds: float) -> Outcome:
     tests: Optional[Tests] = None
     last, over = "", False
@@ -187,7 +187,7 @@ def _outcome(events: List[Dict[str, Any]], status: int, stood: bool, said: str, 
             return Outcome(each["outcome"], each["text"], seconds, tests, leaks, state=state)
     if tests is None:
         raise CannotRun("the tests could not be run:\n%s" % (
-            _indented(said) or "    (exit status %s, and no output)" % status))
+            _indented(printed) or "    (exit status %s, and no output)" % status))
     how = "" if over else "stood still" if stood else "ended (%s)" % _status(status)
     if last == tests.victim and how:
         return Outcome(FAILED, "the process %s in it" % how, seconds, tests, stuck=last)

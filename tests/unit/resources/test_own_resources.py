@@ -75,8 +75,8 @@ class ExampleTest(unittest.TestCase):
         printed = re.search(r"```\n(LEAKS .*?)```", page, re.S).group(1)
         with tempfile.TemporaryDirectory() as folder:
             write(folder, "test_feed.py", code)
-            said = run(folder, "test_feed")
-        self.assertIn(printed.strip(), said)
+            output = run(folder, "test_feed")
+        self.assertIn(printed.strip(), output)
 
     def test_the_table_is_up_to_date(self):
         spec = spec_from_file_location("clients_table",
@@ -98,9 +98,9 @@ class PackagesTest(unittest.TestCase):
         code = ("import sys\nfrom unittest_leakfix.resources.registry import kind_of\n"
                 "kind_of(open(%r)); kind_of(object())\n"
                 "print('unittest_leakfix.resources.clients' in sys.modules)" % __file__)
-        said = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code],
+        output = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code],
                                        env=dict(os.environ, PYTHONPATH=ROOT))
-        self.assertEqual(said.strip(), b"False")
+        self.assertEqual(output.strip(), b"False")
 
 
 class RegisteredTest(unittest.TestCase):
@@ -158,19 +158,19 @@ class EntryPointsTest(unittest.TestCase):
     def test_a_library_ships_its_row(self):
         with tempfile.TemporaryDirectory() as folder:
             self.library(folder)
-            said = run(folder, "test_feed")
-        self.assertIn("1 cause in 1 of 1 test: 1 acme feed", said)
-        self.assertIn("self.addCleanup(self.feed.hang_up)", said)
-        self.assertIn("test_feed.py:8\n", said)
+            output = run(folder, "test_feed")
+        self.assertIn("1 cause in 1 of 1 test: 1 acme feed", output)
+        self.assertIn("self.addCleanup(self.feed.hang_up)", output)
+        self.assertIn("test_feed.py:8\n", output)
 
     def test_one_that_fails_is_a_warning(self):
         with tempfile.TemporaryDirectory() as folder:
             self.library(folder, "acme_leaks:broken")
-            said = run(folder, "test_feed")
+            output = run(folder, "test_feed")
         self.assertIn("the entry point acme_feed = acme_leaks:broken of "
-                      "unittest_leakfix.resources failed", said)
-        self.assertIn("ValueError: not today", said)
-        self.assertIn("\nOK\n", said)
+                      "unittest_leakfix.resources failed", output)
+        self.assertIn("ValueError: not today", output)
+        self.assertIn("\nOK\n", output)
 
 
 if __name__ == "__main__":
