@@ -122,7 +122,7 @@ class ScopeTests(ZooCase):
 @full_on(OLDEST, NEWEST)
 @unittest.skipIf(sys.version_info >= (3, 14), "since 3.14 no loop is made when one is asked for")
 class QuietTests(ZooCase):
-    """That `asyncio.run` leaves no loop is reported where a later test fails with it, and put back."""
+    """That `asyncio.run` leaves no loop is reported where a later test fails, and put back."""
 
     def see(self, name):
         raise NotImplementedError
