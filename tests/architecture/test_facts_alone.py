@@ -80,7 +80,7 @@ Run(LeakFixTestResult(), None, finder).all(suite)
 finder.stop()
 ENDS.set()
 found = finder.findings()
-loaded = [name for name in sys.modules if name.startswith("unittest_leakfix.leaks.report")]
+loaded = [name for name in sys.modules if (name + ".").startswith("unittest_leakfix.leaks.report.")]
 sys.meta_path.remove(hidden)
 from unittest_leakfix.leaks.report.describe import described
 print(json.dumps({

@@ -198,7 +198,7 @@ class CoverageTest(BlameCase):
             def test_kept(self):
                 KEPT.append(Order())
     """
-    COMMAND = ("coverage", "run", "--data-file=/dev/null", "-m", "unittest_leakfix", "sample")
+    COMMAND = ("coverage", "run", "--data-file=measured", "-m", "unittest_leakfix", "sample")
     ENVIRONMENT = {"COVERAGE_CORE": "sysmon"}
 
     def test_only_what_is_kept(self):
