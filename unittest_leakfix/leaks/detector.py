@@ -542,11 +542,12 @@ class LeakDetector(ListeningObserver):
         if waiting:
             covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()
             late = pending_leaks(waiting, covered, self._all_leaks)
+            fresh += late
         if last:
             changed = self._application.leaks(self._all_leaks + late, self._suspects.timeline)
             self._all_leaks += changed
             fresh += changed
-        self.report_leaks(fresh + late)
+        self.report_leaks(fresh)
 
     def _objects(self) -> Tuple[List[Leak], Set[object]]:
         began = self._governor.begin()

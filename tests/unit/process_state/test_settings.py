@@ -1,5 +1,6 @@
 """Each setting of the process: a test changes it, a later one fails; put back, the later one
 passes. One row for each."""
+import faulthandler
 import gc
 import importlib
 import importlib.machinery
@@ -158,6 +159,9 @@ SPACE.update(Order=Order, raises=raises, mock=sys.modules["unittest.mock"])
 class SettingCase(unittest.TestCase):
 
     def setUp(self):
+        if faulthandler.is_enabled():       # by the program that runs these tests
+            faulthandler.disable()
+            self.addCleanup(faulthandler.enable, sys.__stderr__)
         self.records = Acquisitions()
         self.records.install()
         self.addCleanup(self.records.remove)
