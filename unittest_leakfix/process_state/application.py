@@ -440,7 +440,7 @@ class Modules:
         known: Dict[str, Module] = {}
         size = 0
         # What a test module imports is counted to where it comes from.
-        found = sorted(places.modules(), key=lambda each: places.is_test_code(each[0]))
+        found = sorted(places.modules(), key=lambda each: each[2] and places.is_test_code(each[0]))
         for name, module, users in found:
             if users is not self._users or id(module) in seen:
                 continue

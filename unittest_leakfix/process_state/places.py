@@ -11,6 +11,7 @@ import collections
 import functools
 import re
 import sys
+import unittest
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -39,7 +40,7 @@ bind(globals())
 
 __all__ = ["dict_slot", "module_slot", "mro", "name_slot"]
 LRU_CACHE: Any = type(functools.lru_cache(maxsize=1)(lambda: None))
-_HEAP_TYPE = 1 << 9
+_HEAP_TYPE, _TYPE_SUBCLASS = 1 << 9, 1 << 31
 _LISTS = (list, collections.deque, bytearray, array.array)
 _DICTS = (dict, collections.OrderedDict, collections.defaultdict, collections.Counter)
 KINDS: Tuple[Any, ...] = (*_LISTS, *_DICTS, set)
@@ -153,7 +154,16 @@ def file_of(module: str) -> str:
 
 def is_test_code(module: str) -> bool:
     """Tell whether a module has tests, or what only tests use, by the name of its file."""
-    return _TEST_FILE.search(file_of(module)) is not None
+    return _TEST_FILE.search(file_of(module)) is not None or _has_tests(module)
+
+
+def _has_tests(module: str) -> bool:
+    """Tell whether a class of tests is written in a module, whatever its file is called."""
+    loaded = _MODULES.get(module)
+    if type(loaded) is not ModuleType:
+        return False
+    return any(module_slot(each) == module and any(base is unittest.TestCase for base in mro(each))
+               for each in list(vars(loaded).values()) if flags_slot(type(each)) & _TYPE_SUBCLASS)
 
 
 def own_dict(cls: type) -> Optional[Callable[[Any], Any]]:
