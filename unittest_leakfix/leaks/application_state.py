@@ -246,17 +246,13 @@ class ApplicationState:
         found: List[Leak] = []
         expressions = [text for leak in reported for text in _expressions(leak)]
         values = {id(value) for value in map(_named, expressions) if value is not None}
-        lines = [leak.user_line for leak in reported if leak.user_line is not None]
         for record in self._records.values():
             worded = record.place.expression
             whole = re.compile(r"(?<![\w.])%s(?!\w)" % re.escape(worded))
             if record.windows and not any(whole.search(each) for each in expressions) and not (
                     worded in self._shrunk or _is_bounded(record, values)):
                 leak = judge.leak(record)
-                # Up to 3.9 nothing leads to a connection of sqlite3's but the line that put it
-                # into the container and made it.
-                if leak is not None and not (
-                        record.windows[0].difference.items and leak.user_line in lines):
+                if leak is not None:
                     found.append(leak)
         return found
 

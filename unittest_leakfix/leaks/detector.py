@@ -537,16 +537,12 @@ class LeakDetector(ListeningObserver):
         if explains and self._suspects:
             leaks, covered = self._objects()
             fresh += without_parts(leaks, [*self._all_leaks, *fresh])
+        if last:
+            fresh += self._application.leaks(self._all_leaks + fresh, self._suspects.timeline)
         self._all_leaks += fresh
-        late: List[Leak] = []
         if waiting:
             covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()
-            late = pending_leaks(waiting, covered, self._all_leaks)
-            fresh += late
-        if last:
-            changed = self._application.leaks(self._all_leaks + late, self._suspects.timeline)
-            self._all_leaks += changed
-            fresh += changed
+            fresh += pending_leaks(waiting, covered, self._all_leaks)
         self.report_leaks(fresh)
 
     def _objects(self) -> Tuple[List[Leak], Set[object]]:

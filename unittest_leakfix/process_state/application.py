@@ -29,6 +29,7 @@ _COPIED = 10000
 """Up to how many items a container is copied, to be put back."""
 _THIRD_PARTY = 40000
 """How many names of installed packages are watched."""
+_MOST_SORTED = 1000     # items of a container
 _WEAK = (weakref.ref, weakref.WeakMethod, weakref.ProxyType, weakref.CallableProxyType)
 _MODULES = sys.modules
 _MISSING = object()
@@ -319,9 +320,19 @@ class Module:
         return Difference(
             place, "filled" if now > base.length else "emptied" if now < base.length
             else "changed items", before, after, "container" if base.length else "empty",
-            "container" if now else "empty", items=now - base.length, undo=undo,
+            _sort_of_last(value, now - base.length), items=now - base.length, undo=undo,
             container=word(value))
 
+
+def _sort_of_last(value: Any, gained: int) -> str:
+    """Return "resource" if all that a container has *gained* are such, else the container's own
+    sort."""
+    items = places.items_of(value, _MOST_SORTED) if gained > 0 else None
+    if items and type(value) is not set:
+        last = items[-gained:]
+        if len(last) == gained and all(sort_of(each) == "resource" for each in last):
+            return "resource"
+    return "container" if places.length(value) else "empty"
 
 def _getter(names: Any, held: Any) -> Callable[[str], Any]:
     if held is None:
