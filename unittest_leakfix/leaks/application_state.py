@@ -54,6 +54,7 @@ _GROWS, _AGAIN = 5, 2
 _FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData", "setup_class", "teardown_class",
              "setUpModule", "tearDownModule", "setup_module", "teardown_module")
 _MOST = 300     # windows of one place
+_LOOKED_UP = re.compile(r"\.__dict__\['(\w+)'\]")
 
 
 class Window(NamedTuple):
@@ -290,7 +291,8 @@ def _named(expression: str) -> Any:
 
 
 def _expressions(leak: Leak) -> List[str]:
-    found = [leak.chain.expression] if leak.chain is not None else []
+    # A descriptor is looked up without its class's way to it: Service.__dict__['run'].
+    found = [_LOOKED_UP.sub(r".\1", leak.chain.expression)] if leak.chain is not None else []
     change = getattr(leak.seen, "change", None)
     if change is not None and change.kind == "patch":
         found.append(change.name)

@@ -264,7 +264,10 @@ class Module:
         for each, _, base in self.held:
             now = each.dict_of()
             if now is not None and list(map(id, now.values())) != base.ids:
-                found += self._of_names(each.expression, now, base, each.of_test, _in_dict(now))
+                found += [one for one in self._of_names(each.expression, now, base, each.of_test,
+                                                        _in_dict(now))
+                          if one.how != "added" or not each.is_default(
+                              one.place.name, now.get(one.place.name))]
         for worded, fetch, name, items in self.containers:
             value = fetch(name)
             if type(value) is items.type and id(value) == items.oid:

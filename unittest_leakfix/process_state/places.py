@@ -19,6 +19,7 @@ from types import (
     GetSetDescriptorType,
     MemberDescriptorType,
     MethodDescriptorType,
+    MethodType,
     ModuleType,
     WrapperDescriptorType,
 )
@@ -204,6 +205,13 @@ class Held(NamedTuple):
             return None
         found = self.attributes(value)
         return found if type(found) is dict else None
+
+    def is_default(self, name: str, value: object) -> bool:
+        """Tell whether *value*, an attribute of that *name*, is what the class has for it anyway:
+        what was read before a change, and put back after it, is an attribute that is new."""
+        found = next((space[name] for base in mro(self.cls)
+                      for space in [dict_slot(base) or {}] if name in space), self)
+        return value is found or type(value) is MethodType and value.__func__ is found
 
 
 class Cell(NamedTuple):

@@ -1,4 +1,3 @@
-# needs Python 3.8
 """The state of an application: where it is, what differs, and how it is put back."""
 from __future__ import annotations
 
@@ -31,6 +30,8 @@ class Session:
     def __init__(self):
         self.user = None
         self.items = []
+    def log_out(self):
+        self.user = None
 session = Session()
 @functools.lru_cache(maxsize=None)
 def mode():
@@ -106,6 +107,12 @@ class DifferenceTests(ApplicationCase):
     def test_attribute_of_an_object(self):
         self.module.session.user = "alice"
         self.assertEqual("session.user", self.only()[0])
+
+    def test_what_the_class_has_for_an_object_anyway(self):
+        self.module.session.log_out = self.module.session.log_out   # as a clean-up leaves it
+        self.assertEqual({}, self.differences())
+        self.module.session.log_out = self.module.mode
+        self.assertEqual("session.log_out", self.only()[0])
 
     def test_another_object_in_its_place(self):
         self.module.session = self.module.Session()
