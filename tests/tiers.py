@@ -67,6 +67,7 @@ MODULES = (
     ("test_leaks_options", MIDDLE),
     ("test_leaks_process", BOTH),
     ("test_lines", BOTH),
+    ("test_own_resources", BOTH),
     ("test_planted", BOTH),
     ("test_packaging", CORE),
     ("test_pytest_django", ONE),

@@ -14,7 +14,7 @@ import weakref
 
 import unittest_leakfix
 from tests.support.suites import Payload, Resource, outcomes, run_plainly
-from unittest_leakfix import LeakFixMixin, LeakFixWarning
+from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin, LeakFixWarning
 from unittest_leakfix._core import ownership
 
 shared = []
@@ -540,7 +540,24 @@ class CloseTests(unittest.TestCase):
             later("test")(result)
             self.assertEqual(len(result.failures), failures)
             unittest.expectedFailure(later)
-        self.assertFalse(hasattr(LeakFixMixin, "__unittest_expecting_failure__"))
+        self.assertIs(LeakFixMixin.__unittest_expecting_failure__, False)
+
+    def test_what_dir_lists_can_be_read(self):
+        """As by nose2 on the class, and by whoever looks through an instance."""
+        class Answers(unittest.TestCase):
+            def __getattr__(self, name):
+                if name == "__unittest_expecting_failure__":
+                    return False
+                raise AttributeError(name)
+        looked = [LeakFixMixin, ClassLeakFixMixin]
+        for base in (unittest.TestCase, Answers):
+            for mixins in ((LeakFixMixin,), (ClassLeakFixMixin,),
+                           (LeakFixMixin, ClassLeakFixMixin)):
+                tests = type("Tests", mixins + (base,), {"test": lambda self: None})
+                looked += [tests, tests("test"), type("More", (tests,), {})]
+        unreadable = [(one, name) for one in looked for name in dir(one)
+                      if not hasattr(one, name)]
+        self.assertEqual(unreadable, [])
 
     def test_setup_that_fails_half_way(self):
         def half(self):

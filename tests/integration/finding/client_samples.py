@@ -9,6 +9,9 @@ import importlib.util
 import re
 from collections import namedtuple
 
+#: The variables of the environment in which a suite finds the passwords of the servers.
+PASSWORD, MARIADB_PASSWORD = "SAMPLES_POSTGRESQL_PASSWORD", "SAMPLES_MARIADB_PASSWORD"
+
 #: name: of the class of its tests. module: the library's; needs: others; it is skipped by name
 #: where one is missing. imports: statements. make: the expression on the user's line. called: what
 #: the report calls it (``*``: anything). use: statements, where ``it`` is the client. server: whose
@@ -37,9 +40,13 @@ def sample(name, module, make, called, use="", server="", awaited=False, remedy=
                   remedy or ends, before, heavy, needs, closed, sockets, task)
 
 
-_PG = '"postgresql+psycopg2://%(user)s:%(password)s@%(host)s:%(port)d/%(database)s"'
+# Not in the source of a suite: a line of it is printed with a warning's stack.
+_PASSWORD = 'os.environ["%s"]' % PASSWORD
+_PG = ('"postgresql+psycopg2://%(user)s:" + ' + _PASSWORD
+       + ' + "@%(host)s:%(port)d/%(database)s"')
 _APG = _PG.replace("psycopg2", "asyncpg")
-_DSN = '"host=%(host)s port=%(port)d user=%(user)s password=%(password)s dbname=%(database)s"'
+_DSN = ('"host=%(host)s port=%(port)d user=%(user)s dbname=%(database)s password=" + '
+        + _PASSWORD)
 _TO = "%(user)s@%(host)s:%(port)d/%(database)s"
 _SA = "import sqlalchemy as sa, sqlalchemy.orm as orm"
 _SAA = "import sqlalchemy as sa, sqlalchemy.ext.asyncio as saa"
@@ -80,11 +87,12 @@ SAMPLES = (
            "psycopg2 pool", "it.putconn(it.getconn())", "postgresql",
            remedy="self.addCleanup(it.closeall)", imports="import psycopg2.pool"),
     sample("AsyncpgPool", "asyncpg", "await asyncpg.create_pool(min_size=2, max_size=3, "
-           'host="%(host)s", port=%(port)d, user="%(user)s", password="%(password)s", '
-           'database="%(database)s")', "asyncpg pool to " + _TO, 'await it.fetchval("select 1")',
+           'host="%(host)s", port=%(port)d, user="%(user)s", database="%(database)s", password='
+           + _PASSWORD + ")", "asyncpg pool to " + _TO, 'await it.fetchval("select 1")',
            "postgresql", True),
     sample("AiomysqlPool", "aiomysql", 'await aiomysql.create_pool(minsize=2, host="%(host)s", '
-           'port=%(port)d, user="%(user)s", password="%(password)s", db="%(database)s")',
+           'port=%(port)d, user="%(user)s", db="%(database)s", password='
+           + _PASSWORD.replace(PASSWORD, MARIADB_PASSWORD) + ")",
            "aiomysql pool to " + _TO, "async with it.acquire() as one: await one.ping()",
            "mariadb", True, "self.addAsyncCleanup(it.wait_closed); self.addCleanup(it.close)"),
     sample("Redis", "redis", 'redis.Redis(host="%(host)s", port=%(port)d)',
@@ -187,7 +195,7 @@ def suite(shape, samples, settings, remedies=None):
     ``make``}. *settings*: {server: what its strings are formatted with}; *remedies*: by name what
     mends them, if another line than their own."""
     front, after, mended = SHAPES[shape]
-    text = "import unittest\nfrom unittest_leakfix import LeakFixMixin\nKEPT = []\n"
+    text = "import os\nimport unittest\nfrom unittest_leakfix import LeakFixMixin\nKEPT = []\n"
     text += "".join(each + "\n" for each in dict.fromkeys(one.imports for one in samples))
     lines = {}
     for one in samples:

@@ -50,6 +50,16 @@ def settings():
     return found
 
 
+def environment(given):
+    """Return the environment of a child process that finds the package and the passwords."""
+    found = dict(os.environ, PYTHONPATH=ROOT)
+    for server, name in (("postgresql", client_samples.PASSWORD),
+                         ("mariadb", client_samples.MARIADB_PASSWORD)):
+        if server in given:
+            found[name] = given[server]["password"]
+    return found
+
+
 class Seen(object):
     """What one run of suites reported, by shape and sample."""
 
@@ -63,7 +73,7 @@ class Seen(object):
         ran = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "unittest_leakfix", "--leaks=report",
              "--leaks-json=" + report, *("test_" + shape for shape in shapes)],
-            cwd=folder, env=dict(os.environ, PYTHONPATH=ROOT), stdin=subprocess.DEVNULL,
+            cwd=folder, env=environment(given), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         self.printed = ran.stdout.decode("utf-8", "replace")
         self.status = ran.returncode
@@ -153,10 +163,11 @@ for _one in client_samples.SAMPLES:
 
 
 APPLICATION = """
-import unittest
+import os, unittest
 import psycopg2.pool, peewee, pymongo
 import sqlalchemy as sa, sqlalchemy.orm as orm
-URL = "postgresql+psycopg2://%(user)s:%(password)s@%(host)s:%(port)d/%(database)s"
+URL = ("postgresql+psycopg2://%(user)s:" + os.environ["SAMPLES_POSTGRESQL_PASSWORD"]
+       + "@%(host)s:%(port)d/%(database)s")
 ENGINE, KEPT, DB = sa.create_engine(URL), [], peewee.SqliteDatabase("shop.db")
 POOL = psycopg2.pool.SimpleConnectionPool(0, 3, URL.replace("+psycopg2", ""))
 SESSIONS = orm.scoped_session(orm.sessionmaker(ENGINE))
@@ -226,14 +237,15 @@ class ApplicationTest(unittest.TestCase):
             if importlib.util.find_spec(each) is None:
                 self.skipTest("%s is missing" % each)
         server = servers_postgresql.postgresql()
+        given = dict(server.settings(), database=server.database)
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, "test_shop.py"), "w") as suite:
-                suite.write(APPLICATION % dict(server.settings(), database=server.database))
+                suite.write(APPLICATION % given)
             report = os.path.join(folder, "leaks.json")
             ran = subprocess.run(
                 [sys.executable, "-m", "unittest_leakfix", "--leaks=report",
                  "--leaks-json=" + report, "test_shop"], cwd=folder, stdin=subprocess.DEVNULL,
-                env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE,
+                env=environment({"postgresql": given}), stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, timeout=300)
             printed = ran.stdout.decode("utf-8", "replace")
             self.assertEqual(ran.returncode, 0, printed)

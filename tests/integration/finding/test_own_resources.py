@@ -1,4 +1,3 @@
-# needs Python 3.8
 """Resources of the user's own, and of libraries that ship a row: ``register_resource`` with parts
 and a remedy, the entry points, and the example of docs/clients.md as it stands there."""
 from __future__ import annotations
