@@ -2,9 +2,9 @@
 
 from __future__ import absolute_import, print_function
 
-import atexit
 import os
 import sys
+import time
 import unittest
 
 from unittest_leakfix._core.early import bind
@@ -157,8 +157,8 @@ def _old_help():
     """Return the text of 2.7's help for the options that work there."""
     from unittest_leakfix.options import options_in
     return "Options of unittest_leakfix:\n" + "".join(
-        "  %-16s %s\n" % (option.command, option.help) for option in options_in("command")
-        if option.works())
+        "  %-16s %s\n" % (" ".join(filter(None, (option.command, option.metavar))), option.help)
+        for option in options_in("command") if option.works())
 
 
 def _discover_first(argv):
@@ -176,9 +176,20 @@ def _discover_first(argv):
     return argv
 
 
-_AT_EXIT = getattr(atexit, "_ncallbacks", lambda: len(getattr(atexit, "_exithandlers", ())))
-_registered = _AT_EXIT()
-_threads = getattr(sys.modules.get("_thread") or sys.modules.get("thread"), "_count", int)
+def _at_exit():
+    """Return how many functions are registered with ``atexit``, which 2.7 need not have loaded."""
+    module = sys.modules.get("atexit")
+    return getattr(module, "_ncallbacks", lambda: len(getattr(module, "_exithandlers", ())))()
+
+
+_registered = _at_exit()
+_thread = sys.modules["_thread" if sys.version_info >= (3,) else "thread"]
+_threads = _thread._count
+_start_new_thread, _get_ident = _thread.start_new_thread, _thread.get_ident
+_sleep = time.sleep
+_clock = getattr(time, "monotonic", time.time)
+
+_LOADED_AFTER = 4.0     # seconds: in time for the 5 after which it says what keeps the process
 
 
 def _watch(patience, exit_after):
@@ -198,19 +209,34 @@ def _may_not_end(watch, status, result):
     """The run is over, and the process is about to end: have it watched, where something is there
     that may keep it.
 
-    Of a run that leaves none of these, nothing is loaded and nothing started.
+    Of a run that leaves none of these, nothing is started. What says it is loaded when the process
+    has not ended in time: most that have something of ``atexit`` end at once.
     """
-    children = getattr(sys.modules.get("multiprocessing.process"), "_children", ())
-    if watch is None and not (_threads() or children or _AT_EXIT() > _registered):
-        return
     try:
-        if watch is None:
-            from unittest_leakfix.patience import Watch
-            watch = Watch()
+        children = getattr(sys.modules.get("multiprocessing.process"), "_children", ())
+        if watch is None and not (_threads() or children or _at_exit() > _registered):
+            return
         # Up to 3.11 it is True or False.
         status = int(status) if isinstance(status, int) else int(status is not None)
-        watch.over(status, getattr(result, "_leakfix_started_by", None))
+        started_by = getattr(result, "_leakfix_started_by", None)
+        if watch is not None:
+            watch.over(status, started_by)
+        else:
+            _start_new_thread(_say_what_keeps_it, (_get_ident(), _clock(), status, started_by))
     except Exception:   # no descriptor or thread left: nobody says what the process waits for
+        pass
+
+
+def _say_what_keeps_it(main, since, status, started_by):
+    """In a thread of ours: if the process is still there after a while, say what keeps it.
+
+    *main*: the number of the main thread. *since*: when the run was over.
+    """
+    _sleep(_LOADED_AFTER)
+    try:
+        from unittest_leakfix.patience import Watch
+        Watch(main=main).keep_watch(status, started_by, since)
+    except Exception:   # what is needed for it, tests have taken away
         pass
 
 

@@ -1,10 +1,9 @@
 """A run that hangs: what keeps the process from its end, and which test stands still.
 
-Loaded when ``--patience`` or ``--exit-after`` is given; else only when the run is over and
-something is there that may keep the process: a thread, a child process, a function that was
-registered with ``atexit``. A thread of our own watches, below `threading`, so that no list of
-threads has it, and writes to the descriptor of standard error, never to a stream, whose lock the
-main thread may hold.
+Loaded when ``--patience`` or ``--exit-after`` is given; else only when the run has been over for
+some seconds and the process is still there. A thread of our own watches, below `threading`, so
+that no list of threads has it, and writes to the descriptor of standard error, never to a stream,
+whose lock the main thread may hold.
 """
 
 from __future__ import absolute_import
@@ -37,6 +36,7 @@ _write = os.write
 _exit = os._exit
 _listdir = os.listdir
 _getpid = os.getpid
+_register_at_fork = getattr(os, "register_at_fork", None)     # 3.7
 _current_frames = sys._current_frames
 _run_at_exit = atexit._run_exitfuncs
 _FOLDER = os.getcwd() + os.sep
@@ -52,12 +52,13 @@ class Watch(object):
     :param patience: how many seconds a test, and the end of the process, may take; None: 5 for the
         end, and any time for a test.
     :param exit_after: how many seconds after the run the process is ended; None: never.
+    :param main: the number of the main thread; None: that which makes the watch.
     """
 
-    def __init__(self, patience=None, exit_after=None):
+    def __init__(self, patience=None, exit_after=None, main=None):
         self._patience = patience
         self._exit_after = exit_after
-        self._main = get_ident()
+        self._main = get_ident() if main is None else main
         self._pid = _getpid()
         self._descriptor = _descriptor(sys.__stderr__)
         self._current = None, 0     # what runs, and since when
@@ -75,7 +76,7 @@ class Watch(object):
         """Begin to watch, or to watch again."""
         if self._paused or not self._running:
             if not self._ours and sys.version_info >= (3, 12):
-                os.register_at_fork(before=self._pause)
+                _register_at_fork(before=self._pause)
             self._paused, self._running = False, True
             start_new_thread(self._watch, ())
 
@@ -111,6 +112,13 @@ class Watch(object):
         self._current = None, 0
         self._end = _clock()
         self.start()
+
+    def keep_watch(self, status, started_by, since):
+        """Watch from this thread, a thread of ours, a process whose run was over at *since*."""
+        self._status = status
+        self._started_by = started_by or {}
+        self._end = since
+        self._watch()
 
     def _watch(self):
         self._ours += (get_ident(),)

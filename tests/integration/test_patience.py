@@ -169,6 +169,32 @@ class EndTests(HangCase):
         self.assertEqual((0, b""), (child.returncode, out))
         self.assertTrue(err.decode().rstrip().endswith("\nOK"), err)
 
+    def test_one_that_was_given_no_option(self):
+        self.write(LISTENER.replace("gate.wait()", "gate.wait(1.5)"))
+        child = subprocess.Popen(
+            (sys.executable, "-c", "from unittest_leakfix import cli, patience; "
+             "cli._LOADED_AFTER, patience.AT_END = 0.1, 0.3; "
+             "cli.main(module=None, argv=['it', 'test_it'])"), cwd=self.folder,
+            env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = (printed.decode() for printed in child.communicate())
+        self.assertEqual((0, "", 1), (child.returncode, out, err.count(OVER)), err)
+        self.assertIn('  waits for thread "phone-listener" (test_it.Listener)\n', err)
+        if sys.version_info >= (3,):
+            self.assertNotIn("the main thread", err)
+        self.assertIn("Ctrl-C ends the wait; --exit-after SECONDS ends", err)
+
+    def test_nothing_is_loaded_when_the_process_ends_at_once(self):
+        self.write("""\
+            import atexit, sys, unittest
+            def say():
+                sys.stderr.write("loaded" * ("unittest_leakfix.patience" in sys.modules))
+            class Tests(unittest.TestCase):
+                def test_registers(self): atexit.register(say)
+            """)
+        child = self.start("test_it", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        _, err = child.communicate()
+        self.assertTrue(err.decode().rstrip().endswith("\nOK"), err)
+
     def test_nothing_is_loaded_without_need(self):
         self.write("""\
             import atexit, sys, unittest

@@ -232,7 +232,6 @@ del _case
 HELP_2 = u"""\
 Options of unittest_leakfix:
   --version        Show the version and exit
-
 """
 HELP_3 = u"""\
 options of unittest_leakfix:
@@ -251,10 +250,13 @@ def _value(option):
 
 
 for _option in options_in("command"):
+    if _option.name in ("patience", "exit_after", "shuffle"):
+        HELP_2 += u"  %-16s %s\n" % (_option.command + _value(_option), _option.help)
     HELP_3 += u"  %s%s %s%s\n" % (
         _option.command, _value(_option), _option.help,
         u"" if NEW >= _option.python else u". Needs Python %d.%d or later" % _option.python)
     USAGE_3 += u" [%s%s]" % (_option.command, _value(_option))
+HELP_2 += u"\n"
 
 
 def _flat(text):

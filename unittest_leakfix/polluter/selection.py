@@ -24,8 +24,9 @@ bind(globals())
 
 _open, _write, _close = os.open, os.write, os.close
 _flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-_dumps = json.dumps
+_dumps, _loads = json.dumps, json.loads
 _getpid = os.getpid
+_abspath, _basename, _dirname = os.path.abspath, os.path.basename, os.path.dirname
 
 # The worst counts.
 _WORSE = (PASSED, SKIPPED, FAILED)
@@ -40,7 +41,7 @@ class Plan:
     def __init__(self) -> None:
         # Out of the environment: it is not meant for the tests' own processes.
         with open(os.environ.pop(PLAN), encoding="utf-8") as file:
-            value = json.load(file)
+            value = _loads(file.read())
         self.only: Optional[List[str]] = value["only"]
         self._file: str = value["events"]
         self._pid = _getpid()
@@ -172,11 +173,11 @@ def _top(name: str) -> str:
     path = getattr(sys.modules.get(name), "__file__", None)
     if not isinstance(path, str):
         return ""
-    path = os.path.abspath(path)
-    if os.path.basename(path).startswith("__init__."):
-        path = os.path.dirname(path)
+    path = _abspath(path)
+    if _basename(path).startswith("__init__."):
+        path = _dirname(path)
     for _ in name.split("."):
-        path = os.path.dirname(path)
+        path = _dirname(path)
     return path
 
 

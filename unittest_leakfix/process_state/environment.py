@@ -16,7 +16,7 @@ from unittest_leakfix.tracing.acquisitions import Acquisitions
 
 __unittest = True
 bind(globals())
-_fsdecode = os.fsdecode
+_fsdecode, _fsencode = os.fsdecode, os.fsencode
 _tzset = getattr(time, "tzset", None)
 
 _Environ: Any = type(os.environ)
@@ -122,7 +122,7 @@ def is_djangos_now() -> bool:
 
 
 def _key(name: str) -> Any:
-    return os.fsencode(name) if os.name == "posix" else name
+    return _fsencode(name) if os.name == "posix" else name
 
 
 def _data(mapping: MutableMapping[str, str]) -> Any:

@@ -31,6 +31,9 @@ from unittest_leakfix.resources.kind import Kind, method, short_text
 __unittest = True
 bind(globals())
 
+_get_referents = gc.get_referents
+_is_tracked = gc.is_tracked
+
 #: (module, class) -> Kind.
 KINDS = {}
 #: {(module, class): noun} of those whose constructor notes the user's line.
@@ -131,8 +134,8 @@ def has_socket(value):
             continue
         if kind in _ENDS or issubclass(kind, type) or _is_elsewhere(kind):
             continue
-        for part in gc.get_referents(each):
-            if id(part) not in seen and gc.is_tracked(part):
+        for part in _get_referents(each):
+            if id(part) not in seen and _is_tracked(part):
                 seen.add(id(part))
                 waiting.append(part)
     return False

@@ -28,6 +28,8 @@ from unittest_leakfix.resources.kind import short_text
 __unittest = True
 bind(globals())
 
+_abspath = os.path.abspath
+
 #: (module, class) -> Kind: those of databases, and those that are added below.
 KINDS = database_clients.KINDS
 MADE, NOUNS, OPENERS = client_table.MADE, client_table.NOUNS, client_table.OPENERS
@@ -159,7 +161,7 @@ def _file_name(path):
 
 def _file_parts(path):
     name = _file_name(path)
-    return lambda value: [os.path.abspath(name(value))]
+    return lambda value: [_abspath(name(value))]
 
 
 def _zmq_context_close(value):

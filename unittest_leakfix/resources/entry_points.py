@@ -12,7 +12,6 @@ once, when the first object of an installed package is looked at, or when findin
 """
 from __future__ import absolute_import
 
-import io
 import os
 import sys
 
@@ -28,7 +27,6 @@ _INSTALLED = ("site-packages", "dist-packages")
 _MOST = 1 << 20     # bytes of a file
 _join = os.path.join
 _listdir = os.listdir
-_open = io.open
 _modules = sys.modules
 
 _waiting = None     # {module of the user's import: "module:function"}, None before they were read
@@ -54,8 +52,8 @@ def read(folder):
     found = []
     for name in sorted(names):
         try:
-            with _open(_join(folder, name, "entry_points.txt"), encoding="utf-8") as file:
-                text = file.read(_MOST)
+            with open(_join(folder, name, "entry_points.txt"), "rb") as file:
+                text = file.read(_MOST).decode("utf-8")
         except (EnvironmentError, UnicodeError):    # most have none
             continue
         found += _of_group(text)

@@ -20,6 +20,7 @@ from unittest_leakfix.resources.registry import kind_of
 __unittest = True
 bind(globals())
 _get_referents = gc.get_referents
+_sleep = time.sleep
 _modules = sys.modules
 _attribute = object.__getattribute__
 _SEPARATOR = os.sep
@@ -188,7 +189,7 @@ def owned_by(values, names, past, each=2, alone=True, ending=()):
                     break
         else:
             break
-        time.sleep(_MOMENT)
+        _sleep(_MOMENT)
         owned = _owned_now(values, names, past, each, alone, ending)
     return owned
 
