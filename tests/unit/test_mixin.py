@@ -543,7 +543,7 @@ class CloseTests(unittest.TestCase):
         self.assertIs(LeakFixMixin.__unittest_expecting_failure__, False)
 
     def test_what_dir_lists_can_be_read(self):
-        """As by nose2 on the class, and by whoever looks through an instance."""
+        """As by nose2 on the class, and by a debugger on an instance."""
         class Answers(unittest.TestCase):
             def __getattr__(self, name):
                 if name == "__unittest_expecting_failure__":

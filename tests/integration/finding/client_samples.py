@@ -185,6 +185,14 @@ class {name}Tests({bases}):
     {a}def test_it(self):
         pass
 """
+#: A pool that a module keeps to the end waits there for each of its threads, five seconds long.
+_AT_EXIT = """import atexit
+@atexit.register
+def _():
+    for it in KEPT:
+        if type(it).__module__ == "psycopg_pool.pool":
+            it.close()
+"""
 #: A suite: the bases in front, what comes after it was used, whether it is mended.
 SHAPES = {"left": ("", "pass", False), "mixin": ("LeakFixMixin, ", "pass", False),
           "kept": ("", "KEPT.append(it)", False), "mended": ("", "pass", True)}
@@ -196,6 +204,7 @@ def suite(shape, samples, settings, remedies=None):
     mends them, if another line than their own."""
     front, after, mended = SHAPES[shape]
     text = "import os\nimport unittest\nfrom unittest_leakfix import LeakFixMixin\nKEPT = []\n"
+    text += _AT_EXIT if shape == "kept" else ""
     text += "".join(each + "\n" for each in dict.fromkeys(one.imports for one in samples))
     lines = {}
     for one in samples:
