@@ -24,8 +24,8 @@ from tests import tiers
 from tests.support import passwords, paths
 
 # A full collection takes the longer the more there is: what makes hundreds of them comes first,
-FIRST = ("test_retention", "test_heap")
-# and modules that load whole frameworks come last.
+FIRST = ("test_retention", "test_heap", "test_holders", "test_planted", "test_watch")
+# then the other unit tests; and modules that load whole frameworks come last.
 HEAVY = ("test_django", "test_example_django", "test_frameworks", "test_pytest", "test_recipes",
          "test_reporter")
 
@@ -123,7 +123,8 @@ def main(report_path, names):
 
 def _turn(name):
     last = name.rpartition(".")[2]
-    return (not last.startswith(FIRST), last.startswith(HEAVY), name)
+    return (not last.startswith(FIRST), last.startswith(HEAVY), not name.startswith("tests.unit."),
+            name)
 
 
 def _loaded(name, report):
