@@ -55,6 +55,7 @@ class WorkerDetector(LeakDetector):
     def __init__(self, options: Options, baseline: Optional[Baseline]) -> None:
         super().__init__(options, None, baseline)
         self._failing = options.leaks == "fail"
+        self._listed = baseline
         self._failures: List[Tuple[str, str]] = []
         self._events: List[Any] = []
         self._seen = 0
@@ -70,6 +71,10 @@ class WorkerDetector(LeakDetector):
     def take(self) -> Tuple[Findings, Tuple[str, ...], Tuple[Tuple[str, str], ...]]:
         """Return what was found since the last time, the ids of the tests that ran, where there is
         a baseline, and (fixture, message) of leaks that are failures of no test."""
+        if self._listed is not None:
+            # No test may follow in this worker that could meet what a failing one left; and what is
+            # listed but is not sent counts as gone.
+            self._new_leaks += self._changed.known_of_failed(self._listed.has)
         self._classify_rest()
         found, ran, failures = self.findings(), tuple(self._ran), tuple(self._failures)
         self._all_leaks.clear()

@@ -6,7 +6,18 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import replace
-from typing import Any, Container, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Container,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import originals
@@ -156,6 +167,13 @@ class ReportedChanges:
         left, self._of_failed = self._of_failed, []
         return [replace(leak, notes=leak.notes + ((leak_model.MET, test),))
                 if test and key not in between else leak for key, leak in left]
+
+    def known_of_failed(self, known: Callable[[Leak], bool]) -> List[Leak]:
+        """Return those that failing tests left which are *known*, whatever test meets them: they
+        do not wait for the next one any more."""
+        found = [leak for _, leak in self._of_failed if known(leak)]
+        self._of_failed = [each for each in self._of_failed if each[1] not in found]
+        return found
 
     @originals.around
     def failed_with(self, test: str, text: str) -> List[Leak]:

@@ -6,13 +6,19 @@ import json
 import os
 import re
 import unittest
+from dataclasses import replace
 from typing import Dict, List
 
 from tests.integration.django_runner.django_project import PLAIN, ProjectCase, wanted
+from unittest_leakfix.leaks.suppressions import Baseline
+from unittest_leakfix.options import Options
+from unittest_leakfix.suite import Run
 
 try:
-    import django.test.runner  # noqa: F401
     import tblib  # noqa: F401
+    from django.test.runner import RemoteTestResult
+
+    from unittest_leakfix.django.parallel import WorkerDetector
 except ImportError:
     raise unittest.SkipTest("needs Django and tblib")
 
@@ -52,6 +58,9 @@ class Failing(SimpleTestCase):
         os.environ["OF_A_FAILING_TEST"] = "1"
         self.fail("with a leak")
 
+    def test_two(self):     # meets what it left, in whichever worker
+        pass
+
 
 class Fixture(SimpleTestCase):
     @classmethod
@@ -64,7 +73,7 @@ class Fixture(SimpleTestCase):
 '''
 
 REPORT = '''\
-  4 causes in 3 of 5 tests and 1 fixture: 1 kept test, 1 file, 2 environment changes
+  4 causes in 3 of 6 tests and 1 fixture: 1 kept test, 1 file, 2 environment changes
 
 [1] Orders.test_one was kept after it finished                       1 test
     shop.tests.kept[0]
@@ -94,9 +103,9 @@ REPORT = '''\
     in your code: self.addCleanup(os.environ.pop, "OF_A_FAILING_TEST", None)
 
 [4] environment variable "OF_A_FIXTURE" was added                    1 fixture
-    left by Fixture.setUpClass   shop/tests.py:40
-      39         super().setUpClass()
-    > 40         os.environ["OF_A_FIXTURE"] = "1"
+    left by Fixture.setUpClass   shop/tests.py:43
+      42         super().setUpClass()
+    > 43         os.environ["OF_A_FIXTURE"] = "1"
     is 1
     in worker N
     in your code: cls.addClassCleanup(os.environ.pop, "OF_A_FIXTURE", None)
@@ -111,7 +120,7 @@ FIXTURE = '''\
 FAIL: setUpClass (shop.tests.Fixture)
 ----------------------------------------------------------------------
 AssertionError: 1 leak was left behind:
-  environment variable "OF_A_FIXTURE" was added, left at shop/tests.py:40 in Fixture.setUpClass
+  environment variable "OF_A_FIXTURE" was added, left at shop/tests.py:43 in Fixture.setUpClass
 '''
 RUNS = {    # the report is the first
     "report": ["--leaks=report"],
@@ -148,7 +157,7 @@ class FoundTest(ProjectCase):
         self.assertEqual(re.sub("in worker .*", "in worker N", report), REPORT)
 
     def test_what_was_closed_is_reported_for_all_workers(self):
-        self.assertIn("unittest_leakfix: let go of 4 finished tests, closed 1 resource left open "
+        self.assertIn("unittest_leakfix: let go of 5 finished tests, closed 1 resource left open "
                       "(1 file), "
                       "1 test still held by other code\n", self.runs["fail"].text)
 
@@ -163,8 +172,7 @@ class FoundTest(ProjectCase):
         self.assertIn("FAILED (failures=5)", ran.text)
         names = re.findall(r"^FAIL: (.*)$", ran.text, re.MULTILINE)
         self.assertEqual(sorted(name.partition(" ")[0] for name in names),
-                         ["setUpClass", "shop.tests.Failing.test_one",
-                          "test_one", "test_one", "test_one"])
+                         ["setUpClass", "test_one", "test_one", "test_one", "test_one"])
         self.assertRegex(ran.text,
                          r"FAIL: test_one \(shop\.tests\.Orders\b.*\)\n-+\n" + re.escape(KEPT))
         self.assertIn(FIXTURE, ran.text)
@@ -172,7 +180,7 @@ class FoundTest(ProjectCase):
     def test_json(self):
         with open(os.path.join(self.folder, "leaks.json")) as file:
             reported = json.load(file)
-        self.assertEqual(reported["tests"], 5)
+        self.assertEqual(reported["tests"], 6)
         leaks = {leak["subject"]: {note["label"]: note["text"] for note in leak["notes"]}.get(
             "in worker")
                  for leak in reported["leaks"]}
@@ -203,6 +211,48 @@ class FoundTest(ProjectCase):
 
     def test_restored_in_the_workers(self):
         self.assertIn("put back", self.runs["restore"].text)
+
+
+class LastOfAWorkerTest(unittest.TestCase):
+    """A failing test that no other follows in its worker has left what the baseline lists."""
+
+    def found(self, listed):
+        class Failing(unittest.TestCase):
+            __qualname__ = "Failing"
+
+            def test_one(self):
+                os.environ["OF_A_FAILING_TEST"] = "1"
+                self.fail("with a leak")
+
+        self.addCleanup(os.environ.pop, "OF_A_FAILING_TEST", None)
+        baseline = Baseline("known.json", json.dumps({"version": 2, "leaks": [
+            {"kind": "environment", "fingerprint": "environment %s added" % listed,
+             "tests": [Failing("test_one").id()]}]}))
+        detector = WorkerDetector(Options(leaks="fail", leaks_baseline="known.json"),
+                                  baseline)
+        result = RemoteTestResult()
+        self.assertTrue(detector.start())
+        try:
+            detector.feed(result)
+            Run(result, watcher=detector).all(unittest.TestSuite([Failing("test_one")]))
+            found, ran, failures = detector.take()
+        finally:
+            detector.stop()
+        self.assertEqual(failures, ())
+        self.assertEqual([each[0] for each in result.events if each[0] == "addFailure"],
+                         ["addFailure"])    # its own
+        return baseline.compared(replace(found, ran=frozenset(ran)))
+
+    def test_it_is_known_and_not_gone(self):
+        found = self.found("OF_A_FAILING_TEST")
+        self.assertEqual([each.leak.fingerprint for each in found.known],
+                         ["environment OF_A_FAILING_TEST added"])
+        self.assertEqual((found.leaks, found.gone), ((), ()))
+
+    def test_what_is_not_listed_waits_for_a_test_that_meets_it(self):
+        found = self.found("ANOTHER")
+        self.assertEqual((found.leaks, found.known), ((), ()))
+        self.assertEqual(found.gone, ("environment ANOTHER added",))
 
 
 if __name__ == "__main__":
