@@ -121,6 +121,12 @@ class Watch(object):
         self._watch()
 
     def _watch(self):
+        try:
+            self._watch_on()
+        except:     # noqa: E722  2.7 takes the names of modules away, Exception too, as it ends
+            pass
+
+    def _watch_on(self):
         self._ours += (get_ident(),)
         patience = self._patience or AT_END
         # Twice a second is enough, and costs nothing.

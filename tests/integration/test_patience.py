@@ -20,6 +20,7 @@ import time
 import unittest
 
 from tests.support.paths import ROOT
+from unittest_leakfix import cli, patience
 
 try:
     import pty
@@ -194,6 +195,17 @@ class EndTests(HangCase):
         child = self.start("test_it", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         _, err = child.communicate()
         self.assertTrue(err.decode().rstrip().endswith("\nOK"), err)
+
+    def test_a_thread_of_ours_whose_names_are_taken_away_is_quiet(self):
+        """As by 2.7, which does so at its end while the thread still runs."""
+        watch = patience.Watch()
+        for module in (cli, patience):
+            for name in ("_clock", "_sleep", "_getpid"):
+                if hasattr(module, name):
+                    self.addCleanup(setattr, module, name, getattr(module, name))
+                    setattr(module, name, None)
+        watch._watch()
+        cli._say_what_keeps_it(0, 0.0, 0, {})
 
     def test_nothing_is_loaded_without_need(self):
         self.write("""\
