@@ -16,7 +16,7 @@ import unittest
 
 from tests import tiers
 from tests.support.paths import ROOT
-from tests.support.trust import OURS, TrustCase, of_ours  # noqa: F401
+from tests.support.trust import OURS, RUNS, TrustCase, of_ours  # noqa: F401
 from tests.tiers import NEWEST, OLDEST, full_on
 
 try:
@@ -190,6 +190,39 @@ class CallbackTests(TrustCase):
         for run in set(OURS) - set(["off"]):
             self.assertPressed(self.pressed(run, "complaints", "unraisable_text",
                                             "dies = Dies(); dies.me = dies"))
+
+
+@unittest.skipUnless("report" in OURS, "finding needs Python 3.8")
+class ExitTests(TrustCase):
+    """What the interpreter complains about as it ends, when the module `warnings` is gone: it goes
+    by the filters that it has looked through last."""
+
+    SAMPLE = u"""
+        import warnings
+        class Client(object):
+            def __init__(self, name):
+                self.name = name
+            def __del__(self, warn=warnings.warn, category=ResourceWarning):
+                warn("unclosed " + self.name, category)
+        class Tests(unittest.TestCase):
+            def test_kept_until_the_exit(self):
+                KEPT.append(Client("at the exit"))
+            def test_dies_after_it(self):
+                self.client = Client("after the test")
+        """
+
+    def said(self, run, action):
+        """Return the last lines that say what is unclosed at the exit."""
+        ran = self.ran(run, self.SAMPLE, program=[sys.executable, "-W", action, "-m"] + RUNS[run]
+                       + ["-v", "sample"])
+        self.assertEqual(ran.status, 0, ran.shown)
+        return [line.strip() for line in ran.err.splitlines() if "unclosed at the exit" in line]
+
+    def test_filters_are_the_users_at_the_exit(self):
+        for action in ("ignore", "error"):
+            plain = self.said("plain", action)
+            for run in OURS:
+                self.assertEqual((run, action, plain), (run, action, self.said(run, action)))
 
 
 @unittest.skipUnless(hasattr(_testcapi, "set_nomemory"), "needs _testcapi.set_nomemory")

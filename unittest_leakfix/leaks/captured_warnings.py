@@ -35,6 +35,49 @@ _ALWAYS = (
     ("always", None, ResourceWarning, None, 0),
     ("always", re.compile("coroutine .* was never awaited"), RuntimeWarning, None, 0),
 )
+_warn_explicit = warnings.warn_explicit
+
+
+class _Asked(type):
+    """Notes that the interpreter has looked through filters of which one has this kind of class."""
+
+    noted = False
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        _Asked.noted = True
+        return False
+
+
+class _Nothing(Warning, metaclass=_Asked):
+    """Matches no warning."""
+
+
+class _Unheard(Warning):
+    """Given only in order to have the interpreter look."""
+
+
+_NOTICE = ("ignore", None, _Nothing, None, 0)
+_IGNORED = ("ignore", None, _Unheard, None, 0)
+
+
+def _have_looked_at(filters: Any) -> None:
+    """Have the interpreter see *filters*, which are in force.
+
+    It keeps those that it has looked at last, and goes by them while it ends, when the module
+    `warnings` is gone: with ours, all that dies only then would be complained about.
+    """
+    if type(filters) is not list:
+        return
+    filters.insert(0, _IGNORED)
+    try:
+        _warn_explicit("", _Unheard, "", 0)
+    finally:
+        for place, each in enumerate(filters):
+            if each is _IGNORED:
+                del filters[place]
+                break
+
+
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _ASYNCIO = (
     ("Task was destroyed but it is pending", "task was destroyed pending"),
@@ -67,10 +110,11 @@ class ComplaintCapture:
             self._acquisitions.remember_dead(True)
         show, unraisable, in_thread = self._handlers
         filters = warnings.filters
+        _Asked.noted = False
         self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
         self._unraisable, self._in_thread = sys.unraisablehook, threading.excepthook
         swapped = [
-            (warnings, "filters", [*_ALWAYS, *filters]),
+            (warnings, "filters", [_NOTICE, *_ALWAYS, *filters]),
             (warnings, "_showwarnmsg", show),
             (sys, "unraisablehook", unraisable),
             (threading, "excepthook", in_thread),
@@ -85,6 +129,9 @@ class ComplaintCapture:
         """Close the window: everything is as it was, except what was replaced
         meanwhile."""
         self._swap.back()
+        if _Asked.noted:
+            _Asked.noted = False
+            _have_looked_at(warnings.filters)
         if self._acquisitions is not None:
             self._acquisitions.remember_dead(False)
 
