@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import unittest
 
@@ -207,22 +208,25 @@ class ExitTests(TrustCase):
         class Tests(unittest.TestCase):
             def test_kept_until_the_exit(self):
                 KEPT.append(Client("at the exit"))
-            def test_dies_after_it(self):
-                self.client = Client("after the test")
-        """
+            def test_the_last_one(self):
+                """
+    DIES = u"self.client = Client('after the test')"
+    CATCHES = u"with warnings.catch_warnings(): warnings.simplefilter('ignore', BytesWarning); " \
+        u"warnings.warn('of the test', BytesWarning)"
 
-    def said(self, run, action):
+    def said(self, run, action, last):
         """Return the last lines that say what is unclosed at the exit."""
-        ran = self.ran(run, self.SAMPLE, program=[sys.executable, "-W", action, "-m"] + RUNS[run]
-                       + ["-v", "sample"])
+        ran = self.ran(run, textwrap.dedent(self.SAMPLE).rstrip(" ") + u"        " + last + u"\n",
+                       program=[sys.executable, "-W", action, "-m"] + RUNS[run] + ["-v", "sample"])
         self.assertEqual(ran.status, 0, ran.shown)
         return [line.strip() for line in ran.err.splitlines() if "unclosed at the exit" in line]
 
     def test_filters_are_the_users_at_the_exit(self):
-        for action in ("ignore", "error"):
-            plain = self.said("plain", action)
-            for run in OURS:
-                self.assertEqual((run, action, plain), (run, action, self.said(run, action)))
+        for action, last in (("ignore", self.DIES), ("error", self.DIES),
+                             ("ignore", self.CATCHES)):
+            plain = self.said("plain", action, last)
+            self.assertEqual((action, last, plain),
+                             (action, last, self.said("report", action, last)))
 
 
 @unittest.skipUnless(hasattr(_testcapi, "set_nomemory"), "needs _testcapi.set_nomemory")

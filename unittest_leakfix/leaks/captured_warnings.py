@@ -60,7 +60,7 @@ _NOTICE = ("ignore", None, _Nothing, None, 0)
 _IGNORED = ("ignore", None, _Unheard, None, 0)
 
 
-def _have_looked_at(filters: Any) -> None:
+def have_looked_at(filters: Any) -> None:
     """Have the interpreter see *filters*, which are in force.
 
     It keeps those that it has looked at last, and goes by them while it ends, when the module
@@ -131,7 +131,7 @@ class ComplaintCapture:
         self._swap.back()
         if _Asked.noted:
             _Asked.noted = False
-            _have_looked_at(warnings.filters)
+            have_looked_at(warnings.filters)
         if self._acquisitions is not None:
             self._acquisitions.remember_dead(False)
 

@@ -18,6 +18,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.captured_warnings import (
     ComplaintCapture,
     LoggerTap,
+    have_looked_at,
     unraisable_text,
 )
 from unittest_leakfix.leaks.model.seen import Spot
@@ -121,11 +122,15 @@ class PassThroughCapture(ComplaintCapture):
     def remove(self) -> None:
         """Listen no more."""
         lists: List[Any] = [warnings.filters, self._filters or []]
+        let_through = False
         for filters in lists:
             for place in range(len(filters) - 1, -1, -1):
                 if filters[place] is LET_THROUGH:
                     del filters[place]
+                    let_through = True
         self._filters = None
+        if let_through:     # a copy that a test made, and has put away, still has ours
+            have_looked_at(warnings.filters)
         if self._swap:
             # What died meanwhile is not looked at, as it is in the window after the test.
             sources.remove(self._listens)
