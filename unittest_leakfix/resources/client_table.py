@@ -32,7 +32,7 @@ __unittest = True
 bind(globals())
 
 _get_referents = gc.get_referents
-_is_tracked = gc.is_tracked
+_is_tracked = getattr(gc, "is_tracked", lambda value: True)     # not on PyPy
 
 #: (module, class) -> Kind.
 KINDS = {}
