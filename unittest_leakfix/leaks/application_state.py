@@ -7,84 +7,33 @@ registry that an import fills, a counter. docs/how-it-works.md has the rules.
 from __future__ import annotations
 
 import re
-import sys
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    List,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-)
+from typing import Any, Dict, List, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks import identify
-from unittest_leakfix.leaks import survivors as sizes
 from unittest_leakfix.leaks.governor import Began, Governor
-from unittest_leakfix.leaks.model import leak as leak_model
-from unittest_leakfix.leaks.model.ids import defines, method_of, module_of
 from unittest_leakfix.leaks.model.leak import Leak, RecordedChange
-from unittest_leakfix.leaks.retention import known_caches
+from unittest_leakfix.leaks.state_rules import (
+    FIXTURES,
+    Judge,
+    Record,
+    Window,
+    expressions_of,
+    is_bounded,
+    named,
+)
 from unittest_leakfix.leaks.suspects import Timeline
 from unittest_leakfix.process_state import places
-from unittest_leakfix.process_state.application import Difference, Modules, put_back, word
-from unittest_leakfix.process_state.places import Place
-from unittest_leakfix.tracing import writers
-from unittest_leakfix.tracing.stacks import Frame, is_users_file, short
+from unittest_leakfix.process_state.application import Difference, Modules, put_back
+from unittest_leakfix.tracing.stacks import is_users_file
 
 __unittest = True
 bind(globals())
 
-LARGE = 1000000
-"""From how many bytes on what a container has gained is reported."""
 _SHARES = {"tests": 0.01, "classes": 0.02, "installed": 0.005}
 """What looks may cost of the run's processor time: at the user's modules after each test, and after
 each class; at those of installed packages, after a class."""
 _FREE = 0.02
 """The seconds that each of these may always cost."""
-_DEDUCING = 0.3
-"""Seconds that lines may be looked for in the tests' code."""
-_RESETS = ("clear", "set None")
-"""What tests do before they begin, for an application that fills it anew."""
-_GROWS, _AGAIN = 5, 2
-_FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData", "setup_class", "teardown_class",
-             "setUpModule", "tearDownModule", "setup_module", "teardown_module")
-_MOST = 300     # windows of one place
-_LOOKED_UP = re.compile(r"\.__dict__\['(\w+)'\]")
-
-
-class Window(NamedTuple):
-    """What was seen of one place at one look: after the tests since the look before."""
-
-    nth: int        # number of the last of the tests
-    tests: Tuple[str, ...]
-    difference: Difference
-    imported: bool
-    restored: bool = False
-    mixed: bool = False     # fixtures ran as well
-
-
-class Record:
-    """All that was seen of one place."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.windows: List[Window] = []
-        self.changed = 0        # how often, in all
-        self.shrank = False
-
-    def add(self, window: Window) -> None:
-        """Note one more."""
-        self.changed += 1
-        self.shrank |= window.difference.items < 0
-        if len(self.windows) < _MOST:
-            self.windows.append(window)
-        else:
-            self.windows[-1] = window
 
 
 class ApplicationState:
@@ -121,7 +70,7 @@ class ApplicationState:
         changes = cls is None or any(
             name in space and is_users_file(places.file_of(places.module_slot(base)))
             for base in places.mro(cls) for space in [places.dict_slot(base) or {}]
-            for name in _FIXTURES)
+            for name in FIXTURES)
         if changes:
             self.between()
         return changes
@@ -245,233 +194,17 @@ class ApplicationState:
         """Return the leaks among what was recorded, but for what one of those *reported* is."""
         judge = Judge(self._records.values(), timeline, self._failed, self.windows, self._clock)
         found: List[Leak] = []
-        expressions = [text for leak in reported for text in _expressions(leak)]
-        values = {id(value) for value in map(_named, expressions) if value is not None}
+        expressions = [text for leak in reported for text in expressions_of(leak)]
+        values = {id(value) for value in map(named, expressions) if value is not None}
         for record in self._records.values():
             worded = record.place.expression
             whole = re.compile(r"(?<![\w.])%s(?!\w)" % re.escape(worded))
             if record.windows and not any(whole.search(each) for each in expressions) and not (
-                    worded in self._shrunk or _is_bounded(record, values)):
+                    worded in self._shrunk or is_bounded(record, values)):
                 leak = judge.leak(record)
                 if leak is not None:
                     found.append(leak)
         return found
-
-
-def _is_bounded(record: Record, reported: Set[int]) -> bool:
-    """Tell whether a container drops its oldest for its newest, has a limit beside it, or is one
-    that is *reported* by another name."""
-    if not any(each.difference.items or each.difference.how == "changed items"
-               for each in record.windows):
-        return False
-    value = _value_of(record.place)
-    if value is None or not places.is_container(value):
-        return False
-    turns = any(not each.difference.items and not each.difference.place.key
-                for each in record.windows)
-    beside = _namespace_of(record.place) or {}
-    return (turns or places.is_bounded(value) and type(value) is not places.LRU_CACHE
-            or id(value) in reported
-            or any(type(name) is str and type(each) is int and known_caches._LIMIT.match(name)
-                   and places.length(value) <= each for name, each in list(beside.items())))
-
-
-def _named(expression: str) -> Any:
-    """Return what the dotted name that an expression begins with leads to; None for nothing."""
-    parts = expression.partition("[")[0].split(".")
-    for count in range(len(parts), 0, -1):
-        value: Any = sys.modules.get(".".join(parts[:count]))
-        if value is not None:
-            for part in parts[count:]:
-                space = vars(value) if type(value) is type(sys) else places.dict_slot(
-                    value) if issubclass(type(value), type) else {}
-                value = (space or {}).get(part)
-            return value if places.is_container(value) else None
-    return None
-
-
-def _expressions(leak: Leak) -> List[str]:
-    # A descriptor is looked up without its class's way to it: Service.__dict__['run'].
-    found = [_LOOKED_UP.sub(r".\1", leak.chain.expression)] if leak.chain is not None else []
-    change = getattr(leak.seen, "change", None)
-    if change is not None and change.kind == "patch":
-        found.append(change.name)
-    return found
-
-
-class Judge:
-    """Tells which of the recorded changes are leaks."""
-
-    def __init__(self, records: Iterable[Record], timeline: Timeline, failed: Dict[str, int],
-                 windows: int, clock: Callable[[], float]) -> None:
-        self._records = list(records)
-        self._timeline = timeline
-        self._failed = failed
-        self._windows = windows
-        self._clock = clock
-        self._until = clock() + _DEDUCING
-        self._lines: Dict[Tuple[str, str, str], List[Tuple[Frame, str]]] = {}
-        self._read_by: Dict[str, Set[Tuple[str, str]]] = {}
-
-    def leak(self, record: Record) -> Optional[Leak]:
-        """Return the leak that one record is; None where it is none."""
-        place = record.place
-        windows = record.windows
-        if place.users and any(each.difference.items for each in windows):
-            grown = self._growth(record, windows)
-            if grown is not None:
-                return grown
-        if place.of_test or places.is_test_code(place.module):
-            return self._read(record, windows)
-        if place.users and self._cached_a_patch(record, windows):
-            return self._leak(record, windows, None)
-        loud = [each for each in windows if self._by_hand(each)]
-        by_line = [(each, self._written(each)) for each in windows if each not in loud]
-        lines = {id(each): frame for each, frame in by_line if frame is not None}
-        # What most tests rebind is a slot: the next one fills it anew.
-        slot = record.changed > max(3, self._windows // 2) and not any(
-            each.difference.items for each in windows)
-        loud = [each for each in windows if each in loud or id(each) in lines and not slot
-                or place.users and self._is_setting(each, record)]
-        if not loud:
-            return self._read(record, windows)
-        frames = [lines.get(id(each)) or self._written(each) for each in loud]
-        return self._leak(record, loud, next((each for each in frames if each is not None), None))
-
-    # The rules, each on its own.
-
-    @staticmethod
-    def _by_hand(window: Window) -> bool:
-        """A mock, or a function of the tests', in the place of the application's own."""
-        difference = window.difference
-        if difference.how not in ("changed", "added"):
-            return False
-        if difference.new == "mock":
-            return True
-        return (difference.new in ("lambda", "function", "class") and bool(difference.home)
-                and any(defines(test, difference.home) for test in window.tests))
-
-    def _is_setting(self, window: Window, record: Record) -> bool:
-        """A public name that had a plain value and has another one, which few tests change."""
-        difference = window.difference
-        return (difference.how == "changed" and difference.old == "atom"
-                and difference.new in ("atom", "empty", "none")
-                and not window.imported and not record.place.name.startswith("_")
-                and not (_is_number(difference.before) and _is_number(difference.after))
-                and record.changed <= max(2, self._windows // 4))
-
-    def _cached_a_patch(self, record: Record, windows: List[Window]) -> bool:
-        """A cache was filled while a test had another value in a global that its function
-        reads."""
-        first = windows[0]
-        if first.difference.container != "cache" or first.difference.old != "empty":
-            return False
-        function = getattr(_value_of(record.place), "__wrapped__", None)
-        code = getattr(function, "__code__", None)
-        space = vars(sys.modules[record.place.module])
-        names = [name for name in getattr(code, "co_names", ())
-                 if name in space and not callable(space[name])]
-        alone = len(first.tests) == 1
-        return any(frame.function == method_of(test) and (
-            alone or ("", record.place.name) in self._names_read(test))
-            for test in first.tests for name in names
-            for frame in self._lines_of(test, record.place.module, name))
-
-    def _lines_of(self, test: str, owner: str, name: str) -> List[Frame]:
-        """Return the lines of a test's module that set this name, for good or for a while."""
-        if self._clock() > self._until:
-            return []
-        return [frame for frame, _ in writers.writers(module_of(test), owner, name)]
-
-    def _written(self, window: Window) -> Optional[Frame]:
-        """Return the one line of a test's own module, or of what its tests inherit, that can have
-        made the change."""
-        place = window.difference.place
-        found: List[Frame] = []
-        if place.name:
-            for module in dict.fromkeys(filter(None, map(module_of, window.tests))):
-                key = module, place.owner, place.name
-                if key not in self._lines:
-                    if self._clock() > self._until:
-                        return None
-                    self._lines[key] = writers.writers(module, place.owner, place.name)
-                found += [frame for frame, how in self._lines[key]
-                          if how not in _RESETS or window.difference.new in ("empty", "none")]
-        methods = set(map(method_of, window.tests))
-        of_tests = [each for each in found if each.function in methods]
-        helpers = [each for each in found if not each.function.startswith("test")
-                   and not (window.mixed and each.function in _FIXTURES)]
-        return next(iter(of_tests or helpers), None)
-
-    def _read(self, record: Record, windows: List[Window]) -> Optional[Leak]:
-        """A later test that reads the place has failed."""
-        place = record.place
-        name = place.name or place.expression.partition(".__")[0].rpartition(".")[2]
-        if not self._failed or self._clock() > self._until or place.of_test:
-            return None
-        for test in self._failed:
-            before = [each for each in windows if self._ran_before(each, test)]
-            names = self._names_read(test) if before else ()
-            if ("", name) in names or (places.file_of(place.module), name) in names:
-                return self._leak(record, before, None, test)
-        return None
-
-    def _ran_before(self, window: Window, failed: str) -> bool:
-        return failed not in window.tests and window.nth < self._failed.get(failed, 0)
-
-    def _names_read(self, test: str) -> Set[Tuple[str, str]]:
-        found = self._read_by.get(test)
-        if found is None:
-            found = set()
-            if self._clock() < self._until:
-                found = writers.names_read(module_of(test), method_of(test))
-            self._read_by[test] = found
-        return found
-
-    # Growth.
-
-    def _growth(self, record: Record, windows: List[Window]) -> Optional[Leak]:
-        place = record.place
-        value = _value_of(place)
-        gains = [each for each in windows if each.difference.items > 0]
-        items = sum(each.difference.items for each in windows)
-        if (record.shrank or items <= 0 or not places.is_container(value)
-                or places.is_bounded(value) or places.length(value) < items):
-            return None
-        nths = [each.nth for each in gains]
-        size = _size_of_last(value, items)
-        once = len(gains) == 1 and gains[0].difference.old == "empty"
-        if size >= LARGE:
-            hand = any(self._written(each) is not None for each in gains)
-            if not (hand or not once and (len(gains) == 1 or self._timeline.grows(
-                    nths, (), _AGAIN))):
-                return None
-        elif (places.is_test_code(place.module) or not self._timeline.grows(nths, (), _GROWS)
-                or not _steady(nths, self._timeline.now)):
-            return None
-        return identify.of_growth(place.expression, items, size, *_blamed(gains),
-                                  container=word(value))
-
-    @staticmethod
-    def _is_in(test: str, frame: Frame) -> bool:
-        return short(places.file_of(module_of(test))) == frame.file
-
-    def _leak(self, record: Record, windows: List[Window], frame: Optional[Frame],
-              read_by: str = "") -> Leak:
-        first = windows[0]
-        tests, candidates = _blamed(windows)
-        if frame is not None and candidates:
-            candidates = tuple(test for test in candidates
-                               if self._is_in(test, frame)) or candidates
-            mine = [test for test in first.tests if method_of(test) == frame.function
-                    and self._is_in(test, frame)] if len(first.tests) > 1 else []
-            if len(mine) == 1:      # the line that can have done it stands in one of them
-                tests, candidates = (mine[0],), ()
-        notes: Tuple[Tuple[str, str], ...] = ((leak_model.READ, read_by),) if read_by else ()
-        if not read_by and tests and tests[0] in self._failed:
-            # What a failing test left in the application, those after it meet.
-            notes = ((leak_model.MET, "the tests after it"),)
-        return identify.of_state(first.difference, tests, candidates, frame, first.restored, notes)
 
 
 def _is_put_back(difference: Difference) -> bool:
@@ -489,70 +222,3 @@ def _is_new(difference: Difference) -> bool:
         return difference.new in ("mock", "function", "lambda", "class") and bool(difference.old)
     # What is open is reported as such.
     return difference.new not in ("module", "resource", "weak reference")
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).replace("e+", "").replace("-", "").isdigit()
-
-
-def _blamed(windows: Sequence[Window]) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
-    tests = dict.fromkeys(each.tests[0] for each in windows if len(each.tests) == 1)
-    candidates = dict.fromkeys(test for each in windows if len(each.tests) > 1
-                               for test in each.tests if test not in tests)
-    return tuple(tests), tuple(candidates)
-
-
-def _steady(nths: Sequence[int], now: int) -> bool:
-    """Tell whether the second half of the time brought as much, nearly, as the first one, and the
-    last quarter something."""
-    first, half = nths[0], (nths[0] + now) / 2
-    late = [nth for nth in nths if nth > half]
-    return 3 * len(late) >= len(nths) and nths[-1] > now - (now - first) / 4 - 1
-
-
-def _namespace_of(place: Place) -> Any:
-    """Return the namespace that has a place; None where that is gone, or has no name."""
-    module = sys.modules.get(place.module)
-    if type(module) is not type(sys):
-        return None
-    walk = places.Walk(place.module, module, True)
-    for space in walk.spaces:
-        if space.expression == place.owner:
-            return space.names
-    return next((held.dict_of() for held in walk.held if held.expression == place.owner), None)
-
-
-def _value_of(place: Place) -> Any:
-    """Return what is at a place now, without running code; None where that is nothing."""
-    if place.name:
-        return (_namespace_of(place) or {}).get(place.name)
-    module = sys.modules.get(place.module)
-    if type(module) is not type(sys):
-        return None
-    walk = places.Walk(place.module, module, True)
-    return next((cell.fetch("") for cell in walk.cells
-                 if cell.expression == place.expression), None)
-
-
-def _size_of_last(value: Any, items: int) -> int:
-    """Return the bytes of the *items* of a container that came last, as far as that is known."""
-    kind = type(value)
-    if kind is bytearray:
-        return items
-    if kind is places.LRU_CACHE:
-        return sizes.only_held_by(value)
-    if kind is set:
-        return sizes.only_held_by(value)
-    found = places.items_of(value, 1000000)
-    if found is None:
-        return sizes.size_of(value)
-    if places.is_dict(value):
-        half = len(found) // 2
-        last = found[max(0, half - items):half] + found[max(half, 2 * half - items):]
-    else:
-        last = found[-items:]
-    del found
-    few = last[:1000]
-    count = len(last)
-    del last
-    return sum(map(sizes.size_of, few)) * count // max(1, len(few))

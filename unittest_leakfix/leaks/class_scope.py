@@ -10,9 +10,10 @@ from typing import Any, Container, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import names_in, qualified
-from unittest_leakfix.leaks import identify, survivors
+from unittest_leakfix.leaks import identify, sizes
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.resource_parts import held_resources
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.registry import kind_of
@@ -74,7 +75,7 @@ class SharedResources:
         for holder in (self._cls, sys.modules.get(objects.module_of(self._cls))):
             for value in list(objects.namespace_of(holder).values()):
                 if kind_of(value) is not None and not objects.inherits(value, _Thread):
-                    if ("thread", thread) in survivors.held_resources(value, None)[0]:
+                    if ("thread", thread) in held_resources(value, None)[0]:
                         return True
         return False
 
@@ -155,7 +156,7 @@ class Fixtures:
                if had.get(name, had) is not value and not is_atom(value)
                and not name.startswith("_") and name != "tearDown_exceptions"]
         del had
-        holding = survivors.heaviest(new, floor=HEAVY) if new else ()
+        holding = sizes.heaviest(new, floor=HEAVY) if new else ()
         if not holding:
             return []
         total = sum(item[2] for item in holding)
@@ -176,7 +177,7 @@ class Fixtures:
             opened = self._acquisitions.of(value)
             if opened is not None and opened.test in fixtures:
                 leaks.append(identify.of_scope(form % name, value, kind, opened, opened.test))
-                self.covered |= survivors.held_resources(value, opened)[0]
+                self.covered |= held_resources(value, opened)[0]
                 self._acquisitions.mark_connection_reported(value)
         return leaks
 

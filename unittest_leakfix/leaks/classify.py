@@ -12,8 +12,7 @@ from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, 
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import qualified
-from unittest_leakfix.leaks import identify
-from unittest_leakfix.leaks import survivors as sizes
+from unittest_leakfix.leaks import identify, sizes
 from unittest_leakfix.leaks.class_scope import giver_of
 from unittest_leakfix.leaks.governor import Governor
 from unittest_leakfix.leaks.model import ids
@@ -21,10 +20,11 @@ from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.chain import Chain, Link
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.seen import Survivor
+from unittest_leakfix.leaks.resource_parts import held_resources
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.known_caches import LAST_TEST
 from unittest_leakfix.leaks.retention.search import Trace, traces
-from unittest_leakfix.leaks.survivors import held_resources, looked_up
+from unittest_leakfix.leaks.survivors import is_users, looked_up
 from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.process_state.logging_state import is_attached
 from unittest_leakfix.resources.client_table import IDLE
@@ -401,7 +401,7 @@ def _librarys(value: object, chain: Chain) -> bool:
     """Tell whether the standard library holds an object of its own: a logger by its name."""
     module = os_facts.loaded(_home(chain))
     return (module is not None and objects.is_library(module)
-            and not sizes.is_users(type(value)))
+            and not is_users(type(value)))
 
 
 def _mark_covered(cases: Sequence[_Candidate], found: Sequence[Optional[Chain]],
@@ -444,7 +444,7 @@ def _is_plain(value: Any) -> bool:
     """Tell whether *value* is of a kind of resource, of somebody's own class, and has nothing that
     could be closed: it is closed, or has nothing but memory below it."""
     kind = kind_of(value)
-    return (kind is not None and sizes.is_users(type(value)) and kind.is_open(value) is False
+    return (kind is not None and is_users(type(value)) and kind.is_open(value) is False
             and kind.name not in ("thread", "thread timer", "mock patch", "logging handler"))
 
 

@@ -15,8 +15,9 @@ from unittest_leakfix.leaks.captured_warnings import ComplaintCapture
 from unittest_leakfix.leaks.governor import SLACK, Governor
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.passing_warnings import PassThroughCapture
+from unittest_leakfix.leaks.resource_parts import held_resources
 from unittest_leakfix.leaks.retention import registries
-from unittest_leakfix.leaks.survivors import SurvivorWatch, held_resources
+from unittest_leakfix.leaks.survivors import SurvivorWatch
 from unittest_leakfix.leaks.uncounted import NoCapture, NoSurvivorWatch
 from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.process_state.first_imports import FirstImports

@@ -8,29 +8,20 @@ only then is it looked up again, since what a class's tests share ends with the 
 from __future__ import annotations
 
 import gc
-import io
-import os
 import sys
-import threading
-import types
 import unittest
 import weakref
 from contextlib import contextmanager
-from types import FunctionType
 from typing import Any, Callable, Container, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from unittest_leakfix._core import errors, ownership
+from unittest_leakfix._core import errors
 from unittest_leakfix._core.attributes import namespace
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix._core.introspection import flags_slot, module_slot, name_slot, on_type
+from unittest_leakfix._core.introspection import flags_slot, module_slot, name_slot
 from unittest_leakfix.leaks.model.seen import Survivor
-from unittest_leakfix.leaks.retention import objects
-from unittest_leakfix.leaks.retention.edges import referents
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.resources.scan import is_atom, lists_more
-from unittest_leakfix.tracing import driver_ids, os_facts
-from unittest_leakfix.tracing.acquisitions import Acquisition
 from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OURS
 from unittest_leakfix.tracing.stacks import origin_of as code_of
 
@@ -51,23 +42,6 @@ _BARE = len(vars(unittest.TestCase("run")))
 # resolvers, signals, catalogs. What is a test's attribute, a resource or a user's own is reported
 # all the same.
 _FRAMEWORKS = frozenset(["django", "asgiref"])
-_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
-_realpath = os.path.realpath
-_Thread = threading.Thread
-_active = threading._active  # type: ignore[attr-defined]
-_MOST_PARTS, _MOST_OF_CLIENT = 400, 3000
-_ELSEWHERE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType,
-              types.FrameType,
-              types.CodeType)
-_get_referents = gc.get_referents
-_MOST_SIZED = 20000
-_getsizeof = sys.getsizeof
-_sizeof = getattr(object, "__sizeof__", None)     # PyPy has no sizes, and no counts
-_getrefcount: Callable[[object], int] = getattr(sys, "getrefcount", lambda value: 0)
-# Not walked by the collector, and often the heaviest: counted where one holder has them.
-_BULK = (str, bytes, bytearray, memoryview)
-# Their buffers are not data of the test's: 8 kB, 128 kB since 3.14, whatever was read.
-_BUFFERED = (io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair)
 
 
 def survivor(what: str, test: str, name: str, value: object, fixture: bool = False) -> Survivor:
@@ -341,184 +315,3 @@ def is_users(cls: type) -> bool:
     if type(file) is not str:
         return module is None or name == "__main__"
     return code_of(file) not in (LIBRARY, OURS, HARNESS)
-
-
-# What an open resource holds outside Python's memory: so that its parts are not reported again.
-
-
-def held_resources(value: object,
-                   acquisition: Optional[Acquisition]) -> Tuple[Set[object], Set[int]]:
-    """Return what stands for the parts of the resource *value*, and their ids.
-
-    The first: descriptors, ("pid", n), ("thread", n), a path. A pool's threads, children and pipes
-    are found by following its references, a few hundred at most, and never through types,
-    modules, functions or frames.
-    """
-    stands: Set[object] = set()
-    if acquisition is not None:
-        if acquisition.detail:
-            stands.add(acquisition.detail)
-        # whose path may be relative, and its descriptor's is not
-        if acquisition.what == "sqlite3 connection":
-            stands.add(_realpath(acquisition.detail))
-    parts: Set[int] = set()
-    queue: List[Any] = [value]
-    kind = kind_of(value)
-    pools = kind is not None and kind.client
-    if kind is not None:
-        given = [part for part in kind.parts(value) if part is not None]
-        stands.update(part for part in given if type(part) is str)
-        queue += [part for part in given if type(part) is not str]
-    seen: Set[int] = {id(queue), *map(id, queue)}
-    most = _MOST_OF_CLIENT if pools else _MOST_PARTS
-    while queue and len(seen) < most:
-        each = queue.pop(0)
-        stands.update(_of(each))
-        kind = kind_of(each)
-        # A connection leads to the pool that it is in, and is a part of that.
-        if kind is not None and (pools or not kind.client):
-            parts.add(id(each))
-        for referent in referents(each):
-            if id(referent) not in seen and _is_tracked(referent) and not _elsewhere(referent):
-                seen.add(id(referent))
-                queue.append(referent)
-    return stands, parts
-
-
-def _elsewhere(value: object) -> bool:
-    return issubclass(type(value), _ELSEWHERE)
-
-
-def _of(value: object) -> Iterator[object]:
-    kind = type(value)
-    for fd in (os_facts.descriptor_of(value), os_facts.socket_descriptor(value)):
-        if fd >= 0:
-            yield fd
-    pid = os_facts.running_process_id(value)
-    if pid:
-        yield "pid", pid
-    if issubclass(kind, _Thread):
-        ident = os_facts.attributes(value).get("_ident")
-        # Once it has ended, its number may be another thread's.
-        if _active.get(ident) is value:
-            yield "thread", ident
-    resource = kind_of(value)
-    if resource is not None and resource.name == "database connection":
-        yield driver_ids.descriptor_of(value)
-    module = objects.module_of(kind)
-    if module.startswith("multiprocessing"):
-        yield from _of_multiprocessing(os_facts.attributes(value))
-    elif module in ("select", "selectors"):
-        try:
-            yield value.fileno()    # type: ignore[attr-defined]
-        except errors.PASSING:
-            raise
-        except BaseException:  # a selector without one, or closed
-            pass
-
-
-def _of_multiprocessing(values: Any) -> Iterator[object]:
-    """Connections keep their descriptor as _handle, children theirs as sentinel or for a
-    finalizer."""
-    for name in ("_handle", "sentinel"):
-        if type(values.get(name)) is int:
-            yield values[name]
-    finalizer = values.get("finalizer")
-    arguments = os_facts.attributes(finalizer).get("_args") if finalizer is not None else None
-    for each in arguments if type(arguments) is tuple else ():
-        if type(each) is int:
-            yield each
-        elif type(each) is list or type(each) is tuple:
-            yield from (item for item in each if type(item) is int)
-
-
-# How much memory hangs on an object and on nothing else.
-
-
-def only_held_by(target: object, limit: int = _MOST_SIZED) -> int:
-    """Return the bytes of `target` and of what can be reached through it alone.
-
-    At most `limit` objects are looked at; what lies further is left out. Runs no user code.
-    0 where references are not counted (PyPy).
-    """
-    if not ownership.COUNTED:
-        return 0
-    nodes, known, below = ownership._walk([target], None, (), limit)
-    base = ownership._BASE
-    outside = [place for place in range(1, len(nodes))
-               if _getrefcount(nodes[place]) - base - known[place] > 0]
-    shared = ownership._spread(outside, below)
-    shared.discard(0)
-    mine = [place for place in range(len(nodes)) if place not in shared]
-    return sum(_size(nodes[place]) for place in mine) + _bulk(nodes[place] for place in mine)
-
-
-def size_of(value: object) -> int:
-    """Return the bytes of one item of a container, and of what only it holds."""
-    return _size(value) if is_atom(value) else only_held_by(value, 200)
-
-
-def heaviest(items: Iterable[Tuple[str, object]], most: int = 5,
-             floor: int = 0) -> Tuple[Tuple[str, str, int], ...]:
-    """Return (name, type, bytes) of the named `items`, heaviest first, `floor` bytes at least."""
-    sized = [(name, name_slot(type(value)), only_held_by(value)) for name, value in items]
-    sized.sort(key=lambda item: (-item[2], item[0]))
-    return tuple(item for item in sized[:most] if item[2] >= floor)
-
-
-def _bulk(nodes: Iterable[object]) -> int:
-    total = 0
-    for node in nodes:
-        for referent in _get_referents(node):
-            # This loop, its list and the one holder.
-            kind = type(referent)
-            if (type(kind) is type and kind in _BULK or _home_of(kind) in _ARRAYS
-                    and not _is_tracked(referent)) and _getrefcount(referent) <= 4:
-                total += _size(referent)
-    return total
-
-
-# Of what reports its data by nbytes; pandas' frames have numpy's arrays.
-_ARRAYS = ("numpy", "torch", "cupy", "jax", "jaxlib", "tensorflow")
-
-
-def _home_of(cls: type) -> str:
-    name = module_slot(cls)
-    return name.partition(".")[0] if type(name) is str else ""
-
-
-def _array_size(value: Any) -> int:
-    """Return the bytes of an array's data, whatever allocated it: a view keeps all of it."""
-    total = 0
-    try:
-        total = int(_getsizeof(value))
-        base = value
-        for _ in range(10):
-            below = getattr(base, "base", None)
-            if below is None or _home_of(type(below)) not in _ARRAYS:
-                break
-            base = below
-        total = max(total, int(getattr(base, "nbytes", 0) or 0))
-        if _home_of(type(value)) == "torch":
-            total = max(total, int(value.element_size() * value.nelement()))
-    except errors.PASSING:
-        raise
-    except BaseException:   # a lazy or deleted array
-        pass
-    return total
-
-
-def _size(value: object) -> int:
-    cls = type(value)
-    if _home_of(cls) in _ARRAYS:
-        return _array_size(value)
-    if type(cls) is type and cls in _BUFFERED:
-        return 0
-    if flags_slot(cls) & _HEAP_TYPE and type(on_type(cls, "__sizeof__")) is FunctionType:
-        return int(_sizeof(value))   # type: ignore[misc]  # a user's own may raise, hang or lie
-    try:
-        return int(_getsizeof(value))
-    except errors.PASSING:
-        raise
-    except BaseException:   # a C type's that is broken
-        return 0

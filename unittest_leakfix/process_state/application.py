@@ -7,16 +7,25 @@ with ``restore`` all are kept, and the user's containers are copied, to be put b
 from __future__ import annotations
 
 import sys
-import weakref
 from itertools import chain
 from operator import is_
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.places import Place
+from unittest_leakfix.process_state.state_values import (
+    MISSING,
+    Gone,
+    equal,
+    home_of,
+    noted,
+    sort_of_last,
+    sort_or_none,
+    text_of,
+    word,
+)
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import value_text
 
@@ -29,36 +38,8 @@ _COPIED = 10000
 """Up to how many items a container is copied, to be put back."""
 _THIRD_PARTY = 40000
 """How many names of installed packages are watched."""
-_MOST_SORTED = 1000     # items of a container
-_WEAK = (weakref.ref, weakref.WeakMethod, weakref.ProxyType, weakref.CallableProxyType)
 _MODULES = sys.modules
-_MISSING = object()
-_END = (_MISSING,)
-
-
-class Gone:
-    """What stands for a value that is not referred to."""
-
-    __slots__ = "kind", "length"
-
-    def __init__(self, value: Any) -> None:
-        self.kind = type(value)
-        self.length = places.length(value) if places.is_container(value) else -1
-
-    @property
-    def sort(self) -> str:
-        """Return what sort of value it was."""
-        if self.length >= 0:
-            return "container" if self.length else "empty"
-        return "mock" if _is_mock(self.kind) else "object"
-
-    @property
-    def text(self) -> str:
-        """Return what it was, in a few words."""
-        if self.length < 0:
-            return value_text.qualified(self.kind) + " object"
-        return "a %s of %d item%s" % (places.name_slot(self.kind), self.length,
-                                      "" if self.length == 1 else "s")
+_END = (MISSING,)
 
 
 class Difference(NamedTuple):
@@ -81,79 +62,6 @@ class Difference(NamedTuple):
     """What sort of container it is: see `word`."""
     literal: str = ""
     """A new plain value as code: "'test'"."""
-
-
-def word(value: Any) -> str:
-    """Return what sort of container it is: "list", "dict", "set", "deque", "cache"."""
-    kind = places.name_slot(type(value))
-    return "cache" if type(value) is places.LRU_CACHE else (
-        "dict" if places.is_dict(value) else kind if kind in ("set", "deque") else "list")
-
-
-def sort_of(value: Any) -> str:
-    """Return what sort of value it is: "none", "empty", "atom", "function", "lambda", "class",
-    "mock", "module", "container", "resource", "weak reference", "object"."""
-    if type(value) is staticmethod or type(value) is classmethod:
-        value = value.__func__
-    kind = type(value)
-    if value is None:
-        return "none"
-    if places.is_atom(value):
-        return "atom" if value else "empty"
-    if kind is places.LRU_CACHE:
-        return "function"
-    if places.is_container(value) or kind is tuple or kind is frozenset:
-        return "container" if len(value) else "empty"
-    if kind is FunctionType:
-        return "lambda" if value.__name__ == "<lambda>" else "function"
-    if issubclass(kind, type):
-        return "class"
-    if kind is ModuleType:
-        return "module"
-    if _is_mock(kind):
-        return "mock"
-    if kind is BuiltinFunctionType or kind is MethodType:
-        return "function"
-    if kind_of(value) is not None:
-        return "resource"
-    return "weak reference" if any(kind is each for each in _WEAK) else "object"
-
-
-def _is_mock(cls: type) -> bool:
-    return any(places.name_slot(base) == "NonCallableMock" for base in places.mro(cls))
-
-
-def _home(value: Any) -> str:
-    if type(value) is staticmethod or type(value) is classmethod:
-        value = value.__func__
-    if issubclass(type(value), type):
-        found = places.module_slot(value)
-    else:
-        found = value.__module__ if sort_of(value) in ("function", "lambda") else ""
-    return found if type(found) is str else ""
-
-
-def _noted(value: Any) -> Any:
-    """Return *value*, or what stands for it where it is not to be referred to."""
-    return value if places.lasts(value) else Gone(value)
-
-
-def _text(value: Any) -> str:
-    if value is _MISSING:
-        return ""
-    if type(value) is staticmethod or type(value) is classmethod:
-        value = value.__func__
-    return value.text if type(value) is Gone else value_text.name_text(value)
-
-
-def _sort(value: Any) -> str:
-    if value is _MISSING:
-        return ""
-    return value.sort if type(value) is Gone else sort_of(value)
-
-
-def _equal(old: Any, new: Any) -> bool:
-    return type(old) is type(new) and places.is_atom(old) and bool(old == new)
 
 
 class _Names:
@@ -184,7 +92,7 @@ class _Items:
         self.ids = None if found is None or self.length > _ITEMS else list(map(id, found))
         self.half = self.length if places.is_dict(value) else 0
         self.known: Optional[List[Any]] = None if self.ids is None or found is None else [
-            each if places.is_atom(each) else _MISSING for each in found]
+            each if places.is_atom(each) else MISSING for each in found]
         self.copy = _copy(value) if strong and self.length <= _COPIED else None
 
 
@@ -287,18 +195,18 @@ class Module:
         for name in list(dict.fromkeys((*before, *now))):
             if not places.is_state(name, of_test):
                 continue
-            oid, old = before.get(name, (0, _MISSING))
-            new = now.get(name, _MISSING)
-            if new is not _MISSING and (id(new) == oid or _equal(old, new)):
+            oid, old = before.get(name, (0, MISSING))
+            new = now.get(name, MISSING)
+            if new is not MISSING and (id(new) == oid or equal(old, new)):
                 continue
             undo = None
             if self._restores:
                 undo = _undoing(setter, name, old)
             found.append(Difference(
                 self._place(owner, name, of_test),
-                "added" if old is _MISSING else "removed" if new is _MISSING else "changed",
-                _text(old), _text(_MISSING if new is _MISSING else _noted(new)), _sort(old),
-                _sort(new), "" if new is _MISSING else _home(new), undo=undo,
+                "added" if old is MISSING else "removed" if new is MISSING else "changed",
+                text_of(old), text_of(MISSING if new is MISSING else noted(new)), sort_or_none(old),
+                sort_or_none(new), "" if new is MISSING else home_of(new), undo=undo,
                 literal=repr(new) if places.is_atom(new) else ""))
         return found
 
@@ -323,19 +231,9 @@ class Module:
         return Difference(
             place, "filled" if now > base.length else "emptied" if now < base.length
             else "changed items", before, after, "container" if base.length else "empty",
-            _sort_of_last(value, now - base.length), items=now - base.length, undo=undo,
+            sort_of_last(value, now - base.length), items=now - base.length, undo=undo,
             container=word(value))
 
-
-def _sort_of_last(value: Any, gained: int) -> str:
-    """Return "resource" if all that a container has *gained* are such, else the container's own
-    sort."""
-    items = places.items_of(value, _MOST_SORTED) if gained > 0 else None
-    if items and type(value) is not set:
-        last = items[-gained:]
-        if len(last) == gained and all(sort_of(each) == "resource" for each in last):
-            return "resource"
-    return "container" if places.length(value) else "empty"
 
 def _getter(names: Any, held: Any) -> Callable[[str], Any]:
     if held is None:
@@ -370,7 +268,7 @@ def _changed_key(value: Any, base: _Items) -> Optional[Tuple[str, str, str]]:
         return None
     old = base.known[half + changed[0]]
     return (value_text.name_text(now[changed[0]]) if type(now[changed[0]]) is not str
-            else repr(now[changed[0]]), _text(old), value_text.name_text(now[half + changed[0]]))
+            else repr(now[changed[0]]), text_of(old), value_text.name_text(now[half + changed[0]]))
 
 
 # Putting back.
@@ -386,7 +284,7 @@ def _setter(module: Any, name: str, space: places.Space) -> Callable[[str, Any],
             cls = places.dict_slot(cls).get(part)
         if places.dict_slot(cls) != space.names:
             raise LookupError("another class is in its place")
-        if value is _MISSING:
+        if value is MISSING:
             type.__delattr__(cls, attribute)
         else:
             type.__setattr__(cls, attribute, value)
@@ -395,7 +293,7 @@ def _setter(module: Any, name: str, space: places.Space) -> Callable[[str, Any],
 
 def _in_dict(names: Dict[str, Any]) -> Callable[[str, Any], None]:
     def put(name: str, value: Any) -> None:
-        if value is _MISSING:
+        if value is MISSING:
             names.pop(name, None)
         else:
             names[name] = value

@@ -8,7 +8,7 @@ import unittest
 if sys.version_info < (3, 8):
     raise unittest.SkipTest("finding needs Python 3.8")
 
-from unittest_leakfix.leaks import survivors
+from unittest_leakfix.leaks import sizes
 
 
 class SizesTests(unittest.TestCase):
@@ -16,11 +16,11 @@ class SizesTests(unittest.TestCase):
         path = os.path.join(tempfile.gettempdir(), "leakfix-sizes-%d" % os.getpid())
         files = [open(path, "wb", buffering=1 << 20)]
         self.addCleanup(os.remove, path)
-        self.assertLess(survivors.only_held_by(files), 2000)    # nobody else may refer to it
+        self.assertLess(sizes.only_held_by(files), 2000)    # nobody else may refer to it
         files.pop().close()
 
     def test_what_was_written_to_memory_is(self):
-        self.assertGreater(survivors.only_held_by([io.BytesIO(b"x" * 100000)]), 100000)
+        self.assertGreater(sizes.only_held_by([io.BytesIO(b"x" * 100000)]), 100000)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ import unittest
 from unittest import mock
 
 from tests.support.paths import ROOT
-from unittest_leakfix.leaks import survivors
 from unittest_leakfix.leaks.class_scope import SharedResources
+from unittest_leakfix.leaks.resource_parts import held_resources
 from unittest_leakfix.process_state.descriptors import Descriptors
 from unittest_leakfix.process_state.monitors import ProcessState
 from unittest_leakfix.resources import processes
@@ -211,8 +211,8 @@ class Process(unittest.TestCase):
         records.current = "later"
         found = records.of_pid(second.pid)
         self.assertEqual(found.test, "")
-        self.assertNotIn(("pid", second.pid), survivors.held_resources(first, None)[0])
-        self.assertIn(("pid", second.pid), survivors.held_resources(second, None)[0])
+        self.assertNotIn(("pid", second.pid), held_resources(first, None)[0])
+        self.assertIn(("pid", second.pid), held_resources(second, None)[0])
 
     @unittest.skipUnless("fork" in multiprocessing.get_all_start_methods(),
                          "this system does not fork")
@@ -269,8 +269,8 @@ class Thread(unittest.TestCase):
         self.addCleanup(running.join)
         self.addCleanup(go.set)
         ended._ident = running.ident    # as the system may give it again
-        self.assertNotIn(("thread", running.ident), survivors.held_resources(ended, None)[0])
-        self.assertIn(("thread", running.ident), survivors.held_resources(running, None)[0])
+        self.assertNotIn(("thread", running.ident), held_resources(ended, None)[0])
+        self.assertIn(("thread", running.ident), held_resources(running, None)[0])
 
 
 class Id(unittest.TestCase):
