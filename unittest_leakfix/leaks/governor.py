@@ -23,6 +23,9 @@ SHARE = 0.05
 """What finding may cost of the time that the tests take, before it begins to leave things out."""
 _FREE = 0.3
 """Seconds that explanations may always cost: a share of nothing would leave out all."""
+_FREE_SEARCH = 1.5
+"""The same for one search for holders, which is given up then: it takes as long as the heap is
+large and the machine is busy, and what holds a thing is what its reader wants to know."""
 _FREE_LOOKS, _FREE_COLLECTING = 0.1, 0.05
 """The same for the looks, and for collections of the heap."""
 _SAMPLED = 8
@@ -152,7 +155,7 @@ class Governor(Pace):
     def late(self) -> Callable[[], bool]:
         """Return what tells whether an explanation that begins now has taken what it may."""
         clock, until = self.clock, self.clock() + max(
-            SHARE * self._tests_took - self._costs["explaining"], _FREE)
+            SHARE * self._tests_took - self._costs["explaining"], _FREE_SEARCH)
         return lambda: clock() > until
 
     # The account.

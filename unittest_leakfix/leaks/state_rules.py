@@ -29,7 +29,7 @@ LARGE = 1000000
 """From how many bytes on what a container has gained is reported."""
 FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData", "setup_class", "teardown_class",
             "setUpModule", "tearDownModule", "setup_module", "teardown_module")
-_DEDUCING = 0.3
+_DEDUCING = 1.0
 """Seconds that lines may be looked for in the tests' code."""
 _RESETS = ("clear", "set None")
 """What tests do before they begin, for an application that fills it anew."""

@@ -13,6 +13,7 @@ from unittest_leakfix.leaks.governor import (
     _FREE,
     _FREE_COLLECTING,
     _FREE_LOOKS,
+    _FREE_SEARCH,
     _SAMPLED,
     _SELDOM,
     SHARE,
@@ -186,7 +187,7 @@ class GovernorTests(unittest.TestCase):
 
     def test_the_search_for_holders_in_a_short_run(self):
         late = self.governor.late()
-        self.now += _FREE - 0.01
+        self.now += _FREE_SEARCH - 0.01
         self.assertFalse(late())
         self.now += 0.02
         self.assertTrue(late())
