@@ -214,7 +214,7 @@ class ExitTests(TrustCase):
     CATCHES = u"with warnings.catch_warnings(): warnings.simplefilter('ignore', BytesWarning); " \
         u"warnings.warn('of the test', BytesWarning)"
 
-    def said(self, run, action, last):
+    def printed(self, run, action, last):
         """Return the last lines that say what is unclosed at the exit."""
         ran = self.ran(run, textwrap.dedent(self.SAMPLE).rstrip(" ") + u"        " + last + u"\n",
                        program=[sys.executable, "-W", action, "-m"] + RUNS[run] + ["-v", "sample"])
@@ -224,9 +224,9 @@ class ExitTests(TrustCase):
     def test_filters_are_the_users_at_the_exit(self):
         for action, last in (("ignore", self.DIES), ("error", self.DIES),
                              ("ignore", self.CATCHES)):
-            plain = self.said("plain", action, last)
+            plain = self.printed("plain", action, last)
             self.assertEqual((action, last, plain),
-                             (action, last, self.said("report", action, last)))
+                             (action, last, self.printed("report", action, last)))
 
 
 @unittest.skipUnless(hasattr(_testcapi, "set_nomemory"), "needs _testcapi.set_nomemory")

@@ -38,17 +38,17 @@ _ALWAYS = (
 _warn_explicit = warnings.warn_explicit
 
 
-class _Asked(type):
+class _LooksNoted(type):
     """Notes that the interpreter has looked through filters of which one has this kind of class."""
 
     noted = False
 
     def __subclasscheck__(cls, other: type) -> bool:
-        _Asked.noted = True
+        _LooksNoted.noted = True
         return False
 
 
-class _Nothing(Warning, metaclass=_Asked):
+class _Nothing(Warning, metaclass=_LooksNoted):
     """Matches no warning."""
 
 
@@ -110,7 +110,7 @@ class ComplaintCapture:
             self._acquisitions.remember_dead(True)
         show, unraisable, in_thread = self._handlers
         filters = warnings.filters
-        _Asked.noted = False
+        _LooksNoted.noted = False
         self._show = warnings._showwarnmsg  # type: ignore[attr-defined]
         self._unraisable, self._in_thread = sys.unraisablehook, threading.excepthook
         swapped = [
@@ -129,8 +129,8 @@ class ComplaintCapture:
         """Close the window: everything is as it was, except what was replaced
         meanwhile."""
         self._swap.back()
-        if _Asked.noted:
-            _Asked.noted = False
+        if _LooksNoted.noted:
+            _LooksNoted.noted = False
             have_looked_at(warnings.filters)
         if self._acquisitions is not None:
             self._acquisitions.remember_dead(False)
