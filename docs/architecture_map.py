@@ -8,10 +8,9 @@ What stands between the two markers is written by this script; all else stays as
 import ast
 import io
 import os
-import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PAGE = os.path.join(ROOT, "docs", "architecture.md")
+from written_part import ROOT, Part
+
 PACKAGE = os.path.join(ROOT, "unittest_leakfix")
 BEGIN = "<!-- The map: written by docs/architecture_map.py -->\n"
 END = "<!-- The end of the map -->\n"
@@ -43,22 +42,7 @@ def written():
     return "".join(parts) + "\n"
 
 
-def page():
-    """Return the text of the page as it is, and as it should be."""
-    with io.open(PAGE, encoding="utf-8") as file:
-        text = file.read()
-    head, rest = text.split(BEGIN)
-    return text, head + BEGIN + written() + END + rest.split(END)[1]
-
-
-def main():
-    """Write the page, if it is stale."""
-    text, wanted = page()
-    if text != wanted:
-        with io.open(PAGE, "w", encoding="utf-8", newline="\n") as file:
-            file.write(wanted)
-    print("docs/architecture.md %s" % ("was up to date" if text == wanted else "was written"))
-
+PART = Part("architecture.md", BEGIN, END, written)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    PART.write()

@@ -5,12 +5,10 @@
 What stands between the two markers is written by this script; all else stays as it is.
 """
 
-import io
-import os
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PAGE = os.path.join(ROOT, "docs", "clients.md")
+from written_part import ROOT, Part
+
 BEGIN = "<!-- The table: written by docs/clients_table.py -->\n"
 END = "<!-- The end of the table -->\n"
 HEAD = ("\n| client | recognised by | one cause | line | closed for you | awaited by the mixin "
@@ -54,22 +52,7 @@ def written():
     return text + "\n"
 
 
-def page():
-    """Return the text of the page as it is, and as it should be."""
-    with io.open(PAGE, encoding="utf-8") as file:
-        text = file.read()
-    head, rest = text.split(BEGIN)
-    return text, head + BEGIN + written() + END + rest.split(END)[1]
-
-
-def main():
-    """Write the page, if it is stale."""
-    text, wanted = page()
-    if text != wanted:
-        with io.open(PAGE, "w", encoding="utf-8", newline="\n") as file:
-            file.write(wanted)
-    print("docs/clients.md %s" % ("was up to date" if text == wanted else "was written"))
-
+PART = Part("clients.md", BEGIN, END, written)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    PART.write()

@@ -14,6 +14,7 @@ import sys
 import time
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.redaction import shown
 from unittest_leakfix.observer import ForwardingObserver
 
@@ -231,9 +232,7 @@ class Watch(object):
         if thread is None:
             return "a thread without a Thread object"
         name = getattr(thread, "_name", getattr(thread, "_Thread__name", "?"))
-        kind = type(thread)
-        label = 'thread "%s" (%s.%s)' % (
-            shown(str(name)), kind.__module__, getattr(kind, "__qualname__", kind.__name__))
+        label = 'thread "%s" (%s)' % (shown(str(name)), qualified(type(thread)))
         return label + " of an executor that was not shut down" * bool(_is_of_executor(thread))
 
     # The end by force.
@@ -290,8 +289,7 @@ class WatchedObserver(ForwardingObserver):
 
     def class_started(self, cls):
         self.inner.class_started(cls)
-        self._watch.runs("setUpClass (%s.%s)" % (
-            cls.__module__, getattr(cls, "__qualname__", cls.__name__)))
+        self._watch.runs("setUpClass (%s)" % qualified(cls))
 
     def class_finished(self, cls):
         self._watch.runs(None)
@@ -314,9 +312,7 @@ class _Name(object):
         self._method = getattr(test, "_testMethodName", "")
 
     def __str__(self):
-        kind = self._kind
-        return "%s.%s.%s" % (kind.__module__, getattr(kind, "__qualname__", kind.__name__),
-                             self._method)
+        return "%s.%s" % (qualified(self._kind), self._method)
 
 
 def _children_of_multiprocessing():

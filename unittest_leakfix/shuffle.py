@@ -11,6 +11,7 @@ import hashlib
 import unittest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix.suite import _is_plain, overrides
 
 __unittest = True
@@ -37,8 +38,8 @@ def shuffled(suite, seed):
             order.setdefault(block, len(order))
         places[number] = (
             _key(seed, kind.__module__), order[kind.__module__],
-            _key(seed, "%s.%s" % (kind.__module__, getattr(kind, "__qualname__", kind.__name__))),
-            order[kind.__module__, id(kind)], _key(seed, _name(first)), number, test)
+            _key(seed, qualified(kind)), order[kind.__module__, id(kind)],
+            _key(seed, _name(first)), number, test)
     places.sort(key=_all_but_the_test)
     return unittest.TestSuite([place[-1] for place in places])
 

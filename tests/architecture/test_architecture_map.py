@@ -6,20 +6,9 @@ import os
 import re
 import sys
 import unittest
-from importlib.util import module_from_spec, spec_from_file_location
-from typing import Any
 
 from tests.support.paths import ROOT
-
-
-def load() -> Any:
-    """Return the script that writes the map, as a module."""
-    spec = spec_from_file_location(
-        "architecture_map", os.path.join(ROOT, "docs", "architecture_map.py"))
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.support.scripts import load
 
 
 class MapTests(unittest.TestCase):
@@ -27,11 +16,11 @@ class MapTests(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.script = load()
+        cls.script = load("architecture_map")
 
     @unittest.skipIf(sys.version_info < (3, 9), "3.8 cleans docstrings otherwise")
     def test_it_is_up_to_date(self) -> None:
-        text, wanted = self.script.page()
+        text, wanted = self.script.PART.page()
         self.assertEqual(wanted, text, "stale: run python docs/architecture_map.py")
 
     def test_each_folder_is_on_it(self) -> None:

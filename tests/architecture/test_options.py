@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import inspect
 import os
 import re
@@ -15,6 +14,7 @@ from unittest import mock
 
 import unittest_leakfix
 from tests.support.paths import ROOT
+from tests.support.scripts import load
 from unittest_leakfix import options
 from unittest_leakfix.options import OPTIONS, Option, Options, decided, options_in
 
@@ -251,11 +251,7 @@ class DocsTests(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        spec = importlib.util.spec_from_file_location(
-            "docs_options", os.path.join(ROOT, "docs", "options.py")
-        )
-        cls.docs = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(cls.docs)
+        cls.docs = load("options")
 
     def test_tables_are_as_the_table_says(self):
         self.assertEqual([], sorted(self.docs.stale()), "stale: type %s" % self.docs.COMMAND)

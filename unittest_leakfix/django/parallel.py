@@ -21,11 +21,12 @@ from unittest_leakfix.django.observers import observers_of
 from unittest_leakfix.django.options import DjangoOptions
 from unittest_leakfix.instance_release import Tally
 from unittest_leakfix.leaks import suppressions
-from unittest_leakfix.leaks.detector import LeakDetector, Unmeasured
+from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model.leak import Findings, Leak, by_test, merge
 from unittest_leakfix.leaks.report import json_report, text_report
 from unittest_leakfix.leaks.run import LeakSession
 from unittest_leakfix.leaks.suppressions import Baseline
+from unittest_leakfix.leaks.unmeasured import Unmeasured
 from unittest_leakfix.options import Options
 from unittest_leakfix.result import Sweep
 from unittest_leakfix.runner import SuiteProxy

@@ -10,6 +10,7 @@ import re
 from typing import Any, Dict, List, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import dict_slot, module_slot, mro
 from unittest_leakfix.leaks.governor import Began, Governor
 from unittest_leakfix.leaks.model.leak import Leak, RecordedChange
 from unittest_leakfix.leaks.state_rules import (
@@ -68,8 +69,8 @@ class ApplicationState:
         """The fixtures of *cls* are about to run. Returns whether they may change the application:
         a framework's own do not."""
         changes = cls is None or any(
-            name in space and is_users_file(places.file_of(places.module_slot(base)))
-            for base in places.mro(cls) for space in [places.dict_slot(base) or {}]
+            name in space and is_users_file(places.file_of(module_slot(base)))
+            for base in mro(cls) for space in [dict_slot(base) or {}]
             for name in FIXTURES)
         if changes:
             self.between()
@@ -192,7 +193,7 @@ class ApplicationState:
 
     def leaks(self, reported: Sequence[Leak], timeline: Timeline) -> List[Leak]:
         """Return the leaks among what was recorded, but for what one of those *reported* is."""
-        judge = Judge(self._records.values(), timeline, self._failed, self.windows, self._clock)
+        judge = Judge(timeline, self._failed, self.windows, self._clock)
         found: List[Leak] = []
         expressions = [text for leak in reported for text in expressions_of(leak)]
         values = {id(value) for value in map(named, expressions) if value is not None}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import unittest
 from typing import (
     Any,
@@ -17,10 +16,8 @@ from typing import (
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import mro, qualified
-from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import classify, identify, suppressions
 from unittest_leakfix.leaks.application_state import ApplicationState
@@ -44,42 +41,13 @@ from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.suppressions import ReportedLeaks
 from unittest_leakfix.leaks.survivors import survivor
 from unittest_leakfix.leaks.suspects import Suspects
+from unittest_leakfix.leaks.unmeasured import Unmeasured
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.tracing import os_facts
 
 __unittest = True
 bind(globals())
-_NAMES = {"pypy": "PyPy", "graalpy": "GraalPy"}
-#: What no run finds on this interpreter.
-UNCOUNTED: Tuple[Tuple[str, str], ...] = () if COUNTED else ((
-    "objects that outlive their tests",
-    "%s does not count references: only the state of the process is watched"
-    % _NAMES.get(sys.implementation.name, "this interpreter")),)
-
-# What could not be measured, and why.
-
-
-class Unmeasured:
-    """The tests, fixtures and classes of a run of which not all was found out."""
-
-    def __init__(self) -> None:
-        self._reasons: Dict[Tuple[str, str], None] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._reasons or UNCOUNTED)
-
-    def all(self) -> Tuple[Tuple[str, str], ...]:
-        """Return pairs of name and reason, in order of running, each once."""
-        return UNCOUNTED + tuple(self._reasons)
-
-    def add(self, name: str, reason: str) -> None:
-        """Note that *name* could not be measured."""
-        self._reasons[name, reason] = None
-
-    def fault(self, name: str) -> None:
-        """Note that what is being handled now kept *name* from being measured."""
-        self.add(name, "finding failed: %s" % fault_text())
 
 
 class LeakDetector(ListeningObserver):

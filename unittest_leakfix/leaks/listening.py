@@ -18,7 +18,7 @@ from unittest_leakfix.leaks.passing_warnings import PassThroughCapture
 from unittest_leakfix.leaks.resource_parts import held_resources
 from unittest_leakfix.leaks.retention import registries
 from unittest_leakfix.leaks.survivors import SurvivorWatch
-from unittest_leakfix.leaks.uncounted import NoCapture, NoSurvivorWatch
+from unittest_leakfix.leaks.unmeasured import NoCapture, NoSurvivorWatch
 from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.process_state.first_imports import FirstImports
 from unittest_leakfix.process_state.monitors import ProcessState

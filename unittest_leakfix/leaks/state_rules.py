@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import dict_slot
 from unittest_leakfix.leaks import identify, sizes
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import defines, method_of, module_of
@@ -19,8 +20,8 @@ from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.application import Difference
 from unittest_leakfix.process_state.places import Place
 from unittest_leakfix.process_state.state_values import word
-from unittest_leakfix.tracing import writers
 from unittest_leakfix.tracing.stacks import Frame, short
+from unittest_leakfix.tracing.writers import CodeOfTests
 
 __unittest = True
 bind(globals())
@@ -71,14 +72,14 @@ class Record:
 class Judge:
     """Tells which of the recorded changes are leaks."""
 
-    def __init__(self, records: Iterable[Record], timeline: Timeline, failed: Dict[str, int],
+    def __init__(self, timeline: Timeline, failed: Dict[str, int],
                  windows: int, clock: Callable[[], float]) -> None:
-        self._records = list(records)
         self._timeline = timeline
         self._failed = failed
         self._windows = windows
         self._clock = clock
         self._until = clock() + _DEDUCING
+        self._code = CodeOfTests()
         self._lines: Dict[Tuple[str, str, str], List[Tuple[Frame, str]]] = {}
         self._read_by: Dict[str, Set[Tuple[str, str]]] = {}
 
@@ -150,7 +151,7 @@ class Judge:
         """Return the lines of a test's module that set this name, for good or for a while."""
         if self._clock() > self._until:
             return []
-        return [frame for frame, _ in writers.writers(module_of(test), owner, name)]
+        return [frame for frame, _ in self._code.writers(module_of(test), owner, name)]
 
     def _written(self, window: Window) -> Optional[Frame]:
         """Return the one line of a test's own module, or of what its tests inherit, that can have
@@ -163,7 +164,8 @@ class Judge:
                 if key not in self._lines:
                     if self._clock() > self._until:
                         return None
-                    self._lines[key] = writers.writers(module, place.owner, place.name)
+                    self._lines[key] = self._code.writers(
+                        module, place.owner, place.name)
                 found += [frame for frame, how in self._lines[key]
                           if how not in _RESETS or window.difference.new in ("empty", "none")]
         methods = set(map(method_of, window.tests))
@@ -193,7 +195,7 @@ class Judge:
         if found is None:
             found = set()
             if self._clock() < self._until:
-                found = writers.names_read(module_of(test), method_of(test))
+                found = self._code.names_read(module_of(test), method_of(test))
             self._read_by[test] = found
         return found
 
@@ -268,7 +270,7 @@ def named(expression: str) -> Any:
         value: Any = sys.modules.get(".".join(parts[:count]))
         if value is not None:
             for part in parts[count:]:
-                space = vars(value) if type(value) is type(sys) else places.dict_slot(
+                space = vars(value) if type(value) is type(sys) else dict_slot(
                     value) if issubclass(type(value), type) else {}
                 value = (space or {}).get(part)
             return value if places.is_container(value) else None

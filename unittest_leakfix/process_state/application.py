@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import dict_slot
 from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.places import Place
 from unittest_leakfix.process_state.state_values import (
@@ -108,6 +109,7 @@ class Module:
                  owners: Dict[int, str]) -> None:
         """*owners*: of what is state, by its id, the module that it is counted to."""
         self.name, self.users = name, users
+        self.has_tests = users and places.is_test_code(name)
         self._module, self._restores = module, restores
         self._owners = owners
         self._mine: List[int] = []
@@ -281,8 +283,8 @@ def _setter(module: Any, name: str, space: places.Space) -> Callable[[str, Any],
     def put(attribute: str, value: Any) -> None:
         cls: Any = vars(module).get(path[0])
         for part in path[1:]:
-            cls = places.dict_slot(cls).get(part)
-        if places.dict_slot(cls) != space.names:
+            cls = dict_slot(cls).get(part)
+        if dict_slot(cls) != space.names:
             raise LookupError("another class is in its place")
         if value is MISSING:
             type.__delattr__(cls, attribute)
@@ -352,7 +354,7 @@ class Modules:
         known: Dict[str, Module] = {}
         size = 0
         # What a test module imports is counted to where it comes from.
-        found = sorted(places.modules(), key=lambda each: each[2] and places.is_test_code(each[0]))
+        found = sorted(places.modules(), key=self._has_tests)
         for name, module, users in found:
             if users is not self._users or id(module) in seen:
                 continue
@@ -372,6 +374,12 @@ class Modules:
             size += had.size
         self._known = known
         self._flatten()
+
+    def _has_tests(self, one: Tuple[str, Any, bool]) -> bool:
+        name, module, users = one
+        had = self._known.get(name)
+        return (had.has_tests if had is not None and had._module is module
+                else users and places.is_test_code(name))
 
     def _flatten(self) -> None:
         modules = list(self._known.values())

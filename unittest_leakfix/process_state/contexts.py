@@ -11,7 +11,7 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.process_state.base import SURELY, Change, FoundChange, Monitor, Undo
 from unittest_leakfix.tracing import os_facts, value_text
-from unittest_leakfix.tracing.stacks import is_users_file
+from unittest_leakfix.tracing.stacks import is_users_module
 
 __unittest = True
 bind(globals())
@@ -121,7 +121,7 @@ def _home(var: "ContextVar[Any]") -> Tuple[str, bool]:
                     inner for inner, each in vars(value).items() if each is var))
             else:
                 continue
-            if is_users_file(str(vars(module).get("__file__") or "<")):
+            if is_users_module(module):
                 return "%s.%s" % (name, expression), True
             found = found or "%s.%s" % (name, expression)
     return found, False

@@ -9,14 +9,13 @@ from __future__ import annotations
 import _thread
 import sys
 import threading
-from types import ModuleType
 from typing import Any, Dict, Iterator, List, NamedTuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot, module_slot, mro
 from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, Undo
 from unittest_leakfix.tracing import os_facts
-from unittest_leakfix.tracing.stacks import is_users_file
+from unittest_leakfix.tracing.stacks import is_users_module
 
 __unittest = True
 bind(globals())
@@ -99,8 +98,7 @@ def _releasing(lock: Any, times: int) -> Undo:
 
 def _find() -> Iterator[_Known]:
     for name, module in list(sys.modules.items()):
-        if type(module) is not ModuleType or not is_users_file(
-                str(vars(module).get("__file__") or "<")):
+        if not is_users_module(module):
             continue
         for key, value in list(vars(module).items()):
             yield from _of(value, "%s.%s" % (name, key), name)

@@ -31,7 +31,6 @@ from unittest_leakfix._core.introspection import (
     flags_slot,
     module_slot,
     mro,
-    name_slot,
     qualname_slot,
 )
 from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OURS, RUNNER, is_users_file, origin_of
@@ -39,7 +38,6 @@ from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OURS, RUNNER, is_u
 __unittest = True
 bind(globals())
 
-__all__ = ["dict_slot", "module_slot", "mro", "name_slot"]
 LRU_CACHE: Any = type(functools.lru_cache(maxsize=1)(lambda: None))
 _HEAP_TYPE, _TYPE_SUBCLASS = 1 << 9, 1 << 31
 _LISTS = (list, collections.deque, bytearray, array.array)

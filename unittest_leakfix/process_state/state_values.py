@@ -7,6 +7,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import module_slot, mro, name_slot
 from unittest_leakfix.process_state import places
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import value_text
@@ -41,13 +42,13 @@ class Gone:
         """Return what it was, in a few words."""
         if self.length < 0:
             return value_text.qualified(self.kind) + " object"
-        return "a %s of %d item%s" % (places.name_slot(self.kind), self.length,
+        return "a %s of %d item%s" % (name_slot(self.kind), self.length,
                                       "" if self.length == 1 else "s")
 
 
 def word(value: Any) -> str:
     """Return what sort of container it is: "list", "dict", "set", "deque", "cache"."""
-    kind = places.name_slot(type(value))
+    kind = name_slot(type(value))
     return "cache" if type(value) is places.LRU_CACHE else (
         "dict" if places.is_dict(value) else kind if kind in ("set", "deque") else "list")
 
@@ -82,7 +83,7 @@ def sort_of(value: Any) -> str:
 
 
 def _is_mock(cls: type) -> bool:
-    return any(places.name_slot(base) == "NonCallableMock" for base in places.mro(cls))
+    return any(name_slot(base) == "NonCallableMock" for base in mro(cls))
 
 
 def home_of(value: Any) -> str:
@@ -90,7 +91,7 @@ def home_of(value: Any) -> str:
     if type(value) is staticmethod or type(value) is classmethod:
         value = value.__func__
     if issubclass(type(value), type):
-        found = places.module_slot(value)
+        found = module_slot(value)
     else:
         found = value.__module__ if sort_of(value) in ("function", "lambda") else ""
     return found if type(found) is str else ""

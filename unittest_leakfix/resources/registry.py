@@ -20,6 +20,7 @@ import sys
 import types
 import weakref
 
+from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import (
     CONTAINERS,
@@ -82,7 +83,6 @@ _pending = dict((module, part) for part in PARTS for module in PARTS[part])
 _BELOW = ("_core.waiting", "resources.client_table", "resources.database_clients")
 _SEPARATOR = os.sep
 _parts = {}     # name: module, of those that are loaded
-_PASSING = (KeyboardInterrupt, SystemExit)
 _looked_at = [0]     # how many modules there were when `prepare` looked
 __all__ = ["Kind", "kind_of", "register_resource"]
 _Classic = getattr(types, "ClassType", None)  # Python 2.7
@@ -187,12 +187,12 @@ def _load(part):
         with originals:     # it may bind what a test has replaced
             try:
                 __import__(name)
-            except _PASSING:
+            except errors.PASSING:
                 raise
             except BaseException:   # such as no descriptor left
                 try:
                     _memory.load(name)
-                except _PASSING:
+                except errors.PASSING:
                     raise
                 except BaseException:
                     raise _NotNow()

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import sys
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot
-from unittest_leakfix.tracing.stacks import Frame, is_users_file, short
+from unittest_leakfix.tracing.stacks import Frame, is_users_file, is_users_module, short
 
 __unittest = True
 bind(globals())
@@ -73,13 +73,12 @@ class CodeIndex:
         for name, module in list(sys.modules.items()):
             if type(module) is ModuleType and (name, id(module)) not in self._modules:
                 self._modules.add((name, id(module)))
-                file = vars(module).get("__file__")
-                if type(file) is str and is_users_file(file):
+                if is_users_module(module):
                     queue += list(vars(module).values())
         if queue:
             self._answers.clear()
         mentions, named = self._mentions, self._named
-        for code in _codes(queue, set(self._known)):
+        for code in codes_in(queue, set(self._known)):
             self._known[id(code)] = code
             for name in {*code.co_names, *code.co_freevars}:
                 mentions.setdefault(name, []).append(code)
@@ -101,8 +100,10 @@ def _add_lines(found: Dict[Tuple[str, int], Frame], code: CodeType, name: str,
             found[code.co_filename, line] = Frame(short(code.co_filename), line, code.co_name)
 
 
-def _codes(queue: List[Any], seen: Set[int]) -> Iterator[CodeType]:
-    """Yield the code of the functions and classes in *queue*, of the user's files."""
+def codes_in(queue: List[Any], seen: Set[int],
+             wanted: Callable[[str], bool] = is_users_file) -> Iterator[CodeType]:
+    """Yield the code of the functions and classes in *queue*, but for those *seen* (ids): of the
+    files that are *wanted*, the user's unless another function says which."""
     while queue:
         value = queue.pop()
         if id(value) in seen:
@@ -110,7 +111,7 @@ def _codes(queue: List[Any], seen: Set[int]) -> Iterator[CodeType]:
         seen.add(id(value))
         kind = type(value)
         if kind is CodeType:
-            if is_users_file(value.co_filename):
+            if wanted(value.co_filename):
                 yield value
                 queue += [each for each in value.co_consts if type(each) is CodeType]
         elif kind is FunctionType:
@@ -123,5 +124,5 @@ def _codes(queue: List[Any], seen: Set[int]) -> Iterator[CodeType]:
         elif issubclass(kind, type):
             home = sys.modules.get(str(dict_slot(value).get("__module__")))
             file = vars(home).get("__file__") if type(home) is ModuleType else None
-            if type(file) is str and is_users_file(file):
+            if type(file) is str and wanted(file):
                 queue += list(dict_slot(value).values())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
@@ -85,6 +85,12 @@ def is_users_file(filename: str) -> bool:
     package, not ours, and not made up (``<string>`` is what dataclasses are made of)."""
     return (origin_of(filename) == USER and not any(part in filename for part in _PACKAGES)
             and (not filename.startswith("<") or filename.startswith(_TYPED)))
+
+
+def is_users_module(module: Any) -> bool:
+    """Tell whether the file of a module, of exactly that type, is the user's own."""
+    file = vars(module).get("__file__") if type(module) is ModuleType else None
+    return type(file) is str and is_users_file(file)
 
 
 def walk(frame: Optional[FrameType], limit: int = 10) -> Tuple[object, ...]:

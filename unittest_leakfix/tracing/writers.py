@@ -6,12 +6,12 @@ that it is the tests' own line which does such a thing.
 from __future__ import annotations
 
 import sys
-from types import CodeType, FunctionType, ModuleType
-from typing import Any, Dict, Iterator, List, Set, Tuple
+from types import CodeType, ModuleType
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot
-from unittest_leakfix.tracing import deduced
+from unittest_leakfix.tracing.deduced import codes_in
 from unittest_leakfix.tracing.stacks import Frame, is_users_file, short
 
 __unittest = True
@@ -28,50 +28,95 @@ _SUBSCRIPTS = ("STORE_SUBSCR", "DELETE_SUBSCR")
 _NEAR = 6       # instructions between a container's name and what is done with it
 
 
-def writers(module: str, owner: str, name: str) -> List[Tuple[Frame, str]]:
-    """Return the lines of a module that set the attribute *name* of *owner* ("set"), or that change
-    the container that is called so: with the name of the method.
+class CodeOfTests:
+    """What the code of test modules does to the application: each module is gone over once."""
 
-    *owner*: the expression of a module, class or object. What it is called in the module is known
-    by its own name, and by that which an import gave it.
-    """
-    import dis  # loaded by unittest.mock, or seldom needed
+    def __init__(self) -> None:
+        self._codes: Dict[str, List[CodeType]] = {}     # of the modules that were gone over
+        self._functions: Optional[Dict[str, List[CodeType]]] = None
 
-    value = sys.modules.get(module)
-    if type(value) is not ModuleType:
-        return []
-    called = _names_of(vars(value), owner)
-    found: Dict[Tuple[str, int], Tuple[Frame, str]] = {}
-    for code in _codes_in(value):
-        named = (name in code.co_names or name in code.co_freevars or name in code.co_cellvars
-                 or name in code.co_consts)
-        if not named:
-            continue
-        line, starts = code.co_firstlineno, dict(dis.findlinestarts(code))
-        steps = []
-        for step in dis.get_instructions(code):
-            line = starts.get(step.offset) or line
-            if step.opname not in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
-                steps.append((step.opname, step.argval, line))
-        sets = any(each in code.co_names for each in _SETS)
-        for place, (operation, argument, line) in enumerate(steps):
-            if type(argument) is not str or argument != name:
+    def writers(self, module: str, owner: str, name: str) -> List[Tuple[Frame, str]]:
+        """Return the lines of a module that set the attribute *name* of *owner* ("set"), or that
+        change the container that is called so: with the name of the method.
+
+        *owner*: the expression of a module, class or object. What it is called in the module is
+        known by its own name, and by that which an import gave it.
+        """
+        import dis  # loaded by unittest.mock, or seldom needed
+
+        value = sys.modules.get(module)
+        if type(value) is not ModuleType:
+            return []
+        called = _names_of(vars(value), owner)
+        found: Dict[Tuple[str, int], Tuple[Frame, str]] = {}
+        for code in self._codes_of(module):
+            named = (name in code.co_names or name in code.co_freevars or name in code.co_cellvars
+                     or name in code.co_consts)
+            if not named:
                 continue
-            how = ""
-            if operation in _OF_GLOBALS:
-                how = "set" if owner == module else ""
-            elif operation in _STORES or sets and operation == "LOAD_CONST":
-                how = "set" if _is_of(steps[:place], called) else ""
-                if how and any(each[:2] == ("LOAD_CONST", None) for each in steps[
-                        max(0, place - 3):place]):
-                    how = "set None"
-            elif operation in _LOADS and (operation in ("LOAD_GLOBAL", "LOAD_NAME")
-                                          or _is_of(steps[:place], called)):
-                how = _changes(steps[place + 1:place + 1 + _NEAR])
-            if how:
-                found[code.co_filename, line] = Frame(short(code.co_filename), line,
-                                                      code.co_name), how
-    return list(found.values())
+            line, starts = code.co_firstlineno, dict(dis.findlinestarts(code))
+            steps = []
+            for step in dis.get_instructions(code):
+                line = starts.get(step.offset) or line
+                if step.opname not in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
+                    steps.append((step.opname, step.argval, line))
+            sets = any(each in code.co_names for each in _SETS)
+            for place, (operation, argument, line) in enumerate(steps):
+                if type(argument) is not str or argument != name:
+                    continue
+                how = ""
+                if operation in _OF_GLOBALS:
+                    how = "set" if owner == module else ""
+                elif operation in _STORES or sets and operation == "LOAD_CONST":
+                    how = "set" if _is_of(steps[:place], called) else ""
+                    if how and any(each[:2] == ("LOAD_CONST", None) for each in steps[
+                            max(0, place - 3):place]):
+                        how = "set None"
+                elif operation in _LOADS and (operation in ("LOAD_GLOBAL", "LOAD_NAME")
+                                              or _is_of(steps[:place], called)):
+                    how = _changes(steps[place + 1:place + 1 + _NEAR])
+                if how:
+                    found[code.co_filename, line] = Frame(short(code.co_filename), line,
+                                                          code.co_name), how
+        return list(found.values())
+
+    def names_read(self, module: str, method: str) -> Set[Tuple[str, str]]:
+        """Return the names that the code of a test mentions, as ("", name), and those that the
+        user's functions mention which it calls, as (file, name)."""
+        wanted = {method, "setUp"}
+        names: Set[str] = set()
+        for code in self._codes_of(module):
+            if code.co_name in wanted:
+                names.update(code.co_names, code.co_freevars)
+        found = {("", name) for name in names}
+        functions = self._users_functions()
+        for name in names:
+            called = functions.get(name, ())
+            if len(called) == 1:    # of several by one name it is not known which is called
+                found.update((called[0].co_filename, each) for each in called[0].co_names)
+        return found
+
+    def _codes_of(self, name: str) -> List[CodeType]:
+        """Return the code of the functions and classes that are written in one module."""
+        found = self._codes.get(name)
+        if found is None:
+            module = sys.modules.get(name)
+            queue = list(vars(module).values()) if type(module) is ModuleType else []
+            file = vars(module).get("__file__") if type(module) is ModuleType else None
+            found = self._codes[name] = list(codes_in(queue, set(), lambda each: each == file))
+        return found
+
+    def _users_functions(self) -> Dict[str, List[CodeType]]:
+        """Return the code of all that is the user's own, by its name."""
+        if self._functions is None:
+            self._functions = {}
+            values = [value for each in list(sys.modules.values())
+                      if type(each) is ModuleType
+                      and is_users_file(str(vars(each).get("__file__", "")))
+                      for value in list(vars(each).values())]
+            for code in codes_in(values, set()):
+                self._functions.setdefault(code.co_name, []).append(code)
+        return self._functions
 
 
 def _names_of(names: Dict[str, Any], owner: str) -> Set[str]:
@@ -120,53 +165,3 @@ def _changes(steps: List[Tuple[str, Any, int]]) -> str:
         if operation.startswith(("STORE_", "CALL", "POP_JUMP", "RETURN", "POP_TOP")):
             return ""
     return ""
-
-
-def _codes_in(module: Any) -> Iterator[CodeType]:
-    """Yield the code of the functions and classes of one module."""
-    if type(module) is not ModuleType:
-        return
-    file = vars(module).get("__file__")
-    seen: Set[int] = set()
-    queue: List[Any] = list(vars(module).values())
-    while queue:
-        value = queue.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        kind = type(value)
-        if kind is CodeType:
-            if value.co_filename == file:
-                yield value
-                queue += [each for each in value.co_consts if type(each) is CodeType]
-        elif kind is FunctionType:
-            queue.append(value.__code__)
-            queue.append(vars(value).get("__wrapped__"))
-        elif kind is staticmethod or kind is classmethod:
-            queue.append(value.__func__)
-        elif kind is property:
-            queue += [value.fget, value.fset, value.fdel]
-        elif issubclass(kind, type) and dict_slot(value).get("__module__") == module.__name__:
-            queue += list(dict_slot(value).values())
-
-
-def names_read(module: str, method: str) -> Set[Tuple[str, str]]:
-    """Return the names that the code of a test mentions, as ("", name), and those that the user's
-    functions mention which it calls, as (file, name)."""
-    wanted = {method, "setUp"}
-    names: Set[str] = set()
-    for code in _codes_in(sys.modules.get(module)):
-        if code.co_name in wanted:
-            names.update(code.co_names, code.co_freevars)
-    found = {("", name) for name in names}
-    called: Dict[str, List[CodeType]] = {}
-    values = [value for each in list(sys.modules.values()) if type(each) is ModuleType
-              and is_users_file(str(vars(each).get("__file__", "")))
-              for value in list(vars(each).values())]
-    for code in deduced._codes(values, set()):
-        if code.co_name in names:
-            called.setdefault(code.co_name, []).append(code)
-    for codes in called.values():
-        if len(codes) == 1:     # of several by one name it is not known which is called
-            found.update((codes[0].co_filename, name) for name in codes[0].co_names)
-    return found

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from importlib.util import module_from_spec, spec_from_file_location
 
 from tests.support.paths import ROOT
+from tests.support.scripts import load
 from unittest_leakfix import register_resource
 from unittest_leakfix.resources import entry_points
 from unittest_leakfix.resources.registry import kind_of
@@ -78,11 +78,7 @@ class ExampleTest(unittest.TestCase):
         self.assertIn(printed.strip(), output)
 
     def test_the_table_is_up_to_date(self):
-        spec = spec_from_file_location("clients_table",
-                                       os.path.join(ROOT, "docs", "clients_table.py"))
-        script = module_from_spec(spec)
-        spec.loader.exec_module(script)
-        text, wanted = script.page()
+        text, wanted = load("clients_table").PART.page()
         self.assertEqual(wanted, text, "stale: run python docs/clients_table.py")
 
 

@@ -292,7 +292,7 @@ class DeducedTest(AcquisitionsCase):
         self.assertIsNone(self.records.deduced_setter("afford_late"))
 
     def test_the_code_is_gone_over_once(self):
-        with mock.patch.object(deduced, "_codes", side_effect=deduced._codes) as gone_over:
+        with mock.patch.object(deduced, "codes_in", side_effect=deduced.codes_in) as gone_over:
             for name in ("afford_one", "afford_two", "afford_three"):
                 self.records.deduced_setter(name)
         self.assertEqual(1, gone_over.call_count)
