@@ -101,11 +101,13 @@ class LeakFixMixin(Limited):
             if "tearDown" in values:
                 return super(LeakFixMixin, self).run(*args, **kwds)
             snapshot = TestSnapshot(self, values)
-        snapshot.enter(self, args[0] if args else kwds.get("result"))
         try:
-            return super(LeakFixMixin, self).run(*args, **kwds)
+            snapshot.enter(self, args[0] if args else kwds.get("result"))
+            try:
+                return super(LeakFixMixin, self).run(*args, **kwds)
+            finally:
+                snapshot.depth -= 1
         finally:
-            snapshot.depth -= 1
             if outermost:
                 _end(snapshot, self)
 
@@ -146,7 +148,8 @@ DEFAULTS.append(LeakFixMixin)
 
 
 def _end(snapshot, test):
-    """Do `Life.end`; what goes wrong in our own code is a warning: the verdict stands."""
+    """Do `TestSnapshot.end`; what goes wrong in our own code is a warning: the verdict stands."""
+    snapshots.pop(id(test), None)   # whatever goes wrong: a later test may have its id
     try:
         snapshot.end(test)
     except Exception:
@@ -155,7 +158,7 @@ def _end(snapshot, test):
 
 
 def _add_closings(snapshot, test):
-    """Do `Life.add_closings`; what goes wrong there is a warning."""
+    """Do `TestSnapshot.add_closings`; what goes wrong there is a warning."""
     try:
         return snapshot.add_closings(test)
     except Exception:

@@ -201,7 +201,6 @@ class TestSnapshot(object):
 
     def end(self, test):
         """Close what only now is seen to be owned, then drop what was gained."""
-        snapshots.pop(id(test), None)
         values = self.values = _attribute(test, "__dict__")      # it may have got another one
         try:
             if (self.plain is not None and list(values) == self.plain

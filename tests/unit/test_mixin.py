@@ -16,6 +16,7 @@ import unittest_leakfix
 from tests.support.suites import Payload, Resource, outcomes, run_plainly
 from unittest_leakfix import ClassLeakFixMixin, LeakFixMixin, LeakFixWarning
 from unittest_leakfix._core import ownership
+from unittest_leakfix.snapshot import TestSnapshot, snapshots
 
 shared = []
 
@@ -752,6 +753,22 @@ class LookTests(unittest.TestCase):
             test, result, _ = run_one(method)
             self.assertEqual(result.errors, [])
             self.assertNotIn("payload", vars(test))
+
+    def test_a_fault_of_ours_leaves_no_number_behind(self):
+        """A later test may have the id: it would be taken for one that runs already."""
+        def fails(self, *args):
+            raise MemoryError()
+        for name in ("enter", "end"):
+            self.addCleanup(setattr, TestSnapshot, name, vars(TestSnapshot)[name])
+            setattr(TestSnapshot, name, fails)
+            test = make(test=lambda self: None)("test")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    test(unittest.TestResult())
+                except MemoryError:
+                    pass
+            self.assertNotIn(id(test), snapshots)
 
     def test_a_description_that_the_test_gave_itself_stays(self):
         def method(self):
