@@ -11,7 +11,7 @@ from unittest_leakfix._core.declarations import Limited, most_connections
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import mro, name_of, names_in
 from unittest_leakfix._optional import asserting
-from unittest_leakfix.resources import registry
+from unittest_leakfix.resources.late_kinds import prepare
 from unittest_leakfix.snapshot import DROPPED, TestSnapshot, snapshots
 
 __unittest = True
@@ -187,7 +187,7 @@ def check(cls, mixin):
                 "%s must stand before the TestCase, or it is never called: class %s(%s)" % (
                     mixin.__name__, name_of(kind)[1], ", ".join(
                         name_of(base)[1] for base in first)))
-    registry.prepare()
+    prepare()
     declared(cls, "leakfix_keep")
     declared(cls, "leakfix_close")
     known = names_in(cls).get("_leakfix_declarations")

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 
+from unittest_leakfix._core.code_origin import OURS, is_users_file, origin_of, short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.redaction import shown
@@ -40,10 +41,6 @@ _getpid = os.getpid
 _register_at_fork = getattr(os, "register_at_fork", None)     # 3.7
 _current_frames = sys._current_frames
 _run_at_exit = atexit._run_exitfuncs
-_FOLDER = os.getcwd() + os.sep
-_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
-_INSTALLED = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
-_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _FRAMES = 12    # of a stack that are shown
 
 
@@ -372,7 +369,7 @@ def _place(frame):
     if frame is None:
         return "an unknown place"
     each = frame
-    while each is not None and not _is_user_s(each.f_code.co_filename):
+    while each is not None and not is_users_file(each.f_code.co_filename):
         each = each.f_back
     found = frame if each is None else each
     text = "%s in %s" % (_line(found.f_code.co_filename, found.f_lineno), found.f_code.co_name)
@@ -386,8 +383,8 @@ def _stack(frame):
     lines = []
     while frame is not None and len(lines) < _FRAMES:
         name = frame.f_code.co_filename
-        if frame.f_globals.get("__unittest") or name.startswith(_OURS):
-            if any(_is_user_s(each) for each, _ in lines):
+        if frame.f_globals.get("__unittest") or origin_of(name) == OURS:
+            if any(is_users_file(each) for each, _ in lines):
                 break       # the rest is the way to the test
         else:
             lines.append((name, "%s in %s" % (_line(name, frame.f_lineno), frame.f_code.co_name)))
@@ -395,16 +392,8 @@ def _stack(frame):
     return [line for _, line in reversed(lines)]
 
 
-def _is_user_s(name):
-    if name.startswith(_OURS) or name.startswith("<frozen "):
-        return False
-    return not (name.startswith(_LIBRARY) or any(part in name for part in _INSTALLED))
-
-
 def _line(name, number):
-    if name.startswith(_FOLDER):
-        name = name[len(_FOLDER):]
-    return "%s:%d" % (name, number)
+    return "%s:%d" % (short(name), number)
 
 
 def _descriptor(stream):

@@ -14,7 +14,7 @@ from unittest_leakfix._core.introspection import MISSING, names_in, on_type, qua
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix._optional import connection_counting_by_class
 from unittest_leakfix.instance_release import Tally, release
-from unittest_leakfix.resources.registry import load_all, prepare
+from unittest_leakfix.resources.late_kinds import load_all, prepare
 
 __unittest = True
 bind(globals())

@@ -9,6 +9,7 @@ only once ``type(cls) is type``: then it has no hash of its own.
 
 from __future__ import absolute_import
 
+import gc
 import sys
 import types
 
@@ -24,6 +25,9 @@ MISSING = object()
 PLAIN = frozenset([type(None), bool, int, type(2 ** 64), float, complex, bytes, str, type(u"")])
 #: The built-in containers.
 CONTAINERS = frozenset([dict, list, tuple, set, frozenset])
+
+#: ``gc.is_tracked``; PyPy has none, and may have any object in a cycle.
+is_tracked = getattr(gc, "is_tracked", lambda value: True)
 
 _NUMBERS = (bool, int, type(2 ** 64))
 _PASSING = (KeyboardInterrupt, SystemExit)

@@ -37,6 +37,7 @@ from unittest_leakfix._core.introspection import (
     CONTAINERS,
     PLAIN,
     flags_slot,
+    is_tracked,
     module_slot,
     name_slot,
 )
@@ -60,7 +61,6 @@ _NESTED = 0x10      # CO_NESTED: a closure's references are counted
 _current_frames = getattr(sys, "_current_frames", dict)
 _call = partial.__call__    # in C
 _get_referents = gc.get_referents
-_is_tracked = getattr(gc, "is_tracked", None)   # not on PyPy
 _Function, _Frame = types.FunctionType, types.FrameType
 
 # Never walked through: they lead to half the process, and whatever hangs in a
@@ -157,7 +157,7 @@ def _owned_by_itself(held, references, past):
         if type(node) is _Function:
             past = past.union((id(node.__globals__), id(getattr(node, "__builtins__", None))))
         # What the collector does not track refers to nothing.
-        for one in filter(_is_tracked, _get_referents(node)):
+        for one in filter(is_tracked, _get_referents(node)):
             kind = type(one)
             if kind is type:
                 continue

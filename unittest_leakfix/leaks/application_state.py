@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Sequence, Set, Tuple
 
+from unittest_leakfix._core.code_origin import is_users_file
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot, module_slot, mro
 from unittest_leakfix.leaks.governor import Began, Governor
@@ -25,7 +26,6 @@ from unittest_leakfix.leaks.state_rules import (
 from unittest_leakfix.leaks.suspects import Timeline
 from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.application import Difference, Modules, put_back
-from unittest_leakfix.tracing.stacks import is_users_file
 
 __unittest = True
 bind(globals())

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, Callable, Collection, List, Optional
 
 from unittest_leakfix._core import errors, redaction
+from unittest_leakfix._core.code_origin import short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.swap import Swap
@@ -23,7 +24,7 @@ from unittest_leakfix.leaks.model.seen import Complaint, Spot
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
-from unittest_leakfix.tracing.stacks import Frame, short
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())

@@ -8,6 +8,7 @@ import weakref
 from types import FunctionType, ModuleType
 from typing import Any, Container, Dict, List, NamedTuple, Optional, Set, Tuple
 
+from unittest_leakfix._core.code_origin import short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import names_in, qualified
 from unittest_leakfix.leaks import identify, sizes
@@ -21,7 +22,7 @@ from unittest_leakfix.resources.scan import is_atom
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 from unittest_leakfix.tracing.frameworks import stays_open
-from unittest_leakfix.tracing.stacks import Frame, short
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())

@@ -14,9 +14,10 @@ from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any, Dict, List, Match, Optional, Tuple
 
 from unittest_leakfix._core import redacted_source, redaction
+from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.tracing import os_facts
-from unittest_leakfix.tracing.stacks import _START, Frame
+from unittest_leakfix.tracing.stacks import Frame
 
 if TYPE_CHECKING:
     from unittest_leakfix.tracing.acquisitions import Acquisition
@@ -90,7 +91,7 @@ def place(frame: Frame) -> str:
 
     A file that cannot be read is known by its name and the function.
     """
-    path = frame.file if _isabs(frame.file) else _START + frame.file
+    path = frame.file if _isabs(frame.file) else START + frame.file
     try:
         stat = _stat(path)
     except (OSError, ValueError):

@@ -10,6 +10,7 @@ import sys
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.code_origin import short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import is_coroutine_function
 from unittest_leakfix.leaks.fingerprint import (
@@ -43,7 +44,7 @@ from unittest_leakfix.resources.kind import Kind
 from unittest_leakfix.resources.scan import FoundResource
 from unittest_leakfix.tracing import frameworks, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition
-from unittest_leakfix.tracing.stacks import Frame, short
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())

@@ -22,13 +22,13 @@ from unittest_leakfix.leaks.unmeasured import NoCapture, NoSurvivorWatch
 from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.process_state.first_imports import FirstImports
 from unittest_leakfix.process_state.monitors import ProcessState
-from unittest_leakfix.resources import registry, scan
+from unittest_leakfix.resources import late_kinds, scan
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())
-registry.load_all()     # nothing is imported while tests run
+late_kinds.load_all()     # nothing is imported while tests run
 
 
 class ListeningObserver(RunObserver):

@@ -14,6 +14,7 @@ from operator import is_
 from types import FrameType
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
+from unittest_leakfix._core.code_origin import HARNESS, RUNNER, USER, origin_of, short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.captured_warnings import (
     ComplaintCapture,
@@ -25,7 +26,7 @@ from unittest_leakfix.leaks.model.seen import Spot
 from unittest_leakfix.process_state.warning_filters import LET_THROUGH
 from unittest_leakfix.tracing import os_facts, sources
 from unittest_leakfix.tracing.acquisitions import Acquisitions
-from unittest_leakfix.tracing.stacks import HARNESS, RUNNER, USER, Frame, origin_of, short
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())

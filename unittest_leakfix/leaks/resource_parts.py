@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 import types
@@ -10,6 +9,7 @@ from typing import Any, Iterator, List, Optional, Set, Tuple
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import is_tracked
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.edges import referents
 from unittest_leakfix.resources.registry import kind_of
@@ -19,7 +19,6 @@ from unittest_leakfix.tracing.acquisitions import Acquisition
 __unittest = True
 bind(globals())
 
-_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
 _realpath = os.path.realpath
 _Thread = threading.Thread
 _active = threading._active  # type: ignore[attr-defined]
@@ -62,7 +61,7 @@ def held_resources(value: object,
         if kind is not None and (pools or not kind.client):
             parts.add(id(each))
         for referent in referents(each):
-            if id(referent) not in seen and _is_tracked(referent) and not _elsewhere(referent):
+            if id(referent) not in seen and is_tracked(referent) and not _elsewhere(referent):
                 seen.add(id(referent))
                 queue.append(referent)
     return stands, parts

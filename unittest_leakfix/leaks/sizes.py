@@ -10,7 +10,13 @@ from typing import Any, Callable, Iterable, Tuple
 
 from unittest_leakfix._core import errors, ownership
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import flags_slot, module_slot, name_slot, on_type
+from unittest_leakfix._core.introspection import (
+    flags_slot,
+    is_tracked,
+    module_slot,
+    name_slot,
+    on_type,
+)
 from unittest_leakfix.resources.scan import is_atom
 
 __unittest = True
@@ -18,7 +24,6 @@ bind(globals())
 
 _HEAP_TYPE = 1 << 9
 _get_referents = gc.get_referents
-_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
 _MOST_SIZED = 20000
 _getsizeof = sys.getsizeof
 _sizeof = getattr(object, "__sizeof__", None)     # PyPy has no sizes, and no counts
@@ -67,7 +72,7 @@ def _bulk(nodes: Iterable[object]) -> int:
             # This loop, its list and the one holder.
             kind = type(referent)
             if (type(kind) is type and kind in _BULK or _home_of(kind) in _ARRAYS
-                    and not _is_tracked(referent)) and _getrefcount(referent) <= 4:
+                    and not is_tracked(referent)) and _getrefcount(referent) <= 4:
                 total += _size(referent)
     return total
 

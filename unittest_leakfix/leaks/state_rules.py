@@ -8,6 +8,7 @@ import re
 import sys
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from unittest_leakfix._core.code_origin import short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot
 from unittest_leakfix.leaks import identify, sizes
@@ -20,7 +21,7 @@ from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.application import Difference
 from unittest_leakfix.process_state.places import Place
 from unittest_leakfix.process_state.state_values import word
-from unittest_leakfix.tracing.stacks import Frame, short
+from unittest_leakfix.tracing.stacks import Frame
 from unittest_leakfix.tracing.writers import CodeOfTests
 
 __unittest = True

@@ -23,12 +23,12 @@ from typing import (
 )
 
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.code_origin import short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.fingerprint import steady
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import is_fixture, owner_of
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
-from unittest_leakfix.tracing.stacks import short
 
 __unittest = True
 bind(globals())

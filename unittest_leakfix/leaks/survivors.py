@@ -16,14 +16,14 @@ from typing import Any, Callable, Container, Dict, Iterable, Iterator, List, Opt
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.attributes import namespace
+from unittest_leakfix._core.code_origin import HARNESS, LIBRARY, OURS
+from unittest_leakfix._core.code_origin import origin_of as code_of
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import flags_slot, module_slot, name_slot
 from unittest_leakfix.leaks.model.seen import Survivor
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.resources.scan import is_atom, lists_more
-from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OURS
-from unittest_leakfix.tracing.stacks import origin_of as code_of
 
 __unittest = True
 bind(globals())

@@ -8,12 +8,13 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from weakref import ref
 
 from unittest_leakfix._core import errors, redaction
+from unittest_leakfix._core.code_origin import short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import module_slot, name_slot
 from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
-from unittest_leakfix.tracing.stacks import Frame, short
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())

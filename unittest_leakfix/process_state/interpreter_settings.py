@@ -18,6 +18,7 @@ from operator import itemgetter
 from types import FunctionType
 from typing import Any, List, Optional, Sequence, Tuple
 
+from unittest_leakfix._core.code_origin import HARNESS, OURS, is_users_file, origin_of
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.remedy import Call, Remedy, When, restoring
 from unittest_leakfix.leaks.model.remedy import calling as cleaning
@@ -34,7 +35,6 @@ from unittest_leakfix.process_state.settings import (
 )
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisitions
-from unittest_leakfix.tracing.stacks import HARNESS, OURS, is_users_file, origin_of
 
 __unittest = True
 bind(globals())

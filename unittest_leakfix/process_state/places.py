@@ -25,6 +25,14 @@ from types import (
 )
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from unittest_leakfix._core.code_origin import (
+    HARNESS,
+    LIBRARY,
+    OURS,
+    RUNNER,
+    is_users_file,
+    origin_of,
+)
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import (
     dict_slot,
@@ -33,7 +41,6 @@ from unittest_leakfix._core.introspection import (
     mro,
     qualname_slot,
 )
-from unittest_leakfix.tracing.stacks import HARNESS, LIBRARY, OURS, RUNNER, is_users_file, origin_of
 
 __unittest = True
 bind(globals())

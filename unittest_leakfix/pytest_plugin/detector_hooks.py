@@ -21,6 +21,7 @@ from typing import (
 import pytest
 
 from unittest_leakfix._core import errors
+from unittest_leakfix._core.code_origin import HARNESS, LIBRARY, STDLIB, is_users_file, origin_of
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import identify, passing_warnings, suppressions
@@ -44,13 +45,6 @@ from unittest_leakfix.pytest_plugin.failure_text import Reports
 from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.scopes import Key, Scope, ScopeData
 from unittest_leakfix.resources import scan
-from unittest_leakfix.tracing.stacks import (
-    _LIBRARY,
-    HARNESS,
-    LIBRARY,
-    is_users_file,
-    origin_of,
-)
 
 __unittest = True
 bind(globals())
@@ -87,7 +81,7 @@ class PytestWording:
             return False
         file = opened.frames[0].file
         return (origin_of(file) in (HARNESS, LIBRARY)
-                or not _isabs(file) and _exists(_LIBRARY + file) and not _exists(file))
+                or not _isabs(file) and _exists(STDLIB + file) and not _exists(file))
 
 
 # What pytest itself keeps objects by, for as long as a session or a scope lasts.

@@ -21,6 +21,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import (
     class_of,
     is_coroutine_function,
+    is_tracked,
     name_of,
     on_type,
     own_attribute,
@@ -32,7 +33,6 @@ __unittest = True
 bind(globals())
 
 _get_referents = gc.get_referents
-_is_tracked = getattr(gc, "is_tracked", lambda value: True)     # not on PyPy
 
 #: (module, class) -> Kind.
 KINDS = {}
@@ -135,7 +135,7 @@ def has_socket(value):
         if kind in _ENDS or issubclass(kind, type) or _is_elsewhere(kind):
             continue
         for part in _get_referents(each):
-            if id(part) not in seen and _is_tracked(part):
+            if id(part) not in seen and is_tracked(part):
                 seen.add(id(part))
                 waiting.append(part)
     return False

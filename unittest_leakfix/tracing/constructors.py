@@ -15,11 +15,12 @@ import types
 from functools import partial
 from typing import Any, Callable, Dict, List, Tuple
 
+from unittest_leakfix._core.code_origin import LIBRARY, USER, origin_of
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import LateSwap, Swap
 from unittest_leakfix.resources import clients, entry_points, registry
 from unittest_leakfix.tracing.records import Records
-from unittest_leakfix.tracing.stacks import LIBRARY, USER, is_installed, origin_of
+from unittest_leakfix.tracing.stacks import is_installed
 
 __unittest = True
 bind(globals())

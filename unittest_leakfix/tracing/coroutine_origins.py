@@ -11,9 +11,10 @@ import sys
 import warnings
 from typing import Any, Optional
 
+from unittest_leakfix._core.code_origin import is_users_file, short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import Swap
-from unittest_leakfix.tracing.stacks import Frame, is_users_file, short
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())

@@ -14,9 +14,10 @@ import sys
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 
+from unittest_leakfix._core.code_origin import is_users_file, short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot
-from unittest_leakfix.tracing.stacks import Frame, is_users_file, is_users_module, short
+from unittest_leakfix.tracing.stacks import Frame, is_users_module
 
 __unittest = True
 bind(globals())

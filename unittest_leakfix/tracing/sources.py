@@ -15,12 +15,12 @@ from types import FrameType, MethodType
 from typing import Any, Callable, Dict, List, Tuple
 
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.code_origin import OURS, origin_of
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import LateSwap
 from unittest_leakfix.tracing import os_facts, value_text
 from unittest_leakfix.tracing.constructors import Constructors
 from unittest_leakfix.tracing.records import Records
-from unittest_leakfix.tracing.stacks import OURS, origin_of
 
 __unittest = True
 bind(globals())

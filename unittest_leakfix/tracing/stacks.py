@@ -5,11 +5,20 @@ Those of what opened a connection are without the lines of drivers and pools.
 
 from __future__ import annotations
 
-import os
 import sys
 from types import CodeType, FrameType, ModuleType
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+from unittest_leakfix._core.code_origin import (
+    HARNESS,
+    OURS,
+    PACKAGES,
+    RUNNER,
+    USER,
+    is_users_file,
+    origin_of,
+    short,
+)
 from unittest_leakfix._core.early import bind
 
 __unittest = True
@@ -17,32 +26,11 @@ bind(globals())
 
 _current_frames = sys._current_frames
 
-#: Origins of code, by file name.
-USER, LIBRARY, RUNNER, OURS, HARNESS = range(5)
-
-_START = os.getcwd() + os.sep
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
-# The standard library's own tests, and what was installed beside it, are the user's code.
-_NOT_LIBRARY = tuple(_LIBRARY + part + os.sep
-                     for part in ("site-packages", "dist-packages", "test"))
-_RUNNER = tuple(_LIBRARY + os.path.join("unittest", name) for name in ("case.py", "suite.py"))
-# pytest, Hypothesis and what runs tests for them: neither their frames nor their objects are a
-# test's.
-_HARNESS = tuple(os.sep + os.path.join(*parts) for parts in (
-    ("_pytest", ""), ("pytest", "__main__.py"), ("pluggy", ""), ("pytest_asyncio", ""),
-    ("xdist", ""), ("execnet", ""), ("pytest_timeout.py",),
-    ("site-packages", "coverage", ""), ("dist-packages", "coverage", ""),
-    ("pytest_django", ""), ("anyio", "pytest_plugin.py"), ("hypothesis", "")))
-_KINDS: Dict[str, int] = {}
 _KINDS_AT_MOST = 10000
-_USERS: Dict[str, int] = {}     # as _KINDS, and what is not the user's own apart
+_USERS: Dict[str, int] = {}     # origins, with what is not the user's own apart
 _DRIVER_KINDS: Dict[str, int] = {}
 _OWN_FOLDER = -1    # a kind of code beside those of `frames`: of an installed package
 _FRAMES = 10
-# What a person has typed in has no file either.
-_TYPED = ("<stdin>", "<ipython-input", "<doctest ", "<console>")
-_PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
 class Frame(NamedTuple):
@@ -51,40 +39,6 @@ class Frame(NamedTuple):
     file: str
     line: int
     function: str
-
-
-def origin_of(filename: str) -> int:
-    """Tell whose code `filename` holds: USER, LIBRARY, RUNNER (unittest itself), OURS, or
-    HARNESS (pytest and its like)."""
-    kind = _KINDS.get(filename)
-    if kind is None:
-        kind = _find_origin(filename)
-        # generated code may have a file name of its own each time
-        if len(_KINDS) >= _KINDS_AT_MOST:
-            _KINDS.clear()
-        _KINDS[filename] = kind
-    return kind
-
-
-def _find_origin(filename: str) -> int:
-    if filename.startswith(_PACKAGE):
-        return OURS
-    if filename.startswith(_RUNNER):
-        return RUNNER
-    if filename.startswith("<frozen "):
-        return LIBRARY
-    if filename.startswith(_LIBRARY) and not filename.startswith(_NOT_LIBRARY):
-        # lib2to3/tests, unittest/test on 3.10 and older
-        if os.sep + "tests" + os.sep not in filename:
-            return LIBRARY
-    return HARNESS if any(part in filename for part in _HARNESS) else USER
-
-
-def is_users_file(filename: str) -> bool:
-    """Tell whether a file is the user's own: not of the standard library, not of an installed
-    package, not ours, and not made up (``<string>`` is what dataclasses are made of)."""
-    return (origin_of(filename) == USER and not any(part in filename for part in _PACKAGES)
-            and (not filename.startswith("<") or filename.startswith(_TYPED)))
 
 
 def is_users_module(module: Any) -> bool:
@@ -148,15 +102,6 @@ def frames(flat: Tuple[object, ...]) -> Tuple[Frame, ...]:
         Frame(short(str(file)), int(str(line)), str(function))
         for file, line, function in zip(parts, parts, parts)
     )
-
-
-def short(filename: str) -> str:
-    """Return `filename` relative to the folder the run was started in, or to the standard
-    library's."""
-    if filename.startswith(_START):
-        return filename[len(_START):]
-    return filename[len(_LIBRARY):] if origin_of(
-        filename) == LIBRARY and filename.startswith(_LIBRARY) else filename
 
 
 def now_at(ident: int) -> Optional[Frame]:
@@ -237,7 +182,7 @@ def is_installed(filename: str) -> bool:
 
 def _find_driver_origin(filename: str) -> int:
     kind = origin_of(filename)
-    if kind == USER and any(part in filename for part in _PACKAGES):
+    if kind == USER and any(part in filename for part in PACKAGES):
         kind = _OWN_FOLDER
     if len(_DRIVER_KINDS) < 10000:     # generated code may have a file name of its own each time
         _DRIVER_KINDS[filename] = kind

@@ -9,10 +9,11 @@ import sys
 from types import CodeType, ModuleType
 from typing import Any, Dict, List, Optional, Set, Tuple
 
+from unittest_leakfix._core.code_origin import is_users_file, short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot
 from unittest_leakfix.tracing.deduced import codes_in
-from unittest_leakfix.tracing.stacks import Frame, is_users_file, short
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())

@@ -85,8 +85,8 @@ class ExampleTest(unittest.TestCase):
 class PackagesTest(unittest.TestCase):
 
     def test_the_packages_are_those_of_the_table(self):
-        from unittest_leakfix.resources import clients, registry
-        self.assertEqual(set(registry.PARTS["clients"]), {module.partition(".")[0]
+        from unittest_leakfix.resources import clients, late_kinds
+        self.assertEqual(set(late_kinds.PARTS["clients"]), {module.partition(".")[0]
                                             for module, _ in clients.KINDS})
 
     def test_they_are_not_loaded_without_one(self):

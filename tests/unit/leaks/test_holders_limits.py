@@ -21,11 +21,11 @@ if sys.version_info < (3, 8):
     raise unittest.SkipTest("finding needs Python 3.8")
 
 from tests.support.paths import ROOT
+from unittest_leakfix._core import code_origin
 from unittest_leakfix.leaks.model.chain import Link, Thing
 from unittest_leakfix.leaks.report.reference_chain import thing_text
 from unittest_leakfix.leaks.retention import edges as naming
 from unittest_leakfix.leaks.retention import objects, paths, search
-from unittest_leakfix.tracing import stacks
 
 
 class T:
@@ -55,7 +55,7 @@ class PlaceTest(unittest.TestCase):
         os.chdir(tempfile.gettempdir())
         self.assertEqual((objects.place(make), objects.place(self)), before)
         os.chdir(os.path.dirname(__file__))
-        self.assertEqual(objects.place(make).rpartition(":")[0], stacks.short(__file__))
+        self.assertEqual(objects.place(make).rpartition(":")[0], code_origin.short(__file__))
 
 
 class PreferenceTest(unittest.TestCase):
@@ -73,7 +73,7 @@ class PreferenceTest(unittest.TestCase):
             with open(os.path.join(folder.name, "shop", name), "w") as file:
                 file.write(text)
         # Places are written as from the folder where the run was started.
-        start = mock.patch.object(stacks, "_START", folder.name + os.sep)
+        start = mock.patch.object(code_origin, "START", folder.name + os.sep)
         start.start()
         self.addCleanup(start.stop)
         sys.path.insert(0, folder.name)

@@ -15,10 +15,10 @@ import unittest
 import warnings
 import weakref
 
+from unittest_leakfix._core.code_origin import short
 from unittest_leakfix.leaks.captured_warnings import ComplaintCapture
 from unittest_leakfix.leaks.passing_warnings import PassThroughCapture
 from unittest_leakfix.tracing.acquisitions import Acquisitions
-from unittest_leakfix.tracing.stacks import short
 
 HERE = short(os.path.abspath(__file__))
 

@@ -22,12 +22,13 @@ import unittest
 import warnings
 from unittest import mock
 
+from unittest_leakfix._core.code_origin import short
 from unittest_leakfix.process_state import descriptors, monitors
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.process_state.monitors import ProcessState
 from unittest_leakfix.tracing import value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
-from unittest_leakfix.tracing.stacks import Frame, short
+from unittest_leakfix.tracing.stacks import Frame
 
 HERE = short(os.path.abspath(__file__))
 

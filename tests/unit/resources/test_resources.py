@@ -13,7 +13,7 @@ import unittest
 import weakref
 
 from unittest_leakfix._core import introspection, waiting
-from unittest_leakfix.resources import registry
+from unittest_leakfix.resources import late_kinds, registry
 
 try:
     from unittest import mock
@@ -383,9 +383,9 @@ class PartsTests(unittest.TestCase):
 
     CODE = (
         "import sys\n"
-        "from unittest_leakfix.resources import registry\n"
+        "from unittest_leakfix.resources import late_kinds, registry\n"
         "def loaded():\n"
-        "    return [part for part in sorted(registry.PARTS)\n"
+        "    return [part for part in sorted(late_kinds.PARTS)\n"
         "            if 'unittest_leakfix.resources.' + part in sys.modules]\n")
 
     def run_code(self, code):
@@ -396,7 +396,7 @@ class PartsTests(unittest.TestCase):
             stderr=subprocess.STDOUT).decode().split("\n")[:-1]
 
     def test_each_part_names_the_modules_that_it_knows(self):
-        for part, modules in registry.PARTS.items():
+        for part, modules in late_kinds.PARTS.items():
             module = __import__("unittest_leakfix.resources." + part, fromlist=["KINDS"])
             known = set()
             for name in list(module.KINDS) + list(getattr(module, "LAST", ())):
@@ -409,10 +409,10 @@ class PartsTests(unittest.TestCase):
         self.assertEqual(self.run_code(
             "import sqlite3\n"
             "print('db_connections' in loaded())\n"
-            "registry.prepare()\n"
+            "late_kinds.prepare()\n"
             "print('db_connections' in loaded())\n"
-            "registry.load_all()\n"
-            "print(len(loaded()) == len(registry.PARTS))"), ["False", "True", "True"])
+            "late_kinds.load_all()\n"
+            "print(len(loaded()) == len(late_kinds.PARTS))"), ["False", "True", "True"])
 
     def test_is_loaded_when_one_comes_later(self):
         self.assertEqual(self.run_code(
@@ -435,14 +435,14 @@ class PartsTests(unittest.TestCase):
             "sys.meta_path.insert(0, Full())\n"
             "finders = sys.meta_path[:]\n")
         self.assertEqual(self.run_code(
-            full + "registry.prepare()\n"
+            full + "late_kinds.prepare()\n"
             "print([registry.kind_of(value).name for value in values])\n"
-            "registry.load_all()\n"
-            "print(len(loaded()) == len(registry.PARTS), sys.meta_path == finders)"),
+            "late_kinds.load_all()\n"
+            "print(len(loaded()) == len(late_kinds.PARTS), sys.meta_path == finders)"),
             ["['sqlite3 connection', 'socket']", "True True"])
         # Nor is there the source: what is known of it is tried again.
         self.assertEqual(self.run_code(
-            full + "registry._memory.sources.clear()\n"
+            full + "late_kinds._memory.sources.clear()\n"
             "print(registry.kind_of(values[0]))\n"
             "del sys.meta_path[0]\n"
             "print(registry.kind_of(values[0]).name)"), ["None", "sqlite3 connection"])
@@ -450,9 +450,9 @@ class PartsTests(unittest.TestCase):
     @unittest.skipIf(sys.version_info < (3, 4), "all is loaded there")
     def test_all_that_a_part_imports_of_ours_is_read_beforehand(self):
         self.assertEqual(self.run_code(
-            "before = set(registry._memory.sources)\n"
+            "before = set(late_kinds._memory.sources)\n"
             "there = set(sys.modules)\n"
-            "registry.load_all()\n"
+            "late_kinds.load_all()\n"
             "print(sorted(name for name in set(sys.modules) - there - before\n"
             "             if name.startswith('unittest_leakfix')))"), ["[]"])
 

@@ -13,9 +13,9 @@ import types
 import unittest
 from unittest import mock
 
+from unittest_leakfix._core.code_origin import short
 from unittest_leakfix.tracing import deduced, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisitions
-from unittest_leakfix.tracing.stacks import short
 
 _pipe = os.pipe     # the one that nobody watches
 HERE = short(os.path.abspath(__file__))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.ids import readable_id
@@ -31,7 +32,7 @@ from unittest_leakfix.leaks.model.seen import (
 from unittest_leakfix.leaks.report import change_words, remedies, remedy_text, state_words
 from unittest_leakfix.leaks.report.change_words import Notes, Words, place_text
 from unittest_leakfix.leaks.report.user_code import Site
-from unittest_leakfix.tracing.stacks import _START, Frame
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())
@@ -64,7 +65,7 @@ _RANDOM = re.compile(r"(?<=/tmp)[a-z0-9_]{8}(?![a-z0-9_])")
 def steady_words(text: str) -> str:
     """Return a headline without addresses and made up names, which differ from run to run; paths in
     the folder of the run are relative to it."""
-    text = text.replace(_START, "") if len(_START) > 1 else text
+    text = text.replace(START, "") if len(START) > 1 else text
     return _RANDOM.sub("*", _ADDRESS.sub("", _OBJECT.sub(r"\1", text)))
 
 

@@ -7,15 +7,15 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from unicodedata import combining, east_asian_width
 
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.tracing.stacks import _START
 
 __unittest = True
 bind(globals())
 
 
 # This module may be imported when a test has changed directory; that one is there from the start.
-_ROOT = _START.rstrip(os.sep)
+_ROOT = START.rstrip(os.sep)
 _DEFAULT_WIDTH = 120
 _BOX = "┬├─│↓╰→·…"
 _ASCII = {"┬": "+", "├─": "+-", "│": "|", "↓": "v", "╰→": "`>", "·": "|", "…": "..."}

@@ -11,6 +11,7 @@ import types
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from unittest_leakfix._core import errors
+from unittest_leakfix._core.code_origin import LIBRARY, RUNNER, START, origin_of
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.ids import (
     FIXTURES,
@@ -23,13 +24,7 @@ from unittest_leakfix.leaks.model.remedy import CodeScope
 from unittest_leakfix.leaks.report.source_file import Source, Statement, names_of, source_of
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.tracing.acquisitions import Acquisition
-from unittest_leakfix.tracing.stacks import (
-    _START,
-    LIBRARY,
-    RUNNER,
-    is_installed,
-    origin_of,
-)
+from unittest_leakfix.tracing.stacks import is_installed
 
 __unittest = True
 bind(globals())
@@ -91,7 +86,7 @@ class Site:
         frame = self._frame
         if acquisition is None or frame is None or frame is not acquisition.frames[0]:
             return ()
-        source = source_of(_join(_START, frame.file))
+        source = source_of(_join(START, frame.file))
         found = [each for each in source.statements
                  if each.first <= frame.line <= each.last] if source is not None else []
         # The innermost ones.

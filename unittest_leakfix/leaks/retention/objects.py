@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import collections
 import functools
-import os
 import sys
 import types
 import weakref
 from typing import Any, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core import errors, redaction
+from unittest_leakfix._core.code_origin import is_library_file, short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot, mro_slot, name_slot, qualname_slot
 from unittest_leakfix.leaks.model.chain import Thing
-from unittest_leakfix.tracing.stacks import short
 
 __unittest = True
 bind(globals())
@@ -24,7 +23,6 @@ _MODULE_DICT: Any = vars(types.ModuleType)["__dict__"].__get__
 _DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
 LRU_CACHE = type(functools.lru_cache(maxsize=1)(lambda: None))
-_STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _WRAPPERS = 20
 """Through how many decorators a function is looked for."""
 _SIMPLE = (str, int, bool, bytes, type(None))
@@ -123,7 +121,7 @@ def is_library(module: Optional[types.ModuleType]) -> bool:
     path = namespace.get("__file__")
     if type(path) is not str:
         return namespace.get("__name__") in sys.builtin_module_names
-    return path.startswith(_STDLIB) and "-packages" + os.sep not in path
+    return is_library_file(path)
 
 
 def _code_place(code: types.CodeType, line: Optional[int] = None) -> str:

@@ -19,6 +19,7 @@ from typing import (
 )
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import is_tracked
 from unittest_leakfix.leaks.model.chain import Chain, Step
 from unittest_leakfix.leaks.retention import edges, objects, roots
 from unittest_leakfix.leaks.retention.edges import referents
@@ -36,7 +37,6 @@ WIDTH = 1000
 _BATCH = 512
 _TOGETHER = 200
 _get_referents = gc.get_referents
-_is_tracked: Any = getattr(gc, "is_tracked", None)     # not on PyPy
 _disable = gc.disable
 _enable = gc.enable
 _isenabled = gc.isenabled
@@ -171,7 +171,7 @@ class Walk:
         found = self._referrers(batch, wanted)
         # the __dict__ of an instance is untracked while it holds but untracked objects
         if not self.scans:
-            found += self._untracked({id(obj) for obj in batch if not _is_tracked(obj)})
+            found += self._untracked({id(obj) for obj in batch if not is_tracked(obj)})
         self.scans += 1
         hidden = self.hidden | {id(batch), id(found)}
         for holder in found:
@@ -224,7 +224,7 @@ class Walk:
         found: Dict[int, Any] = {}
         for obj in self.get_objects() if wanted else ():
             for part in self.get_referents(obj):
-                if (type(part) is dict or type(part) is tuple) and not _is_tracked(part):
+                if (type(part) is dict or type(part) is tuple) and not is_tracked(part):
                     if not wanted.isdisjoint(map(id, self.get_referents(part))):
                         found[id(part)] = part
         return list(found.values())
