@@ -15,7 +15,7 @@ import unittest.case
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import PASSING
-from unittest_leakfix._core.introspection import PLAIN
+from unittest_leakfix._core.introspection import PLAIN, function_of
 
 __unittest = True
 bind(globals())
@@ -242,13 +242,8 @@ def finished(test):
 
 def _compares_by_name(cls):
     """Tell whether *cls* has the equality and the hash of ``unittest.TestCase``."""
-    return all(_function(cls, name) is _function(unittest.TestCase, name)
+    return all(function_of(cls, name) is function_of(unittest.TestCase, name)
                for name in ("__eq__", "__hash__"))
-
-
-def _function(cls, name):
-    found = getattr(cls, name)
-    return getattr(found, "__func__", found)    # 2.7's unbound methods
 
 
 #: Stands for a text that unittest's own function returns later, when it is needed.
@@ -256,7 +251,7 @@ _DEFERRED = None, None
 _TestCase = unittest.TestCase
 _FunctionTestCase = unittest.FunctionTestCase
 _SubTest = getattr(unittest.case, "_SubTest", None)     # 3.4
-_ID, _STR, _REPR, _SHORT, _COUNT, _EQ, _HASH = [_function(_TestCase, name) for name in (
+_ID, _STR, _REPR, _SHORT, _COUNT, _EQ, _HASH = [function_of(_TestCase, name) for name in (
     "id", "__str__", "__repr__", "shortDescription", "countTestCases", "__eq__", "__hash__")]
 _TEXT_OF = {"_id": _ID, "_repr": _REPR}
 # Past our __getattribute__.

@@ -15,7 +15,7 @@ from unittest_leakfix._core.attributes import declared
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import PASSING
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix._core.introspection import PLAIN
+from unittest_leakfix._core.introspection import PLAIN, function_of
 from unittest_leakfix._optional import begin_budget
 from unittest_leakfix.resources import scan
 from unittest_leakfix.resources.registry import kind_of
@@ -51,15 +51,9 @@ snapshots = {}
 
 # A finished test whose own ``id()`` or ``__str__`` reads what was dropped can still be reported.
 
-
-def _function(kind, name):
-    found = getattr(kind, name, None)
-    return getattr(found, "__func__", found)    # 2.7's unbound methods
-
-
 # An async test runs its cleanups in a context of its own (3.8).
-_CALL_CLEANUP = _function(unittest.TestCase, "_callCleanup")
-_PLAIN = dict((name, _function(unittest.TestCase, name)) for name in _TEXTS)
+_CALL_CLEANUP = function_of(unittest.TestCase, "_callCleanup")
+_PLAIN = dict((name, function_of(unittest.TestCase, name)) for name in _TEXTS)
 _ID, _STR, _REPR, _SHORT = [_PLAIN[name] for name in _TEXTS]
 
 
@@ -71,7 +65,7 @@ def describes_itself(kind):
 
 
 def _changed_texts(kind):
-    return [name for name in _TEXTS if _function(kind, name) is not _PLAIN[name]]
+    return [name for name in _TEXTS if function_of(kind, name) is not _PLAIN[name]]
 
 
 def keep_reportable(test, holder, dropped):
@@ -177,7 +171,7 @@ class TestSnapshot(object):
         found = found + last if last else found
         if not found:
             return False
-        if (_function(kind, "_callCleanup") is _CALL_CLEANUP
+        if (function_of(kind, "_callCleanup") is _CALL_CLEANUP
                 and not any([each.kind.awaits(each.value) for each in found])):
             if self.settled:
                 self.plain = list(self.values)

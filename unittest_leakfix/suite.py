@@ -10,7 +10,13 @@ from unittest_leakfix._core.declarations import most_connections
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import PASSING, fault_text
 from unittest_leakfix._core.gc_control import SOME, get_count, heap
-from unittest_leakfix._core.introspection import MISSING, names_in, on_type, qualified
+from unittest_leakfix._core.introspection import (
+    MISSING,
+    function_of,
+    names_in,
+    on_type,
+    qualified,
+)
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix._optional import connection_counting_by_class
 from unittest_leakfix.instance_release import Tally, release
@@ -168,15 +174,9 @@ class _Removed(object):
         raise TypeError(EMPTIED)
 
 
-def method(kind, name):
-    """Return what class *kind* has as *name*, as a function where it is one."""
-    found = getattr(kind, name, None)
-    return getattr(found, "__func__", found)      # 2.7's unbound methods
-
-
 def overrides(suite, name):
     """Tell whether the class of *suite* has another *name* than unittest's suite."""
-    return method(type(suite), name) is not method(unittest.TestSuite, name)
+    return function_of(type(suite), name) is not function_of(unittest.TestSuite, name)
 
 
 # Bound here once: they are called for each test.
@@ -434,7 +434,7 @@ def _is_plain(test):
     return (issubclass(type(test), unittest.TestSuite)
             and not overrides(test, "__call__")
             and (not overrides(test, "run")
-                 or method(type(test), "run") is method(LeakFixTestSuite, "run")))
+                 or function_of(type(test), "run") is function_of(LeakFixTestSuite, "run")))
 
 
 class LeakFixTestSuite(unittest.TestSuite):

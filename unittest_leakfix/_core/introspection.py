@@ -45,6 +45,12 @@ if sys.version_info >= (3,):
     qualname_slot = type.__dict__["__qualname__"].__get__
 
 
+def is_plain(value):
+    """Tell whether ``value`` holds nothing, and is compared and shown without the user's code."""
+    kind = type(value)
+    return type(kind) is type and kind in PLAIN
+
+
 def class_of(value):
     """The class of ``value``: ``type(value)``, or its old-style class."""
     cls = type(value)
@@ -92,6 +98,15 @@ def on_type(cls, name):
         if name in space:
             return space[name]
     return MISSING
+
+
+def function_of(cls, name):
+    """What a class has as ``name``, None for nothing; the function of 2.7's unbound methods.
+
+    Read as the interpreter does it, with the metaclass: for the classes of tests and suites.
+    """
+    found = getattr(cls, name, None)
+    return getattr(found, "__func__", found)
 
 
 def own_attribute(value, name, default=None):

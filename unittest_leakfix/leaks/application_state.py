@@ -25,7 +25,8 @@ from unittest_leakfix.leaks.state_rules import (
 )
 from unittest_leakfix.leaks.suspects import Timeline
 from unittest_leakfix.process_state import places
-from unittest_leakfix.process_state.application import Difference, Modules, put_back
+from unittest_leakfix.process_state.application import Modules, put_back
+from unittest_leakfix.process_state.module_state import Difference
 
 __unittest = True
 bind(globals())

@@ -37,8 +37,8 @@ from unittest_leakfix.leaks.model.seen import (
 )
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state import descriptors
-from unittest_leakfix.process_state.application import Difference
 from unittest_leakfix.process_state.base import Change
+from unittest_leakfix.process_state.module_state import Difference
 from unittest_leakfix.resources.db_connections import closing_is_awaited
 from unittest_leakfix.resources.kind import Kind
 from unittest_leakfix.resources.scan import FoundResource

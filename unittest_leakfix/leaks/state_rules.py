@@ -18,7 +18,7 @@ from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.retention import known_caches
 from unittest_leakfix.leaks.suspects import Timeline
 from unittest_leakfix.process_state import places
-from unittest_leakfix.process_state.application import Difference
+from unittest_leakfix.process_state.module_state import Difference
 from unittest_leakfix.process_state.places import Place
 from unittest_leakfix.process_state.state_values import word
 from unittest_leakfix.tracing.stacks import Frame

@@ -1,7 +1,8 @@
 """Change: one way in which the process differs from what it was before a test."""
 from __future__ import annotations
 
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+from operator import is_
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.tracing.stacks import Frame
@@ -78,21 +79,32 @@ Undo = Optional[Callable[[], None]]
 FoundChange = Tuple[Change, Undo]
 
 
+def includes(entries: Sequence[Any], wanted: Any, equal: Callable[[Any, Any], bool]) -> bool:
+    """Tell whether one of *entries* is *equal* to *wanted*, whatever equality it has itself."""
+    return any(equal(each, wanted) for each in entries)
+
+
+def same_entries(one: Sequence[Any], other: Sequence[Any],
+                 equal: Callable[[Any, Any], bool]) -> bool:
+    """Tell whether two lists have the same entries, or *equal* ones, in the same order."""
+    if len(one) != len(other):
+        return False
+    return all(map(is_, one, other)) or all(map(equal, one, other))
+
+
 def merged(base: List[Any], before: List[Any], after: List[Any],
            equal: Callable[[Any, Any], bool]) -> List[Any]:
     """Return *base* with what was added to a list, and taken out of it, between *before* and
     *after*."""
-    def has(entries: List[Any], wanted: Any) -> bool:
-        return any(equal(each, wanted) for each in entries)
-
     if len(base) == len(before) and all(map(equal, base, before)):
         return list(after)
-    found = [each for each in base if has(after, each) or not has(before, each)]
+    found = [each for each in base
+             if includes(after, each, equal) or not includes(before, each, equal)]
     front: List[Any] = []
     for place, each in enumerate(after):
-        if not has(before, each) and not has(found, each):
+        if not includes(before, each, equal) and not includes(found, each, equal):
             # At the front, if nothing that was there before is in front of it.
-            if any(has(before, earlier) for earlier in after[:place]):
+            if any(includes(before, earlier, equal) for earlier in after[:place]):
                 found.append(each)
             else:
                 front.append(each)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import time
-from operator import is_
 from typing import Any, Dict, List, MutableMapping, Optional, Tuple
 
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, Undo, merged
+from unittest_leakfix.process_state.base import (
+    Change,
+    FoundChange,
+    Monitor,
+    Undo,
+    includes,
+    merged,
+    same_entries,
+)
 from unittest_leakfix.tracing import os_facts, sources, value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
@@ -226,47 +233,37 @@ class ImportPath(Monitor):
             sys.path is path and sys.meta_path is meta and sys.path_hooks is hooks
             and sys.argv is argv
             # Identical entries are not compared, so that none of their code runs.
-            and (self._lists == self._base or all(map(_alike, self._base, self._lists)))
+            and (self._lists == self._base or self._has_same_entries())
         )
 
     def exactly(self) -> bool:
         return (all(getattr(sys, name) is each for name, each in zip(self._names, self._lists))
-                and all(map(_alike, self._base, self._lists)))
+                and self._has_same_entries())
+
+    def _has_same_entries(self) -> bool:
+        return all(same_entries(*each, _equal) for each in zip(self._base, self._lists))
 
     def changes(self) -> List[FoundChange]:
         found: List[FoundChange] = []
         for name, old, noted in zip(self._names, self._lists, self._base):
             now = getattr(sys, name, [])
-            if now is old and _alike(noted, now):
+            if now is old and same_entries(noted, now, _equal):
                 continue
             if not issubclass(type(now), list):
                 now = [now]
             change = Change("sys.path", "sys." + name, before="%d entries" % len(noted),
                             after="%d entries" % len(now), restorable=True, replaced=now is not old,
                             added=tuple(value_text.name_text(each) for each in now
-                                        if not _has(noted, each)),
+                                        if not includes(noted, each, _equal)),
                             removed=tuple(value_text.name_text(each) for each in noted
-                                          if not _has(now, each)))
+                                          if not includes(now, each, _equal)))
             found.append((change, _put_back(name, old, noted)))
         return found
-
-
-def _alike(one: List[Any], other: List[Any]) -> bool:
-    """Tell whether two lists have the same things in them: the same objects, or equal paths."""
-    if len(one) != len(other):
-        return False
-    if all(map(is_, one, other)):
-        return True
-    return all(map(_equal, one, other))
 
 
 def _equal(one: Any, other: Any) -> bool:
     # An importer may have an equality of its own.
     return one is other or type(one) is str and type(other) is str and one == other
-
-
-def _has(entries: List[Any], wanted: Any) -> bool:
-    return any(_equal(each, wanted) for each in entries)
 
 
 def _put_back(name: str, old: List[Any], noted: List[Any]) -> Undo:

@@ -35,6 +35,7 @@ from unittest_leakfix._core.code_origin import (
 )
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import (
+    PLAIN,
     dict_slot,
     flags_slot,
     module_slot,
@@ -52,10 +53,9 @@ _DICTS = (dict, collections.OrderedDict, collections.defaultdict, collections.Co
 KINDS: Tuple[Any, ...] = (*_LISTS, *_DICTS, set)
 """The containers whose items are looked at: exactly these, so that no code of theirs runs."""
 _KINDS = frozenset(map(id, (*KINDS, LRU_CACHE)))
-_ATOMS = (type(None), bool, int, float, complex, str, bytes)
 # What lives as long as its module as a rule, so that to refer to it delays no end that matters.
 _LASTING = frozenset(map(id, (
-    *_ATOMS, LRU_CACHE, FunctionType, BuiltinFunctionType, ModuleType, WrapperDescriptorType,
+    *PLAIN, LRU_CACHE, FunctionType, BuiltinFunctionType, ModuleType, WrapperDescriptorType,
     MethodDescriptorType, GetSetDescriptorType, MemberDescriptorType, property, staticmethod,
     classmethod, re.Pattern, type(Ellipsis), type(NotImplemented))))
 # unittest's own, which it sets on the classes of tests as they run.
@@ -82,12 +82,6 @@ class Place(NamedTuple):
     """The expression of the dict of which it is one value, or of the container that it is."""
     key: str = ""
     """The key of that value."""
-
-
-def is_atom(value: object) -> bool:
-    """Tell whether *value* is of a type that is compared and shown without running code."""
-    kind = type(value)
-    return type(kind) is type and kind in _ATOMS
 
 
 def lasts(value: Any) -> bool:

@@ -25,6 +25,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import is_plain
 from unittest_leakfix.leaks.model.remedy import Remedy
 from unittest_leakfix.process_state.base import SURELY, Change, FoundChange, Monitor, Undo
 from unittest_leakfix.tracing import value_text
@@ -36,7 +37,6 @@ bind(globals())
 _modules = sys.modules
 MISSING = object()
 """What is read where there is nothing to read: an older Python, an attribute that is not set."""
-PLAIN = (int, float, str, bool, type(None))
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -56,14 +56,14 @@ def alike(one: Any, other: Any) -> bool:
             return (all(map(is_, one.values(), other.values()))
                     or all(map(alike, one.values(), other.values())))
         return all(key in other and alike(value, other[key]) for key, value in one.items())
-    return (kind in PLAIN or kind is frozenset) and bool(one == other)
+    return (is_plain(one) or kind is frozenset) and bool(one == other)
 
 
 def shown(value: Any) -> str:
     """Return a value in a few words: "(700, 10, 10)" for three plain ones."""
     if value is MISSING:
         return ""
-    if type(value) is tuple and all(type(each) in PLAIN for each in value):
+    if type(value) is tuple and all(map(is_plain, value)):
         return redaction.shown(repr(value))
     return value_text.name_text(value)
 

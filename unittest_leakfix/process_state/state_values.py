@@ -7,7 +7,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import module_slot, mro, name_slot
+from unittest_leakfix._core.introspection import is_plain, module_slot, mro, name_slot
 from unittest_leakfix.process_state import places
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.tracing import value_text
@@ -61,7 +61,7 @@ def sort_of(value: Any) -> str:
     kind = type(value)
     if value is None:
         return "none"
-    if places.is_atom(value):
+    if is_plain(value):
         return "atom" if value else "empty"
     if kind is places.LRU_CACHE:
         return "function"
@@ -120,7 +120,7 @@ def sort_or_none(value: Any) -> str:
 
 def equal(old: Any, new: Any) -> bool:
     """Tell whether two plain values of one type are equal. Others are not compared."""
-    return type(old) is type(new) and places.is_atom(old) and bool(old == new)
+    return type(old) is type(new) and is_plain(old) and bool(old == new)
 
 
 def sort_of_last(value: Any, gained: int) -> str:

@@ -3,11 +3,17 @@ from __future__ import annotations
 
 import re
 import warnings
-from operator import is_
 from typing import Any, List, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, merged
+from unittest_leakfix.process_state.base import (
+    Change,
+    FoundChange,
+    Monitor,
+    includes,
+    merged,
+    same_entries,
+)
 from unittest_leakfix.tracing import value_text
 
 __unittest = True
@@ -35,7 +41,8 @@ class WarningFilters(Monitor):
     def same(self) -> bool:
         # Identical entries are not compared, so that none of their code runs.
         return (warnings.filters is self._list and warnings.showwarning is self._show
-                and (self._list == self._base or _alike(_others(self._list), self._base)))
+                and (self._list == self._base
+                     or same_entries(_others(self._list), self._base, _equal)))
 
     def absorb(self, since: "WarningFilters") -> None:
         if warnings.filters is not since._list and self._list is since._list:
@@ -58,14 +65,15 @@ class WarningFilters(Monitor):
         def show_again() -> None:
             warnings.showwarning = show
 
-        alike = _alike(now, base)
-        if not alike or warnings.filters is not old:
+        same = same_entries(now, base, _equal)
+        if not same or warnings.filters is not old:
             found.append(
                 (Change("warning filter", "warnings.filters", before="%d filters" % len(base),
-                                 after="%d filters" % len(now), restorable=True, replaced=alike,
-                                 added=tuple(_text(each) for each in now if not _has(base, each)),
+                                 after="%d filters" % len(now), restorable=True, replaced=same,
+                                 added=tuple(_text(each) for each in now
+                                             if not includes(base, each, _equal)),
                                  removed=tuple(_text(each) for each in base
-                                               if not _has(now, each))), undo))
+                                               if not includes(now, each, _equal))), undo))
         if warnings.showwarning is not show:
             found.append((Change("hook", "warnings.showwarning", "replaced", restorable=True),
                           show_again))
@@ -74,14 +82,6 @@ class WarningFilters(Monitor):
 
 def _others(filters: Sequence[Any]) -> List[Any]:
     return [each for each in filters if each is not LET_THROUGH]
-
-
-def _alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Tell whether two lists have the same filters: the same entries, or those that say the
-    same."""
-    if len(one) != len(other):
-        return False
-    return all(map(is_, one, other)) or all(map(_equal, one, other))
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -96,10 +96,6 @@ def _same_part(one: Any, other: Any) -> bool:
     kind = type(one)
     return one is other or (kind is type(other) and (kind is str or kind is int or kind is _PATTERN)
                             and bool(one == other))
-
-
-def _has(entries: Sequence[Any], wanted: Any) -> bool:
-    return any(_equal(each, wanted) for each in entries)
 
 
 def _text(entry: Any) -> str:

@@ -171,7 +171,7 @@ class ChangedState(NamedTuple):
     """A place of the application's state that is not what it was."""
 
     difference: Any
-    """The `Difference` of ``process_state.application``, without what would put it back."""
+    """The `Difference` of ``process_state.module_state``, without what would put it back."""
     put_back: bool = False
 
 
