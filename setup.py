@@ -43,8 +43,12 @@ def _packages():
 
 
 def _readme():
-    # An archive without its README still builds.
-    return _text("README.md") if os.path.exists(os.path.join(HERE, "README.md")) else ""
+    # An archive without its README still builds. A package index has none of the files that a
+    # relative link leads to: their names stay, which the source archive has.
+    if not os.path.exists(os.path.join(HERE, "README.md")):
+        return ""
+    text = re.sub(r"(?m)^!\[[^\]]*\]\((?!https?:)[^)]*\)\n\n?", "", _text("README.md"))
+    return re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
 
 
 setup(
@@ -56,7 +60,8 @@ setup(
     long_description_content_type="text/markdown",
     author="unittest_leakfix contributors",
     license="MIT",
-    keywords="unittest testing memory leak connections gc",
+    keywords="unittest testing pytest django memory leak connections descriptors threads gc "
+             "resourcewarning flaky",
     classifiers=[
         "Development Status :: 4 - Beta",
         "Intended Audience :: Developers",
@@ -67,6 +72,10 @@ setup(
         "Programming Language :: Python :: 3",
     ] + ["Programming Language :: Python :: 3.%d" % minor for minor in range(6, 16)] + [
         "Programming Language :: Python :: Implementation :: CPython",
+        "Programming Language :: Python :: Implementation :: PyPy",
+        "Topic :: Software Development :: Debuggers",
+        "Topic :: Software Development :: Quality Assurance",
+        "Topic :: Software Development :: Testing",
         "Topic :: Software Development :: Testing :: Unit",
         "Typing :: Typed",
     ],
@@ -81,6 +90,10 @@ setup(
             'PyMySQL<1; python_version == "2.7"',
             'PyMySQL<1.0.3; python_version == "3.6"',
             'PyMySQL; python_version >= "3.7"',
+        ],
+        "postgresql": [
+            'psycopg2-binary; python_version < "3.8"',
+            'psycopg[binary]; python_version >= "3.8"',
         ],
     },
     options={

@@ -147,7 +147,7 @@ TABLES = {
     "attributes": _attributes,
 }
 FILES = (
-    "README.md",
+    "docs/command.md",
     "docs/report.md",
     "docs/django.md",
     "docs/pytest.md",

@@ -5,8 +5,9 @@ Finds CPython 2.7 and 3.6 to 3.15 (a pyenv's and those on the PATH), makes an en
 under .envs/ (kept for the next run), runs the tests in each, three at a time, and says what was
 skipped and why. Every few seconds a line says how far each interpreter is; a test that fails is
 named at once. The last line is ``N passed, M failed, K skipped``; the exit status is 1 when
-anything failed, nothing ran, or Ctrl-C came. Ruff and mypy run first, in an environment of their
-own, and are counted as two tests; they are left out where names choose tests.
+anything failed, nothing ran, or Ctrl-C came. Ruff, mypy and the site of
+docs/ come first, in an environment of their own, and are counted as three tests; they are left out
+where names choose tests.
 
 There is no limit of time. Tests in which nothing happens for ten minutes (no test begins or ends,
 nothing is printed) are ended, and the test that ran is a failure, with the stacks of its threads.

@@ -77,6 +77,7 @@ MODULES = (
     ("test_patience", CORE),
     ("test_polluter", ONE),
     ("test_pytest", BOTH),
+    ("test_messages", ONE),
     ("test_recipes", CORE),
     ("test_redaction_outputs", MIDDLE),
     ("test_redaction", CORE),

@@ -61,7 +61,7 @@ class ChecksTest(EverywhereCase):
         lines = self.perform(PASSES, FAILS, made=False, arguments=("--only", "2.7"), found={
             "2.7": everywhere_samples.Here("2.7")})
         for name in ("ruff", "mypy"):
-            self.assertIn("    1  %s needs Python 3.10 or later with venv (checks)" % name, lines)
+            self.assertIn("    1  %s needs Python 3.11 or later with venv (checks)" % name, lines)
         self.assertEqual((lines[-1], self.status), ("1 passed, 0 failed, 2 skipped", 0))
 
     def test_they_cannot_be_installed(self):
@@ -98,6 +98,15 @@ class PinsTest(unittest.TestCase):
         self.assertEqual(sorted(wanted), ["mypy", "ruff"])
         self.assertEqual(pinned(".pre-commit-config.yaml"), wanted)
         self.assertEqual(pinned("tests", "requirements.txt"), {"mypy": wanted["mypy"]})
+
+    def test_the_site_is_made_with_what_its_requirements_say(self):
+        def pinned(*path):
+            with io.open(os.path.join(interpreters.ROOT, *path), encoding="utf-8") as file:
+                return dict(re.findall(r"^(sphinx|furo|myst-parser)==(\S+)$", file.read(),
+                                       re.MULTILINE))
+        wanted = pinned("docs", "requirements.txt")
+        self.assertEqual(sorted(wanted), ["furo", "myst-parser", "sphinx"])
+        self.assertEqual(pinned("tests", "requirements-checks.txt"), wanted)
 
 
 if __name__ == "__main__":

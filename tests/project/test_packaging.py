@@ -2,16 +2,21 @@
 
 from __future__ import absolute_import
 
+import hashlib
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 import zipfile
 
 from tests.support.paths import ROOT
+from tests.tiers import NEWEST, full_on
 
 MODERN = sys.version_info >= (3, 8)
 TAGS = {True: "py38", False: "py2.py36.py37"}
@@ -47,6 +52,7 @@ def run(*command, **options):
     """What the command said. Raises AssertionError with it when the command failed."""
     environment = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1")
     environment.pop("PYTHONPATH", None)
+    environment.update(options.pop("variables", {}))
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              env=environment, **options)
     printed = child.communicate()[0].decode("utf-8", "replace")
@@ -157,12 +163,63 @@ class WheelTests(unittest.TestCase):
         if sdist.endswith(".zip"):
             names = zipfile.ZipFile(sdist).namelist()
         else:
-            import tarfile
             with tarfile.open(sdist) as archive:
                 names = archive.getnames()
         inside = [name.partition("/")[2] for name in names]
         found = [name for name in only_package(inside) if "." in name.rpartition("/")[2]]
         self.assertEqual(found, package_files(modern=True))
+
+
+    def test_description_has_no_link_that_leads_nowhere_on_an_index(self):
+        with zipfile.ZipFile(built) as archive:
+            name, = [name for name in archive.namelist() if name.endswith("/METADATA")]
+            text = archive.read(name).decode("utf-8")
+        self.assertIn("unittest_leakfix discover -s examples", text)
+        self.assertIn("docs/report.md: reading a report", text)
+        self.assertEqual(re.findall(r"\]\((?!https?:)[^)]*\)", text), [])
+
+    @full_on(NEWEST)
+    def test_same_bytes_from_the_same_sources(self):
+        made = []
+        for name in ("first", "second"):
+            target = os.path.join(folder, name)
+            run(sys.executable, "-m", "pip", "wheel", "--no-index", "--no-deps",
+                "--no-build-isolation", "--wheel-dir", target, sdist, cwd=folder,
+                variables={"SOURCE_DATE_EPOCH": "1700000000"})
+            with io.open(os.path.join(target, os.path.basename(built)), "rb") as file:
+                made.append(hashlib.sha256(file.read()).hexdigest())
+        self.assertEqual(made[0], made[1])
+
+
+@full_on(NEWEST)
+class SourceArchiveTests(unittest.TestCase):
+    """The source archive beside what is under version control."""
+
+    def test_has_tests_and_docs_and_nothing_else(self):
+        try:
+            known = run("git", "ls-files", "-z", cwd=ROOT)
+        except (OSError, AssertionError) as problem:
+            self.skipTest("not a clone: %s" % problem)
+        clone = tempfile.mkdtemp(prefix="leakfix-archive-")
+        self.addCleanup(shutil.rmtree, clone)
+        known = [name for name in known.split("\0") if os.path.exists(os.path.join(ROOT, name))]
+        for name in filter(None, known):
+            target = os.path.join(clone, "source", name)
+            if not os.path.isdir(os.path.dirname(target)):
+                os.makedirs(os.path.dirname(target))
+            shutil.copy(os.path.join(ROOT, name), target)
+        with io.open(os.path.join(clone, "source", "stray.py"), "w"):
+            pass    # it is not the archive's because it lies there
+        run(sys.executable, "-c", BUILD_SDIST, clone, cwd=os.path.join(clone, "source"))
+        archive, = [name for name in os.listdir(clone) if name != "source"]
+        with tarfile.open(os.path.join(clone, archive)) as packed:
+            inside = set(each.name.partition("/")[2] for each in packed if each.isfile())
+        inside = set(name for name in inside if ".egg-info/" not in name)
+        self.assertEqual(
+            sorted(inside - set(known) - set(("PKG-INFO", "setup.cfg"))), [])
+        left = [name for name in known if name and name not in inside]
+        self.assertEqual([name for name in left if not name.startswith((".ci/", ".github/"))],
+                         [".editorconfig", ".gitignore"])
 
 
 class InstallTests(unittest.TestCase):

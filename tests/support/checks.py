@@ -1,4 +1,5 @@
-"""The checks at the start of the test command: ruff and mypy, in an environment of their own.
+"""The checks at the start of the test command: ruff, mypy, and whether the documentation makes a
+site without a warning, in an environment of their own.
 
 They look at the source, so one interpreter is enough: the newest that is here. They are counted and
 printed as tests are. Where they cannot be installed, each is skipped by name.
@@ -14,13 +15,15 @@ from tests.support import children, interpreters, runs
 
 NAME = "checks"
 REQUIREMENTS = os.path.join(interpreters.ROOT, "tests", "requirements-checks.txt")
-OLDEST = (3, 10)  # what the pinned versions need
+OLDEST = (3, 11)  # what the pinned versions need
 FOLDER = os.path.join(interpreters.ENVIRONMENTS, NAME)
 CHECKS = (
     ("ruff", ["-m", "ruff", "check", "--output-format", "concise",
               "--cache-dir", os.path.join(FOLDER, "ruff-cache")]),
     ("mypy", ["-m", "mypy", "--cache-dir", os.path.join(FOLDER, "mypy-cache"),
               "unittest_leakfix"]),
+    ("site", ["-m", "sphinx", "-q", "-W", "-b", "html", "-d", os.path.join(FOLDER, "site-cache"),
+              "docs", os.path.join(FOLDER, "site")]),
 )
 
 

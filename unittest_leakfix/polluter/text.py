@@ -90,7 +90,8 @@ def _states(answer: Answer) -> List[str]:
             lines.append(answer.whole.text)
         else:
             before = len(answer.tests.before) if answer.tests else 0
-            lines.append(_state(answer.whole, "after the %s before it" % count(before, "test")))
+            lines.append(_state(answer.whole, "after the %s before it" % (
+                "test" if before == 1 else count(before, "test"))))
     if answer.alone is not None:
         lines.append(_state(answer.alone, "alone"))
     return lines
