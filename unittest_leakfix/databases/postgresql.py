@@ -33,7 +33,10 @@ _CLIENTS = ("datname IS NOT NULL AND usename IS NOT NULL "
 _LIST = """
 SELECT pid, usename, host(client_addr) AS host, client_port, application_name, datname, state,
        extract(epoch from clock_timestamp() - coalesce(state_change, backend_start)) AS age,
-       query, """ + _STARTED + """ AS started, wait_event_type
+       query, """ + _STARTED + """ AS started, wait_event_type,
+       extract(epoch from clock_timestamp() - xact_start) AS begun,
+       CASE WHEN wait_event_type = 'Lock'
+            THEN array_to_string(pg_blocking_pids(pid), ' ') END AS blocking
 FROM pg_stat_activity
 WHERE pid <> pg_backend_pid() AND """ + _CLIENTS
 # In one statement: between a look and an end of its own, a pid may become another session's.
@@ -161,7 +164,8 @@ class PostgreSQL(Server):
 
 
 def _session(row: Tuple[Any, ...]) -> Session:
-    pid, user, host, port, application, database, state, age, query, started, waits = row
+    (pid, user, host, port, application, database, state, age, query, started, waits, begun,
+     blocking) = row
     unseen = query == _UNSEEN
     doing = str(state or "")
     if doing == "active" and waits == "Lock":
@@ -173,7 +177,9 @@ def _session(row: Tuple[Any, ...]) -> Session:
         application=redaction.line(str(application or "")), database=str(database),
         state=doing, age=None if age is None else float(age),
         statement="" if unseen else redaction.statement(str(query or ""), "postgresql"),
-        started=str(started))
+        started=str(started), transaction=None if begun is None else float(begun),
+        waits=waits == "Lock",
+        waits_for=tuple(sorted(set(map(int, str(blocking or "").split())))))
 
 
 def _identifier(name: object) -> str:

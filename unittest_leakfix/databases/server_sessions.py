@@ -64,6 +64,15 @@ class Session:
     """The command line of the oldest of those."""
     opened_by: Union[str, Opening] = ""
     """Which test opened it, where the caller knows."""
+    transaction: Optional[float] = None
+    """Seconds since its open transaction began; None where it has none, or it may not be seen."""
+    waits: bool = False
+    """Whether it waits for a lock that another session holds."""
+    waits_for: Tuple[int, ...] = ()
+    """The ids of those other sessions; 0 is a transaction that was prepared (PostgreSQL)."""
+    is_guess: bool = False
+    """Whether `waits_for` is only those that may hold it: the server shows no locks of its
+    tables."""
 
     @property
     def client(self) -> str:
@@ -185,7 +194,8 @@ def table(sessions: Sessions, style: Optional[Style] = None) -> str:
             lines.append(_line(row, widths))
             indent = "  %s  " % (" " * widths[0])
             lines += [_cut(indent + style.clean(more), style)
-                      for more in _more(session, style.width - len(indent))]
+                      for more in _more(session, style.width - len(indent))
+                      + _locks(session, sessions.sessions)]
     if sessions.notes:
         lines += [""] + [style.clean("Note: " + note) for note in sessions.notes]
     return "\n".join(lines)
@@ -299,6 +309,32 @@ def _more(session: Session, room: int) -> List[str]:
         else:
             lines.append(who + comma + where)
     return lines
+
+
+def _locks(session: Session, sessions: Sequence[Session]) -> List[str]:
+    """Return for whom it waits, and who waits for it."""
+    lines = []
+    if session.waits_for:
+        lines.append("waits for " + waited_for(session))
+    behind = [each for each in sessions if session.id in each.waits_for]
+    if behind:
+        sure = not all(each.is_guess for each in behind)
+        lines.append("%s in the way of session%s %s%s" % (
+            "is" if sure else "may be", "s" if len(behind) > 1 else "",
+            ", ".join(str(each.id) for each in behind), "" if session.transaction is None else
+            ": its transaction began %s ago" % duration(session.transaction)))
+    return lines
+
+
+def waited_for(session: Session) -> str:
+    """Return "session 17", "sessions 17, 18", "one of the sessions 17, 18"."""
+    ids = [str(each) for each in session.waits_for if each]
+    if not ids:
+        return "a prepared transaction"
+    first = "one of the sessions " if session.is_guess and ids[1:] else "session%s " % (
+        "s" if ids[1:] else "")
+    return "%s%s%s" % ("perhaps " if session.is_guess and not ids[1:] else "", first,
+                       ", ".join(ids))
 
 
 def _cut(line: str, style: Style) -> str:
