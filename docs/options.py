@@ -21,11 +21,12 @@ from unittest_leakfix.options import (  # noqa: E402
     FLAG,
     NUMBER,
     OPTIONS,
+    OUTPUTS,
     options_in,
 )
 
 COMMAND = "python docs/options.py"
-_TYPES = {FLAG: "bool", FILE: "str | None", NUMBER: "int | None"}
+_TYPES = {FLAG: "bool", FILE: "str | None", NUMBER: "int | None", OUTPUTS: "Iterable[str] | None"}
 
 
 def _code(text):

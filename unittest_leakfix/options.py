@@ -24,6 +24,8 @@ bind(globals())
 CHOICE, FLAG, FILE, NUMBER, VERSION = "choice", "flag", "file", "number", "version"
 # A number that may be left out, and is then drawn (cli.py).
 SEED = "seed"
+# One of `choices`, with ":FILE" or without, and given more than once for several.
+OUTPUTS = "outputs"
 # What an option is part of, as it is named where that is not available.
 FINDING, COUNTING = "finding leaks", "counting connections"
 # The modes of --leaks with which leaks are found, and those with which they are not.
@@ -34,7 +36,8 @@ class Option(object):
     """One row: an option, what may be given for it, and where.
 
     :param name: its attribute of `Options`, and where argparse stores it.
-    :param type: ``CHOICE``, ``FLAG``, ``FILE``, ``NUMBER``, ``SEED`` or ``VERSION``.
+    :param type: ``CHOICE``, ``FLAG``, ``FILE``, ``NUMBER``, ``SEED``, ``OUTPUTS`` or
+        ``VERSION``.
     :param help: the text of the help and of the docs, without a full stop.
     :param choices: what may be given for a ``CHOICE``.
     :param default: the value where none is given.
@@ -143,6 +146,16 @@ OPTIONS = (
         command="--leaks-json", keyword="leaks_json", django="--leaks-json",
         pytest="--leakfix-json", pytest_short="--leaks-json", key="leaks_json",
         environment="UNITTEST_LEAKFIX_LEAKS_JSON"),
+    Option(
+        # argparse up to 3.12 fails to wrap a usage with brackets in it.
+        "leaks_output", OUTPUTS,
+        "Write the report for a CI system: github (annotations), gitlab (code quality), sarif, "
+        "markdown (a summary) or junit, or each with its file, as in sarif:leaks.sarif. May be "
+        "given more than once",
+        metavar="OUTPUT", part=FINDING, implies=True, python=(3, 8),
+        command="--leaks-output", keyword="leaks_output", django="--leaks-output",
+        pytest="--leakfix-output", pytest_short="--leaks-output", key="leaks_output",
+        environment="UNITTEST_LEAKFIX_LEAKS_OUTPUT"),
     Option(
         "leaks_stacks", FLAG, "Show whole stacks, chains and lists of tests",
         default=False, part=FINDING, implies=True, python=(3, 8),
@@ -315,6 +328,8 @@ def _read(option, text, choices):
         return int(text)
     if option.type == CHOICE and text not in choices:
         raise ValueError("choose from %s" % ", ".join(choices))
+    if option.type == OUTPUTS:
+        return [output(each.strip()) for each in text.split(",") if each.strip()]
     return path(text) if option.type == FILE else text
 
 
@@ -373,6 +388,9 @@ def how(option, choices, file=None):
         return {"action": "store_true"}
     if option.type == CHOICE:
         return {"choices": choices}
+    if option.type == OUTPUTS:
+        return dict({"metavar": option.metavar, "action": "append"},
+                    **({"type": output} if file else {}))
     if option.type in (NUMBER, SEED):
         return {"metavar": option.metavar, "type": float if option.unit == "seconds" else int}
     return dict({"metavar": option.metavar}, **({"type": file} if file else {}))
@@ -385,6 +403,13 @@ def path(name):
         return os.path.abspath(name) if name else name
     except OSError:     # this folder is gone
         return name
+
+
+def output(given, folder=""):
+    """Return what is *given* for an output, "sarif:leaks.sarif", with the path of its file, which
+    is relative to *folder*."""
+    name, colon, file = given.partition(":")
+    return name + colon + path(os.path.join(folder, file)) if file else given
 
 
 def version():

@@ -7,6 +7,7 @@ FILE: str
 NUMBER: str
 VERSION: str
 SEED: str
+OUTPUTS: str
 FINDING: str
 COUNTING: str
 FINDS: tuple[str, ...]
@@ -53,6 +54,7 @@ class Options:
     leaks_write_baseline: str | None
     leaks_update_baseline: bool
     leaks_json: str | None
+    leaks_output: Iterable[str] | None
     leaks_stacks: bool
     restore: bool
     # end of options
@@ -70,4 +72,5 @@ def how(
 ) -> dict[str, Any]: ...
 def seeded(argv: Sequence[str]) -> list[str]: ...
 def path(name: str) -> str: ...
+def output(given: str, folder: str = "") -> str: ...
 def version() -> str: ...

@@ -1,6 +1,6 @@
 import sys
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol, type_check_only
 
 from typing_extensions import TypeAlias
@@ -43,6 +43,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_write_baseline: str | None = None,
             leaks_update_baseline: bool = False,
             leaks_json: str | None = None,
+            leaks_output: Iterable[str] | None = None,
             leaks_stacks: bool = False,
             restore: bool = False,
             max_connections: int | None = None,
@@ -67,6 +68,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_write_baseline: str | None = None,
             leaks_update_baseline: bool = False,
             leaks_json: str | None = None,
+            leaks_output: Iterable[str] | None = None,
             leaks_stacks: bool = False,
             restore: bool = False,
             max_connections: int | None = None,

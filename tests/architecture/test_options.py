@@ -60,7 +60,8 @@ class TableTests(unittest.TestCase):
                 self.assertEqual(option.type == options.NUMBER, bool(option.unit))
                 self.assertEqual(
                     option.command is not None
-                    and option.type in (options.CHOICE, options.FILE, options.NUMBER, options.SEED),
+                    and option.type in (options.CHOICE, options.FILE, options.NUMBER, options.SEED,
+                                        options.OUTPUTS),
                     bool(option.metavar),
                 )
                 self.assertFalse(option.implies and option.part != options.FINDING)

@@ -154,7 +154,7 @@ class Outcome(object):
         if not case.main:
             command += ["-m", package]
         environment = dict(os.environ, PYTHONPATH=ROOT, MAIN=package, PYTHONDONTWRITEBYTECODE="1",
-                           PYTHONHASHSEED="0", COLUMNS="400")
+                           PYTHONHASHSEED="0", COLUMNS="2000")
         child = subprocess.Popen(
             command + case.arguments, cwd=os.path.join(folder, case.cwd), env=environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True)

@@ -1,12 +1,13 @@
-"""The files that a run writes, one row for each: the report as JSON, and baselines.
+"""What a run writes beside the report: that as JSON, baselines, and the outputs for CI systems.
 
-To add a report in another format, add the option (options.py) and a row to `WRITTEN`.
+To add a file with an option of its own, add the option (options.py) and a row to `WRITTEN`; to add
+what ``--leaks-output`` can write, see `report.outputs`.
 """
 from __future__ import annotations
 
 import os
 from itertools import combinations
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import suppressions
@@ -15,6 +16,10 @@ from unittest_leakfix.leaks.report import json_report
 from unittest_leakfix.leaks.report.whole_file import Target, reason
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.descriptors import Reserve
+from unittest_leakfix.tracing.stacks import _START
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks.report.outputs import Chosen
 
 __unittest = True
 bind(globals())
@@ -64,6 +69,50 @@ WRITTEN = (
 )
 
 
+class _Outputs:
+    """The outputs of one run, each with its file; most runs have none, and load nothing for it."""
+
+    def __init__(self, options: Options) -> None:
+        self.rows: List[Tuple[Chosen, Optional[Target]]] = []
+        self._failing = options.leaks == "fail"
+        self._done: List[Chosen] = []
+        if not options.leaks_output:
+            return
+        from unittest_leakfix.leaks.report.annotations import root_of
+        from unittest_leakfix.leaks.report.outputs import chosen
+        self._root = root_of(_START)
+        try:
+            for each in chosen(options.leaks_output):
+                self.rows.append((each, Target(each.file) if each.file else None))
+        except ValueError as error:
+            raise ValueError("--leaks-output: %s" % error) from None
+
+    def files(self) -> List[Tuple[str, Target]]:
+        """Return those that are written whole, with what asks for them."""
+        return [("--leaks-output=%s" % each.row.name, target) for each, target in self.rows
+                if target is not None and not each.appends]
+
+    def write(self, found: Findings, encoding: str) -> List[str]:
+        """Write what was not written yet; return what is to be printed."""
+        lines: List[str] = []
+        for each, target in self.rows:
+            if each in self._done:
+                continue
+            try:
+                text = each.text(found, self._failing, self._root)
+                if target is None:
+                    lines += text.encode(encoding, "backslashreplace").decode(encoding).splitlines()
+                elif each.appends:
+                    target.append(text)
+                else:
+                    target.write(text)
+                self._done.append(each)
+            except Exception as error:  # nothing that an output lacks is a matter of the verdict
+                lines.append("%s could not be written: %s" % (
+                    each.row.name if target is None else target.name, reason(error)))
+        return lines
+
+
 class Files:
     """The files of one run, found at its start and written at its end, by the process that began
     it.
@@ -93,32 +142,36 @@ class Files:
                     self._targets[row] = Target(getattr(options, row.named_by or row.option))
                 except ValueError as error:
                     raise ValueError("%s: %s" % (row.command, error)) from None
+        self._outputs = _Outputs(options)
         read = options.leaks_baseline
-        for row, target in self._targets.items():
-            if row.is_report and read is not None and target.is_file(read):
+        reports = [(row.command, target) for row, target in self._targets.items() if row.is_report]
+        for command, target in reports + self._outputs.files():
+            if read is not None and target.is_file(read):
                 raise ValueError("%s would overwrite the baseline that --leaks-baseline reads "
-                                 "(%s): each needs its own file" % (row.command, target.name))
-        for (one, target), (other, its) in combinations(self._targets.items(), 2):
+                                 "(%s): each needs its own file" % (command, target.name))
+        files = [(row.command, target) for row, target in self._targets.items()]
+        for (one, target), (other, its) in combinations(files + self._outputs.files(), 2):
             if target.is_same(its):
                 raise ValueError("%s and %s are the same file (%s): each needs its own"
-                                 % (one.command, other.command, target.name))
+                                 % (one, other, target.name))
 
     def __bool__(self) -> bool:
-        return bool(self._targets)
+        return bool(self._targets or self._outputs.rows)
 
     def begin(self) -> None:
         """The tests are about to run: hold a descriptor for the files."""
-        if self._targets:
+        if self:
             self._reserve.hold()
 
-    def write(self, found: Findings, whole: bool = True) -> List[str]:
+    def write(self, found: Findings, whole: bool = True, encoding: str = "utf-8") -> List[str]:
         """Write what was *found*; what was written already is not written again.
 
         Without *whole* the tests did not all run, and a baseline would lack what the others leave:
         that file stays as it is. Returns a line for each that could not be written, and for a
-        baseline that was updated. Not in a process that a test has forked.
+        baseline that was updated, and the outputs that are printed, in what *encoding* can take.
+        Not in a process that a test has forked.
         """
-        if not self._targets or self._pid != _getpid():
+        if not self or self._pid != _getpid():
             return []
         lines = []
         held = self._reserve.release()
@@ -136,7 +189,7 @@ class Files:
             except Exception as error:  # nothing that a file lacks is a matter of the verdict
                 lines.append("%s could not be written: %s%s" % (
                     target.name, reason(error), "" if held else " (%s)" % _NO_RESERVE))
-        return lines
+        return lines + self._outputs.write(found, encoding)
 
     def end(self) -> None:
         """Give up what is held. Twice is once."""

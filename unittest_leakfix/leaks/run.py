@@ -132,8 +132,11 @@ class LeakSession:
             pass
 
     def _write(self, found: Findings, stream: Any) -> None:
-        for problem in self._files.write(found, self._whole) if self._files is not None else ():
-            stream.write(problem + "\n")
+        if self._files is not None:
+            encoding = text_report.style_for(stream).encoding
+            for line in self._files.write(found, self._whole, encoding):
+                stream.write(line + "\n")
+            stream.flush()
 
     def close(self) -> None:
         """Give up what is held for the files."""

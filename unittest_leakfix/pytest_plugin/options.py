@@ -9,7 +9,16 @@ import pytest
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import suppressions
-from unittest_leakfix.options import FILE, FINDS, Options, decided, from_environment, options_in
+from unittest_leakfix.options import (
+    FILE,
+    FINDS,
+    OUTPUTS,
+    Options,
+    decided,
+    from_environment,
+    options_in,
+    output,
+)
 from unittest_leakfix.pytest_plugin import IGNORE, has_short
 
 __unittest = True
@@ -56,6 +65,9 @@ def chosen_options(config: pytest.Config) -> PytestOptions:
     # A conftest.py that goes to another folder does not change which file is meant.
     found.update({option.name: _join(str(config.invocation_params.dir), found[option.name])
                   for option in _ROWS if option.type == FILE and found.get(option.name)})
+    found.update({option.name: [output(each, str(config.invocation_params.dir))
+                                for each in found[option.name]]
+                  for option in _ROWS if option.type == OUTPUTS and found.get(option.name)})
     most = _number(found.pop("max_connections", None))
     mode = found.pop("leaks")
     options = Options(leaks=mode if mode in FINDS else "off", **found)

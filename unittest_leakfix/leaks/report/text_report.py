@@ -266,7 +266,7 @@ def render(findings: Findings, style: Style = Style(), stacks: bool = False, ver
     leaks = sorted(findings.leaks, key=rank)
     shown = leaks if stacks else leaks[:MOST_BLOCKS]
     blocks = Blocks(style, stacks, shown)
-    parts = [[_header(findings, leaks, blocks)]] if leaks or findings.more else []
+    parts = [[header(findings, leaks, blocks)]] if leaks or findings.more else []
     parts += [blocks.block(number, leak) for number, leak in enumerate(shown, 1)]
     more = findings.more + len(leaks) - len(shown)
     if more:
@@ -318,7 +318,8 @@ def failure_text(leaks: Sequence[Leak], style: Style = Style()) -> str:
     return "\n".join(lines)
 
 
-def _header(findings: Findings, leaks: Sequence[Leak], blocks: Blocks) -> str:
+def header(findings: Findings, leaks: Sequence[Leak], blocks: Blocks) -> str:
+    """Return the first line of the report: "LEAKS  3 causes in 41 of 2,041 tests: 1 thread"."""
     tests = set(test for leak in leaks for test in leak.tests)
     fixtures = set(filter(is_fixture, tests))
     total = count(findings.tests, "test")

@@ -40,6 +40,7 @@ _ftruncate: Any = getattr(os, "ftruncate", None)
 _join = os.path.join
 
 _FLAGS = os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_APPEND = _FLAGS | os.O_CREAT | os.O_APPEND
 _NEW = _FLAGS | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 # Some file systems cannot do it; then the file is as safe as any other there.
@@ -107,6 +108,14 @@ class Target:
             return self._status is not None and _samestat(self._status, _stat(path))
         except (OSError, ValueError):
             return False
+
+    def append(self, text: str) -> None:
+        """Write *text*, in UTF-8, after what is there. Raises OSError."""
+        data = text.encode("utf-8", "backslashreplace")
+        if self._descriptor >= 0:
+            self.write(text)
+        else:
+            _in_place(self._path, data, _APPEND)
 
     def write(self, text: str) -> None:
         """Write *text*, JSON, in UTF-8. Raises OSError; a regular file is then as it was."""
@@ -179,7 +188,7 @@ def _all(descriptor: int, data: bytes) -> None:
 
 
 def _in_place(path: str, data: bytes, flags: int, cut: bool = False) -> None:
-    descriptor = _os_open(path, flags)
+    descriptor = _os_open(path, flags, 0o666)
     try:
         _all(descriptor, data)
         if cut:

@@ -1,0 +1,34 @@
+"""Checks values against the JSON Schemas in tests/support/schemas and docs, where jsonschema is
+installed."""
+from __future__ import annotations
+
+import json
+import os
+import unittest
+
+from tests.support.paths import ROOT
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schemas")
+
+
+def schema(name: str):
+    """Return the schema in the file *name*: of our folder, or "docs/..."."""
+    path = os.path.join(ROOT, *name.split("/")) if "/" in name else os.path.join(_FOLDER, name)
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def problems(value, name: str):
+    """Return what is wrong with *value* by the schema *name*. Skips the test without jsonschema."""
+    if jsonschema is None:
+        raise unittest.SkipTest("needs jsonschema")
+    found = schema(name)
+    kind = jsonschema.validators.validator_for(found)
+    kind.check_schema(found)
+    return ["%s: %s" % ("/".join(map(str, each.absolute_path)), each.message)
+            for each in kind(found).iter_errors(value)]
