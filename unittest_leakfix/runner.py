@@ -33,7 +33,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     After ``run``, ``tally`` says what was done: ``released``, ``closed``, ``kept``.
 
     Python 3.8 and later: ``leaks="report"`` finds what each test left behind and
-    tells so at the end, ``leaks="fail"`` makes it a failure of the test as well.
+    reports it at the end, ``leaks="fail"`` makes it a failure of the test as well.
     ``leaks_failed``, ``leaks_baseline``, ``leaks_write_baseline``, ``leaks_json``,
     ``leaks_stacks`` and ``restore`` are the options of the command line, and imply
     ``leaks="report"`` as they do there.

@@ -31,7 +31,7 @@ class Server:
         self.connection = connection
 
     def look(self, database: Optional[str] = None) -> Sessions:
-        """Return the sessions on `database`, or on all, as the server tells them."""
+        """Return the sessions on `database`, or on all, as the server shows them."""
         raise NotImplementedError
 
     def end(self, session: Session) -> bool:

@@ -145,7 +145,7 @@ class _SessionsMixin:
 
 
 class MySQLLeakFixMixin(_SessionsMixin):
-    """Tells and ends the sessions on a MySQL or MariaDB database that the tests of a class left.
+    """Reports and ends the sessions on a MySQL or MariaDB database that the tests of a class left.
 
     Put it first, and name the database::
 
@@ -164,7 +164,7 @@ class MySQLLeakFixMixin(_SessionsMixin):
 
 
 class PostgreSQLLeakFixMixin(_SessionsMixin):
-    """Tells and ends the sessions on a PostgreSQL database that the tests of a class left.
+    """Reports and ends the sessions on a PostgreSQL database that the tests of a class left.
 
     As `MySQLLeakFixMixin`; a name is looked up as libpq does (PGHOST, PGUSER, ~/.pgpass), and our
     own session is on the database "postgres", so that it does not stand in the way of a DROP.

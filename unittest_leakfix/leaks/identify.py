@@ -39,6 +39,7 @@ from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state import descriptors
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.process_state.module_state import Difference
+from unittest_leakfix.process_state.places import Place
 from unittest_leakfix.resources.db_connections import closing_is_awaited
 from unittest_leakfix.resources.kind import Kind
 from unittest_leakfix.resources.scan import FoundResource
@@ -234,12 +235,13 @@ def growth(leak: Leak, survivor: Survivor) -> Leak:
                 growth=1, cause="growth of " + leak.cause, seen=Retained(survivor.type))
 
 
-def of_growth(expression: str, items: int, size: int, tests: Tuple[str, ...],
+def of_growth(place: Place, items: int, size: int, tests: Tuple[str, ...],
               candidates: Tuple[str, ...], container: str) -> Leak:
     """A container of the application's that grows: by *items*, which have a *size* in bytes."""
-    return Leak("growth", "", tests, size, name=matched(expression), growth=items,
-                cause="growth in %s" % expression, candidates=candidates,
-                seen=Grown(expression, items, size, container))
+    worded = place.expression
+    return Leak("growth", "", tests, size, name=matched(worded), growth=items,
+                cause="growth in %s" % worded, candidates=candidates,
+                seen=Grown(place, items, size, container))
 
 
 def of_state(difference: Difference, tests: Tuple[str, ...], candidates: Tuple[str, ...],

@@ -180,7 +180,7 @@ class ReportedChanges:
         """Return the quiet changes of earlier tests that *test* has failed with, as *text* says."""
         found = []
         for key, (change, of) in list(self.recorded.items()):
-            if of != test and change.after.startswith("none") and _FAILS_WITH.get(
+            if of != test and change.how == "removed" and _FAILS_WITH.get(
                     change.kind, "\0") in text:
                 del self.recorded[key]
                 leak = identify.of_change(change, of, self._opened(change, of, False))

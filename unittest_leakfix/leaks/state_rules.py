@@ -178,7 +178,7 @@ class Judge:
     def _read(self, record: Record, windows: List[Window]) -> Optional[Leak]:
         """A later test that reads the place has failed."""
         place = record.place
-        name = place.name or place.expression.partition(".__")[0].rpartition(".")[2]
+        name = place.name or place.function.rpartition(".")[2]
         if not self._failed or self._clock() > self._until or place.of_test:
             return None
         for test in self._failed:
@@ -221,7 +221,7 @@ class Judge:
         elif (places.is_test_code(place.module) or not self._timeline.grows(nths, (), _GROWS)
                 or not _steady(nths, self._timeline.now)):
             return None
-        return identify.of_growth(place.expression, items, size, *_blamed(gains),
+        return identify.of_growth(place, items, size, *_blamed(gains),
                                   container=word(value))
 
     @staticmethod

@@ -54,6 +54,8 @@ class Change(NamedTuple):
     "/srv/orders.db")."""
     reused_by: str = ""
     """What a closed descriptor's number is open on now."""
+    first: bool = False
+    """There was none before, and `before` says why."""
     quiet: bool = False
     """It is put back by ``--restore``, and reported only when a later test fails with it."""
     windows: int = 1
@@ -71,7 +73,7 @@ class Change(NamedTuple):
 
 SURELY = -1
 HOW = ("added", "removed", "changed", "replaced", "reordered", "started", "running", "ended",
-       "open", "pending")
+       "open", "closed", "pending")
 """What ``Change.how`` may be."""
 
 Undo = Optional[Callable[[], None]]

@@ -136,9 +136,10 @@ class CurrentLoop(Monitor):
                           partial(_run_no_more, events, base.running)))
         if now.loop is not base.loop or now.set != base.set or now.closed != base.closed:
             # An open one is reported itself.
-            change = Change("current event loop", "asyncio.get_event_loop()",
-                            "closed" if now.closed else "changed", _loop_text(base),
-                            _loop_text(now), True, quiet=not now.closed)
+            how = "closed" if now.closed else "removed" if now.loop is None else "changed"
+            change = Change("current event loop", "asyncio.get_event_loop()", how,
+                            _loop_text(base), _loop_text(now), True,
+                            first=base.loop is None, quiet=not now.closed)
             if now.loop is not base.loop or now.set != base.set:
                 found.append((change, back))
             elif now.closed:        # the one that was there: it cannot be opened again

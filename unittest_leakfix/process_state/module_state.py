@@ -123,6 +123,7 @@ class Module:
             if found is not None and self._is_mine(each.oid)]
         strong = strong and self.users
         self.containers: List[Tuple[str, Any, Any, Items]] = []
+        self._cells = {cell.expression: cell for cell in walk.cells}
         for space in walk.spaces:
             self._add(space.expression, space.names, strong)
         for each, found, _ in self.held:
@@ -209,10 +210,13 @@ class Module:
         now = places.length(value)
         if now == base.length and same_items(value, base):
             return None
-        owner, _, name = worded.rpartition(".")
-        if not name.isidentifier() or "__defaults__" in worded or "__closure__" in worded:
-            owner, name = worded, ""
-        place, before, after = self._place(owner, name)._replace(container=worded), "", ""
+        cell = self._cells.get(worded)
+        if cell is not None:
+            place = self._place(worded, "")._replace(within=cell.within, function=cell.function)
+        else:
+            owner, _, name = worded.rpartition(".")
+            place = self._place(*(owner, name) if name.isidentifier() else (worded, ""))
+        place, before, after = place._replace(container=worded), "", ""
         key = _changed_key(value, base)
         if key is not None:
             text, before, after = key

@@ -62,6 +62,7 @@ _LASTING = frozenset(map(id, (
 _OF_UNITTEST = frozenset(("tearDown_exceptions", "_classSetupFailed", "_class_cleanups",
                           "_testMethodName", "_leakfix"))
 _NESTED = 2
+DEFAULT, CLOSURE = "default argument", "closure"
 _MODULES = sys.modules
 
 
@@ -82,6 +83,10 @@ class Place(NamedTuple):
     """The expression of the dict of which it is one value, or of the container that it is."""
     key: str = ""
     """The key of that value."""
+    within: str = ""
+    """DEFAULT or CLOSURE for what a function has for itself; "" for a name."""
+    function: str = ""
+    """That function: "shop.cache.collect"."""
 
 
 def lasts(value: Any) -> bool:
@@ -218,6 +223,9 @@ class Cell(NamedTuple):
 
     expression: str
     fetch: Callable[[str], Any]
+    within: str
+    """DEFAULT or CLOSURE."""
+    function: str
 
 
 class Walk:
@@ -267,16 +275,16 @@ class Walk:
         for place, value in enumerate(function.__defaults__ or ()):
             if is_container(value):
                 self.cells.append(Cell("%s.__defaults__[%d]" % (worded, place),
-                                       _constant(value)))
+                                       _constant(value), DEFAULT, worded))
         for name, value in (function.__kwdefaults__ or {}).items():
             if is_container(value):
                 self.cells.append(Cell("%s.__kwdefaults__[%r]" % (worded, name),
-                                       _constant(value)))
+                                       _constant(value), DEFAULT, worded))
         for place, cell in enumerate(function.__closure__ or ()):
             content = _content(cell)
             if is_container(content):
                 self.cells.append(Cell("%s.__closure__[%d].cell_contents" % (worded, place),
-                                       functools.partial(_content, cell)))
+                                       functools.partial(_content, cell), CLOSURE, worded))
 
 
 def _constant(value: Any) -> Callable[[str], Any]:

@@ -27,6 +27,7 @@ from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import identify, passing_warnings, suppressions
 from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.detector import LeakDetector
+from unittest_leakfix.leaks.model.ids import is_pytest_fixture
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import CodeScope
 from unittest_leakfix.leaks.report import (
@@ -407,7 +408,7 @@ def _of_the_user(data: ScopeData) -> List[str]:
     found = []
     for name, fixturedef in data.values:
         code = getattr(fixturedef.func, "__code__", None)
-        if (not name.startswith("fixture ") or code is None
+        if (not is_pytest_fixture(name) or code is None
                 or is_users_file(code.co_filename)):
             found.append(name)
     return sorted(set(found))

@@ -33,7 +33,12 @@ def is_fixture(test: str) -> bool:
     So it is for pytest's: "fixture db (tests/test_orders.py)", "fixture db (session)".
     """
     head, parenthesis, _ = test.partition(" (")
-    return bool(parenthesis) and (head in FIXTURES or head.startswith("fixture "))
+    return bool(parenthesis) and (head in FIXTURES or is_pytest_fixture(test))
+
+
+def is_pytest_fixture(test: str) -> bool:
+    """True for pytest's "fixture db (tests/test_orders.py)"."""
+    return test.startswith("fixture ")
 
 
 def fixture_of(test: str) -> Tuple[str, str]:
@@ -125,7 +130,7 @@ def _is_node_fixture(test: str) -> bool:
     session."""
     return is_fixture(test) and ("::" in test or "/" in test
                                  or test.endswith((".py)", " (session)"))
-                                 or test.startswith("fixture "))
+                                 or is_pytest_fixture(test))
 
 
 def without_parameters(test: str) -> str:
@@ -177,6 +182,6 @@ class Names:
         """Return the bare name of the test's method or fixture."""
         if is_node_id(test):
             return without_parameters(test).rpartition("::")[2]
-        if test.startswith("fixture "):
+        if is_pytest_fixture(test):
             return test[len("fixture "):test.index(" (")]
         return _parts(test)[-1].split(" ", 1)[0].split("[", 1)[0]

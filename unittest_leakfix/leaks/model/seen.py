@@ -159,7 +159,8 @@ class Complained(NamedTuple):
 class Grown(NamedTuple):
     """A container of the application's that has gained items."""
 
-    expression: str
+    place: Any
+    """The `Place` of ``process_state.places``."""
     items: int
     size: int
     """Of what it has gained, in bytes."""

@@ -51,6 +51,7 @@ class Words(NamedTuple):
 
 WAITED = "0.5 s for it to finish"
 # What tempfile makes up after a prefix of the user's.
+_TEMPORARY = ("temporary file", "temporary folder")
 _MADE_UP = re.compile(r"[a-z0-9_]{8}(?=(?:\.[^/]*)?\Z)")
 _SIGNALS = {"0": "SIG_DFL", "1": "SIG_IGN"}
 # Of a server, and its client has not hung up.
@@ -84,7 +85,7 @@ def changed(seen: Changed, leak: Leak, site: Site) -> Words:
         remedy = remedy._replace(calls=(Call("time.tzset"), *remedy.calls), monkeypatch="")
     if remedy is not None and not remedy.it:
         remedy = remedies.named(remedy, leak.kind, _bound(change, leak.kind, site))
-        if leak.kind.startswith("temporary"):
+        if leak.kind in _TEMPORARY:
             remedy = remedy._replace(noun="path")
     return words._replace(
         remedy=remedy,
@@ -260,7 +261,7 @@ def _current_loop(change: Change, row: LeakKind, called: str, kind: str) -> Word
                else "the current event loop was taken away")
     if sys.version_info >= (3, 14):
         remedy = calling("asyncio.set_event_loop", "None")
-    elif change.before.startswith("none"):
+    elif change.first:
         remedy = calling("asyncio.set_event_loop_policy", "None")   # and one is made when needed
     else:
         remedy = restoring("asyncio.set_event_loop", saved="asyncio.get_event_loop()")

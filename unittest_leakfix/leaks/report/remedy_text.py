@@ -25,23 +25,31 @@ def render(remedy: Optional[Remedy]) -> str:
         return ""
     text = _code(remedy)
     it = remedy.it
-    if IT in text and not it:
+    kept = IT in text and not it
+    if kept:
         it = _OWNERS.get(remedy.scope, "") + remedy.variable
         text = "keep the %s in %s, then %s" % (remedy.noun, it, text)
     text = text.replace(IT, it)
     saves = any(call.saved for call in remedy.calls) and remedy.scope in _WHEN
     notes = [remedy.when.value] if remedy.when is not When.AFTER and not saves else []
-    if remedy.monkeypatch and remedy.scope is CodeScope.FUNCTION or text.startswith("with "):
+    if remedy.monkeypatch and remedy.scope is CodeScope.FUNCTION or (
+            _is_managed(remedy) and not (kept or remedy.advice)):
         notes = []
     return text + ("  # " + "; ".join(notes + list(remedy.imports))
                    if notes or remedy.imports else "")
+
+
+def _is_managed(remedy: Remedy) -> bool:
+    """Tell whether a remedy is written as a ``with`` statement."""
+    return bool(remedy.manager) and not (
+        remedy.calls and (remedy.scope in _FIXTURES or remedy.in_set_up))
 
 
 def _code(remedy: Remedy) -> str:
     scope = remedy.scope
     if remedy.monkeypatch and scope is CodeScope.FUNCTION:
         return "monkeypatch." + remedy.monkeypatch
-    if remedy.manager and not (remedy.calls and (scope in _FIXTURES or remedy.in_set_up)):
+    if _is_managed(remedy):
         return "%swith %s%s:" % (remedy.advice, remedy.manager,
                                  " as " + remedy.target if remedy.target else "")
     if remedy.awaits:

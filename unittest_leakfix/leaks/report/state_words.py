@@ -1,7 +1,6 @@
 """The application's state in words: what was changed and what grew, and what would put it back."""
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core import redaction
@@ -11,6 +10,7 @@ from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import Call, Remedy, When, calling
 from unittest_leakfix.leaks.model.seen import ChangedState, Grown
 from unittest_leakfix.leaks.report.user_code import Site
+from unittest_leakfix.process_state.places import CLOSURE, DEFAULT, Place
 
 __unittest = True
 bind(globals())
@@ -18,9 +18,6 @@ bind(globals())
 _FIXED = ("setUp", "asyncSetUp", "setup_method", "setup", "setUpClass", "setUpModule")
 _NEW = {"mock": "a mock", "lambda": "a lambda", "function": "another function",
         "class": "another class"}
-_DEFAULT = re.compile(r"\A(?P<function>.+)\.__(?:defaults|kwdefaults)__\[.*\]\Z")
-_CLOSURE = re.compile(r"\A(?P<function>.+)\.__closure__\[\d+\]\.cell_contents\Z")
-_PLAIN = re.compile(r"\A[\w.]+\Z")
 
 
 class StateWords(NamedTuple):
@@ -33,11 +30,11 @@ class StateWords(NamedTuple):
 
 def grown(seen: Grown, leak: Leak, site: Site) -> StateWords:
     """Return what is said of a container that grows."""
-    worded = _worded(seen.expression, seen.container)
+    worded = _worded(seen.place, seen.container)
     more = kinds.count(seen.items, "result" if seen.container == "cache" else "item")
     by = "%s (%s)" % (kinds.amount(seen.size), more) if seen.size >= 1000 else more
     return StateWords("%s grew by %s" % (worded, by),
-                      _left_as_it_was(seen.expression, seen.container, leak, site))
+                      _left_as_it_was(seen.place, seen.container, leak, site))
 
 
 def changed(seen: ChangedState, leak: Leak, site: Site) -> StateWords:
@@ -48,14 +45,14 @@ def changed(seen: ChangedState, leak: Leak, site: Site) -> StateWords:
                   if each[1])
     if difference.items or difference.how == "changed items":
         container = _container(difference)
-        worded = _worded(place.expression, container)
+        worded = _worded(place, container)
         items = difference.items
         how = "was changed" if not items or place.key else "has %s %s" % (
             "gained" if items > 0 else "lost", kinds.count(abs(items), "item"))
         if container == "cache":
             how = "was filled"
         return StateWords("%s %s" % (worded, how), _left_as_it_was(
-            place.container, container, leak, site), notes if place.key else ())
+            place, container, leak, site), notes if place.key else ())
     how = "was %s" % difference.how
     if difference.how == "changed" and difference.new in _NEW:
         how = "was replaced by %s" % _NEW[difference.new]
@@ -63,14 +60,17 @@ def changed(seen: ChangedState, leak: Leak, site: Site) -> StateWords:
                       _name_back(difference, leak, site), notes)
 
 
-def _worded(expression: str, container: str) -> str:
-    found = _DEFAULT.match(expression)
-    if found is not None:
-        return "a default argument of %s" % found.group("function")
-    found = _CLOSURE.match(expression)
-    if found is not None:
-        return "what %s has in its closure" % found.group("function")
-    return "the cache of %s" % expression if container == "cache" else expression
+def _worded(place: Place, container: str) -> str:
+    if place.within == DEFAULT:
+        return "a default argument of %s" % place.function
+    if place.within == CLOSURE:
+        return "what %s has in its closure" % place.function
+    return "the cache of %s" % place.expression if container == "cache" else place.expression
+
+
+def _is_dotted(expression: str) -> bool:
+    """Tell whether an expression is a name, or names with dots between."""
+    return all(part.isidentifier() for part in expression.split("."))
 
 
 def _container(difference: Any) -> str:
@@ -85,7 +85,7 @@ def _in_fixture(leak: Leak) -> bool:
 def _name_back(difference: Any, leak: Leak, site: Site) -> Optional[Remedy]:
     """Return what gives a name its old value back."""
     place = difference.place
-    if not _PLAIN.match(place.owner) or not place.name.isidentifier():
+    if not _is_dotted(place.owner) or not place.name.isidentifier():
         return None
     owner = site.local(place.owner)
     name, value = '"%s"' % place.name, difference.literal
@@ -109,25 +109,26 @@ def _name_back(difference: Any, leak: Leak, site: Site) -> Optional[Remedy]:
                   monkeypatch=monkeypatch)
 
 
-def _left_as_it_was(expression: str, container: str, leak: Leak, site: Site) -> Optional[Remedy]:
+def _left_as_it_was(place: Place, container: str, leak: Leak, site: Site) -> Optional[Remedy]:
     """Return what takes out of a container what a test has put in."""
-    if "__" in expression.rpartition(".")[2] or _DEFAULT.match(expression):
+    if place.within == DEFAULT:
         return Remedy(advice="make the default argument None, and the container in the function")
-    if not _PLAIN.match(expression):
+    expression = place.container or place.expression
+    if not _is_dotted(expression):
         return None
     owner, _, name = expression.rpartition(".")
-    place = site.alias(owner, name) or "%s.%s" % (site.local(owner), name)
+    here = site.alias(owner, name) or "%s.%s" % (site.local(owner), name)
     if container == "cache":
-        return calling(place + ".cache_clear")
+        return calling(here + ".cache_clear")
     if container == "dict":
-        return Remedy((Call(place + ".update", (), "dict(%s)" % place), Call(place + ".clear")),
-                      manager="" if _in_fixture(leak) else "mock.patch.dict(%s)" % place,
+        return Remedy((Call(here + ".update", (), "dict(%s)" % here), Call(here + ".clear")),
+                      manager="" if _in_fixture(leak) else "mock.patch.dict(%s)" % here,
                       when=When.BEFORE)
     if container == "set":
-        return Remedy((Call(place + ".update", (), "set(%s)" % place), Call(place + ".clear")),
+        return Remedy((Call(here + ".update", (), "set(%s)" % here), Call(here + ".clear")),
                       when=When.BEFORE)
     if container == "deque":
-        return Remedy((Call(place + ".extend", (), "list(%s)" % place), Call(place + ".clear")),
+        return Remedy((Call(here + ".extend", (), "list(%s)" % here), Call(here + ".clear")),
                       when=When.BEFORE)
-    return Remedy((Call(place + ".__setitem__", ("slice(None)",), place + "[:]"),),
+    return Remedy((Call(here + ".__setitem__", ("slice(None)",), here + "[:]"),),
                   when=When.BEFORE)
