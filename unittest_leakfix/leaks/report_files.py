@@ -9,6 +9,7 @@ import os
 from itertools import combinations
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
+from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import suppressions
 from unittest_leakfix.leaks.model.leak import Findings
@@ -16,7 +17,6 @@ from unittest_leakfix.leaks.report import json_report
 from unittest_leakfix.leaks.report.whole_file import Target, reason
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.descriptors import Reserve
-from unittest_leakfix.tracing.stacks import _START
 
 if TYPE_CHECKING:
     from unittest_leakfix.leaks.report.outputs import Chosen
@@ -80,7 +80,7 @@ class _Outputs:
             return
         from unittest_leakfix.leaks.report.annotations import root_of
         from unittest_leakfix.leaks.report.outputs import chosen
-        self._root = root_of(_START)
+        self._root = root_of(START)
         try:
             for each in chosen(options.leaks_output):
                 self.rows.append((each, Target(each.file) if each.file else None))

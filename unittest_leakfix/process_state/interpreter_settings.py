@@ -1,6 +1,6 @@
 """Settings of the interpreter and of its process: hooks, streams, signals, limits, the collector.
 
-How to add one: `process_state.settings`. Kinds: "hook", "stream", "interpreter setting", "timer",
+How to add one: see `setting_table`. Kinds: "hook", "stream", "interpreter setting", "timer",
 "locale", "umask", "socket timeout", "signal handler".
 """
 from __future__ import annotations
@@ -23,7 +23,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.remedy import Call, Remedy, When, restoring
 from unittest_leakfix.leaks.model.remedy import calling as cleaning
 from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
-from unittest_leakfix.process_state.settings import (
+from unittest_leakfix.process_state.setting_table import (
     MISSING,
     Setting,
     Settings,

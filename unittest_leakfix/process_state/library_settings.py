@@ -1,6 +1,6 @@
 """Settings of single libraries: the state of random numbers, registries, defaults and options.
 
-How to add one: `process_state.settings`. Kinds: "random state", "library setting".
+How to add one: `process_state.setting_table`. Kinds: "random state", "library setting".
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot, mro
 from unittest_leakfix.leaks.model.remedy import Call, Remedy, When, restoring
 from unittest_leakfix.leaks.model.remedy import calling as cleaning
-from unittest_leakfix.process_state.settings import (
+from unittest_leakfix.process_state.setting_table import (
     MISSING,
     Setting,
     alike,

@@ -28,7 +28,7 @@ from unittest_leakfix.process_state.loaded_modules import LoadedModules
 from unittest_leakfix.process_state.locks import Locks
 from unittest_leakfix.process_state.logging_state import Logging
 from unittest_leakfix.process_state.patches import MockPatches, ModuleAttributes, UsualFunctions
-from unittest_leakfix.process_state.settings import Table
+from unittest_leakfix.process_state.setting_table import Table
 from unittest_leakfix.process_state.tempfiles import TemporaryPaths
 from unittest_leakfix.process_state.threads import Threads
 from unittest_leakfix.process_state.warning_filters import WarningFilters

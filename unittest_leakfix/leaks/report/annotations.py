@@ -9,6 +9,7 @@ import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core import redaction
+from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.ids import is_fixture, is_node_id, method_of, owner_of
 from unittest_leakfix.leaks.model.kinds import count, rank
@@ -17,7 +18,6 @@ from unittest_leakfix.leaks.report.describe import described
 from unittest_leakfix.leaks.report.terminal import Style
 from unittest_leakfix.leaks.report.text_report import Blocks, header, is_of_test
 from unittest_leakfix.leaks.report.user_code import Site
-from unittest_leakfix.tracing.stacks import _START
 
 __unittest = True
 bind(globals())
@@ -92,7 +92,7 @@ def root_of(folder: str) -> str:
 
 
 def report_of(findings: Findings, failing: bool = False, root: str = "",
-              start: str = _START) -> Report:
+              start: str = START) -> Report:
     """Return *findings* as annotations.
 
     *root*: the folder of the repository, by default that of *start*, the folder of the run.

@@ -26,7 +26,7 @@ from unittest_leakfix.leaks.report import remedies
 from unittest_leakfix.leaks.report.user_code import Site
 from unittest_leakfix.process_state import interpreter_settings, library_settings
 from unittest_leakfix.process_state.base import Change
-from unittest_leakfix.process_state.settings import Setting
+from unittest_leakfix.process_state.setting_table import Setting
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.stacks import Frame
 
