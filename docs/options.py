@@ -22,11 +22,14 @@ from unittest_leakfix.options import (  # noqa: E402
     NUMBER,
     OPTIONS,
     OUTPUTS,
+    SIZE,
+    SOME,
     options_in,
 )
 
 COMMAND = "python docs/options.py"
-_TYPES = {FLAG: "bool", FILE: "str | None", NUMBER: "int | None", OUTPUTS: "Iterable[str] | None"}
+_TYPES = {FLAG: "bool", FILE: "str | None", NUMBER: "int | None", OUTPUTS: "Iterable[str] | None",
+          SOME: "int | None", SIZE: "int | str | None"}
 
 
 def _code(text):
@@ -43,6 +46,8 @@ def _typed(name, option, choices=None):
     if not name:
         return ""
     value = "\\|".join(choices or ()) or option.metavar
+    if option.type == SOME:
+        return "`%s[=%s]`" % (name, value)
     return "`%s=%s`" % (name, value) if value else "`%s`" % name
 
 

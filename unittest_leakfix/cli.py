@@ -87,6 +87,9 @@ class LeakFixProgram(unittest.TestProgram):
                 argv = seeded(argv)
             if sys.version_info < (3,):
                 argv = self._old_options(argv)
+            else:
+                from unittest_leakfix.options import spelled
+                argv = spelled(argv)
             argv = _discover_first(argv)
         super(LeakFixProgram, self).parseArgs(argv)
 

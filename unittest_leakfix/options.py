@@ -26,6 +26,8 @@ CHOICE, FLAG, FILE, NUMBER, VERSION = "choice", "flag", "file", "number", "versi
 SEED = "seed"
 # One of `choices`, with ":FILE" or without, and given more than once for several.
 OUTPUTS = "outputs"
+# A number that may be left out, and is then that of the row; and a number of bytes: "50 MB".
+SOME, SIZE = "some", "size"
 # What an option is part of, as it is named where that is not available.
 FINDING, COUNTING = "finding leaks", "counting connections"
 # The modes of --leaks with which leaks are found, and those with which they are not.
@@ -36,13 +38,14 @@ class Option(object):
     """One row: an option, what may be given for it, and where.
 
     :param name: its attribute of `Options`, and where argparse stores it.
-    :param type: ``CHOICE``, ``FLAG``, ``FILE``, ``NUMBER``, ``SEED``, ``OUTPUTS`` or
-        ``VERSION``.
+    :param type: ``CHOICE``, ``FLAG``, ``FILE``, ``NUMBER``, ``SEED``, ``OUTPUTS``, ``SIZE``,
+        ``SOME`` or ``VERSION``.
     :param help: the text of the help and of the docs, without a full stop.
     :param choices: what may be given for a ``CHOICE``.
     :param default: the value where none is given.
     :param metavar: the word that stands for its value.
-    :param unit: what a ``NUMBER`` counts.
+    :param unit: what a ``NUMBER`` or ``SOME`` counts.
+    :param bare: the value of a ``SOME`` that is given without one.
     :param part: ``FINDING``, ``COUNTING`` or None.
     :param implies: whether it does nothing unless leaks are found; such an option implies
         ``--leaks=report``.
@@ -63,9 +66,9 @@ class Option(object):
     :param key: the key of a configuration file. Nothing reads one yet.
     """
 
-    __slots__ = ("name", "type", "help", "choices", "default", "metavar", "unit", "part", "implies",
-                 "python", "command", "keyword", "django", "setting", "pytest", "pytest_short",
-                 "pytest_choices", "pytest_help", "ini", "environment", "key")
+    __slots__ = ("name", "type", "help", "choices", "default", "metavar", "unit", "bare", "part",
+                 "implies", "python", "command", "keyword", "django", "setting", "pytest",
+                 "pytest_short", "pytest_choices", "pytest_help", "ini", "environment", "key")
 
     def __init__(self, name, type, help, **more):
         more.setdefault("python", (2, 7))
@@ -170,6 +173,14 @@ OPTIONS = (
         command="--restore", keyword="restore", django="--restore",
         pytest="--leakfix-restore", pytest_short="--leaks-restore", ini="leakfix_restore",
         key="restore", environment="UNITTEST_LEAKFIX_RESTORE"),
+    Option(
+        "memory", SOME,
+        "List after the run the N tests that kept the most memory and those that took the most, "
+        "and the classes and modules; 10 where N is not given",
+        metavar="N", unit="tests", bare=10, part=FINDING, implies=True, python=(3, 8),
+        command="--memory", keyword="memory", django="--memory",
+        pytest="--leakfix-memory", pytest_short="--memory", key="memory",
+        environment="UNITTEST_LEAKFIX_MEMORY"),
     Option(
         "max_connections", NUMBER,
         "Fail the call that would open more than N connections to database servers at the same "
@@ -322,7 +333,7 @@ def _read(option, text, choices):
         if text.lower() not in _FLAGS:
             raise ValueError("choose from 1 and 0, true and false, yes and no, on and off")
         return _FLAGS[text.lower()]
-    if option.type == NUMBER:
+    if option.type in (NUMBER, SOME):
         if not re.match("[0-9]+$", text):
             raise ValueError("give a number of %s, 0 or more" % option.unit)
         return int(text)
@@ -353,6 +364,24 @@ def seeded(argv):
             found.append("--shuffle=%d" % (int(argv[place]) if given else _new_seed()))
         else:
             found.append(argv[place])
+        place += 1
+    return found
+
+
+def spelled(argv):
+    """Return *argv* with the number of each ``SOME`` joined to it: what follows is that if it is
+    a number, and otherwise it is the number of the row."""
+    rows = dict((option.command, option) for option in options_in("command")
+                if option.type == SOME)
+    found = []
+    place = 0
+    while place < len(argv):
+        word = argv[place]
+        if word in rows:
+            given = place + 1 < len(argv) and argv[place + 1].isdigit()
+            place += given
+            word += "=%s" % (argv[place] if given else rows[word].bare)
+        found.append(word)
         place += 1
     return found
 
@@ -391,9 +420,26 @@ def how(option, choices, file=None):
     if option.type == OUTPUTS:
         return dict({"metavar": option.metavar, "action": "append"},
                     **({"type": output} if file else {}))
+    if option.type == SOME:
+        return {"metavar": option.metavar, "nargs": "?", "const": option.bare,
+                "type": _some(option)}
     if option.type in (NUMBER, SEED):
         return {"metavar": option.metavar, "type": float if option.unit == "seconds" else int}
     return dict({"metavar": option.metavar}, **({"type": file} if file else {}))
+
+
+def _some(option):
+    """Return what makes the value of the text that stands after an option whose number may be left
+    out."""
+    def number(text):
+        if re.match("[0-9]+$", text):
+            return int(text)
+        # Argparse takes what follows for the number.
+        import argparse
+        raise argparse.ArgumentTypeError(
+            "%r is not a number of %s; without one the option comes last, or is written with =%s"
+            % (text, option.unit, option.bare))
+    return number
 
 
 def path(name):

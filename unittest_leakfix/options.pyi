@@ -8,6 +8,8 @@ NUMBER: str
 VERSION: str
 SEED: str
 OUTPUTS: str
+SIZE: str
+SOME: str
 FINDING: str
 COUNTING: str
 FINDS: tuple[str, ...]
@@ -21,6 +23,7 @@ class Option:
     default: Any
     metavar: str | None
     unit: str | None
+    bare: int | None
     part: str | None
     implies: bool
     python: tuple[int, int]
@@ -57,6 +60,7 @@ class Options:
     leaks_output: Iterable[str] | None
     leaks_stacks: bool
     restore: bool
+    memory: int | None
     # end of options
     def __init__(self, **given: Any) -> None: ...
 
@@ -70,6 +74,7 @@ def add_arguments(group: Any, place: str) -> None: ...
 def how(
     option: Option, choices: tuple[str, ...] | None, file: Callable[[str], Any] | None = None
 ) -> dict[str, Any]: ...
+def spelled(argv: Sequence[str]) -> list[str]: ...
 def seeded(argv: Sequence[str]) -> list[str]: ...
 def path(name: str) -> str: ...
 def output(given: str, folder: str = "") -> str: ...

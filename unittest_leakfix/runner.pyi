@@ -46,6 +46,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_output: Iterable[str] | None = None,
             leaks_stacks: bool = False,
             restore: bool = False,
+            memory: int | None = None,
             max_connections: int | None = None,
             # end of options
         ) -> None: ...
@@ -71,6 +72,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_output: Iterable[str] | None = None,
             leaks_stacks: bool = False,
             restore: bool = False,
+            memory: int | None = None,
             max_connections: int | None = None,
             # end of options
         ) -> None: ...

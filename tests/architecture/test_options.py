@@ -57,11 +57,12 @@ class TableTests(unittest.TestCase):
         for option in OPTIONS:
             with self.subTest(option.name):
                 self.assertEqual(option.type == options.CHOICE, bool(option.choices))
-                self.assertEqual(option.type == options.NUMBER, bool(option.unit))
+                self.assertEqual(option.type in (options.NUMBER, options.SOME), bool(option.unit))
+                self.assertEqual(option.type == options.SOME, option.bare is not None)
                 self.assertEqual(
                     option.command is not None
                     and option.type in (options.CHOICE, options.FILE, options.NUMBER, options.SEED,
-                                        options.OUTPUTS),
+                                        options.OUTPUTS, options.SIZE, options.SOME),
                     bool(option.metavar),
                 )
                 self.assertFalse(option.implies and option.part != options.FINDING)

@@ -42,6 +42,7 @@ PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 ALLOWED = {
     ("unittest_leakfix/instance_release.py", "kept"): "tally.kept is public, by the runner's docs",
     ("unittest_leakfix/runner.py", "kept"): "it reads tally.kept",
+    ("unittest_leakfix/leaks/model/timeline.py", "kept"): "timeline.kept is a column of reports",
 }
 
 

@@ -41,6 +41,7 @@ from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.suppressions import ReportedLeaks
 from unittest_leakfix.leaks.survivors import survivor
 from unittest_leakfix.leaks.suspects import Suspects
+from unittest_leakfix.leaks.timeline import Recorder
 from unittest_leakfix.leaks.unmeasured import Unmeasured
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
@@ -92,13 +93,29 @@ class LeakDetector(ListeningObserver):
         self._close = True              # the class under way is looked at closely
         self._ended: List[str] = []     # the tests, and fixtures, since the last close look
         self._ids = TestIds()
+        self._recorder = self._recording() if options.memory is not None else None
         if not options.leaks_failed:
             self._changed.failed = self._reported_leaks.failed
+
+    def start(self) -> bool:
+        if self._recorder is not None:
+            self._recorder.open()   # before the open descriptors are looked at
+        started = super().start()
+        if self._recorder is not None and not started:
+            self._recorder.close()
+        return started
+
+    def _recording(self) -> Recorder:
+        """Return what records this run, where a timeline was asked for."""
+        return Recorder(self._acquisitions.connection_count,
+                        lambda: self._states[0].descriptor_count())
 
     def stop(self) -> None:
         try:
             super().stop()
         finally:
+            if self._recorder is not None:
+                self._recorder.close()
             self._governor.stop()
 
     def silent(self) -> bool:
@@ -117,7 +134,9 @@ class LeakDetector(ListeningObserver):
                                    old_baseline="" if self.options.leaks_update_baseline
                                    else self._reported_leaks.old_baseline,
                                    ran=frozenset(self._ran), overhead=self._governor.account(),
-                                   state=self._application.recorded())
+                                   state=self._application.recorded(),
+                                   timeline=None if self._recorder is None
+                                   else self._recorder.timeline())
 
     def _ran_tests(self) -> int:
         """Return how many tests ran, as the result counts them."""
@@ -139,6 +158,7 @@ class LeakDetector(ListeningObserver):
         self._timed = self._governor.times()
         began = self._governor.begin() if self._timed else None
         try:
+            fresh = self._fixtures_ran
             self._tests += 1
             self._suspects.timeline.now += 1
             if self.options.leaks_baseline is not None:
@@ -158,6 +178,8 @@ class LeakDetector(ListeningObserver):
             self._test_capture.install()
             if began is not None:
                 self._parts = [(began, self._governor.begin())]
+            if self._recorder is not None:
+                self._recorder.begin(fresh)
             self._survivor_watch.begin(name)
             self._measuring = True
         except errors.PASSING:
@@ -170,6 +192,8 @@ class LeakDetector(ListeningObserver):
             return
         began = self._governor.begin() if self._timed else None
         try:
+            if self._recorder is not None:
+                self._recorder.finished()
             text = self._reported_leaks.ended(self._test)
             if text and self._changed.recorded:
                 self._new_leaks += self._changed.failed_with(self._test, text)
@@ -193,6 +217,8 @@ class LeakDetector(ListeningObserver):
         try:
             if self._measuring:
                 self._end(test)
+                if self._recorder is not None:
+                    self._recorder.end(test)
                 if began is not None:
                     self._governor.add_test(*self._parts, (began, self._governor.begin()))
         except errors.PASSING:

@@ -88,29 +88,39 @@ class Reserve:
     def hold(self) -> None:
         """Open it. Where none can be opened there is none."""
         try:
-            # The end of a pipe: nothing else has its inode.
-            self._number, other = _pipe()
-            _close(other)
+            self._number = self._opened()
             status = _fstat(self._number)
         except OSError:
             return
         self._identity, self._pid = (status.st_dev, status.st_ino), _getpid()
         Reserve._held.append(self)
 
+    def _opened(self) -> int:
+        # The end of a pipe: nothing else has its inode.
+        number, other = _pipe()
+        _close(other)
+        return number
+
+    def is_ours(self) -> bool:
+        """Tell whether what is open under the number is what was opened. Raises OSError where
+        nothing is."""
+        status = _fstat(self._number)
+        return (status.st_dev, status.st_ino) == self._identity
+
     def release(self) -> bool:
         """Close it. Returns False if it was held and is gone: a test has closed it."""
-        number, self._number = self._number, -1
-        if self in Reserve._held:
-            Reserve._held.remove(self)
-        if number < 0 or self._pid != _getpid():
-            return True
         try:
-            status = _fstat(number)
-            if (status.st_dev, status.st_ino) == self._identity:
-                _close(number)
+            if self._number < 0 or self._pid != _getpid():
+                return True
+            if self.is_ours():
+                _close(self._number)
                 return True
         except OSError:
             pass
+        finally:
+            self._number = -1
+            if self in Reserve._held:
+                Reserve._held.remove(self)
         return False
 
     @staticmethod
@@ -223,6 +233,11 @@ class Descriptors(Monitor):
         if self._acquisitions is not None:
             self._mark = self._acquisitions.serial()
             self._latest = self._acquisitions.latest
+
+    @property
+    def known(self) -> Optional[int]:
+        """How many were open at the last look, without ours; None where that cannot be known."""
+        return len(self._base) if self._folder else None
 
     def retake(self) -> None:
         """Take the base by listing, also when the number is the same."""

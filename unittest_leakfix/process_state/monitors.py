@@ -167,6 +167,11 @@ class ProcessState:
         """Tell whether the last windows passed without a look."""
         return self._windows > self._last
 
+    def descriptor_count(self) -> Optional[int]:
+        """Return how many descriptors were open at the last look, without ours; None if the last
+        windows passed without one, or that cannot be known."""
+        return None if self.behind else self._descriptors.known
+
     @property
     def whole(self) -> bool:
         """Tell whether each monitor was looked at closely since the last window."""

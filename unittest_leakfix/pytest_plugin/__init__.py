@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Generator, List
 import pytest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.options import FLAG, Option, how, options_in
+from unittest_leakfix.options import FLAG, SOME, Option, how, options_in
 
 if TYPE_CHECKING:
     from unittest_leakfix.pytest_plugin.fixtures import LeakFix
@@ -56,7 +56,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     taken = _taken(parser)
     for given, value in zip(args, args[1:]):
         if value in files and given not in taken and any(
-                given == option.pytest_short and option.type != FLAG
+                given == option.pytest_short and option.type not in (FLAG, SOME)
                 for option in options_in("pytest_short")):
             files.remove(value)
     yield

@@ -187,6 +187,8 @@ class ScopedDetector(LeakDetector):
         if not self._is_active() or not self._measuring:
             return
         try:
+            if self._recorder is not None:
+                self._recorder.finished()
             if slot[0] is not None and issubclass(type(slot[0]), unittest.TestCase):
                 self._survivor_watch.finished(slot[0])
             elif slot[0] is not None:

@@ -257,6 +257,10 @@ class Acquisitions(Records):
         """Return the descriptors of the open connections, which are reported themselves."""
         return set() if self._drivers is None else set(self._drivers.registry.descriptors())
 
+    def connection_count(self) -> int:
+        """Return how many connections to servers are open."""
+        return 0 if self._drivers is None else int(self._drivers.registry.count())
+
     def connections_mark(self) -> int:
         """Return a mark for `connections_left`."""
         return 0 if self._drivers is None else int(self._drivers.registry.mark())

@@ -18,6 +18,7 @@ from typing import (
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model import timeline as timeline_model
 from unittest_leakfix.leaks.model.ids import owner_of
 
 if TYPE_CHECKING:
@@ -211,6 +212,8 @@ class Findings:
     """What finding cost; None where nobody measured it."""
     state: Tuple[RecordedChange, ...] = ()
     """What tests have changed of the application's state, reported or not."""
+    timeline: Optional[timeline_model.Timeline] = None
+    """What each test took, where that was asked for."""
 
 
 def group(leaks: Iterable[Leak]) -> List[Leak]:
@@ -288,7 +291,8 @@ def merge(parts: Iterable[Findings]) -> Findings:
         ran=frozenset(test for part in ordered for test in part.ran),
         worker=ordered[0].worker if len(ordered) == 1 else "",
         overhead=_together([part.overhead for part in ordered]),
-        state=tuple(change for part in ordered for change in part.state))
+        state=tuple(change for part in ordered for change in part.state),
+        timeline=timeline_model.joined([part.timeline for part in ordered]))
 
 
 def _together(parts: Sequence[Optional[Overhead]]) -> Optional[Overhead]:

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Optional
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.leaks.model import timeline
 from unittest_leakfix.leaks.model.chain import Chain, Step, Thing
 from unittest_leakfix.leaks.model.leak import (
     Findings,
@@ -54,6 +55,8 @@ def to_value(findings: Findings) -> Dict[str, Any]:
                    "tests": list(map(redaction.redact_id, change.tests)),
                    "candidates": list(map(redaction.redact_id, change.candidates))}
                   for change in findings.state],
+        "timeline": None if findings.timeline is None else timeline.to_value(
+            findings.timeline, redaction.redact_id),
     }
 
 
@@ -89,7 +92,9 @@ def from_value(value: Any) -> Findings:
             overhead=_overhead_from(value.get("overhead")),
             state=tuple(RecordedChange(each["place"], tuple(each["tests"]),
                                        tuple(each["candidates"]))
-                        for each in value.get("state", ())))
+                        for each in value.get("state", ())),
+            timeline=None if value.get("timeline") is None
+            else timeline.from_value(value["timeline"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not a leak report: %s: %s" % (type(error).__name__, error)) from error
 

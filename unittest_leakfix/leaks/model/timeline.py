@@ -1,0 +1,76 @@
+"""Timeline: what each test of a run took, in columns, in order of running."""
+from __future__ import annotations
+
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
+
+from unittest_leakfix._core.early import bind
+
+__unittest = True
+bind(globals())
+
+Figures = Tuple[Optional[int], ...]
+
+KERNEL, RESOURCE = "kernel", "resource"
+"""Where the figures for memory are from: resident memory as the kernel counts it; or what the
+module ``resource`` has, the most that was ever resident, which only rises."""
+
+
+class Timeline(NamedTuple):
+    """The columns, all of one length: an item for each test, None where it is not known.
+
+    Memory is in bytes. Of parallel workers it has the tests of one after the other.
+    """
+
+    tests: Tuple[str, ...] = ()
+    """Ids."""
+    started: Tuple[float, ...] = ()
+    """Seconds since the run of this process began."""
+    seconds: Tuple[float, ...] = ()
+    """How long the test took, with its setUp and tearDown."""
+    resident: Figures = ()
+    """Resident memory after it."""
+    peak: Figures = ()
+    """The most that was resident while it ran."""
+    kept: Figures = ()
+    """By how much resident memory grew over it; below 0 where it shrank."""
+    objects: Figures = ()
+    """Blocks of Python's memory in use after it, about one for an object. Sampled."""
+    descriptors: Figures = ()
+    """Open descriptors after it."""
+    connections: Figures = ()
+    """Open connections to database servers after it. Sampled."""
+    threads: Figures = ()
+    """Threads that run after it, with the main thread."""
+    source: str = ""
+    """`KERNEL`, `RESOURCE` or "" where neither tells anything about memory."""
+    exact: bool = False
+    """Whether ``peak`` is the peak of each test, and not just the most of before and after it."""
+
+
+COLUMNS = Timeline._fields[:10]
+_PLAIN = ("source", "exact")
+
+
+def joined(parts: Sequence[Optional[Timeline]]) -> Optional[Timeline]:
+    """Return the timelines of several processes as one, None for none."""
+    known = [part for part in parts if part is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    columns: Dict[str, Any] = {
+        name: tuple(each for part in known for each in getattr(part, name)) for name in COLUMNS}
+    return Timeline(**columns, source=known[0].source, exact=all(part.exact for part in known))
+
+
+def to_value(timeline: Timeline, name: Any) -> Dict[str, Any]:
+    """Return it as a dict of lists, numbers and text; *name* makes the text of each id."""
+    value: Dict[str, Any] = {column: list(getattr(timeline, column)) for column in COLUMNS}
+    value["tests"] = list(map(name, timeline.tests))
+    for column in ("started", "seconds"):
+        value[column] = [round(each, 6) for each in value[column]]
+    return dict(value, **{field: getattr(timeline, field) for field in _PLAIN})
+
+
+def from_value(value: Dict[str, Any]) -> Timeline:
+    """Return the timeline that `to_value` made *value* of."""
+    fields: Dict[str, Any] = {column: tuple(value[column]) for column in COLUMNS}
+    return Timeline(**fields, **{name: value[name] for name in _PLAIN if name in value})
