@@ -246,6 +246,8 @@ def _value(option):
     """How argparse shows the value of an option."""
     if option.choices:
         return u" {%s}" % ",".join(option.choices)
+    if option.bare is not None:
+        return u" [%s]" % option.metavar
     return u" " + option.metavar if option.metavar else u""
 
 
