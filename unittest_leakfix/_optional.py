@@ -89,3 +89,14 @@ def polluter(arguments):
         return 2
     from unittest_leakfix.polluter.command import main
     return main(arguments)
+
+
+def reports(command, arguments):
+    """Run the *command* ``compare`` or ``merge`` with these *arguments*, and return its exit
+    status."""
+    if sys.version_info < (3, 8):
+        sys.stderr.write("error: %s needs Python 3.8 or later\n" % command)
+        return 2
+    from unittest_leakfix.leaks import report_commands
+    run = {"compare": report_commands.compare, "merge": report_commands.merged}[command]
+    return run(arguments)
