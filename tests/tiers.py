@@ -78,6 +78,7 @@ MODULES = (
     ("test_polluter", ONE),
     ("test_pytest", BOTH),
     ("test_messages", ONE),
+    ("test_progress", ONE),
     ("test_recipes", CORE),
     ("test_redaction_outputs", MIDDLE),
     ("test_redaction", CORE),

@@ -27,6 +27,8 @@ class LeakFixProgram(unittest.TestProgram):
     _leakfix_environment = {}
     max_connections = None
     shuffle = None      # the seed
+    progress = False
+    _leakfix_progress = None    # what shows it
 
     patience = None
     exit_after = None
@@ -69,6 +71,10 @@ class LeakFixProgram(unittest.TestProgram):
         if watch is not None and isinstance(self.testRunner, type) and issubclass(
                 self.testRunner, LeakFixTestRunner):
             self.testRunner = _subclass_of(self.testRunner, "_watch", watch)
+        if self._leakfix_progress is not None and isinstance(
+                self.testRunner, type) and issubclass(self.testRunner, LeakFixTestRunner):
+            self.testRunner = _subclass_of(self.testRunner, "_progress", (
+                self._leakfix_progress, self.test.countTestCases()))
         if self.shuffle is not None:
             from unittest_leakfix.shuffle import shuffled
             self.test = shuffled(self.test, self.shuffle)
@@ -91,6 +97,10 @@ class LeakFixProgram(unittest.TestProgram):
                 from unittest_leakfix.options import spelled
                 argv = spelled(argv)
             argv = _discover_first(argv)
+            if "--progress" in argv and sys.version_info >= (3, 6):
+                # Before a test module is loaded that keeps one of the streams.
+                from unittest_leakfix.progress import Progress
+                self._leakfix_progress = Progress.made()
         super(LeakFixProgram, self).parseArgs(argv)
 
     if sys.version_info >= (3,):

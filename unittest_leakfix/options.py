@@ -204,6 +204,11 @@ OPTIONS = (
         metavar="N", unit="seconds", command="--exit-after"),
     # What Django and pytest have, each in its own way.
     Option(
+        "progress", FLAG,
+        "Show a bar on a terminal while the tests run: how many are done, how fast, what is left, "
+        "failures, memory, leaks so far, and the test that takes long",
+        default=False, python=(3, 6), command="--progress"),
+    Option(
         "shuffle", SEED,
         "Run modules, the classes of each and their methods in an order that the number SEED "
         "decides; one is drawn where none is given, and the last line says it",

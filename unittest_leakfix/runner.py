@@ -44,6 +44,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     resultclass = LeakFixTextTestResult
     tally = None
     _watch = None   # of --patience
+    _progress = None    # of --progress: what shows it, and the number of tests
     finding = {}    # the options of finding; a subclass may have its own
     max_connections = None
     _to_find = 'leaks="report"'     # what names the holder of a test; the command line has its own
@@ -82,11 +83,17 @@ class LeakFixTestRunner(unittest.TextTestRunner):
     def watching(self, watcher):
         """Return the observer of the run: *watcher*, which is finding's or None, or a
         `ForwardingObserver` before it. For subclasses."""
+        finding = watcher
         if self._watch is not None:
             from unittest_leakfix.patience import WatchedObserver
             watcher = WatchedObserver(watcher, self._watch)
         counts = connection_counting(self.max_connections)
-        return watcher if counts is None else counts(watcher)
+        if counts is not None:
+            watcher = counts(watcher)
+        if self._progress is not None:
+            from unittest_leakfix.progress import ProgressObserver
+            watcher = ProgressObserver(watcher, finding, *self._progress)
+        return watcher
 
 
 class SuiteProxy(object):

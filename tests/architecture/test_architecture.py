@@ -215,6 +215,7 @@ CHANGES = ("append", "appendleft", "add", "clear", "discard", "extend", "insert"
 
 # (module, name): why it is there, and what changes it.
 STATE: Dict[Tuple[str, str], str] = {
+    ("progress", "_KEPT"): "streams above the bar: one that goes closes its descriptor",
     ("leaks.retention.registries",
      "callbacks"): "what was registered with atexit while finding is on, by id",
     ("_core.attributes", "DEFAULTS"): "the mixins' classes, each entered when its module is loaded",

@@ -138,6 +138,11 @@ class LeakDetector(ListeningObserver):
                                    timeline=None if self._recorder is None
                                    else self._recorder.timeline())
 
+    def leaks_so_far(self) -> int:
+        """Return how many leaks are known before the end, of which explanations may take back
+        some."""
+        return len(self._all_leaks) + len(self._new_leaks)
+
     def _ran_tests(self) -> int:
         """Return how many tests ran, as the result counts them."""
         counted = getattr(self._result, "testsRun", 0)
