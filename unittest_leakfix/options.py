@@ -182,6 +182,14 @@ OPTIONS = (
         pytest="--leakfix-memory", pytest_short="--memory", key="memory",
         environment="UNITTEST_LEAKFIX_MEMORY"),
     Option(
+        "memory_traced", FLAG,
+        "With --memory: trace Python's own allocations as well (tracemalloc; the tests take two to "
+        "four times as long)",
+        default=False, part=FINDING, implies=True, python=(3, 8),
+        command="--memory-traced", keyword="memory_traced", django="--memory-traced",
+        pytest="--leakfix-memory-traced", pytest_short="--memory-traced", key="memory_traced",
+        environment="UNITTEST_LEAKFIX_MEMORY_TRACED"),
+    Option(
         "max_connections", NUMBER,
         "Fail the call that would open more than N connections to database servers at the same "
         "time, with a list of those that are open",

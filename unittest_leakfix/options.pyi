@@ -61,6 +61,7 @@ class Options:
     leaks_stacks: bool
     restore: bool
     memory: int | None
+    memory_traced: bool
     # end of options
     def __init__(self, **given: Any) -> None: ...
 

@@ -47,6 +47,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_stacks: bool = False,
             restore: bool = False,
             memory: int | None = None,
+            memory_traced: bool = False,
             max_connections: int | None = None,
             # end of options
         ) -> None: ...
@@ -73,6 +74,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_stacks: bool = False,
             restore: bool = False,
             memory: int | None = None,
+            memory_traced: bool = False,
             max_connections: int | None = None,
             # end of options
         ) -> None: ...

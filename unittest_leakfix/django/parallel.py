@@ -78,6 +78,8 @@ class WorkerDetector(LeakDetector):
             self._new_leaks += self._changed.known_of_failed(self._listed.has)
         self._classify_rest()
         found, ran, failures = self.findings(), tuple(self._ran), tuple(self._failures)
+        if self._recorder is not None:
+            self._recorder.forget()
         self._all_leaks.clear()
         self._reported_leaks.leaks, self._reported_leaks.known, self._tests = [], [], 0
         self._unmeasured = Unmeasured()

@@ -93,7 +93,8 @@ class LeakDetector(ListeningObserver):
         self._close = True              # the class under way is looked at closely
         self._ended: List[str] = []     # the tests, and fixtures, since the last close look
         self._ids = TestIds()
-        self._recorder = self._recording() if options.memory is not None else None
+        self._recorder = self._recording() if (
+            options.memory is not None or getattr(options, "leaks_html", None)) else None
         if not options.leaks_failed:
             self._changed.failed = self._reported_leaks.failed
 
@@ -108,7 +109,8 @@ class LeakDetector(ListeningObserver):
     def _recording(self) -> Recorder:
         """Return what records this run, where a timeline was asked for."""
         return Recorder(self._acquisitions.connection_count,
-                        lambda: self._states[0].descriptor_count())
+                        lambda: self._states[0].descriptor_count(), most=self.options.memory,
+                        traces=self.options.memory_traced)
 
     def stop(self) -> None:
         try:
@@ -122,7 +124,8 @@ class LeakDetector(ListeningObserver):
         """Tell whether there is nothing to report."""
         reported = self._reported_leaks
         return not (reported.leaks or reported.known or reported.hidden
-                    or self._unmeasured or self.options.leaks_baseline)
+                    or self._unmeasured or self.options.leaks_baseline
+                    or self.options.memory is not None)
 
     def findings(self) -> Findings:
         """Return what was found so far, grouped by cause."""

@@ -18,7 +18,7 @@ from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import readable_id
 from unittest_leakfix.leaks.model.leak import Findings, Leak
-from unittest_leakfix.leaks.report import text_report
+from unittest_leakfix.leaks.report import memory_report, text_report
 from unittest_leakfix.leaks.report.describe import described
 from unittest_leakfix.leaks.report_files import Files
 from unittest_leakfix.observer import RunObserver
@@ -101,6 +101,8 @@ class LeakSession:
             text = text_report.render(found, text_report.style_for(stream),
                                       stacks=self.options.leaks_stacks,
                                verbose=verbose, failing=self.options.leaks == "fail")
+            text = "\n".join(filter(None, (
+                text, memory_report.render(found.timeline, text_report.style_for(stream)))))
         except Exception:
             text = "unittest_leakfix: no report: %s; the verdicts stand\n" % fault_text()
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import tracemalloc
 from _thread import _count as _count_threads
 from array import array
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -31,6 +32,7 @@ bind(globals())
 _open, _write, _close, _pread = os.open, os.write, os.close, getattr(os, "pread", None)
 _clock = time.perf_counter
 _blocks: Optional[Callable[[], int]] = getattr(sys, "getallocatedblocks", None)
+_traced = tracemalloc.get_traced_memory
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _UNKNOWN = -1 << 63
 _SHARE = 100
@@ -152,13 +154,18 @@ class Recorder:
 
     def __init__(self, connections: Callable[[], int],
                  descriptors: Callable[[], Optional[int]], memory: Optional[Memory] = None,
-                 clock: Callable[[], float] = _clock) -> None:
+                 clock: Callable[[], float] = _clock, most: Optional[int] = None,
+                 traces: bool = False) -> None:
+        """*most*: how many tests the report lists; *traces*: Python's allocations are traced."""
+        self._most, self._traces = most, traces
+        self._tracing = False       # we have begun it
+        self._traced_before = 0
         self._connections, self._descriptors = connections, descriptors
         self._memory = memory if memory is not None else Memory()
         self._clock = clock
         self._tests: List[str] = []
         self._times = (array("d"), array("d"))
-        self._figures = tuple(array("q") for _ in range(7))
+        self._figures = tuple(array("q") for _ in range(8))
         self._run = self._started = 0.0
         self._seconds = 0.0
         self._before: Optional[int] = None      # resident, when the test began
@@ -169,6 +176,9 @@ class Recorder:
 
     def open(self) -> None:
         """The run begins."""
+        if self._traces and not tracemalloc.is_tracing():
+            self._tracing = True
+            tracemalloc.start()
         self._memory.open()
         self._exact = self._memory.exact
         self._run = self._clock()
@@ -176,6 +186,8 @@ class Recorder:
     def close(self) -> None:
         """The run is over."""
         self._memory.close()
+        if self._tracing:
+            tracemalloc.stop()
 
     def begin(self, fresh: bool = True) -> None:
         """A test begins; not *fresh*: nothing but finding ran since the last one ended."""
@@ -183,6 +195,8 @@ class Recorder:
             self._before = self._memory.resident()
         if self._exact:
             self._exact = self._memory.reset()
+        if self._traces:
+            self._traced_before = _traced()[0]
         self._started = self._clock()
         self._seconds = -1.0
 
@@ -201,6 +215,8 @@ class Recorder:
             grown = None
         else:
             grown, peak = now - before, max(before, now, peak or 0)
+        if self._traces:
+            self._figures[7].append(_traced()[0] - self._traced_before)
         self._tests.append(name)
         self._times[0].append(self._started - self._run)
         self._times[1].append(self._seconds)
@@ -219,10 +235,19 @@ class Recorder:
         self._budget = min(self._budget - self._cost, _MOST)
         return objects, self._descriptors(), connections
 
+    def forget(self) -> None:
+        """What was recorded so far was taken."""
+        self._tests = []
+        for time_column in self._times:
+            del time_column[:]
+        for column in self._figures:
+            del column[:]
+
     def timeline(self) -> Timeline:
         """Return what was recorded so far."""
         figures = (tuple(None if each == _UNKNOWN else each for each in column)
                    for column in self._figures)
         columns: Dict[str, Any] = dict(zip(COLUMNS, (
             tuple(self._tests), *map(tuple, self._times), *figures)))
-        return Timeline()._replace(**columns, source=self._memory.source, exact=self._exact)
+        return Timeline()._replace(**columns, source=self._memory.source, exact=self._exact,
+                                   most=self._most)

@@ -127,20 +127,22 @@ class Summary:
         found = self._findings()
         if found is None or not verbose and not self._loud(found):
             return ""
-        from unittest_leakfix.leaks.report import text_report
+        from unittest_leakfix.leaks.report import memory_report, text_report
         from unittest_leakfix.leaks.report.terminal import Style
         writer = reporter._tw
         style = Style(width=min(max(writer.fullwidth, 60), 160), colour=bool(reporter.hasmarkup),
                       encoding=getattr(writer._file, "encoding", None) or "utf-8")
-        return text_report.render(
+        leaks = text_report.render(
             found, style, stacks=self._chosen.options.leaks_stacks, verbose=verbose,
             failing=self._chosen.mode == "fail", mark="@pytest.mark.leakfix_ignore",
             options="--leaks" if self._chosen.short else "--leakfix")
+        return "\n".join(filter(None, (leaks, memory_report.render(found.timeline, style))))
 
     def _loud(self, found: Findings) -> bool:
         """Tell whether there is anything to tell."""
         return bool(found.leaks or found.known or found.unmeasured or found.more
-                    or self._chosen.options.leaks_baseline)
+                    or self._chosen.options.leaks_baseline
+                    or self._chosen.options.memory is not None)
 
 
 def files_of(chosen: PytestOptions, baseline: Optional[Baseline]) -> Optional[Files]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import tracemalloc
 import unittest
 from typing import Any, List
 
@@ -133,6 +134,11 @@ class KernelTests(unittest.TestCase):
         self.assertEqual([round((each or 0) / MB / 30) for each in found.kept], [0, 1, 0])
         self.assertEqual(found.source, model.KERNEL)
 
+    def test_what_python_allocates(self) -> None:
+        found = timeline_of(nothing, lambda test: kept.append(b"x" * 30 * MB), memory_traced=True)
+        self.assertEqual([round((each or 0) / MB / 30) for each in found.traced], [0, 1])
+        self.assertFalse(tracemalloc.is_tracing())
+
     @unittest.skipUnless(RESETS, "the kernel's counter cannot be set back here")
     def test_the_peak_of_one_test_is_not_the_next_ones(self) -> None:
         found = timeline_of(nothing, lambda test: b"x" * 60 * MB and None, nothing)
@@ -204,7 +210,8 @@ class KernelTests(unittest.TestCase):
 
 class ValueTests(unittest.TestCase):
     timeline = model.Timeline(("a", "b"), (0.5, 1.0), (0.25, 0.5), (100, 110), (None, 120),
-                              (5, -3), (None, 9), (4, None), (0, None), (1, 2), model.KERNEL, True)
+                              (5, -3), (None, 9), (4, None), (0, None), (1, 2), (),
+                              model.KERNEL, True)
 
     def test_nobody_asked(self) -> None:
         self.assertIsNone(Findings().timeline)
@@ -231,7 +238,8 @@ class ValueTests(unittest.TestCase):
     def test_workers_one_after_the_other(self) -> None:
         other = self.timeline._replace(tests=("c", "d"), exact=False)
         merged = merge([Findings(timeline=other, worker="w2"), Findings(worker="w3"),
+                        Findings(timeline=self.timeline, worker="w1"),
                         Findings(timeline=self.timeline, worker="w1")]).timeline
         assert merged is not None
-        self.assertEqual((merged.tests, merged.resident, merged.exact),
-                         (("a", "b", "c", "d"), (100, 110, 100, 110), False))
+        self.assertEqual((merged.tests, merged.resident, merged.exact, merged.processes),
+                         (("a", "b", "a", "b", "c", "d"), (100, 110) * 3, False, 2))

@@ -292,7 +292,8 @@ def merge(parts: Iterable[Findings]) -> Findings:
         worker=ordered[0].worker if len(ordered) == 1 else "",
         overhead=_together([part.overhead for part in ordered]),
         state=tuple(change for part in ordered for change in part.state),
-        timeline=timeline_model.joined([part.timeline for part in ordered]))
+        timeline=timeline_model.joined([(part.worker, part.timeline)
+                                        for part in ordered]))
 
 
 def _together(parts: Sequence[Optional[Overhead]]) -> Optional[Overhead]:

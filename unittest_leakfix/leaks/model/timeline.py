@@ -41,24 +41,32 @@ class Timeline(NamedTuple):
     """Open connections to database servers after it. Sampled."""
     threads: Figures = ()
     """Threads that run after it, with the main thread."""
+    traced: Figures = ()
+    """By how much what `tracemalloc` traces grew over it; empty where that was not asked for."""
     source: str = ""
     """`KERNEL`, `RESOURCE` or "" where neither tells anything about memory."""
     exact: bool = False
     """Whether ``peak`` is the peak of each test, and not just the most of before and after it."""
+    most: Optional[int] = None
+    """How many tests the report lists; None where it was recorded for something else."""
+    processes: int = 1
 
 
-COLUMNS = Timeline._fields[:10]
-_PLAIN = ("source", "exact")
+COLUMNS = Timeline._fields[:11]
+_PLAIN = ("source", "exact", "most", "processes")
 
 
-def joined(parts: Sequence[Optional[Timeline]]) -> Optional[Timeline]:
-    """Return the timelines of several processes as one, None for none."""
-    known = [part for part in parts if part is not None]
+def joined(parts: Sequence[Tuple[str, Optional[Timeline]]]) -> Optional[Timeline]:
+    """Return the timelines of several workers, with their names, as one; None for none. A worker
+    may have several."""
+    processes = {worker: part.processes for worker, part in parts if part is not None}
+    known = [part for _, part in parts if part is not None]
     if len(known) < 2:
         return known[0] if known else None
     columns: Dict[str, Any] = {
         name: tuple(each for part in known for each in getattr(part, name)) for name in COLUMNS}
-    return Timeline(**columns, source=known[0].source, exact=all(part.exact for part in known))
+    return Timeline(**columns, source=known[0].source, exact=all(part.exact for part in known),
+                    most=known[0].most, processes=sum(processes.values()))
 
 
 def to_value(timeline: Timeline, name: Any) -> Dict[str, Any]:
@@ -72,5 +80,5 @@ def to_value(timeline: Timeline, name: Any) -> Dict[str, Any]:
 
 def from_value(value: Dict[str, Any]) -> Timeline:
     """Return the timeline that `to_value` made *value* of."""
-    fields: Dict[str, Any] = {column: tuple(value[column]) for column in COLUMNS}
+    fields: Dict[str, Any] = {column: tuple(value.get(column, ())) for column in COLUMNS}
     return Timeline(**fields, **{name: value[name] for name in _PLAIN if name in value})

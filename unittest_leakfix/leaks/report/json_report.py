@@ -18,7 +18,7 @@ from unittest_leakfix.leaks.model.leak import (
     Overhead,
     RecordedChange,
 )
-from unittest_leakfix.leaks.report import describe, whole_file
+from unittest_leakfix.leaks.report import describe, memory_report, whole_file
 from unittest_leakfix.leaks.report.reference_chain import thing_text
 
 __unittest = True
@@ -55,6 +55,7 @@ def to_value(findings: Findings) -> Dict[str, Any]:
                    "tests": list(map(redaction.redact_id, change.tests)),
                    "candidates": list(map(redaction.redact_id, change.candidates))}
                   for change in findings.state],
+        "memory": memory_report.to_value(findings.timeline),
         "timeline": None if findings.timeline is None else timeline.to_value(
             findings.timeline, redaction.redact_id),
     }
