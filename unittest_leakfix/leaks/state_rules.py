@@ -104,6 +104,8 @@ class Judge:
             each.difference.items for each in windows)
         loud = [each for each in windows if each in loud or id(each) in lines and not slot
                 or place.users and self._is_setting(each, record)]
+        if place.users and not slot and self._changed_again(record, windows):
+            return self._leak(record, windows, None)
         if not loud:
             return self._read(record, windows)
         frames = [lines.get(id(each)) or self._written(each) for each in loud]
@@ -124,7 +126,9 @@ class Judge:
 
     def _is_setting(self, window: Window, record: Record) -> bool:
         """A public name that had a plain value and has another one, which few tests change."""
-        difference = window.difference
+        difference, first = window.difference, record.windows[0].difference
+        if (difference.after, difference.new) == (first.before, first.old):
+            return False    # it is what it was before any test
         return (difference.how == "changed" and difference.old == "atom"
                 and difference.new in ("atom", "empty", "none")
                 and not window.imported and not record.place.name.startswith("_")
@@ -148,6 +152,26 @@ class Judge:
             for test in first.tests for name in names
             for frame in self._lines_of(test, record.place.module, name))
 
+    def _changed_again(self, record: Record, windows: List[Window]) -> bool:
+        """What was None, or empty, was set by one test and changed by another one: it is not made
+        once, for all.
+
+        A dict is a cache or a registry by keys, each of which is a place of its own. What tests
+        reset is theirs to manage, and what was only emptied again is as it was.
+        """
+        first = windows[0]
+        sort = first.difference.container or "name"
+        if (first.difference.old not in ("none", "empty") or sort in ("dict", "cache")
+                or record.shrank or any(each.imported for each in windows)):
+            return False
+        others = [each for each in windows[1:] if not set(each.tests) & set(first.tests)
+                  and each.difference.new not in ("none", "empty")
+                  and not (_is_number(each.difference.before)
+                           and _is_number(each.difference.after))]
+        tests = [test for each in windows for test in each.tests]
+        return bool(others) and not any(
+            how in _RESETS for _, how in self._writers(record.place, tests))
+
     def _lines_of(self, test: str, owner: str, name: str) -> List[Frame]:
         """Return the lines of a test's module that set this name, for good or for a while."""
         if self._clock() > self._until:
@@ -157,23 +181,26 @@ class Judge:
     def _written(self, window: Window) -> Optional[Frame]:
         """Return the one line of a test's own module, or of what its tests inherit, that can have
         made the change."""
-        place = window.difference.place
-        found: List[Frame] = []
-        if place.name:
-            for module in dict.fromkeys(filter(None, map(module_of, window.tests))):
-                key = module, place.owner, place.name
-                if key not in self._lines:
-                    if self._clock() > self._until:
-                        return None
-                    self._lines[key] = self._code.writers(
-                        module, place.owner, place.name)
-                found += [frame for frame, how in self._lines[key]
-                          if how not in _RESETS or window.difference.new in ("empty", "none")]
+        found = [frame for frame, how in self._writers(window.difference.place, window.tests)
+                 if how not in _RESETS or window.difference.new in ("empty", "none")]
         methods = set(map(method_of, window.tests))
         of_tests = [each for each in found if each.function in methods]
         helpers = [each for each in found if not each.function.startswith("test")
                    and not (window.mixed and each.function in FIXTURES)]
         return next(iter(of_tests or helpers), None)
+
+    def _writers(self, place: Place, tests: Sequence[str]) -> List[Tuple[Frame, str]]:
+        """Return the lines of the modules of these tests that change the place, and how; none once
+        there is no time."""
+        found: List[Tuple[Frame, str]] = []
+        for module in dict.fromkeys(filter(None, map(module_of, tests if place.name else ()))):
+            key = module, place.owner, place.name
+            if key not in self._lines:
+                if self._clock() > self._until:
+                    return []
+                self._lines[key] = self._code.writers(module, place.owner, place.name)
+            found += self._lines[key]
+        return found
 
     def _read(self, record: Record, windows: List[Window]) -> Optional[Leak]:
         """A later test that reads the place has failed."""
@@ -231,6 +258,11 @@ class Judge:
     def _leak(self, record: Record, windows: List[Window], frame: Optional[Frame],
               read_by: str = "") -> Leak:
         first = windows[0]
+        difference = first.difference
+        if difference.items and not difference.place.key:
+            difference = difference._replace(
+                items=sum(each.difference.items for each in windows),
+                after=windows[-1].difference.after)
         tests, candidates = _blamed(windows)
         if frame is not None and candidates:
             candidates = tuple(test for test in candidates
@@ -243,7 +275,7 @@ class Judge:
         if not read_by and tests and tests[0] in self._failed:
             # What a failing test left in the application, those after it meet.
             notes = ((leak_model.MET, "the tests after it"),)
-        return identify.of_state(first.difference, tests, candidates, frame, first.restored, notes)
+        return identify.of_state(difference, tests, candidates, frame, first.restored, notes)
 
 
 def is_bounded(record: Record, reported: Set[int]) -> bool:

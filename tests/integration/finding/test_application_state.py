@@ -121,8 +121,25 @@ def rate(currency):
     if currency not in CACHE:
         CACHE[currency] = RATES[currency]
     return CACHE[currency]
+user = None
+seen = set()
+log = []
+count = None
 class Thing:
     pass
+class Loop:
+    pending = set()
+    def add(self, what):
+        self.pending.add(what)
+def login(name):
+    global user
+    user = name
+def look(page):
+    seen.add(page)
+    log.append(page)
+def tick():
+    global count
+    count = (count or 0) + 1
 '''
 PLUGIN = '''
 import rules_app
@@ -231,6 +248,51 @@ class A(unittest.TestCase):
     test_d = test_e = test_f = test_c
 """)
         self.assertEqual(["rules_tests.A.test_a", "rules_tests.A.test_b"], leak["tests"])
+
+    def test_what_another_test_changes_again(self):
+        for place, change, subject in (
+                ("user", "rules_app.login(self.id())", "rules_app.user was changed"),
+                ("seen", "rules_app.look(self.id())", "rules_app.seen has gained 2 items"),
+                ("log", "rules_app.look(self.id())", "rules_app.log has gained 2 items"),
+                ("Loop.pending", "rules_app.Loop().add(self.id())",
+                 "rules_app.Loop.pending has gained 2 items")):
+            with self.subTest(place):
+                found = {leak["subject"]: leak for leak in self.leaks_of("""
+class A(unittest.TestCase):
+    def test_a(self):
+        %s
+class B(unittest.TestCase):
+    def test_b(self):
+        %s
+class C(unittest.TestCase):
+    def test_c(self): pass
+    test_d = test_e = test_f = test_c
+""" % (change, change))}
+                self.assertEqual(["rules_tests.A.test_a", "rules_tests.B.test_b"],
+                                 found[subject]["tests"])
+
+    def test_what_no_other_test_changes_again(self):
+        for name, first, second in (
+                ("set once", "rules_app.login('me')", "self.assertEqual('me', rules_app.user)"),
+                ("filled once", "rules_app.look('/')", "self.assertTrue(rules_app.log)"),
+                ("set back", "rules_app.login('me')", "rules_app.login(None)"),
+                ("a cache by keys", "rules_app.rate('EUR')",
+                 "rules_app.RATES['USD'] = 2; rules_app.rate('USD'); del rules_app.RATES['USD']"),
+                ("a number", "rules_app.tick()", "rules_app.tick()"),
+                ("what tests reset", "rules_app.login(rules_app.Thing())",
+                 "rules_app.user = None; rules_app.login(rules_app.Thing())")):
+            with self.subTest(name):
+                self.assertEqual([], self.leaks_of("""
+class A(unittest.TestCase):
+    def test_a(self):
+        %s
+class B(unittest.TestCase):
+    def test_b(self):
+        %s
+class C(unittest.TestCase):
+    def test_c(self): pass
+    test_d = test_e = test_f = test_c
+""" % (first, second)))
 
     def test_one_cause_where_the_object_is_reported(self):
         leak, = self.leaks_of("""

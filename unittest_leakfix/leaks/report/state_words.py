@@ -125,7 +125,7 @@ def _left_as_it_was(place: Place, container: str, leak: Leak, site: Site) -> Opt
                       manager="" if _in_fixture(leak) else "mock.patch.dict(%s)" % here,
                       when=When.BEFORE)
     if container == "set":
-        return Remedy((Call(here + ".update", (), "set(%s)" % here), Call(here + ".clear")),
+        return Remedy((Call(here + ".intersection_update", (), "set(%s)" % here),),
                       when=When.BEFORE)
     if container == "deque":
         return Remedy((Call(here + ".extend", (), "list(%s)" % here), Call(here + ".clear")),
