@@ -6,7 +6,7 @@ import gc
 import os.path
 import sys
 
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, defer
 
 __unittest = True
 bind(globals())
@@ -50,6 +50,7 @@ def main():
     else:
         # The console script: tests are imported from here, as with -m.
         sys.path.insert(0, "")
+    defer()
     program = _program()
     if sys.version_info < (3,):
         from unittest.main import USAGE_AS_MAIN

@@ -4,11 +4,12 @@ from __future__ import absolute_import
 
 import unittest
 
-from unittest_leakfix._core.early import bind
-from unittest_leakfix.finished_test import finished
+from unittest_leakfix._core.early import bind, late
 
 __unittest = True
 bind(globals())
+
+finished_test = late(globals(), "finished_test")
 
 _attribute = object.__getattribute__
 _TestCase = unittest.TestCase
@@ -96,7 +97,7 @@ def _swapped(entry, only, made):
 def _stand_in(test, made):
     """Return what stands for *test* in all lists; *made* are those there are, by its id."""
     if id(test) not in made:
-        made[id(test)] = finished(test)
+        made[id(test)] = finished_test.finished(test)
     return made[id(test)]
 
 
@@ -143,7 +144,7 @@ class LeakFixResultMixin(object):
             if entries:
                 entry = entries[-1]
                 if type(entry) is tuple and len(entry) == 2 and entry[0] is test:
-                    entries[-1] = finished(test), entry[1]
+                    entries[-1] = finished_test.finished(test), entry[1]
                     self._leakfix_sweep.lengths[place] += 1
                     return True
         return False

@@ -7,7 +7,7 @@ import unittest
 import unittest.suite
 
 from unittest_leakfix._core.declarations import most_connections
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, if_loaded, late, load_late
 from unittest_leakfix._core.errors import PASSING, fault_text
 from unittest_leakfix._core.gc_control import SOME, get_count, heap
 from unittest_leakfix._core.introspection import (
@@ -20,10 +20,11 @@ from unittest_leakfix._core.introspection import (
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix._optional import connection_counting_by_class
 from unittest_leakfix.instance_release import Tally, release
-from unittest_leakfix.resources.late_kinds import load_all, prepare
 
 __unittest = True
 bind(globals())
+
+late_kinds = late(globals(), "resources.late_kinds")      # it is read with `held_release`
 
 # Suites give their tests away: each is taken out before it runs.
 
@@ -214,7 +215,11 @@ class Run(object):
         """Run *test*, a suite or a test, as the outermost one. Returns nothing."""
         _runs.append(self)
         originals.note(self._watcher is not None)
-        (prepare if self._watcher is None else load_all)()
+        if self._watcher is None:
+            _prepare()
+        else:
+            load_late()
+            late_kinds.load_all()
         heap.enter()
         try:
             if self._watcher is not None:
@@ -344,7 +349,7 @@ class Run(object):
 
     def _change_class(self, suite, test):
         """The fixtures between two classes; the suite's own, in their order."""
-        prepare()
+        _prepare()
         self._tear_down_class(suite, test)
         self._change_module(suite, test)
         if sys.version_info < (3, 8) and hasattr(type(test), "_leakfix_remember"):
@@ -416,6 +421,12 @@ class Run(object):
         tear_down(self.result)
         if self._watcher is not None and module is not None:
             self._notify("module_finished")
+
+
+def _prepare():
+    """Load the kinds of resources that there can be by now, if any kinds are needed so far."""
+    if if_loaded(late_kinds) is not None:
+        late_kinds.prepare()
 
 
 def _is_test(entry):

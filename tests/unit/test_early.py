@@ -6,6 +6,7 @@ from __future__ import absolute_import
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import unittest
 import warnings
 
 from tests.support.paths import ROOT
+from tests.tiers import NEWEST, OLDEST, full_on
 from unittest_leakfix import LeakFixMixin, LeakFixTestRunner, suite
 from unittest_leakfix._core import early, errors, waiting
 from unittest_leakfix._core.swap import Originals, Swap
@@ -38,27 +40,32 @@ class Client(object):
 """
 
 
-def run_sample(source, *options):
-    """Run a module of tests of this text with plain unittest and with ours.
+def run_sample(source, *options, **where):
+    """Run a module of tests of this text with plain unittest and with ours, of the checkout in
+    *package*.
 
-    Returns (status, output) of each.
+    Returns (output, status) of each.
     """
-    import shutil
+    package = where.get("package", ROOT)
     folder = tempfile.mkdtemp()
     try:
         for name, text in ("sample", textwrap.dedent(source)), ("client", CLIENT):
             with io.open(os.path.join(folder, name + ".py"), "w", encoding="utf-8") as file:
                 file.write(u"import os, sys, unittest\n" + text)
-        return [_ran(folder, "unittest"), _ran(folder, "unittest_leakfix", *options)]
+        return [_ran(folder, package, "unittest"),
+                _ran(folder, package, "unittest_leakfix", *options)]
     finally:
         shutil.rmtree(folder)
 
 
-def _ran(folder, module, *options):
+def _ran(folder, package, module, *options):
+    path = os.pathsep.join((package, ROOT, folder))     # the samples use tests/support
+    environ = dict(os.environ, PYTHONPATH=path)
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX") if package != ROOT else ():
+        environ.pop(name, None)
     child = subprocess.Popen(
         [sys.executable, "-m", module] + list(options) + ["-v", "sample"], cwd=folder,
-        env=dict(os.environ, PYTHONPATH=ROOT + os.pathsep + folder),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return child.communicate()[0].decode("utf-8", "replace"), child.returncode
 
 
@@ -68,10 +75,14 @@ def verdicts(output):
 
 class SampleCase(unittest.TestCase):
     maxDiff = None
+    package = ROOT
+
+    def ran(self, source, *options):
+        return run_sample(source, *options, package=self.package)
 
     def same(self, source, *options):
         """Return the output of our run, which ends as plain unittest's."""
-        (plain, status), (ours, mine) = run_sample(source, *options)
+        (plain, status), (ours, mine) = self.ran(source, *options)
         self.assertEqual((verdicts(ours), mine), (verdicts(plain), status), ours)
         self.assertEqual(re.findall(r'File "\S*[/\\]unittest_leakfix[/\\].*', ours), [])
         return ours
@@ -159,7 +170,7 @@ class LeftTests(SampleCase):
 
     @unittest.skipIf(os.name == "nt", "Windows has no limit to lower")
     def test_no_descriptor_with_mixin(self):
-        plain, ours = run_sample(u"""
+        plain, ours = self.ran(u"""
             from tests.support.descriptors import exhaust
             from unittest_leakfix import LeakFixMixin
             HELD = []
@@ -205,6 +216,138 @@ class LeftTests(SampleCase):
                     self.fail("on purpose")
             """)
         self.assertIn("closed 1 resource left open (1 file)", ours)
+
+
+LOADS = u"""
+    class Tests(unittest.TestCase):
+        def test_plain(self):
+            self.a, self.b, self.c = 1, "b", [1]
+%s
+    import atexit
+    @atexit.register
+    def loaded():
+        print("loaded: " + " ".join(name[len("unittest_leakfix."):] for name in sorted(sys.modules)
+                                    if name.startswith("unittest_leakfix.")))
+"""
+
+
+@full_on(OLDEST, NEWEST)
+@unittest.skipIf(sys.version_info < (3, 7), "all is loaded at once there")
+class LateTests(LeftTests):
+    """The same where byte code is at hand, and so most of ours is loaded late."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.package = tempfile.mkdtemp()
+        try:
+            ours = os.path.join(ROOT, "unittest_leakfix")
+            above = [name for name in os.listdir(ours) if os.path.isdir(os.path.join(ours, name))
+                     and name not in ("_core", "resources")]
+            shutil.copytree(ours, os.path.join(cls.package, "unittest_leakfix"),
+                            ignore=shutil.ignore_patterns(*(above + ["*.pyc"])))
+            run_sample(LOADS % u"", package=cls.package)    # which writes the byte code
+        except BaseException:
+            cls.tearDownClass()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.package)
+
+    def loaded(self, code=u""):
+        ours = self.same(LOADS % textwrap.indent(textwrap.dedent(code), "        "))
+        return re.search("loaded: (.*)", ours).group(1).split()
+
+    def test_what_no_test_needs_is_not_loaded(self):
+        needed = self.loaded()
+        for name in ("suite", "result", "runner", "instance_release"):
+            self.assertIn(name, needed)
+        for name in needed:
+            self.assertNotIn(name, ("held_release", "finished_test", "_core.redaction",
+                                    "_core.ownership"))
+            self.assertFalse(name.startswith("resources."), name)
+
+    def test_what_a_test_needs_is(self):
+        self.assertIn("finished_test", self.loaded(u"""
+            def test_skipped(self):
+                self.skipTest("on purpose")
+            """))
+        closing = self.loaded(u"""
+            def test_owns(self):
+                self.file = open(os.devnull)
+            """)
+        self.assertIn("held_release", closing)
+        self.assertIn("resources.files", closing)
+        self.assertNotIn("resources.clients", closing)
+
+    def test_all_that_is_loaded_late_is_read_beforehand(self):
+        ours = self.same(u"""
+            import atexit
+            class Tests(unittest.TestCase):
+                def test_a(self):
+                    pass
+            @atexit.register
+            def rest():
+                if "unittest_leakfix" not in sys.modules:
+                    return
+                early = sys.modules["unittest_leakfix._core.early"]
+                read = set(early.held.codes).union(sys.modules)
+                early.load_late()
+                sys.modules["unittest_leakfix.resources.late_kinds"].load_all()
+                print("not read: %s" % sorted(name for name in set(sys.modules) - read
+                                              if name.startswith("unittest_leakfix")))
+            """)
+        self.assertIn("not read: []", ours)
+
+    @unittest.skipIf(os.name == "nt", "Windows has no limit to lower")
+    def test_no_descriptor_and_a_fault(self):
+        ours = self.same(u"""
+            from tests.support.descriptors import exhaust
+            from client import Client
+            HELD = []
+            class Tests(unittest.TestCase):
+                def test_a(self):
+                    exhaust(HELD, 60, lambda: open(os.devnull))
+                    self.client = Client()
+                    self.client.closed = False
+                    self.client.password = "password=s3cr3t-x1"
+                    self.fail("on purpose")
+                def test_b(self):
+                    self.skipTest("on purpose")
+            """)
+        self.assertIn("closing self.client (Client) raised RuntimeError: does not close", ours)
+
+    def test_what_loading_calls_is_replaced(self):
+        held = []
+        for name in ("sys.getrefcount", "sys._getframe", "marshal.loads", "gc.get_referents",
+                     "os.stat", "io.open", "builtins.setattr", "builtins.hasattr", "builtins.len",
+                     "builtins.__import__", "builtins.exec", "builtins.isinstance"):
+            (_, status), (ours, mine) = self.ran(u"""
+                import builtins, gc, io, marshal
+                FILE = open(os.devnull)
+                class Tests(unittest.TestCase):
+                    def test_a(self):
+                        def left(*args, **kwds):
+                            raise RuntimeError("left by a test")
+                        global FILE
+                        self.file, FILE = FILE, None
+                        %s = left
+            """ % name)
+            if status == 0:     # plain unittest itself calls some of them
+                held.append(name)
+                self.assertEqual(mine, 0, ours)
+                self.assertIn("closed 1 resource left open (1 file)", ours, name)
+        for name in ("sys.getrefcount", "marshal.loads", "os.stat", "io.open", "builtins.exec",
+                     "builtins.__import__"):
+            self.assertIn(name, held)
+
+    def test_source_that_was_edited(self):
+        self.assertNotIn("held_release", self.loaded())
+        path = os.path.join(self.package, "unittest_leakfix", "held_release.py")
+        with io.open(path, "a", encoding="utf-8") as file:
+            file.write(u"# edited\n")
+        self.assertIn("held_release", self.loaded())        # and its byte code is written
+        self.assertNotIn("held_release", self.loaded())
 
 
 class FaultTests(unittest.TestCase):

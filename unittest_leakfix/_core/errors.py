@@ -6,13 +6,14 @@ import re
 import sys
 import warnings
 
-from unittest_leakfix._core import redaction
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, late
 from unittest_leakfix._core.introspection import name_of, own_attribute
 from unittest_leakfix._core.swap import originals
 
 __unittest = True
 bind(globals())
+
+redaction = late(globals(), "_core.redaction", "_core.secret_patterns", "_core.secret_search")
 
 # Bound here once: a test may leave them patched.
 _warn = warnings.warn

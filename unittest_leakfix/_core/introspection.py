@@ -29,6 +29,11 @@ CONTAINERS = frozenset([dict, list, tuple, set, frozenset])
 #: ``gc.is_tracked``; PyPy has none, and may have any object in a cycle.
 is_tracked = getattr(gc, "is_tracked", lambda value: True)
 
+#: Types whose instances hold nothing.
+ATOMS = PLAIN | frozenset([type])
+# How many things in a list or dict are looked at.
+WIDE = 1000
+
 _NUMBERS = (bool, int, type(2 ** 64))
 _PASSING = (KeyboardInterrupt, SystemExit)
 _COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE
@@ -135,6 +140,20 @@ def flag(value, name):
         found = own_attribute(value, name, found)
     kind = type(found)
     return bool(found) if type(kind) is type and kind in _NUMBERS else None
+
+
+def lists_more(container):
+    """Tell whether there is more than texts and numbers in *container*, a built-in one."""
+    if len(container) > WIDE:
+        return False
+    for item in container.values() if type(container) is dict else container:
+        kind = type(item)
+        if kind is str or kind is int or item is None:
+            continue
+        # Only a builtin type is hashed: a metaclass may have a hash of its own, or none.
+        if type(kind) is not type or kind not in ATOMS:
+            return True
+    return False
 
 
 def is_coroutine_function(function):

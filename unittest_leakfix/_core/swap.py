@@ -10,7 +10,7 @@ import sys
 import types
 from operator import is_
 
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import around_loading, bind
 from unittest_leakfix._core.introspection import dict_slot, module_slot
 
 __unittest = True
@@ -114,8 +114,8 @@ def _attribute_of(place, name):
 
 #: What our own code calls into when no test runs: text reports, JSON, warnings, source lines.
 MODULES = (
-    "builtins", "__builtin__", "os", "posixpath", "ntpath", "stat", "genericpath", "io", "time",
-    "gc",
+    "builtins", "__builtin__", "sys", "os", "posixpath", "ntpath", "stat", "genericpath", "io",
+    "time", "gc",
     "threading", "socket", "json", "json.encoder", "json.decoder", "json.scanner", "linecache",
     "traceback", "tokenize", "token", "tempfile", "codecs", "encodings", "re",
     "re._compiler", "re._parser", "sre_compile", "sre_parse", "copyreg", "enum", "functools",
@@ -125,7 +125,8 @@ MODULES = (
 _CLASSES = frozenset([
     "threading", "json.encoder", "json.decoder", "traceback", "tokenize", "codecs", "re._parser",
     "sre_parse", "contextlib"])
-_HOOKS = frozenset(["excepthook"])      # of threading
+# What is meant to be replaced, of threading and sys.
+_HOOKS = frozenset(["excepthook", "displayhook", "breakpointhook", "unraisablehook", "exitfunc"])
 _FUNCTIONS = (type, types.FunctionType, types.BuiltinFunctionType)
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 
@@ -215,3 +216,4 @@ def _noted(modules, values_of):
 
 
 originals = Originals()
+around_loading(originals)

@@ -20,10 +20,10 @@ from unittest_leakfix._core.code_origin import HARNESS, LIBRARY, OURS
 from unittest_leakfix._core.code_origin import origin_of as code_of
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix._core.introspection import flags_slot, module_slot, name_slot
+from unittest_leakfix._core.introspection import flags_slot, lists_more, module_slot, name_slot
 from unittest_leakfix.leaks.model.seen import Survivor
 from unittest_leakfix.resources.registry import kind_of
-from unittest_leakfix.resources.scan import is_atom, lists_more
+from unittest_leakfix.resources.scan import is_atom
 
 __unittest = True
 bind(globals())

@@ -16,7 +16,8 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import SOME, get_count, heap
 from unittest_leakfix._core.ownership import owned
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.instance_release import Tally, getrefcount, is_alone, release_held
+from unittest_leakfix.held_release import release_held
+from unittest_leakfix.instance_release import Tally, getrefcount, is_alone
 from unittest_leakfix.pytest_plugin import fixtures
 from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.scopes import Scope, Scopes

@@ -4,12 +4,13 @@ Values are foreign: how they are looked at is `_core.introspection`'s.
 """
 from __future__ import absolute_import
 
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, late
 from unittest_leakfix._core.introspection import MISSING, flag, on_type
-from unittest_leakfix._core.redaction import redact, visible
 
 __unittest = True
 bind(globals())
+
+redaction = late(globals(), "_core.redaction")     # what it imports is read for `errors`
 
 _TEXT = type(u"")
 _PASSING = (KeyboardInterrupt, SystemExit)
@@ -37,7 +38,7 @@ def short_text(value, limit=60):
         if type(value) is not _TEXT:  # Python 2.7's text type
             return ""
         value = value.encode("utf-8")
-    value = visible(redact(value[:4096]).strip()[:2 * limit])
+    value = redaction.visible(redaction.redact(value[:4096]).strip()[:2 * limit])
     return value if len(value) <= limit else value[:limit - 3] + "..."
 
 

@@ -2,17 +2,16 @@
 
 Each is loaded when there can be such a resource, and its rows are put into `TABLE`.
 `prepare` looks before the tests and before each class of them, and `kind_of` of the registry when
-it meets one whose module came later. Since no descriptor may be left then, the source of what is
-not loaded is read beforehand, for a twentieth of the time that it takes to load.
+it meets one whose module came later. Since no descriptor may be left then, the code of what is
+not loaded is read beforehand (`_core.early`), for a twentieth of the time that it takes to load.
 """
 
 from __future__ import absolute_import
 
-import os
 import sys
 
 from unittest_leakfix._core import errors
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, held
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.resources import context_managers, files
 
@@ -58,7 +57,6 @@ _modules = sys.modules
 pending = dict((module, part) for part in PARTS for module in PARTS[part])
 # What they import of ours.
 _BELOW = ("_core.waiting", "resources.client_table", "resources.database_clients")
-_SEPARATOR = os.sep
 _parts = {}     # name: module, of those that are loaded
 _looked_at = [0]     # how many modules there were when `prepare` looked
 
@@ -84,48 +82,6 @@ def load_all():
         _try_to_load(part)
 
 
-class _FromMemory(object):
-    """Finds and loads modules of ours whose source was read before."""
-
-    def __init__(self):
-        self.sources = {}       # {name: (path, source)}
-
-    def read(self, names):
-        """Read the source of those *names* that are not loaded."""
-        head = __name__.rpartition(".resources.")[0] + "."
-        folder = __file__.rpartition("resources")[0]
-        for name in names:
-            path = folder + name.replace(".", _SEPARATOR) + ".py"
-            if head + name not in _modules:
-                try:
-                    self.sources[head + name] = path, __loader__.get_data(path)
-                except Exception:   # there is byte code alone: it has to be imported as ever
-                    pass
-
-    def load(self, name):
-        """Import the module *name*, without a descriptor."""
-        sys.meta_path.insert(0, self)
-        try:
-            __import__(name)
-        finally:
-            sys.meta_path[:] = [each for each in sys.meta_path if each is not self]
-
-    def find_spec(self, name, path=None, target=None):
-        """As a finder does: return the spec of the module *name*, None for what is not ours."""
-        if name not in self.sources:
-            return None
-        return type(__spec__)(name, self, origin=self.sources[name][0])
-
-    def create_module(self, spec):
-        """As a loader does: an ordinary module."""
-
-    def exec_module(self, module):
-        """As a loader does: run the code of *module*."""
-        path, source = self.sources[module.__name__]
-        module.__file__ = path
-        exec(compile(source, path, "exec"), module.__dict__)
-
-
 def _try_to_load(part):
     try:
         load(part)
@@ -144,17 +100,11 @@ def load(part):
     if module is None:
         with originals:     # it may bind what a test has replaced
             try:
-                __import__(name)
+                module = _parts[part] = held.load(name)
             except errors.PASSING:
                 raise
-            except BaseException:   # such as no descriptor left
-                try:
-                    _memory.load(name)
-                except errors.PASSING:
-                    raise
-                except BaseException:
-                    raise NotNow()
-        module = _parts[part] = _modules[name]
+            except BaseException:
+                raise NotNow()
         TABLE.update(module.KINDS)
         LAST.update(getattr(module, "LAST", ()))
         for each in PARTS[part]:
@@ -162,9 +112,8 @@ def load(part):
     return module
 
 
-_memory = _FromMemory()
 if sys.version_info >= (3, 4):
     prepare()
-    _memory.read(["resources." + _part for _part in PARTS] + list(_BELOW))
+    held.read(["resources." + _part for _part in PARTS] + list(_BELOW), source=True)
 else:
     load_all()

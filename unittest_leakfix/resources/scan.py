@@ -13,7 +13,7 @@ import weakref
 
 from unittest_leakfix._core import errors, ownership
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import CONTAINERS, PLAIN, own_attribute
+from unittest_leakfix._core.introspection import ATOMS, CONTAINERS, WIDE, lists_more, own_attribute
 from unittest_leakfix.resources.kind import Kind, method
 from unittest_leakfix.resources.registry import kind_of
 
@@ -26,14 +26,11 @@ _attribute = object.__getattribute__
 _SEPARATOR = os.sep
 _finalizers = getattr(getattr(weakref, "finalize", None), "_registry", True)    # not on 2.7
 
-# How many things in how deep a list or dict are looked at for resources.
-_WIDE = 1000
+# How deep a list or dict is looked at for resources.
 _DEEP = 3
 # How often, and for how long, the own thread of a client is given the time to let go of it.
 _MOMENTS = 3
 _MOMENT = 0.0005
-#: Types whose instances hold nothing.
-ATOMS = PLAIN | frozenset([type])
 _CALLED = Kind("object", method("close"))    # named by the user, of no known kind
 
 #: Called with the owner and a `FoundResource`, before it is closed or let go of. Finding listens.
@@ -85,19 +82,6 @@ def is_container(value):
     """Tell whether *value* is a built-in container, of exactly that type."""
     kind = type(value)
     return type(kind) is type and kind in CONTAINERS
-
-
-def lists_more(container):
-    """Tell whether there is more than texts and numbers in *container*."""
-    if len(container) > _WIDE:
-        return False
-    for item in container.values() if type(container) is dict else container:
-        kind = type(item)
-        if kind is str or kind is int or item is None:
-            continue
-        if type(kind) is not type or kind not in ATOMS:
-            return True
-    return False
 
 
 def open_resources(values, names, owned, unsure=False):
@@ -226,7 +210,7 @@ def _gather(label, value, owned, unsure, found, seen, depth):
         return
     seen.add(id(value))
     if is_container(value):
-        if depth < _DEEP and len(value) <= _WIDE:
+        if depth < _DEEP and len(value) <= WIDE:
             for key, item in _items(value):
                 _gather("%s%s" % (label, key), item, owned, unsure, found, seen,
                         depth + 1)

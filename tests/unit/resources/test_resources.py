@@ -383,6 +383,7 @@ class PartsTests(unittest.TestCase):
 
     CODE = (
         "import sys\n"
+        "from unittest_leakfix._core import early\n"
         "from unittest_leakfix.resources import late_kinds, registry\n"
         "def loaded():\n"
         "    return [part for part in sorted(late_kinds.PARTS)\n"
@@ -442,7 +443,7 @@ class PartsTests(unittest.TestCase):
             ["['sqlite3 connection', 'socket']", "True True"])
         # Nor is there the source: what is known of it is tried again.
         self.assertEqual(self.run_code(
-            full + "late_kinds._memory.sources.clear()\n"
+            full + "early.held.codes.clear()\n"
             "print(registry.kind_of(values[0]))\n"
             "del sys.meta_path[0]\n"
             "print(registry.kind_of(values[0]).name)"), ["None", "sqlite3 connection"])
@@ -450,7 +451,7 @@ class PartsTests(unittest.TestCase):
     @unittest.skipIf(sys.version_info < (3, 4), "all is loaded there")
     def test_all_that_a_part_imports_of_ours_is_read_beforehand(self):
         self.assertEqual(self.run_code(
-            "before = set(late_kinds._memory.sources)\n"
+            "before = set(early.held.codes)\n"
             "there = set(sys.modules)\n"
             "late_kinds.load_all()\n"
             "print(sorted(name for name in set(sys.modules) - there - before\n"
