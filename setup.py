@@ -82,7 +82,8 @@ setup(
     python_requires=">=2.7, !=3.0.*, !=3.1.*, !=3.2.*, !=3.3.*, !=3.4.*, !=3.5.*",
     packages=_packages(),
     package_data={"unittest_leakfix": ["*.pyi", "py.typed"], "unittest_leakfix._core": ["*.pyi"],
-                  "unittest_leakfix.resources": ["*.pyi"]},
+                  "unittest_leakfix.resources": ["*.pyi"],
+                  "unittest_leakfix.leaks.report": ["*.css", "*.js"]},
     zip_safe=False,  # type checkers read the .pyi files in place
     entry_points=ENTRY_POINTS,
     extras_require={

@@ -150,6 +150,13 @@ OPTIONS = (
         pytest="--leakfix-json", pytest_short="--leaks-json", key="leaks_json",
         environment="UNITTEST_LEAKFIX_LEAKS_JSON"),
     Option(
+        "leaks_html", FILE,
+        "Write the report to FILE as one HTML page, with a timeline of what each test took",
+        metavar="FILE", part=FINDING, implies=True, python=(3, 8),
+        command="--leaks-html", keyword="leaks_html", django="--leaks-html",
+        pytest="--leakfix-html", pytest_short="--leaks-html", key="leaks_html",
+        environment="UNITTEST_LEAKFIX_LEAKS_HTML"),
+    Option(
         # argparse up to 3.12 fails to wrap a usage with brackets in it.
         "leaks_output", OUTPUTS,
         "Write the report for a CI system: github (annotations), gitlab (code quality), sarif, "

@@ -57,6 +57,7 @@ class Options:
     leaks_write_baseline: str | None
     leaks_update_baseline: bool
     leaks_json: str | None
+    leaks_html: str | None
     leaks_output: Iterable[str] | None
     leaks_stacks: bool
     restore: bool

@@ -68,7 +68,7 @@ def package_files(modern):
     for folder, _, names in os.walk(package):
         for name in names:
             path = os.path.relpath(os.path.join(folder, name), package).replace(os.sep, "/")
-            if not path.endswith((".py", ".pyi")) and name != "py.typed":
+            if not path.endswith((".py", ".pyi", ".css", ".js")) and name != "py.typed":
                 continue
             if modern or not path.startswith(MODERN_ONLY):
                 files.append("unittest_leakfix/" + path)

@@ -94,7 +94,7 @@ class LeakDetector(ListeningObserver):
         self._ended: List[str] = []     # the tests, and fixtures, since the last close look
         self._ids = TestIds()
         self._recorder = self._recording() if (
-            options.memory is not None or getattr(options, "leaks_html", None)) else None
+            options.memory is not None or options.leaks_html is not None) else None
         if not options.leaks_failed:
             self._changed.failed = self._reported_leaks.failed
 

@@ -86,8 +86,8 @@ def merged(arguments: Sequence[str]) -> int:
     chosen = {row.option: getattr(given, row.option) for row in rows}
     try:
         found = merge(_parts(given.files))
-        files = report_files.Files(Options(
-            leaks="fail" if given.fail else "report", leaks_output=given.leaks_output, **chosen))
+        files = report_files.Files(report_files.Run(Options(
+            leaks="fail" if given.fail else "report", leaks_output=given.leaks_output, **chosen)))
     except ValueError as error:
         return _refuse(error)
     style = text_report.style_for(sys.stdout)

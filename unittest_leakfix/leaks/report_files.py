@@ -1,4 +1,5 @@
-"""What a run writes beside the report: that as JSON, baselines, and the outputs for CI systems.
+"""What a run writes beside the report: that as JSON and as HTML, baselines, and the outputs for CI
+systems.
 
 To add a file with an option of its own, add the option (options.py) and a row to `WRITTEN`; to add
 what ``--leaks-output`` can write, see `report.outputs`.
@@ -28,14 +29,29 @@ _getpid = os.getpid
 _NO_RESERVE = "the descriptor that was kept for it is gone, a test has closed it"
 
 
+class Run(NamedTuple):
+    """What the makers of files know of a run, beside what was found."""
+
+    options: Options
+    baseline: Optional[suppressions.Baseline] = None
+    """The one that was read, if there is one."""
+    mark: str = "ignore"
+    """What ``ignore`` is called where the tests are."""
+    prefix: str = "--leaks"
+    """What the names of all options begin with."""
+
+
+Maker = Callable[[Findings, Run], str]
+
+
 class Written(NamedTuple):
     """A file that a run may write."""
 
     option: str
     """The name of the option that asks for it."""
-    text: Callable[[Findings, Optional[suppressions.Baseline]], str]
-    """Makes its text of what was found; called with the baseline that was read, if there is
-    one."""
+    maker: Callable[[], Maker]
+    """Called when the run starts: loads what is needed, and returns what makes the text of what
+    was found."""
     named_by: str = ""
     """The name of the option that has its name, if another."""
     is_report: bool = False
@@ -47,25 +63,34 @@ class Written(NamedTuple):
         return "--" + self.option.replace("_", "-")
 
 
-def _json(found: Findings, baseline: Optional[suppressions.Baseline]) -> str:
+def _json(found: Findings, run: Run) -> str:
     return json_report.to_text(found)
 
 
-def _new_baseline(found: Findings, baseline: Optional[suppressions.Baseline]) -> str:
+def _html() -> Maker:
+    # With its style sheet and scripts: later there may be no descriptor left to read them.
+    from unittest_leakfix.leaks.report import html_page
+    return lambda found, run: html_page.to_html(
+        found, baseline=run.baseline is not None, mark=run.mark, options=run.prefix,
+        failing=run.options.leaks == "fail")
+
+
+def _new_baseline(found: Findings, run: Run) -> str:
     return suppressions.baseline_text([*found.leaks, *(item.leak for item in found.known)])
 
 
-def _updated_baseline(found: Findings, baseline: Optional[suppressions.Baseline]) -> str:
-    assert baseline is not None     # `Files.of` has seen to it
+def _updated_baseline(found: Findings, run: Run) -> str:
+    assert run.baseline is not None     # `Files.of` has seen to it
     # What is ignored with a reason needs no baseline.
     leaks = [*found.leaks, *(item.leak for item in found.known if not item.reason)]
-    return baseline.updated(leaks, found.ran)
+    return run.baseline.updated(leaks, found.ran)
 
 
 WRITTEN = (
-    Written("leaks_json", _json, is_report=True),
-    Written("leaks_write_baseline", _new_baseline),
-    Written("leaks_update_baseline", _updated_baseline, named_by="leaks_baseline"),
+    Written("leaks_json", lambda: _json, is_report=True),
+    Written("leaks_html", _html, is_report=True),
+    Written("leaks_write_baseline", lambda: _new_baseline),
+    Written("leaks_update_baseline", lambda: _updated_baseline, named_by="leaks_baseline"),
 )
 
 
@@ -117,24 +142,25 @@ class Files:
     """The files of one run, found at its start and written at its end, by the process that began
     it.
 
-    *baseline* is the one that was read. Raises ValueError for a file that cannot be written, and
-    where two are the same file.
+    Raises ValueError for a file that cannot be written, and where two are the same file.
     """
 
     @classmethod
-    def of(cls, options: Options, baseline: Optional[suppressions.Baseline]) -> Optional["Files"]:
-        """Return the files that *options* ask for, None for none."""
+    def of(cls, options: Options, baseline: Optional[suppressions.Baseline],
+           **words: str) -> Optional["Files"]:
+        """Return the files that *options* ask for, None for none. *words*: of `Run`."""
         if options.leaks_update_baseline and baseline is None:
             raise ValueError("--leaks-update-baseline needs --leaks-baseline=FILE, the file to be "
                              "updated")
-        files = cls(options, baseline)
+        files = cls(Run(options, baseline, **words))
         return files if files else None
 
-    def __init__(self, options: Options, baseline: Optional[suppressions.Baseline] = None) -> None:
+    def __init__(self, run: Run) -> None:
         self._pid = _getpid()
         self._reserve = Reserve()
-        self._baseline = baseline
+        self._run, options = run, run.options
         self._written: Dict[Written, bool] = {}
+        self._makers: Dict[Written, Maker] = {}
         self._targets: Dict[Written, Target] = {}
         for row in WRITTEN:
             if getattr(options, row.option) not in (None, False):
@@ -142,6 +168,7 @@ class Files:
                     self._targets[row] = Target(getattr(options, row.named_by or row.option))
                 except ValueError as error:
                     raise ValueError("%s: %s" % (row.command, error)) from None
+                self._makers[row] = row.maker()
         self._outputs = _Outputs(options)
         read = options.leaks_baseline
         reports = [(row.command, target) for row, target in self._targets.items() if row.is_report]
@@ -182,7 +209,7 @@ class Files:
                 lines.append("%s was not written: the run was interrupted" % target.name)
                 continue
             try:
-                target.write(row.text(found, self._baseline))
+                target.write(self._makers[row](found, self._run))
                 self._written[row] = True
                 if row.named_by:
                     lines.append("%s was updated" % target.name)

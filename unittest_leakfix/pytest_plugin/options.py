@@ -41,6 +41,11 @@ class PytestOptions(NamedTuple):
     short: bool
 
     @property
+    def prefix(self) -> str:
+        """What the names of all options begin with."""
+        return "--leaks" if self.short else "--leakfix"
+
+    @property
     def finds(self) -> bool:
         """Tell whether leaks are to be found."""
         return self.mode in FINDS

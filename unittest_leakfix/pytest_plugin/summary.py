@@ -8,6 +8,7 @@ import pytest
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix._core.swap import originals
+from unittest_leakfix.pytest_plugin import IGNORE
 from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.xdist import XdistController, XdistWorker
 from unittest_leakfix.runner import summary_line
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __unittest = True
 bind(globals())
 
+MARK = "@pytest.mark." + IGNORE
+"""What ``ignore`` is called where the tests are."""
 _NOT_WHOLE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 
 
@@ -134,8 +137,7 @@ class Summary:
                       encoding=getattr(writer._file, "encoding", None) or "utf-8")
         leaks = text_report.render(
             found, style, stacks=self._chosen.options.leaks_stacks, verbose=verbose,
-            failing=self._chosen.mode == "fail", mark="@pytest.mark.leakfix_ignore",
-            options="--leaks" if self._chosen.short else "--leakfix")
+            failing=self._chosen.mode == "fail", mark=MARK, options=self._chosen.prefix)
         return "\n".join(filter(None, (leaks, memory_report.render(found.timeline, style))))
 
     def _loud(self, found: Findings) -> bool:
@@ -152,7 +154,7 @@ def files_of(chosen: PytestOptions, baseline: Optional[Baseline]) -> Optional[Fi
         return None
     from unittest_leakfix.leaks.report_files import Files
     try:
-        return Files.of(chosen.options, baseline)
+        return Files.of(chosen.options, baseline, mark=MARK, prefix=chosen.prefix)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
 

@@ -15,6 +15,7 @@ except ImportError:
 
 from tests.integration.django_runner.django_project import OURS, SETTINGS, ProjectCase, wanted
 from tests.support.paths import ROOT
+from tests.unit.leaks.page_samples import Page
 
 SAMPLE = """\
 import os, tempfile
@@ -55,7 +56,7 @@ NEED = "needs --leaks=report or --leaks=fail"
 RUNS = {
     "json": wanted("--leaks-json=a.json"),
     "parallel": wanted("--leaks-json=parallel.json", "--leaks-write-baseline=written.json",
-                      "--parallel=2"),
+                       "--leaks-html=parallel.html", "--parallel=2"),
     "stacks": wanted("--leaks-stacks"),
     "restore": wanted("--restore"),
     "setting": wanted(LEAKFIX_LEAKS_BASELINE="known.json"),
@@ -100,6 +101,14 @@ class FilesTest(ProjectCase):
             self.assertEqual({"environment", "file"},
                              {leak["kind"] for leak in self.json(name)["leaks"]})
         self.assertEqual(json.loads(OLD), self.json("known.json"))
+
+    def test_a_page_of_a_parallel_run(self):
+        with open(os.path.join(self.folder, "parallel.html"), encoding="utf-8") as file:
+            page = Page(file.read())
+        self.assertEqual([], page.faults)
+        self.assertIn('environment variable "SHOP" was added',
+                      page.texts("span", class_="subject"))
+        self.assertEqual({"test_a", "test_b", "test_last"}, set(page.data()["names"]))
 
     def test_one_line_before_any_test(self):
         for name, line in (

@@ -359,10 +359,10 @@ sys.stderr = Broken()
     def test_no_descriptor_left_and_the_reserve_is_gone(self):
         status, output = self.child("""
             import os, resource
-            from unittest_leakfix.leaks.run import Files
+            from unittest_leakfix.leaks.report_files import Files, Run
             from unittest_leakfix.leaks.model.leak import Findings
             from unittest_leakfix.options import Options
-            files = Files(Options(leaks="report", leaks_json="a.json"))
+            files = Files(Run(Options(leaks="report", leaks_json="a.json")))
             files.begin()
             resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
             os.closerange(3, 200)

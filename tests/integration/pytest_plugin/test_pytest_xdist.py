@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from tests.integration.pytest_plugin.pytest_case import PytestCase
 from tests.tiers import NEWEST, OLDEST, full_on
+from tests.unit.leaks.page_samples import Page
 
 SAMPLE = '''
     import os
@@ -46,7 +47,7 @@ class WorkerTests(PytestCase):
     def test_one_merged_report(self):
         self.write(test_sample=SAMPLE)
         text, status = self.xdist("-n4", "--dist=load", "--leaks=report", "--leaks-json=leaks.json",
-                                  "-q")
+                                  "--leaks-html=leaks.html", "-q")
         self.assertEqual(1, status)
         self.assertIn("LEAKS  2 causes in 9 of 10 tests: 1 connection, 1 file\n", text)
         self.assertEqual(["sqlite3 connection to orders.db was left open",
@@ -60,6 +61,14 @@ class WorkerTests(PytestCase):
         self.assertEqual(["test_sample.py::test_keeps[%d]" % number for number in range(8)],
                          sorted(found["leaks"][0]["tests"] if found["leaks"][0]["kind"] == "file"
                                 else found["leaks"][1]["tests"]))
+
+        with open(os.path.join(self.folder, "leaks.html"), encoding="utf-8") as file:
+            page = Page(file.read())
+        self.assertEqual([], page.faults)
+        self.assertEqual(["2 causes in 9 of 10 tests"], page.texts("h1"))
+        self.assertEqual({"test_one", "test_fails", *("test_keeps[%d]" % n for n in range(8))},
+                         set(page.data()["names"]))
+        self.assertIn("@pytest.mark.leakfix_ignore(", page.texts("dl", class_="more")[0])
 
     def test_the_same_without_workers(self):
         self.write(test_sample=SAMPLE)

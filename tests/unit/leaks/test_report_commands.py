@@ -16,6 +16,7 @@ from tests.support.paths import ROOT
 from tests.support.schema import problems
 from tests.unit.leaks.leak_kinds import every_kind
 from tests.unit.leaks.leak_samples import TextCase
+from tests.unit.leaks.page_samples import Page
 from unittest_leakfix.leaks import report_commands
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.report import json_report
@@ -137,11 +138,16 @@ class MergeTests(CommandCase):
     def test_every_kind_goes_through(self):
         self.put("a.json", *every_kind(self))
         self.put("b.json", *every_kind(self))
-        self.assertEqual(0, self.merge("a.json", "b.json", "--json=c.json",
-                                       "--output=sarif:c.sarif", "--output", "junit:c.xml")[0])
+        self.assertEqual(0, self.merge(
+            "a.json", "b.json", "--json=c.json", "--html=c.html", "--output=sarif:c.sarif",
+            "--output", "junit:c.xml")[0])
         with open("c.sarif", encoding="utf-8") as file:
             self.assertEqual([], problems(json.load(file), "sarif-2.1.0.json"))
         self.assertTrue(os.path.exists("c.xml"))
+        with open("c.html", encoding="utf-8") as file:
+            page = Page(file.read())
+        self.assertEqual([], page.faults)
+        self.assertEqual(len(every_kind(self)), len(page.texts("details", class_="cause")))
         self.assertEqual(len(every_kind(self)), len(json_report.load("c.json").leaks))
 
     def test_files_of_one_name(self):

@@ -61,6 +61,16 @@ def owner_of(test: str) -> str:
     return bare.rpartition("::" if "::" in bare else ".")[0]
 
 
+def within_owner(test: str) -> str:
+    """Return what a test or fixture is called in its class or module: "test_checkout[1]"."""
+    if is_fixture(test):
+        return test.partition(" (")[0]
+    owner = owner_of(test)
+    if not test.startswith(owner):
+        return test
+    return test[len(owner):].lstrip(":" if is_node_id(test) else ".") or test
+
+
 def module_of(test: str) -> str:
     """Return the name of the loaded module that a test is written in; "" if that is not known."""
     path, colons, _ = test.partition("[")[0].partition("::")

@@ -47,8 +47,7 @@ def draw_chain(chain: Chain, style: Style, whole: bool = False) -> List[str]:
 
 def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
     bar = style.glyph("│")
-    access = style.clean(_short(step.access.strip() or "reference in C"))
-    label = style.clean(_short(thing_text(step.what)))
+    access, label, where = step_words(step, style)
     branch = style.glyph("╰→") if last else style.glyph("├─") if index else style.glyph("┬")
     beside = index == 1 and access.startswith(".")  # what the root's own name leads to
     text = "%s %s%s" % (branch, label, "  " + access if beside else "")
@@ -60,12 +59,25 @@ def _step(step: Step, index: int, last: bool, style: Style) -> List[str]:
         lines.append(_INDENT + style.paint("%s    %s " % (bar, style.glyph("↓")), "dim") + access)
         if step.suspect:
             lines.append(_tildes(6, access, style))
-    if step.place and step.what.category != "thread":     # whose label has it
-        painted += pad(_INDENT + text, PLACE) + style.paint(style.path(step.place), "cyan")
+    if where:
+        painted += pad(_INDENT + text, PLACE) + style.paint(where, "cyan")
     lines.append(_INDENT + painted)
     if beside and step.suspect:
         lines.append(_tildes(cells(label) + 4, access, style, " " if last else bar))
     return lines
+
+
+def step_words(step: Step, style: Style) -> Tuple[str, str, str]:
+    """Return how one gets to *step* from the one before, what it is, and where that is defined."""
+    return (style.clean(_short(step.access.strip() or "reference in C")),
+            style.clean(_short(thing_text(step.what))),
+            # The label of a thread has it.
+            style.path(step.place) if step.what.category != "thread" else "")
+
+
+def expression_of(chain: Chain, style: Style) -> str:
+    """Return the expression of *chain* as it is shown, on one line."""
+    return style.clean(redaction.shown(chain.expression, _LONGEST_EXPRESSION))
 
 
 def thing_text(what: Thing) -> str:
@@ -107,7 +119,7 @@ def _tildes(column: int, access: str, style: Style, bar: str = "") -> str:
 
 
 def _expression(chain: Chain, style: Style, whole: bool) -> List[str]:
-    text = style.clean(redaction.shown(chain.expression, _LONGEST_EXPRESSION))
+    text = expression_of(chain, style)
     if not text:
         return []
     if not chain.evaluates:
@@ -152,16 +164,21 @@ def draw_code(file: str, line: int, style: Style) -> List[str]:
     A relative ``file`` is meant from the style's root. Empty when the file cannot be read or has no
     such line. Not from linecache, which tests patch.
     """
-    found = _numbered(_Files.join(style.root, file), line)
+    found = source_lines(file, line, style)
     width = len(str(found[-1][0])) if found else 0
     lines = []
     for number, text in found:
         mark = "> " if number == line else "  "
-        code = style.shorten(style.clean(text.expandtabs(8)[:_LONGEST_EXPRESSION]),
-                             style.width - width - 7)
+        code = style.shorten(text, style.width - width - 7)
         drawn = "%s%*d %s" % (mark, width, number, code)
         lines.append(_INDENT + (style.paint(drawn, "bold") if number == line else drawn).rstrip())
     return lines
+
+
+def source_lines(file: str, line: int, style: Style) -> List[Tuple[int, str]]:
+    """Return the numbers and texts of the lines that `draw_code` draws."""
+    return [(number, style.clean(text.expandtabs(8)[:_LONGEST_EXPRESSION]))
+            for number, text in _numbered(_Files.join(style.root, file), line)]
 
 
 _BEFORE = 6
@@ -170,7 +187,7 @@ below it)."""
 
 
 def _numbered(file: str, line: int) -> List[Tuple[int, str]]:
-    """Return the numbers and texts of the lines to show, without secrets."""
+    """Return the numbers and texts of the lines to show of *file*, without secrets."""
     try:
         first, texts = _read(file, max(line, 1), 2)
     # no file, no such path, no such encoding

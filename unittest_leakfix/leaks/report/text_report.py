@@ -67,7 +67,7 @@ def opened_by(acquisition: Acquisition, names: Names) -> str:
     return names.short(acquisition.test) if acquisition.test else ""
 
 
-def _figures(leak: Leak) -> str:
+def figures_of(leak: Leak) -> str:
     """Return "3 tests, 41.2 MB"; "1 of 12 tests" where it is not known which."""
     tests = scopes(leak.tests)
     if not tests and leak.candidates:
@@ -96,7 +96,7 @@ class Blocks:
         leaks = list(leaks)
         self.names = Names([test for leak in leaks for test in leak.tests]
                            + [leak.acquisition.test for leak in leaks if leak.acquisition])
-        widest = max((len(_figures(leak)) for leak in leaks), default=0)
+        widest = max((len(figures_of(leak)) for leak in leaks), default=0)
         self._column = max(min(COUNTS, style.width - widest), 0)
 
     def block(self, number: int, leak: Leak) -> List[str]:
@@ -121,7 +121,7 @@ class Blocks:
     def _heading(self, number: int, leak: Leak) -> List[str]:
         subject = self.style.plain(leak.subject)
         head = "[%d] %s" % (number, subject)
-        right = _figures(leak)
+        right = figures_of(leak)
         painted = self.style.paint("[%d]" % number, "yellow") + " " + self.style.paint(subject,
                                                                                        "bold")
         if not right:
@@ -320,6 +320,15 @@ def failure_text(leaks: Sequence[Leak], style: Style = Style()) -> str:
 
 def header(findings: Findings, leaks: Sequence[Leak], blocks: Blocks) -> str:
     """Return the first line of the report: "LEAKS  3 causes in 41 of 2,041 tests: 1 thread"."""
+    head, counts = summary_parts(findings, leaks)
+    head = "LEAKS%s  %s: " % (" of worker " + blocks.style.plain(findings.worker)
+                              if findings.worker else "", head)
+    lines = wrap(head, [blocks.style.plain(words) for words in counts], ", ", blocks.style.width, 7)
+    return "\n".join(blocks.style.paint(line, "bold", "red") for line in lines)
+
+
+def summary_parts(findings: Findings, leaks: Sequence[Leak]) -> Tuple[str, List[str]]:
+    """Return "3 causes in 41 of 2,041 tests", and how many there are of each kind."""
     tests = set(test for leak in leaks for test in leak.tests)
     fixtures = set(filter(is_fixture, tests))
     total = count(findings.tests, "test")
@@ -332,11 +341,7 @@ def header(findings: Findings, leaks: Sequence[Leak], blocks: Blocks) -> str:
     words = {leak.kind: leak_kind_of(leak) for leak in leaks}
     counts = [count(number, words[kind].singular, words[kind].plural)
               for kind, number in kinds.items()]
-    head = "LEAKS%s  %s in %s: " % (" of worker " + blocks.style.plain(findings.worker)
-                                    if findings.worker else "",
-                                    count(len(leaks), "cause"), " and ".join(where) or total)
-    lines = wrap(head, [blocks.style.plain(words) for words in counts], ", ", blocks.style.width, 7)
-    return "\n".join(blocks.style.paint(line, "bold", "red") for line in lines)
+    return "%s in %s" % (count(len(leaks), "cause"), " and ".join(where) or total), counts
 
 
 def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bool, failing: bool,
@@ -354,16 +359,7 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
         lines.append("%s is a baseline of version 1, matched by kind and test: "
                      "%s-update-baseline writes it anew" % (style.path(findings.old_baseline),
                                                             options))
-    left_out = findings.overhead
-    if left_out is not None and (left_out.skipped or left_out.untraced or left_out.unlooked):
-        lines.append("To save time, finding %s" % " and ".join(
-            text for text, number in (
-                ("left the look at the process after %s to the next look"
-                 % count(left_out.unlooked, "test"), left_out.unlooked),
-                ("left the look after %s to the next look"
-                 % count(left_out.skipped, "class", "classes"), left_out.skipped),
-                ("gave up the search for what holds %s"
-                 % count(left_out.untraced, "object"), left_out.untraced)) if number))
+    lines += left_out_lines(findings)
     if findings.failed:
         lines.append("%s %s (%s-failed shows %s)" % (
             "Failing tests left" if leaks or verbose else "LEAKS  none, but failing tests left",
@@ -387,6 +383,21 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
             lines += [style.paint(line.rstrip(), "dim")
                       for line in wrap("", more, "  %s  " % style.glyph("·"), style.width, 0)]
     return lines
+
+
+def left_out_lines(findings: Findings) -> List[str]:
+    """Return the line on what finding left out in order to save time, if it did."""
+    left_out = findings.overhead
+    if left_out is None or not (left_out.skipped or left_out.untraced or left_out.unlooked):
+        return []
+    return ["To save time, finding %s" % " and ".join(
+        text for text, number in (
+            ("left the look at the process after %s to the next look"
+             % count(left_out.unlooked, "test"), left_out.unlooked),
+            ("left the look after %s to the next look"
+             % count(left_out.skipped, "class", "classes"), left_out.skipped),
+            ("gave up the search for what holds %s"
+             % count(left_out.untraced, "object"), left_out.untraced)) if number)]
 
 
 def _known(findings: Findings, style: Style, each: bool) -> List[str]:

@@ -118,7 +118,8 @@ class Target:
             _in_place(self._path, data, _APPEND)
 
     def write(self, text: str) -> None:
-        """Write *text*, JSON, in UTF-8. Raises OSError; a regular file is then as it was."""
+        """Write *text*, JSON or HTML, in UTF-8. Raises OSError; a regular file is then as it
+        was."""
         # A surrogate becomes \udc80, which JSON reads as that surrogate.
         data = text.encode("utf-8", "backslashreplace")
         if self._descriptor >= 0:
