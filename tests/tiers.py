@@ -73,6 +73,7 @@ MODULES = (
     ("test_pytest_django", ONE),
     ("test_pytest_files", MIDDLE),
     ("test_pytest_options", MIDDLE),
+    ("test_pytest_pages", ONE),
     ("test_pytest_xdist", ONE),
     ("test_patience", CORE),
     ("test_polluter", ONE),

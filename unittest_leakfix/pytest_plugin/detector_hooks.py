@@ -80,6 +80,10 @@ class PytestWording:
         opened = leak.acquisition
         if opened is None or not opened.frames or opened.thread not in ("", "MainThread"):
             return False
+        # A plugin's hook around the phases of a test: it puts back what it did, after we look.
+        outermost = opened.frames[-1]
+        if outermost.function.startswith("pytest_") and not is_users_file(outermost.file):
+            return True
         file = opened.frames[0].file
         return (origin_of(file) in (HARNESS, LIBRARY)
                 or not _isabs(file) and _exists(STDLIB + file) and not _exists(file))

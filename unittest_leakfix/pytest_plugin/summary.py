@@ -15,6 +15,7 @@ from unittest_leakfix.runner import summary_line
 
 if TYPE_CHECKING:
     from unittest_leakfix.leaks.model.leak import Findings
+    from unittest_leakfix.leaks.report.terminal import Style
     from unittest_leakfix.leaks.report_files import Files
     from unittest_leakfix.leaks.suppressions import Baseline
 
@@ -74,6 +75,27 @@ class Summary:
             terminalreporter.write_line("unittest_leakfix: no report: %s; the verdicts stand"
                                         % fault_text())
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, postfix: List[str]) -> None:
+        """pytest-html makes its page: add the section, as text."""
+        try:
+            self._following.pytest_sessionfinish()      # which comes after that
+            text = self._html()
+        except Exception:
+            text = ""
+            self._faults.append("the page of pytest-html lacks the leaks: %s" % fault_text())
+        if text:
+            postfix.append("<h2>leaks</h2><pre>%s</pre>" % text)
+
+    @originals.around
+    def _html(self) -> str:
+        from html import escape
+        found = self._findings()
+        if found is None or not self._loud(found):
+            return ""
+        from unittest_leakfix.leaks.report.terminal import Style
+        return escape(self._text(found, Style(), False))
+
     @originals.around
     def _write(self) -> None:
         try:
@@ -130,11 +152,14 @@ class Summary:
         found = self._findings()
         if found is None or not verbose and not self._loud(found):
             return ""
-        from unittest_leakfix.leaks.report import memory_report, text_report
         from unittest_leakfix.leaks.report.terminal import Style
         writer = reporter._tw
         style = Style(width=min(max(writer.fullwidth, 60), 160), colour=bool(reporter.hasmarkup),
                       encoding=getattr(writer._file, "encoding", None) or "utf-8")
+        return self._text(found, style, verbose)
+
+    def _text(self, found: Findings, style: Style, verbose: bool) -> str:
+        from unittest_leakfix.leaks.report import memory_report, text_report
         leaks = text_report.render(
             found, style, stacks=self._chosen.options.leaks_stacks, verbose=verbose,
             failing=self._chosen.mode == "fail", mark=MARK, options=self._chosen.prefix)

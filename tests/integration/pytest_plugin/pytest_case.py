@@ -46,7 +46,7 @@ class PytestCase(unittest.TestCase):
         """Run pytest there; return its output, with times and paths levelled out, and its
         status."""
         environ = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0", COLUMNS="80",
-                       PYTHONPATH=ROOT, **dict(ALONE, **environment))
+                       **dict(dict(ALONE, PYTHONPATH=ROOT), **environment))
         for name in ("PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST", "NO_COLOR", "FORCE_COLOR"):
             environ.pop(name, None)
         done = subprocess.run(

@@ -1,9 +1,79 @@
 """What the pytest plugin keeps quiet about: it looks like a leak, and is none."""
 from __future__ import annotations
 
+import os
 import unittest
 
 from tests.integration.pytest_plugin.pytest_case import PytestCase
+from tests.support.paths import ROOT
+
+
+class PluginsHooks(PytestCase):
+    """What a plugin does around the phases of a test, and puts back after we look."""
+
+    PLUGIN = """
+        import logging, os, sys
+
+        import pytest
+
+
+        class Handler(logging.Handler):
+            def emit(self, record):
+                pass
+
+
+        def around():
+            handler = Handler()
+            logging.getLogger().addHandler(handler)
+            file = open(os.devnull)
+            yield
+            logging.getLogger().removeHandler(handler)
+            file.close()
+
+
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_runtest_setup(item):
+            yield from around()
+
+
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_runtest_call(item):
+            yield from around()
+
+
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_runtest_teardown(item):
+            yield from around()
+        """
+    TESTS = """
+        import logging
+
+
+        def test_passes():
+            pass
+
+
+        def test_leaks():
+            logging.getLogger().addHandler(logging.FileHandler("log"))
+        """
+
+    def test_installed_plugin(self):
+        self.write(**{"site-packages__jsonplugin": self.PLUGIN, "test_sample": self.TESTS})
+        text, _ = self.pytest("--leaks=report", "-p", "jsonplugin", "test_sample.py",
+                              PYTHONPATH=os.pathsep.join(
+                                  [ROOT, os.path.join(self.folder, "site-packages")]))
+        self.assertEqual(self.causes(text), ["FileHandler was left on logger \"root\""], text)
+
+    def test_users_own_hook_that_puts_nothing_back(self):
+        self.write(conftest="""
+            import logging
+
+
+            def pytest_runtest_call(item):
+                logging.getLogger("shop").addHandler(logging.FileHandler("log"))
+            """, test_sample="def test_passes():\n    pass\n")
+        text, _ = self.pytest("--leaks=report", "test_sample.py")
+        self.assertEqual(self.causes(text), ["FileHandler was left on logger \"shop\""], text)
 
 
 class LookAlikes(PytestCase):

@@ -58,8 +58,9 @@ def in_words(leak: Leak) -> Leak:
 
 _OBJECT = re.compile(r"<([\w.]+?)(?: object)? at 0x[0-9a-fA-F]+>")
 _ADDRESS = re.compile(r"(?: at)? 0x[0-9a-fA-F]{6,}")
-# What tempfile makes up, by itself or after a prefix of the user's.
-_RANDOM = re.compile(r"(?<=/tmp)[a-z0-9_]{8}(?![a-z0-9_])")
+# What tempfile makes up, by itself or after a prefix of the user's; pytest's folders are numbered.
+_RANDOM = re.compile(r"(?<=/tmp)[a-z0-9_]{8}(?![a-z0-9_])"
+                     r"|(?<=/pytest-of-)[^/'\"]+/pytest-\d+(?:/popen-gw\d+)?")
 
 
 def steady_words(text: str) -> str:
