@@ -58,10 +58,10 @@ class PluginsHooks(PytestCase):
         """
 
     def test_installed_plugin(self):
-        self.write(**{"site-packages__jsonplugin": self.PLUGIN, "test_sample": self.TESTS})
+        self.write(**{"venv__site-packages__jsonplugin": self.PLUGIN, "test_sample": self.TESTS})
         text, _ = self.pytest("--leaks=report", "-p", "jsonplugin", "test_sample.py",
                               PYTHONPATH=os.pathsep.join(
-                                  [ROOT, os.path.join(self.folder, "site-packages")]))
+                                  [ROOT, os.path.join(self.folder, "venv", "site-packages")]))
         self.assertEqual(self.causes(text), ["FileHandler was left on logger \"root\""], text)
 
     def test_users_own_hook_that_puts_nothing_back(self):
