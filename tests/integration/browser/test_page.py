@@ -265,6 +265,17 @@ class TimelineTests(BrowserCase):
         page.click("[data-do=zoom-in]")
         self.assertIn(" of 200", self.range(page))
 
+    def test_from_a_cause_and_from_the_table_to_the_timeline(self):
+        page = self.open(self.page())
+        page.click("#cause-2 [data-in-timeline]")
+        self.assertEqual("test_100", page.inner_text("#readout .test"))
+        self.assertEqual("scrub", page.evaluate("document.activeElement.id"))
+        self.assertFalse(page.is_visible("#cause-3 [data-in-timeline]"))    # its test is not there
+        name = page.locator("#tests-table tbody button").nth(3)
+        text = name.inner_text()
+        name.click()
+        self.assertEqual(text, page.inner_text("#readout .test"))
+
     def test_the_table_is_sorted_by_any_column(self):
         page = self.open(self.page())
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 from tests.unit.leaks.leak_kinds import every_kind
 from tests.unit.leaks.leak_samples import ORDERS
 from tests.unit.leaks.page_samples import HOSTILE, Page, PageCase, tests_of, timeline_of
-from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.model.kinds import amount
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak, Overhead
+from unittest_leakfix.leaks.model.timeline import joined
 from unittest_leakfix.leaks.report import html_page, html_text, html_timeline
 from unittest_leakfix.leaks.report.html_page import to_html
 from unittest_leakfix.leaks.report.html_text import Anchors, Markup, code_frame, data, element
@@ -119,6 +121,15 @@ class StructureTests(PageCase):
                  if attributes.get("class") == "cause"]
         self.assertEqual(["cause-2", "cause-1"], order)     # the number is that of the text
 
+    def test_what_is_not_the_whole_truth(self):
+        findings = replace(self.page(), failed=2, old_baseline="old.json",
+                           overhead=Overhead(skipped=3))
+        warnings, = self.checked(findings).texts("ul", class_="warnings")
+        for text in ("Not measured: 1 test (it has thawed the heap)",
+                     "Failing tests left 2 more causes (--leaks-failed shows them)",
+                     "old.json is a baseline of version 1", "To save time, finding left the look"):
+            self.assertIn(text, warnings)
+
     def test_options_as_they_are_called(self):
         text = to_html(self.page(), style=self.style, mark="@pytest.mark.leakfix_ignore",
                        options="--leakfix")
@@ -169,26 +180,27 @@ class StructureTests(PageCase):
 
 
 class HostileTests(PageCase):
+    def hostile(self, text):
+        """Return the page of findings that have *text* wherever a suite can put it."""
+        tests = ("tests.test_x.T%s.test_%s" % (text, text), "t.py::test[%s]" % text)
+        opened = self.opened(tests[0], ("shop/%s.py" % text, 3, text), thread=text)
+        leak = replace(
+            self.kept(), subject=text, tests=tests, acquisition=opened, remedy=text,
+            closed="closed " + text, silence=text, cause=text, notes=((text, text),),
+            holding=((text, text, 3),), kind="kept test")
+        return Page(to_html(Findings(
+            (leak, replace(leak, kind=text, cause="2")), (Known(leak, text, text),), (text,), 2,
+            ((tests[0], text),), worker=text, timeline=timeline_of(tests, tests)),
+            style=self.style))
+
     def test_what_the_suite_says_is_text(self):
+        harmless = self.hostile("x")
         for text in HOSTILE:
             with self.subTest(text):
-                tests = ("tests.test_x.T%s.test_%s" % (text, text), "t.py::test[%s]" % text)
-                opened = self.opened(tests[0], ("shop/%s.py" % text, 3, text), thread=text)
-                leak = replace(
-                    self.kept(), subject=text, tests=tests, acquisition=opened, remedy=text,
-                    closed="closed " + text, silence=text, cause=text, notes=((text, text),),
-                    holding=((text, text, 3),), kind="kept test")
-                findings = Findings(
-                    (leak, replace(leak, kind=text, cause="2")), (Known(leak, text, text),),
-                    (text,), 2, ((tests[0], text),), worker=text,
-                    timeline=timeline_of(tests, tests))
-                page = Page(to_html(findings, style=self.style))
+                page = self.hostile(text)
                 self.assertEqual([], page.faults)
-                plain = Page(to_html(Findings((self.kept(),) * 2, (Known(leak, "x", "y"),), ("z",),
-                                              2, timeline=timeline_of(tests_of(2))),
-                                     style=self.style))
-                self.assertLessEqual({tag for tag, _, _ in page.elements}
-                                     - {tag for tag, _, _ in plain.elements}, {"dl", "dt", "dd"})
+                self.assertEqual({tag for tag, _, _ in harmless.elements},
+                                 {tag for tag, _, _ in page.elements})
                 for tag, _, texts in page.elements:
                     if tag not in ("style", "script", "html", "head", "body"):
                         self.assertTrue("".join(texts).replace("\n", "").isprintable(), tag)
@@ -257,6 +269,27 @@ class TimelineTests(PageCase):
                                 timeline=timeline_of(tests))
             value = Page(to_html(findings, style=self.style)).data()
             self.assertEqual([first], [tests[at] for at, _ in value["marks"]], fixture)
+
+    def test_several_processes(self):
+        """Each begins anew: nothing is more or less than what another one had."""
+        one, other = timeline_of(tests_of(30)), timeline_of(tests_of(60)[30:])
+        descriptors = tuple(each + 500 for each in other.descriptors)
+        both = joined([("gw0", one), ("gw1", other._replace(descriptors=descriptors))])
+        page = Page(to_html(Findings(tests=60, timeline=both), style=self.style))
+        self.assertEqual([30], page.data()["processes"])
+        self.assertIn("60 tests in run order, of 2 processes one after the other.",
+                      page.texts("p", class_="faint"))
+        table, = page.texts("table", id="tests-table")
+        self.assertNotIn("+500", table)
+        grown = sum(each.resident[-1] - each.resident[0] for each in (one, other))
+        self.assertIn(amount(grown), page.texts("dl", class_="tiles")[0])
+
+    def test_what_was_traced(self):
+        traced = tuple(at * 100000 for at in range(20))
+        timeline = timeline_of(tests_of(20))._replace(traced=traced)
+        page = Page(to_html(Findings(tests=20, timeline=timeline), style=self.style))
+        self.assertIn("Traced", page.texts("th"))
+        self.assertEqual(list(traced), summed(page.data()["traced"]))
 
     def test_lanes_that_nobody_recorded(self):
         empty = (None,) * 20

@@ -303,6 +303,8 @@ class CauseBlocks:
             element("a", "Permanent link", href="#" + cause.permanent, id=cause.permanent,
                     class_="button", data_copy_link=True,
                     title="The same in the next report, as long as the cause is"),
+            element("button", "In the timeline", type="button", class_="button",
+                    data_in_timeline=True, hidden=True),
             element("button", "Copy as text", type="button", class_="button", data_copy="text",
                     hidden=True),
             element("details", element("summary", "As text"),

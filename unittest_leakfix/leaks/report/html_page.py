@@ -64,12 +64,12 @@ def to_html(findings: Findings, style: Style = Style(), baseline: bool = False,
     causes = numbered(leaks, anchors)
     before = [(item.leak, item.where) for item in findings.known if not item.reason]
     causes += listed_before(before, anchors)
-    page = _Page(findings, style, causes, baseline or bool(before))
+    page = _Page(findings, style, causes, baseline or bool(before), options)
     title = ("%s · %s" % (count(len(leaks), "leak"), count(findings.tests, "test"))
              if leaks else "No leaks · %s" % count(findings.tests, "test"))
     body = [page.header(), element("main", page.summary(), page.timeline(),
-                                   page.causes(mark), page.tests(), page.known(options),
-                                   page.more(mark, options, failing)),
+                                   page.causes(mark), page.tests(), page.known(),
+                                   page.more(mark, failing)),
             page.footer()]
     return "<!DOCTYPE html>\n%s\n" % element(
         "html", element(
@@ -87,8 +87,9 @@ def to_html(findings: Findings, style: Style = Style(), baseline: bool = False,
 class _Page:
     """The parts of one page."""
 
-    def __init__(self, findings: Findings, style: Style,
-                 causes: Sequence[Cause], baseline: bool) -> None:
+    def __init__(self, findings: Findings, style: Style, causes: Sequence[Cause], baseline: bool,
+                 options: str) -> None:
+        self._options = options
         self._findings, self._style, self._causes = findings, style, causes
         timeline = findings.timeline
         self._timeline = timeline if timeline is not None and timeline.tests else None
@@ -133,10 +134,25 @@ class _Page:
                        self._warnings(),
                        id="top", class_="summary" if self._new else "summary none")
 
-    def _warnings(self) -> List[Markup]:
+    def _warnings(self) -> Optional[Markup]:
         """Return what the reader has to know before taking the page for the whole truth."""
-        lines = list(left_out_lines(self._findings))
-        return [element("p", line, class_="faint") for line in lines]
+        found, style = self._findings, self._style
+        lines: List[Any] = []
+        reasons = dict.fromkeys(why for _, why in found.unmeasured)
+        if found.unmeasured:
+            lines.append([element("a", "Not measured", href="#known"), ": %s (%s)" % (
+                count(len(found.unmeasured), "test"), style.plain("; ".join(reasons)))])
+        if found.failed:
+            lines.append("Failing tests left %s (%s-failed shows %s)" % (
+                count(found.failed, "more cause" if self._new else "cause",
+                      "more causes" if self._new else "causes"), self._options,
+                "it" if found.failed == 1 else "them"))
+        if found.old_baseline:
+            lines.append("%s is a baseline of version 1: %s-update-baseline writes it anew" % (
+                style.path(found.old_baseline), self._options))
+        lines += left_out_lines(found)
+        return element("ul", [element("li", line) for line in lines], class_="warnings"
+                       ) if lines else None
 
     def _tiles(self) -> Optional[Markup]:
         found, tiles = self._findings, []
@@ -168,9 +184,13 @@ class _Page:
         peaks = [peak for peak in (*timeline.peak, *timeline.resident) if peak is not None]
         if peaks:
             tiles.append(("Peak memory", amount(max(peaks)), ""))
-        known = [size for size in timeline.resident if size is not None]
-        if len(known) > 1:
-            grown = known[-1] - known[0]
+        ends = [0, *html_timeline.processes_of(timeline), len(timeline.tests)]
+        grown, known = 0, False
+        for begin, end in zip(ends, ends[1:]):
+            sizes = [size for size in timeline.resident[begin:end] if size is not None]
+            grown += sizes[-1] - sizes[0] if sizes else 0
+            known = known or len(sizes) > 1
+        if known:
             tiles.append(("Memory grew by" if grown >= 0 else "Memory shrank by",
                           amount(abs(grown)), ""))
         seconds = sum(timeline.seconds)
@@ -260,7 +280,7 @@ class _Page:
         return bool(self._suppressed or found.gone or found.unmeasured or any(
             cause.known for cause in self._causes))
 
-    def known(self, options: str) -> Optional[Markup]:
+    def known(self) -> Optional[Markup]:
         """Return what is suppressed and why, what is gone, and what could not be measured."""
         if not self._has_known():
             return None
@@ -268,7 +288,7 @@ class _Page:
         parts = [self._ignored(self._suppressed), element(
             "p", "%s in the baseline, and among the causes above." % count(
                 listed, "cause is listed", "causes are listed")) if listed else None,
-            self._gone(options), self._unmeasured()]
+            self._gone(), self._unmeasured()]
         return element("section", element("div", element("h2", "Known, gone, not measured"),
                                           class_="head"), parts, id="known",
                        aria_label="Known, gone, not measured")
@@ -285,14 +305,14 @@ class _Page:
             for leak, reason, where in known[:_MOST_KNOWN]]
         return self._table("Suppressed", ("Leak", "Reason", "Where", "Tests"), rows, len(known))
 
-    def _gone(self, options: str) -> Optional[Markup]:
+    def _gone(self) -> Optional[Markup]:
         gone = self._findings.gone
         if not gone:
             return None
         rows = [element("tr", element("td", self._style.plain(cause)))
                 for cause in gone[:_MOST_KNOWN]]
-        return self._table("Gone: %s-update-baseline takes them out of the baseline" % options,
-                           ("Cause",), rows, len(gone))
+        head = "Gone: %s-update-baseline takes them out of the baseline" % self._options
+        return self._table(head, ("Cause",), rows, len(gone))
 
     def _unmeasured(self) -> Optional[Markup]:
         tests = self._findings.unmeasured
@@ -315,16 +335,16 @@ class _Page:
 
     # The end.
 
-    def more(self, mark: str, options: str, failing: bool) -> Optional[Markup]:
+    def more(self, mark: str, failing: bool) -> Optional[Markup]:
         """Return how to go on; None where there is nothing to do."""
         found, rows = self._findings, []
         if found.failed:
-            rows.append(("The leaks of failing tests", options + "-failed"))
+            rows.append(("The leaks of failing tests", self._options + "-failed"))
         if self._new and not failing:
-            rows.append(("Leaks as failures", options + "=fail"))
+            rows.append(("Leaks as failures", self._options + "=fail"))
         if self._new and not self._baseline:
             rows.append(("Begin with a baseline, and report only what is new",
-                         options + "-write-baseline FILE"))
+                         self._options + "-write-baseline FILE"))
         silences = [leak.silence for leak in self._new if leak.silence]
         if silences:
             rows.append(("Silence one", '%s(%s, reason="...")' % (

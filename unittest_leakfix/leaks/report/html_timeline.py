@@ -6,11 +6,12 @@ most of its tests, however many these are.
 """
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.model.ids import is_fixture, owner_of, within_owner
+from unittest_leakfix.leaks.model.ids import is_fixture, is_node_id, owner_of, within_owner
 from unittest_leakfix.leaks.model.kinds import amount, count
 from unittest_leakfix.leaks.model.timeline import RESOURCE, Timeline
 from unittest_leakfix.leaks.report.html_causes import Cause
@@ -68,6 +69,12 @@ class Marks:
                     self.of[place].append(index)
 
 
+def processes_of(timeline: Timeline) -> List[int]:
+    """Return the place of the first test of each process but the first: there time begins anew."""
+    started = timeline.started
+    return [at for at in range(1, len(started)) if started[at] < started[at - 1]]
+
+
 def section(timeline: Timeline, causes: Sequence[Cause], style: Style) -> Markup:
     """Return the timeline, with its data."""
     marks = Marks(timeline, causes)
@@ -98,6 +105,8 @@ def section(timeline: Timeline, causes: Sequence[Cause], style: Style) -> Markup
 
 def _summary(timeline: Timeline, chosen: Sequence[int]) -> str:
     text = "%s in run order" % count(len(timeline.tests), "test")
+    if timeline.processes > 1:
+        text += ", of %s one after the other" % count(timeline.processes, "process", "processes")
     if len(chosen) < len(timeline.tests):
         text += "; %s of them are drawn: those that left something, and the extremes of the " \
                 "others" % format(len(chosen), ",")
@@ -281,6 +290,8 @@ def _values(timeline: Timeline, causes: Sequence[Cause], marks: Marks, chosen: S
     modules: Dict[str, int] = {}
     of_owners = [modules.setdefault(_module(owner), len(modules)) for owner in owners]
 
+    begun = [bisect_left(chosen, at) for at in processes_of(timeline)]
+
     def column(values: Column) -> List[Optional[int]]:
         return _differences(values[at] if at < len(values) else None for at in chosen)
     return {
@@ -293,6 +304,7 @@ def _values(timeline: Timeline, causes: Sequence[Cause], marks: Marks, chosen: S
         "milliseconds": _differences(round(timeline.seconds[at] * 1000)
                                      for at in chosen if at < len(timeline.seconds)),
         "kept": column(timeline.kept), "peak": column(timeline.peak),
+        "traced": column(timeline.traced) if timeline.traced else None, "processes": begun,
         "marks": [[index, marks.of[at]] for index, at in enumerate(chosen) if at in marks.of],
         "causes": [[cause.number, cause.anchor, style.plain(cause.leak.subject)]
                    for cause in causes[:2000]],
@@ -331,10 +343,12 @@ def table(timeline: Timeline, style: Style) -> Optional[Markup]:
     """Return the table of the tests that are highest in one figure; None where none is known."""
     columns = [each for each in (
         Heavy("Kept", "Resident memory after the test less that before it", timeline.kept, "size"),
+        Heavy("Traced", "What tracemalloc traces after the test less that before it",
+              timeline.traced, "size"),
         Heavy("Peak", "The most that was resident while it ran", timeline.peak, "size"),
         Heavy("Time", "How long it took", timeline.seconds, "time"),
         Heavy("Descriptors", "Open descriptors after it less those before it",
-              _gains(timeline.descriptors), "count"))
+              _gains(timeline.descriptors, processes_of(timeline)), "count"))
         if any(value is not None for value in each.values)]
     if not columns:
         return None
@@ -347,7 +361,7 @@ def table(timeline: Timeline, style: Style) -> Optional[Markup]:
     head += [element("th", element("span", each.name, class_="sorts"), scope="col",
                      class_="figure", data_sort="number", title=each.title,
                      aria_sort="descending" if each is columns[0] else None) for each in columns]
-    body = [element("tr", _named(timeline.tests[at], style),
+    body = [element("tr", _named(timeline.tests[at], at, style),
                     [_cell(_at(each.values, at), each.unit) for each in columns])
             for at in order]
     return element(
@@ -355,13 +369,12 @@ def table(timeline: Timeline, style: Style) -> Optional[Markup]:
                        id="tests-table"), class_="wide")
 
 
-def _named(test: str, style: Style) -> Markup:
-    owner = owner_of(test)
-    name = within_owner(test)
-    if name == test:
-        return element("th", style.test(test), scope="row")
-    return element("th", element("span", style.test(owner), class_="owner"), " ",
-                   element("span", style.test(name)), scope="row")
+def _named(test: str, at: int, style: Style) -> Markup:
+    owner, name = owner_of(test), within_owner(test)
+    joint = "::" if is_node_id(test) else "."
+    return element("th", None if name == test else element(
+        "span", style.test(owner) + joint, class_="owner"),
+        element("span", style.test(name), data_place=at), scope="row")
 
 
 def _cell(value: Optional[float], unit: str) -> Markup:
@@ -382,11 +395,13 @@ def _highest(values: Column) -> List[int]:
     return sorted(known, key=lambda at: -(values[at] or 0))[:_MOST_ROWS]
 
 
-def _gains(values: Column) -> List[Optional[float]]:
-    """Return by how much each is more than the last one that is known before it."""
+def _gains(values: Column, processes: Sequence[int]) -> List[Optional[float]]:
+    """Return by how much each is more than the last one that is known before it in its process."""
     found: List[Optional[float]] = []
     before: Optional[float] = None
-    for value in values:
+    first = set(processes)
+    for at, value in enumerate(values):
+        before = None if at in first else before
         found.append(None if value is None or before is None else value - before)
         before = before if value is None else value
     return found

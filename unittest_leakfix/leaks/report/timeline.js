@@ -11,7 +11,7 @@ function timeline(data) {
   const lanes = data.lanes.map(lane => ({ ...lane, values: summed(lane.values) }));
   const places = data.places && summed(data.places);
   const milliseconds = summed(data.milliseconds);
-  const kept = summed(data.kept), peak = summed(data.peak);
+  const kept = summed(data.kept), peak = summed(data.peak), traced = summed(data.traced || []);
   const marks = new Map(data.marks);
   const marked = data.marks.map(each => each[0]);
   const ownerOf = new Int32Array(count);
@@ -187,6 +187,7 @@ function timeline(data) {
     };
     edges(classEdges.filter(edge => !isEdge.has(edge)), "edge of-class");
     edges(bands.map(band => band[0]), "edge");
+    edges(data.processes, "edge of-process");
     found.push(node("path", { d: line, class: "curve" }));
     const from = lower(marked, first), to = lower(marked, end);
     if (to - from <= 60) {
@@ -248,6 +249,7 @@ function timeline(data) {
     const took = figure(milliseconds, index);
     if (took !== null) add("Time", took < 1000 ? took + " ms" : (took / 1000).toFixed(2) + " s");
     if (figure(kept, index) !== null) add("Memory kept", amount(kept[index]));
+    if (figure(traced, index) !== null) add("Traced", amount(traced[index]));
     if (figure(peak, index) !== null) add("Peak", amount(peak[index]));
     for (const lane of lanes) {
       const value = figure(lane.values, index);
@@ -396,4 +398,30 @@ function timeline(data) {
   addEventListener("resize", redraw);
   draw();
   select(marked.length ? marked[0] : 0, true);
+
+  /* From elsewhere on the page to a test in here. */
+  function goTo(index) {
+    show(index);
+    scrub.focus({ preventScroll: true });
+    chart.scrollIntoView({ block: "center" });
+  }
+  const firsts = new Map();       // of each cause
+  for (const [index, left] of data.marks) {
+    for (const at of left) if (data.causes[at] && !firsts.has(data.causes[at][1])) firsts.set(data.causes[at][1], index);
+  }
+  all("[data-in-timeline]").forEach(button => {
+    const index = firsts.get(button.closest(".cause").id);
+    if (index === undefined) return;
+    button.hidden = false;
+    button.addEventListener("click", () => goTo(index));
+  });
+  all("[data-place]").forEach(name => {
+    const index = places ? lower(places, +name.dataset.place) : +name.dataset.place;
+    if (places && places[index] !== +name.dataset.place) return;
+    const button = made("button", "to-test", name.textContent);
+    button.type = "button";
+    button.title = "Show it in the timeline";
+    button.addEventListener("click", () => goTo(index));
+    name.replaceChildren(button);
+  });
 }
