@@ -7,6 +7,7 @@ so when it is called: plain runs never load them, and before Python 3.8 they are
 from __future__ import absolute_import
 
 import sys
+import time
 
 from unittest_leakfix._core.declarations import most_connections
 from unittest_leakfix._core.early import bind
@@ -28,8 +29,10 @@ def leak_session(options):
         raise ValueError("%s: finding leaks needs Python 3.8 or later; closing and letting go "
                          "works here too"
                          % ", ".join("%s=%r" % each for each in sorted(chosen.items())))
+    began = time.process_time()
     from unittest_leakfix.leaks.run import LeakSession
     from unittest_leakfix.options import decided
+    LeakSession.loading += time.process_time() - began      # the first call loads
     return LeakSession(**decided(chosen))
 
 

@@ -12,7 +12,6 @@ from typing import Any, Dict, List, Sequence, Set, Tuple
 from unittest_leakfix._core.code_origin import is_users_file
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot, module_slot, mro
-from unittest_leakfix.leaks.governor import Began, Governor
 from unittest_leakfix.leaks.model.leak import Leak, RecordedChange
 from unittest_leakfix.leaks.state_rules import (
     FIXTURES,
@@ -26,30 +25,27 @@ from unittest_leakfix.leaks.state_rules import (
 from unittest_leakfix.leaks.suspects import Timeline
 from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.application import Modules, put_back
+from unittest_leakfix.process_state.base import Pace
 from unittest_leakfix.process_state.module_state import Difference
 
 __unittest = True
 bind(globals())
 
-_SHARES = {"tests": 0.01, "classes": 0.02, "installed": 0.005}
-"""What looks may cost of the run's processor time: at the user's modules after each test, and after
-each class; at those of installed packages, after a class."""
-_FREE = 0.02
-"""The seconds that each of these may always cost."""
+# The looks, by what the governor knows them: at the user's modules after each test, and after each
+# class; at those of installed packages, after a class.
+_TESTS, _CLASSES, _INSTALLED = "modules, tests", "modules, classes", "installed modules"
+_BASE = "modules, first"        # which is taken once
 
 
 class ApplicationState:
     """Follows a run: `take()` before the first test of a class, `after_test`, `after_class`."""
 
-    def __init__(self, restores: bool, governor: Governor) -> None:
-        self._governor = governor
-        self._clock = governor.clock
+    def __init__(self, restores: bool, pace: Pace) -> None:
+        self._pace = pace
         self._restores = restores
         self._users = Modules(True, restores)
         self._installed = Modules(False)
         self._records: Dict[str, Record] = {}
-        self._began = self._clock()
-        self._cost = dict.fromkeys(_SHARES, 0.0)
         self._unseen: List[str] = []        # tests since the last look at the user's modules
         self._unseen_rare: List[str] = []
         self._stale = True
@@ -81,19 +77,19 @@ class ApplicationState:
         """Take the base, if fixtures ran: what they have set up is not a test's change."""
         if not self._stale:
             return
-        if self._users.names and not (self._restores or self._affords("classes")):
+        if self._users.names and not (self._restores or self._pace.affords(_CLASSES)):
             return      # what comes until then cannot be distinguished from what the fixtures did
         self._stale = False
-        began, first = self._governor.begin(), not self._users.names
+        began, first = self._pace.begin(), not self._users.names
         tests, self._unseen = tuple(self._unseen), []
         for difference in self._users.look():
             self._between_tests(difference, tests, nth)
-        self._costs("classes", began, first)
-        if self._affords("installed"):
-            began, first = self._governor.begin(), not self._installed.names
+        self._pace.spent(_BASE if first else _CLASSES, "state", began)
+        if self._pace.affords(_INSTALLED):
+            began, first = self._pace.begin(), not self._installed.names
             self._installed.take()
             self._unseen_rare = []
-            self._costs("installed", began, first)
+            self._pace.spent(_BASE if first else _INSTALLED, "state", began)
 
     def _between_tests(self, difference: Difference, tests: Tuple[str, ...], nth: int) -> None:
         """What fixtures change between classes they look after: what the tests before changed there
@@ -106,25 +102,16 @@ class ApplicationState:
         elif tests and _is_new(difference):
             self._add(Window(nth, tests, difference, True, mixed=True))
 
-    def _affords(self, what: str) -> bool:
-        return self._cost[what] <= max(_FREE, _SHARES[what] * (self._clock() - self._began))
-
-    def _costs(self, what: str, began: Began, first: bool = False) -> None:
-        """Note what a look cost; the *first* one, which takes the base, is for the governor
-        alone."""
-        cost = self._governor.add("state", began)
-        self._cost[what] += 0 if first else cost
-
     def after_test(self, test: str, nth: int, failed: bool = False) -> None:
         """One test is over: look what it has changed of the user's, where that is affordable."""
         self._unseen_rare.append(test)
         self._unseen.append(test)
         if failed:
             self._failed[test] = nth
-        if not self._stale and (self._restores or self._affords("tests")):
-            began = self._governor.begin()
+        if not self._stale and (self._restores or self._pace.affords(_TESTS)):
+            began = self._pace.begin()
             self._look(nth)
-            self._costs("tests", began)
+            self._pace.spent(_TESTS, "state", began)
         if self.last:       # pytest's: the fixtures of its class are still set up
             self.last = False
             self.after_class(nth)
@@ -133,15 +120,15 @@ class ApplicationState:
         """The tests of a class are over, and its fixtures are still set up."""
         if self._stale:
             return
-        if self._unseen and self._affords("classes"):
-            began = self._governor.begin()
+        if self._unseen and self._pace.affords(_CLASSES):
+            began = self._pace.begin()
             self._look(nth)
-            self._costs("classes", began)
-        if self._unseen_rare and self._affords("installed"):
-            began = self._governor.begin()
+            self._pace.spent(_CLASSES, "state", began)
+        if self._unseen_rare and self._pace.affords(_INSTALLED):
+            began = self._pace.begin()
             tests, self._unseen_rare = tuple(self._unseen_rare), []
             self._note(self._installed, tests, nth)
-            self._costs("installed", began)
+            self._pace.spent(_INSTALLED, "state", began)
 
     def drop(self) -> None:
         """Fixtures have been torn down: what they changed is not known from what tests did that
@@ -194,7 +181,7 @@ class ApplicationState:
 
     def leaks(self, reported: Sequence[Leak], timeline: Timeline) -> List[Leak]:
         """Return the leaks among what was recorded, but for what one of those *reported* is."""
-        judge = Judge(timeline, self._failed, self.windows, self._clock)
+        judge = Judge(timeline, self._failed, self.windows)
         found: List[Leak] = []
         expressions = [text for leak in reported for text in expressions_of(leak)]
         values = {id(value) for value in map(named, expressions) if value is not None}

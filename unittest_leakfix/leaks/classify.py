@@ -5,6 +5,7 @@ Objects are judged all at once, when the run is over: what tests share has ended
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections import defaultdict
@@ -35,6 +36,8 @@ from unittest_leakfix.tracing.frameworks import stays_open
 
 __unittest = True
 bind(globals())
+
+_get_objects = gc.get_objects
 
 # Which modules a test has imported: what hangs on them is warm-up.
 
@@ -112,7 +115,7 @@ class Classifier:
             return [], covered
         cases = [case for group in groups.values() for case in group]
         results: Dict[int, Optional[Leak]] = {}
-        late = self.governor.late() if self.governor is not None else None
+        late = self.governor.late(len(_get_objects())) if self.governor is not None else None
         chosen = _chosen(groups.values())
         for again in (True, False):
             held_by = [id(case.value) for case in cases if case.certain]
@@ -162,6 +165,8 @@ class Classifier:
         if kind.name in ("thread", "thread timer", "mock patch"):
             return None     # reported as a change of the process
         acquisition = self._acquisitions.of(value)
+        if acquisition is not None and acquisition.test in survivor.among:
+            survivor.test, survivor.among = acquisition.test, ()
         sure = acquisition is not None and acquisition.test == survivor.test
         if kind.is_open(value) is not True or stays_open(value) or not (sure or survivor.name
                                                                   or _is_weakly_held(survivor)):
@@ -363,6 +368,8 @@ def _like(leak: Leak, case: _Candidate) -> Leak:
 
 
 def _counted(leak: Leak, survivor: Survivor) -> Leak:
+    if survivor.among:
+        leak = leak_model.like(leak, tests=(), candidates=survivor.among)
     if leak.kind == "growth" and survivor.more:
         return leak_model.like(leak, growth=len([each for each in survivor.refs()
                                                  if each() is not None]))

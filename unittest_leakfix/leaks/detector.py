@@ -50,6 +50,9 @@ from unittest_leakfix.tracing import os_facts
 __unittest = True
 bind(globals())
 
+_UNKNOWN = ("what came in it is not known: it has thawed the heap, or switched on "
+            "gc.set_debug()")
+
 
 class LeakDetector(ListeningObserver):
     """A `RunObserver` that finds what each test, class and module left behind.
@@ -239,16 +242,19 @@ class LeakDetector(ListeningObserver):
             self._release_capture.remove()
 
     def _end(self, test: str) -> None:
+        governor = self._governor
+        times = governor.times_also(governor.counts, self._timed)
+        began = governor.begin() if times else None
         try:
-            survivors = self._survivor_watch.end()
+            survivors = self._survivor_watch.end(self._counts)
         finally:
             self._release_capture.remove()
+            if began is not None:
+                governor.add("objects", began, times)
         self._acquisitions.current = ""
         self._imported.note(test)
         if survivors is None:
-            self._unmeasured.add(test,
-                                 "what came in it is not known: it has thawed the heap, or "
-                                 "switched on gc.set_debug()")
+            self._unmeasured.add(test, _UNKNOWN)
         # What a test has that runs once more is looked at after its last time.
         if survivors and not self._runs_again:
             self._suspects.add(survivors)
@@ -266,10 +272,14 @@ class LeakDetector(ListeningObserver):
                 self._new_leaks += [identify.of_change(change, test, opened)
                                     for change, opened in closed]
         state = self._states[0]
-        if not (self._closely or self._governor.looks_at_test()):
+        if not (self._closely or governor.looks_at_test()):
             state.skip()
             return
+        times = governor.times_also(governor.looks, self._timed)
+        began = governor.begin() if times else None
         changes = state.after()
+        if began is not None:
+            governor.add("looks", began, times)
         if changes:
             self._note_changes(changes, {change.fd for change, _ in closed})
 
@@ -299,7 +309,36 @@ class LeakDetector(ListeningObserver):
                 if not is_reported(complaint, self._released_ids, self._released_lines):
                     # What dies unclosed later is the leak of the test that opened it.
                     opened = complaint.acquisition.test if complaint.acquisition else ""
-                    self._new_leaks.append(identify.of_complaint(complaint, opened or test))
+                    leak = identify.of_complaint(complaint, opened or test)
+                    among = self._survivor_watch.among
+                    self._new_leaks.append(leak if opened or not among else leak_model.like(
+                        leak, tests=(), candidates=among))
+
+    def _counts(self) -> bool:
+        """Tell whether what the test that ends has left is counted now."""
+        return self._governor.counts_objects()
+
+    def _count_rest(self) -> None:
+        """Count what those tests have left after which that was not done: no test comes next."""
+        if self._survivor_watch.waits and self._is_active():
+            began = self._governor.begin()
+            try:
+                self._release_capture.install()
+                try:
+                    survivors = self._survivor_watch.rest()
+                finally:
+                    self._release_capture.remove()
+                self._suspects.add(survivors or ())
+                if survivors is None:
+                    self._unmeasured.add(self._ended[-1], _UNKNOWN)
+                if self._test_capture.any or self._release_capture.any:
+                    self._take_complaints(self._ended[-1])
+            except errors.PASSING:
+                raise
+            except BaseException:
+                self._unmeasured.fault(self._ended[-1])
+            finally:
+                self._governor.add("objects", began)
 
     def _fixture_over(self) -> None:
         """Look what changed since the last look, and keep in mind which fixture did it."""
@@ -365,6 +404,7 @@ class LeakDetector(ListeningObserver):
 
     def _between(self) -> None:
         """No test runs now, but perhaps a fixture."""
+        self._count_rest()
         self._fixtures_ran = True
         self._test_capture.remove()
 
@@ -495,6 +535,7 @@ class LeakDetector(ListeningObserver):
 
     def _classify_rest(self, last: bool = False) -> None:
         """A class or module is over, or the run: tell what is known by then."""
+        self._count_rest()
         self._suspects.timeline.over()
         explains = last or self._explains()
         if last:
@@ -540,7 +581,9 @@ class LeakDetector(ListeningObserver):
             leaks, covered = self._objects()
             fresh += without_parts(leaks, [*self._all_leaks, *fresh])
         if last:
+            began = self._governor.begin()
             fresh += self._application.leaks(self._all_leaks + fresh, self._suspects.timeline)
+            self._governor.add("state", began)
         self._all_leaks += fresh
         if waiting:
             covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()

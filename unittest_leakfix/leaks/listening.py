@@ -69,11 +69,19 @@ class ListeningObserver(RunObserver):
         active[-1]._new_leaks.append(leak)
         return True
 
+    def loaded_in(self, seconds: float) -> None:
+        """Note how long it took to load what finds."""
+        self._governor.started(seconds)
+
     def start(self) -> bool:
         """Begin to listen. Returns whether this is the detector that finds."""
         if ListeningObserver._active:
             return False
-        self._listen(True)
+        began = self._governor.begin()
+        try:
+            self._listen(True)
+        finally:
+            self._governor.add("starting", began)
         return True
 
     def _listen(self, first: bool) -> None:

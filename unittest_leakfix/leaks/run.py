@@ -41,6 +41,9 @@ class LeakSession:
     Raises ValueError for an unknown mode, or a baseline that cannot be read.
     """
 
+    loading = 0.0
+    """The seconds that it took to load what finds."""
+
     def __init__(self, **given: Any) -> None:
         self.options = options = Options(**{"leaks": "report", **given})
         read = options.leaks_baseline
@@ -59,6 +62,7 @@ class LeakSession:
             self._files.begin()     # before the open descriptors are looked at
         kind = _FailingDetector if self.options.leaks == "fail" else LeakDetector
         detector = kind(self.options, result, self._baseline)
+        detector.loaded_in(self.loading)
         if detector.start():
             self._detector = detector
         return self._detector
@@ -163,7 +167,8 @@ class _FailingDetector(LeakDetector):
     def _end(self, test: str) -> None:
         twin, self._twin = self._twin, None
         super()._end(test)
-        if self._new_leaks or self._changed.pending or self._suspects.latest():
+        if (self._new_leaks or self._changed.pending or self._suspects.latest()
+                or self._survivor_watch.waits):
             self._twins[test] = twin
 
     def _explains(self) -> bool:

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.code_origin import short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import dict_slot
 from unittest_leakfix.leaks import identify, sizes
 from unittest_leakfix.leaks.model import leak as leak_model
-from unittest_leakfix.leaks.model.ids import defines, method_of, module_of
+from unittest_leakfix.leaks.model.ids import defines, method_of, module_of, owner_of
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.retention import known_caches
 from unittest_leakfix.leaks.suspects import Timeline
@@ -31,8 +31,9 @@ LARGE = 1000000
 """From how many bytes on what a container has gained is reported."""
 FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData", "setup_class", "teardown_class",
             "setUpModule", "tearDownModule", "setup_module", "teardown_module")
-_DEDUCING = 1.0
-"""Seconds that lines may be looked for in the tests' code."""
+_DEDUCING = 200000
+"""How many instructions of the tests' code may be looked through for lines: not seconds, so that
+a busy machine says what an idle one does."""
 _RESETS = ("clear", "set None")
 """What tests do before they begin, for an application that fills it anew."""
 _GROWS, _AGAIN = 5, 2
@@ -73,14 +74,12 @@ class Record:
 class Judge:
     """Tells which of the recorded changes are leaks."""
 
-    def __init__(self, timeline: Timeline, failed: Dict[str, int],
-                 windows: int, clock: Callable[[], float]) -> None:
+    def __init__(self, timeline: Timeline, failed: Dict[str, int], windows: int) -> None:
         self._timeline = timeline
         self._failed = failed
         self._windows = windows
-        self._clock = clock
-        self._until = clock() + _DEDUCING
         self._code = CodeOfTests()
+        self._modules: Dict[str, str] = {}      # of the files and classes of tests
         self._lines: Dict[Tuple[str, str, str], List[Tuple[Frame, str]]] = {}
         self._read_by: Dict[str, Set[Tuple[str, str]]] = {}
 
@@ -174,9 +173,18 @@ class Judge:
 
     def _lines_of(self, test: str, owner: str, name: str) -> List[Frame]:
         """Return the lines of a test's module that set this name, for good or for a while."""
-        if self._clock() > self._until:
+        if self._code.work > _DEDUCING:
             return []
-        return [frame for frame, _ in self._code.writers(module_of(test), owner, name)]
+        return [frame for frame, _ in self._code.writers(self._module_of(test), owner, name)]
+
+    def _module_of(self, test: str) -> str:
+        """Return what `module_of` does. To find pytest's by its file all modules are gone over:
+        once for the tests of one class."""
+        owner = owner_of(test)
+        found = self._modules.get(owner)
+        if found is None:
+            found = self._modules[owner] = module_of(test)
+        return found
 
     def _written(self, window: Window) -> Optional[Frame]:
         """Return the one line of a test's own module, or of what its tests inherit, that can have
@@ -191,12 +199,13 @@ class Judge:
 
     def _writers(self, place: Place, tests: Sequence[str]) -> List[Tuple[Frame, str]]:
         """Return the lines of the modules of these tests that change the place, and how; none once
-        there is no time."""
+        enough was looked through."""
         found: List[Tuple[Frame, str]] = []
-        for module in dict.fromkeys(filter(None, map(module_of, tests if place.name else ()))):
+        for module in dict.fromkeys(filter(
+                None, map(self._module_of, tests if place.name else ()))):
             key = module, place.owner, place.name
             if key not in self._lines:
-                if self._clock() > self._until:
+                if self._code.work > _DEDUCING:
                     return []
                 self._lines[key] = self._code.writers(module, place.owner, place.name)
             found += self._lines[key]
@@ -206,7 +215,7 @@ class Judge:
         """A later test that reads the place has failed."""
         place = record.place
         name = place.name or place.function.rpartition(".")[2]
-        if not self._failed or self._clock() > self._until or place.of_test:
+        if not self._failed or self._code.work > _DEDUCING or place.of_test:
             return None
         for test in self._failed:
             before = [each for each in windows if self._ran_before(each, test)]
@@ -222,8 +231,8 @@ class Judge:
         found = self._read_by.get(test)
         if found is None:
             found = set()
-            if self._clock() < self._until:
-                found = self._code.names_read(module_of(test), method_of(test))
+            if self._code.work <= _DEDUCING:
+                found = self._code.names_read(self._module_of(test), method_of(test))
             self._read_by[test] = found
         return found
 
@@ -251,9 +260,8 @@ class Judge:
         return identify.of_growth(place, items, size, *_blamed(gains),
                                   container=word(value))
 
-    @staticmethod
-    def _is_in(test: str, frame: Frame) -> bool:
-        return short(places.file_of(module_of(test))) == frame.file
+    def _is_in(self, test: str, frame: Frame) -> bool:
+        return short(places.file_of(self._module_of(test))) == frame.file
 
     def _leak(self, record: Record, windows: List[Window], frame: Optional[Frame],
               read_by: str = "") -> Leak:

@@ -20,8 +20,15 @@ from unittest_leakfix._core.code_origin import HARNESS, LIBRARY, OURS
 from unittest_leakfix._core.code_origin import origin_of as code_of
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix._core.introspection import flags_slot, lists_more, module_slot, name_slot
+from unittest_leakfix._core.introspection import (
+    flags_slot,
+    identity,
+    lists_more,
+    module_slot,
+    name_slot,
+)
 from unittest_leakfix.leaks.model.seen import Survivor
+from unittest_leakfix.resources import registry
 from unittest_leakfix.resources.registry import kind_of
 from unittest_leakfix.resources.scan import is_atom
 
@@ -65,9 +72,9 @@ class _Class:
 
     __slots__ = ("ref", "matters", "kind", "name", "module")
 
-    def __init__(self, value: object) -> None:
+    def __init__(self, value: object, forget: Callable[[Any], None]) -> None:
         cls = type(value)
-        self.ref = weakref.ref(cls)
+        self.ref = weakref.ref(cls, forget)
         module = module_slot(cls)
         self.name, self.module = str(name_slot(cls)), module if type(module) is str else ""
         self.kind = kind_of(value)
@@ -75,25 +82,41 @@ class _Class:
 
 
 class SurvivorWatch:
-    """Counts the survivors of one test after the other."""
+    """Counts the survivors of one test after the other, or of several at once."""
 
     def __init__(self) -> None:
         self._test = ""
+        self._tests: List[str] = []     # those before it whose survivors are not counted yet
+        self.among: Tuple[str, ...] = ()
+        """The tests of which what is found now may be, if of more than the one that ran last."""
         self._window = 0
         self._held: List[Survivor] = []
-        self._test_alone: Optional[Callable[[], Any]] = None
+        self._test_ref: Optional[Callable[[], Any]] = None
+        self._alone = False     # the test has nothing to note
         self._new = 0
         self._others: Set[int] = set()
+        # Both by the `identity` of a class, and without what has died.
         self._classes: Dict[int, _Class] = {}
+        self._dull: Set[int] = set()     # those whose instances do not matter
+        self._known = 0     # the rows of the registry by which that was said
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether there are tests whose survivors are not counted yet."""
+        return bool(self._tests)
 
     def begin(self, test: str) -> None:
         """Call when the test of this id is about to run."""
+        self._test_ref, self._alone = None, False
+        self._test = test
+        if self._tests:
+            self.among = (*self._tests, test)
+            return      # its window is open
+        self.among = ()
         if self._held:
             self._held = []
         if self._others:
             self._others = set()
-        self._test_alone = None
-        self._test = test
         if self._window:
             heap.drop_window(self._window)      # something went wrong before it was used
         self._window = heap.open_window()
@@ -106,13 +129,13 @@ class SurvivorWatch:
         """
         # Looked at first: on 3.11 and later asking for the namespace makes a dict of it. On 3.12
         # and later the result keeps how long the test took: (str, float).
-        new = heap.since(self._window)
+        new = None if self._tests else heap.since(self._window)
         values = namespace(test)
-        if new is not None and len(new) < _FEW and all(map(_is_plain, new)) and (
-                len(values) == _BARE or all(map(_is_plain, values.values()))):
-            self._test_alone = weakref.ref(test)
-            self._new = len(new)
-            return True
+        self._test_ref = weakref.ref(test)
+        if self._tests or new is not None and len(new) < _FEW and all(map(_is_plain, new)):
+            if len(values) == _BARE or all(map(_is_plain, values.values())):
+                self._alone, self._new = True, 0 if new is None else len(new)
+                return not self._tests
         new = None
         self.held(test)
         return False
@@ -133,47 +156,79 @@ class SurvivorWatch:
         """Say that the objects with these *ids*, which came since `begin`, belong to no test."""
         self._others.update(ids)
 
-    def end(self) -> Optional[List[Survivor]]:
-        """Call when the test was let go. Returns what outlived it, None if that is not known."""
-        if self._test_alone is not None:
-            if self._test_alone() is None:
+    def end(self, due: Callable[[], bool] = lambda: True) -> Optional[List[Survivor]]:
+        """Call when the test was let go. Returns what outlived it, None if that is not known.
+
+        Where *due* denies it, that waits for a test for which it does not, or for `rest`: unless
+        the test itself is alive.
+        """
+        test = self._test_ref
+        gone = test is not None and test() is None
+        if self._alone:
+            if gone and not self._tests:
                 heap.close_window(self._new)
                 return []
-            self._note("test", self._test_alone(), "")
-        born = heap.newborn(self._window, _may_matter)
+            if not gone and test is not None:
+                self._note("test", test(), "")
+        if gone and not due():
+            for each in self._held:
+                each.nth -= 1
+            self._tests.append(self._test)
+            self.among = tuple(self._tests) if len(self._tests) > 1 else ()
+            return []
+        return self._counted([*self._tests, self._test])
+
+    def rest(self) -> Optional[List[Survivor]]:
+        """Return what outlived the tests whose survivors are not counted yet; None if that is not
+        known."""
+        return self._counted(self._tests)
+
+    def _counted(self, tests: List[str]) -> Optional[List[Survivor]]:
+        window, self._window, self._tests = self._window, 0, []
+        self.among = tuple(tests) if len(tests) > 1 else ()
+        held, self._held = [each for each in self._held if each.ref() is not None], []
+        born = heap.newborn(window, _may_matter)
         if born is None:
             return None
-        held = {each.key: each for each in self._held if each.ref() is not None}
+        noted: Set[int] = set()
         if held:
-            here = held.keys() & map(id, born)
-            held = {key: each for key, each in held.items() if each.what == "test" or key in here}
-        found = list(held.values())
+            refs = {identity(each.ref()): each for each in held}
+            noted = refs.keys() & map(identity, born)
+            held = [each for key, each in refs.items() if each.what == "test" or key in noted]
         if born:
-            self._by_class(born, held, found)
-        self._held = []
-        return found
+            self._by_class(born, noted, held)
+        return held
 
-    def _by_class(self, born: List[Any], held: Container[int], found: List[Survivor]) -> None:
-        """Add a survivor to *found* for those *born* of each class that matter; resources each for
-        itself.
+    def _by_class(self, born: List[Any], noted: Container[int], found: List[Survivor]) -> None:
+        """Add a survivor to *found* for those *born* of each class that matter, but not for those
+        *noted*; resources each for itself.
 
-        Empties the list. There may be a million: so first by their classes, whose ids are compared
-        since a metaclass may forbid to be hashed.
+        Empties the list. There may be a million: so first by their classes, whose identities are
+        compared since a metaclass may forbid to be hashed.
         """
-        types = list(map(id, map(type, born)))
+        if self._known != registry.known():
+            self._known = registry.known()
+            self._dull.clear()
+        types = list(map(identity, map(type, born)))
+        if self._dull.issuperset(types):
+            del born[:]
+            return
         by_class: Dict[int, Tuple[_Class, List[Any]]] = {}
         for kind, each in dict(zip(types, born)).items():
-            known = self._class_of(kind, each)
-            if known.matters:
-                by_class[kind] = known, []
+            if kind not in self._dull:
+                known = self._class_of(kind, each)
+                if known.matters:
+                    by_class[kind] = known, []
         each = None
         if by_class:
             others = self._others
             for kind, each in zip(types, born):
-                if kind in by_class and id(each) not in held and id(each) not in others:
+                if kind in by_class and identity(each) not in noted and not (
+                        others and id(each) in others):
                     by_class[kind][1].append(each)
             each = None
         del born[:]
+        first = len(found)
         while by_class:
             known, same = by_class.popitem()[1]
             if not same:
@@ -188,15 +243,20 @@ class SurvivorWatch:
                 one.apart = len(same) < _CROWD
                 del same[:]
             found.append(one)
+        for one in found[first:] if self.among else ():
+            one.among = self.among
 
     def _class_of(self, key: int, value: object) -> "_Class":
-        """Return what is known of the class of *value*, which has the id *key*: there are few
-        classes, and many tests."""
+        """Return what is known of the class of *value*, which has the identity *key*: there are
+        few classes, and many tests."""
         known = self._classes.get(key)
         if known is None or known.ref() is not type(value) or known.kind is not kind_of(value):
             if len(self._classes) >= _MOST_CLASSES:
                 self._classes.clear()
-            known = self._classes[key] = _Class(value)
+                self._dull.clear()
+            known = self._classes[key] = _Class(value, _forgetter(key, self._classes, self._dull))
+        if not known.matters:
+            self._dull.add(key)
         return known
 
     def _of(self, known: "_Class", value: object) -> Survivor:
@@ -209,6 +269,13 @@ class SurvivorWatch:
         except TypeError:
             return
         self._held.append(survivor(what, self._test, name, value, fixture))
+
+
+def _forgetter(key: int, classes: Dict[int, _Class], dull: Set[int]) -> Callable[[Any], None]:
+    def forget(_: Any) -> None:
+        classes.pop(key, None)
+        dull.discard(key)
+    return forget
 
 
 def _is_plain(value: object) -> bool:

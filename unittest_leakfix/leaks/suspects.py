@@ -91,7 +91,7 @@ class Suspects:
     def add(self, survivors: Sequence[Survivor]) -> None:
         """Note the *survivors* of the test that ran last."""
         for each in survivors:
-            each.nth = self.timeline.now
+            each.nth += self.timeline.now       # it is of as many tests ago, where it is known
             if self._by_id or type(each.ref) is ById:
                 self._by_number(each)
         self._all += survivors

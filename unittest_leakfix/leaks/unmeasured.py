@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import unittest
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import fault_text
@@ -69,7 +69,7 @@ class NoSurvivorWatch(SurvivorWatch):
     def exclude(self, ids: Set[int]) -> None:
         """Do nothing."""
 
-    def end(self) -> Optional[List[Survivor]]:
+    def end(self, due: Callable[[], bool] = bool) -> Optional[List[Survivor]]:
         """Return an empty list."""
         return []
 

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Iterable, List, Set, Tuple
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import identity
 from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.module_state import Difference, Items, Module, Names, same_items
 
@@ -58,9 +59,9 @@ class Modules:
         # What a test module imports is counted to where it comes from.
         found = sorted(places.modules(), key=self._has_tests)
         for name, module, users in found:
-            if users is not self._users or id(module) in seen:
+            if users is not self._users or identity(module) in seen:
                 continue
-            seen.add(id(module))
+            seen.add(identity(module))
             had = self._known.get(name)
             if had is None or had._module is not module:
                 self.imported = True
@@ -105,19 +106,19 @@ class Modules:
     def _differing(self) -> List[Module]:
         """Return the modules that differ from their bases, in the order of their imports."""
         found: Dict[int, Module] = {}
-        ids = list(map(id, chain.from_iterable(self._views)))
+        ids = list(map(identity, chain.from_iterable(self._views)))
         if ids != self._ids:
             alike = len(ids) == len(self._ids)
             for module, first, end in self._spans:
                 if ids[first:end] != self._ids[first:end] if alike else not module.same():
-                    found[id(module)] = module
+                    found[identity(module)] = module
         for module, held, base in self._held:
             now = held.dict_of()
-            if now is None or list(map(id, now.values())) != base.ids:
-                found[id(module)] = module
+            if now is None or list(map(identity, now.values())) != base.ids:
+                found[identity(module)] = module
         for place in self._moved():
             module = self._containers[place][0]
-            found[id(module)] = module
+            found[identity(module)] = module
         return [found[oid] for oid in found]
 
     def _moved(self) -> List[int]:
@@ -133,7 +134,7 @@ class Modules:
             return [place for place, length in enumerate(self._lengths)
                     if lengths[place] != length]
         try:
-            items = list(map(id, chain.from_iterable([
+            items = list(map(identity, chain.from_iterable([
                 value.values() if places.is_dict(value) else value
                 for value in map(values.__getitem__, self._short)])))
         except RuntimeError:    # another thread changes one

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from operator import is_
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Hashable, List, NamedTuple, Optional, Sequence, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.tracing.stacks import Frame
@@ -120,8 +120,15 @@ class Pace:
         """Tell whether the *monitor* of that number is looked at around the class under way."""
         return True
 
+    def affords(self, what: Hashable) -> bool:
+        """Tell whether *what* has this name, a look of another sort, can be done now."""
+        return True
+
     def begin(self) -> Any:
-        """Begin to time a look. Returns what `looked` wants."""
+        """Begin to time a look. Returns what `looked` and `spent` want."""
+
+    def spent(self, what: Hashable, phase: str, began: Any) -> None:
+        """Note what a look of this name cost in a *phase*."""
 
     def looked(self, monitor: int, began: Any) -> None:
         """Note what a look at the *monitor* of that number cost."""

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import module_slot
+from unittest_leakfix._core.introspection import identity, module_slot
 from unittest_leakfix.process_state.base import SURELY, Change, FoundChange, Monitor
 from unittest_leakfix.tracing import value_text
 from unittest_leakfix.tracing.acquisitions import Acquisitions
@@ -49,7 +49,7 @@ class LoadedModules(Monitor):
         if self._imported or not self.exactly():
             self._imported = {}
             self._base = {name: _weakly(module) for name, module in list(mapping.items())}
-            self._keys, self._ids = list(mapping), list(map(id, mapping.values()))
+            self._keys, self._ids = list(mapping), list(map(identity, mapping.values()))
         self._note()
 
     def _note(self) -> None:
@@ -70,7 +70,7 @@ class LoadedModules(Monitor):
     def exactly(self) -> bool:
         modules = sys.modules
         return (modules is self._mapping and len(modules) == len(self._ids)
-                and list(map(id, modules.values())) == self._ids
+                and list(map(identity, modules.values())) == self._ids
                 and list(modules) == self._keys)
 
     def absorb(self, since: "LoadedModules") -> None:

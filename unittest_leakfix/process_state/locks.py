@@ -12,7 +12,7 @@ import threading
 from typing import Any, Dict, Iterator, List, NamedTuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import dict_slot, module_slot, mro
+from unittest_leakfix._core.introspection import dict_slot, identity, module_slot, mro
 from unittest_leakfix.process_state.base import Change, FoundChange, Monitor, Undo
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.stacks import is_users_module
@@ -76,7 +76,7 @@ class Locks(Monitor):
 
 def _loaded() -> int:
     """Return a number that is another one once another module is loaded."""
-    return hash(tuple(map(id, sys.modules.values())))
+    return hash(tuple(map(identity, sys.modules.values())))
 
 
 def _times(known: _Known) -> int:

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import dict_slot, is_plain
+from unittest_leakfix._core.introspection import dict_slot, identity, is_plain
 from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.places import Place
 from unittest_leakfix.process_state.state_values import (
@@ -64,7 +64,7 @@ class Names:
     def __init__(self, values: Dict[Any, Any], strong: bool, users: bool = True) -> None:
         self.names = tuple(values)
         found = list(values.values())
-        self.ids = list(map(id, found))
+        self.ids = list(map(identity, found))
         # What has a name of Python's own, __spec__ or __builtins__, is not ours to end.
         self.values = found if strong else [
             value if places.lasts(value) or type(name) is str and name.startswith("__")
@@ -80,10 +80,10 @@ class Items:
 
     def __init__(self, value: Any, strong: bool) -> None:
         self.type = type(value)
-        self.oid = id(value)
+        self.oid = identity(value)
         self.length = places.length(value)
         found = places.items_of(value, _COPIED if strong else ITEMS)
-        self.ids = None if found is None or self.length > ITEMS else list(map(id, found))
+        self.ids = None if found is None or self.length > ITEMS else list(map(identity, found))
         self.half = self.length if places.is_dict(value) else 0
         self.known: Optional[List[Any]] = None if self.ids is None or found is None else [
             each if is_plain(each) else MISSING for each in found]
@@ -130,7 +130,7 @@ class Module:
             self._add(each.expression, found, strong, each)
         for cell in walk.cells:
             value = cell.fetch("")
-            if value is not None and self._is_mine(id(value)):
+            if value is not None and self._is_mine(identity(value)):
                 self.containers.append((cell.expression, cell.fetch, "", Items(value, strong)))
 
     def _is_mine(self, oid: int) -> bool:
@@ -148,33 +148,33 @@ class Module:
             if (places.is_container(value) and type(name) is str and not name.startswith("__")
                     and name not in places._OF_UNITTEST):
                 if not self.users and type(value) is places.LRU_CACHE or not self._is_mine(
-                        id(value)):
+                        identity(value)):
                     continue
                 self.containers.append(("%s.%s" % (owner, name), _getter(names, held), name,
                                         Items(value, strong)))
 
     def same(self) -> bool:
         """Tell whether no name is bound to another value."""
-        return list(map(id, chain.from_iterable(self.views))) == [
+        return list(map(identity, chain.from_iterable(self.views))) == [
             oid for base in self.bases for oid in base.ids]
 
     def differences(self) -> List[Difference]:
         """Return how it differs from its base."""
         found: List[Difference] = []
         for space, view, base in zip(self.walk.spaces, self.views, self.bases):
-            if list(map(id, view)) != base.ids:
+            if list(map(identity, view)) != base.ids:
                 found += self._of_names(space.expression, space.names, base, space.of_test,
                                         _setter(self._module, self.name, space))
         for each, _, base in self.held:
             now = each.dict_of()
-            if now is not None and list(map(id, now.values())) != base.ids:
+            if now is not None and list(map(identity, now.values())) != base.ids:
                 found += [one for one in self._of_names(each.expression, now, base, each.of_test,
                                                         _in_dict(now))
                           if one.how != "added" or not each.is_default(
                               one.place.name, now.get(one.place.name))]
         for worded, fetch, name, items in self.containers:
             value = fetch(name)
-            if type(value) is items.type and id(value) == items.oid:
+            if type(value) is items.type and identity(value) == items.oid:
                 difference = self._of_items(worded, value, items)
                 if difference is not None:
                     found.append(difference)
@@ -193,7 +193,7 @@ class Module:
                 continue
             oid, old = before.get(name, (0, MISSING))
             new = now.get(name, MISSING)
-            if new is not MISSING and (id(new) == oid or equal(old, new)):
+            if new is not MISSING and (identity(new) == oid or equal(old, new)):
                 continue
             undo = None
             if self._restores:
@@ -251,7 +251,7 @@ def same_items(value: Any, base: Items) -> bool:
     if type(value) is not base.type:
         return False
     found = places.items_of(value, ITEMS)
-    return found is not None and list(map(id, found)) == base.ids
+    return found is not None and list(map(identity, found)) == base.ids
 
 
 def _changed_key(value: Any, base: Items) -> Optional[Tuple[str, str, str]]:
@@ -262,7 +262,7 @@ def _changed_key(value: Any, base: Items) -> Optional[Tuple[str, str, str]]:
     half = base.length
     if now is None or len(now) != len(base.ids):
         return None
-    ids = list(map(id, now))
+    ids = list(map(identity, now))
     changed = [place for place in range(half) if ids[half + place] != base.ids[half + place]]
     if ids[:half] != base.ids[:half] or len(changed) != 1 or not is_plain(now[changed[0]]):
         return None

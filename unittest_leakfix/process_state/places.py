@@ -38,6 +38,7 @@ from unittest_leakfix._core.introspection import (
     PLAIN,
     dict_slot,
     flags_slot,
+    identity,
     module_slot,
     mro,
     qualname_slot,
@@ -52,9 +53,9 @@ _LISTS = (list, collections.deque, bytearray, array.array)
 _DICTS = (dict, collections.OrderedDict, collections.defaultdict, collections.Counter)
 KINDS: Tuple[Any, ...] = (*_LISTS, *_DICTS, set)
 """The containers whose items are looked at: exactly these, so that no code of theirs runs."""
-_KINDS = frozenset(map(id, (*KINDS, LRU_CACHE)))
+_KINDS = frozenset(map(identity, (*KINDS, LRU_CACHE)))
 # What lives as long as its module as a rule, so that to refer to it delays no end that matters.
-_LASTING = frozenset(map(id, (
+_LASTING = frozenset(map(identity, (
     *PLAIN, LRU_CACHE, FunctionType, BuiltinFunctionType, ModuleType, WrapperDescriptorType,
     MethodDescriptorType, GetSetDescriptorType, MemberDescriptorType, property, staticmethod,
     classmethod, re.Pattern, type(Ellipsis), type(NotImplemented))))
@@ -92,13 +93,13 @@ class Place(NamedTuple):
 def lasts(value: Any) -> bool:
     """Tell whether it does no harm to refer to *value* for a while."""
     kind = type(value)
-    return id(kind) in _LASTING or kind is type or issubclass(kind, type) or kind is tuple and all(
-        id(type(each)) in _LASTING for each in value)
+    return (identity(kind) in _LASTING or kind is type or issubclass(kind, type)
+            or kind is tuple and all(identity(type(each)) in _LASTING for each in value))
 
 
 def is_container(value: object) -> bool:
     """Tell whether *value* is one of `KINDS`, or what ``lru_cache`` makes."""
-    return id(type(value)) in _KINDS
+    return identity(type(value)) in _KINDS
 
 
 def length(value: Any) -> int:
@@ -205,7 +206,7 @@ class Held(NamedTuple):
     def dict_of(self) -> Optional[Dict[Any, Any]]:
         """Return its attributes; None where another object is in its place."""
         value = self.names.get(self.name)
-        if id(value) != self.oid or type(value) is not self.cls:
+        if identity(value) != self.oid or type(value) is not self.cls:
             return None
         found = self.attributes(value)
         return found if type(found) is dict else None
@@ -262,14 +263,15 @@ class Walk:
         if kind is staticmethod or kind is classmethod:
             value, kind = value.__func__, type(value.__func__)
         if kind is FunctionType:
-            if (value.__module__ == self.name and id(value) not in self._functions
+            if (value.__module__ == self.name and identity(value) not in self._functions
                     and not of_test):
-                self._functions[id(value)] = None
+                self._functions[identity(value)] = None
                 self._function(worded, value)
         elif flags_slot(kind) & _HEAP_TYPE and not name.startswith("__") and _is_users(kind):
             attributes = own_dict(kind)
             if attributes is not None:
-                self.held.append(Held(worded, names, name, kind, attributes, of_test, id(value)))
+                self.held.append(Held(worded, names, name, kind, attributes, of_test,
+                                      identity(value)))
 
     def _function(self, worded: str, function: Any) -> None:
         for place, value in enumerate(function.__defaults__ or ()):

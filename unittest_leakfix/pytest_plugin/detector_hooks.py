@@ -203,6 +203,11 @@ class ScopedDetector(LeakDetector):
         except BaseException:
             self._unmeasured.fault(self._test)
 
+    def _counts(self) -> bool:
+        """Tell whether what the test that ends has left is counted now: always, since fixtures of
+        wider scopes may come before the next."""
+        return True
+
     def suspected(self) -> Set[str]:
         """Return the ids of the tests of which something may be reported later."""
         return {each.test for each in self._suspects} | {

@@ -178,6 +178,12 @@ def register_resource(type, close="close", is_open=None, describe=None, name=Non
     add_kind(type, kind)
 
 
+def known():
+    """Return how many rows there are: more after one was loaded, or registered. Then any class
+    may be a resource that was not one before."""
+    return len(TABLE) + len(LAST) + len(_registered)
+
+
 def add_kind(cls, kind):
     """Make *cls*, and what inherits from it, a resource of the `Kind` *kind*."""
     _registered[id(cls)] = (cls, kind)

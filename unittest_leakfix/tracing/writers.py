@@ -28,6 +28,8 @@ _SETS = ("setattr", "delattr", "object", "setitem", "delitem")
 _SUBSCRIPTS = ("STORE_SUBSCR", "DELETE_SUBSCR")
 _NEAR = 6       # instructions between a container's name and what is done with it
 
+Step = Tuple[str, Any, int]     # the name of an instruction, what it is about, its line
+
 
 class CodeOfTests:
     """What the code of test modules does to the application: each module is gone over once."""
@@ -35,6 +37,9 @@ class CodeOfTests:
     def __init__(self) -> None:
         self._codes: Dict[str, List[CodeType]] = {}     # of the modules that were gone over
         self._functions: Optional[Dict[str, List[CodeType]]] = None
+        self._steps: Dict[int, List[Step]] = {}     # of those codes that were looked at
+        self.work = 0
+        """How many instructions were looked through."""
 
     def writers(self, module: str, owner: str, name: str) -> List[Tuple[Frame, str]]:
         """Return the lines of a module that set the attribute *name* of *owner* ("set"), or that
@@ -43,8 +48,6 @@ class CodeOfTests:
         *owner*: the expression of a module, class or object. What it is called in the module is
         known by its own name, and by that which an import gave it.
         """
-        import dis  # loaded by unittest.mock, or seldom needed
-
         value = sys.modules.get(module)
         if type(value) is not ModuleType:
             return []
@@ -55,12 +58,7 @@ class CodeOfTests:
                      or name in code.co_consts)
             if not named:
                 continue
-            line, starts = code.co_firstlineno, dict(dis.findlinestarts(code))
-            steps = []
-            for step in dis.get_instructions(code):
-                line = starts.get(step.offset) or line
-                if step.opname not in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
-                    steps.append((step.opname, step.argval, line))
+            steps = self._steps_of(code)
             sets = any(each in code.co_names for each in _SETS)
             for place, (operation, argument, line) in enumerate(steps):
                 if type(argument) is not str or argument != name:
@@ -80,6 +78,21 @@ class CodeOfTests:
                     found[code.co_filename, line] = Frame(short(code.co_filename), line,
                                                           code.co_name), how
         return list(found.values())
+
+    def _steps_of(self, code: CodeType) -> List[Step]:
+        """Return the instructions of one function or class, taken apart once."""
+        import dis  # loaded by unittest.mock, or seldom needed
+
+        steps = self._steps.get(id(code))
+        if steps is None:
+            steps = self._steps[id(code)] = []
+            line, starts = code.co_firstlineno, dict(dis.findlinestarts(code))
+            for step in dis.get_instructions(code):
+                line = starts.get(step.offset) or line
+                if step.opname not in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
+                    steps.append((step.opname, step.argval, line))
+        self.work += len(steps)
+        return steps
 
     def names_read(self, module: str, method: str) -> Set[Tuple[str, str]]:
         """Return the names that the code of a test mentions, as ("", name), and those that the

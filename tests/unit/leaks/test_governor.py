@@ -2,20 +2,24 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import os
 import random
+import sqlite3
 import tempfile
 import unittest
 from unittest import mock
 
 from unittest_leakfix.leaks.governor import (
-    _FREE,
-    _FREE_COLLECTING,
-    _FREE_LOOKS,
-    _FREE_SEARCH,
+    _PARTS,
+    _REFERENCE,
+    _RUNNING,
     _SAMPLED,
+    _SEARCH,
     _SELDOM,
+    FLOOR,
+    PHASES,
     SHARE,
     SLACK,
     Governor,
@@ -27,15 +31,28 @@ from unittest_leakfix.suite import Run
 
 
 class GovernorTests(unittest.TestCase):
+    """A run of 100 s of tests may cost `LIMIT` seconds, and most of that before its end."""
+
+    LIMIT = FLOOR + 100 * SHARE
+    OVER = _RUNNING * LIMIT
+    PART = LIMIT / _PARTS
 
     def setUp(self):
         self.now = 100.0
         self.governor = Governor(lambda: self.now)
 
+    def run_for(self, seconds):
+        self.now += seconds
+
     def spend(self, phase, seconds):
         began = self.governor.begin()
         self.now += seconds
         self.governor.add(phase, began)
+
+    def look(self, what, seconds):
+        began = self.governor.begin()
+        self.now += seconds
+        self.governor.spent(what, "classes", began)
 
     def test_one_of_several_tests_stands_for_all(self):
         timed = [self.governor.times() for _ in range(2 * _SAMPLED)]
@@ -58,55 +75,88 @@ class GovernorTests(unittest.TestCase):
         self.now += 1
         self.assertEqual(1, self.governor.add("classes", began))
 
-    def ended(self, tests):
-        """Which of that many tests are looked at after they have ended."""
-        looked = []
+    def test_what_is_done_after_each_test_is_timed_with_one_of_several(self):
+        governor = self.governor
+        self.assertEqual(_SAMPLED, governor.times_also(governor.looks, True))
+        self.assertEqual(0, governor.times_also(governor.looks, False))
+        governor.looks.adapt(True)      # what is left out after some tests is timed each time
+        self.assertEqual(1, governor.times_also(governor.looks, True))
+        self.assertEqual(1, governor.times_also(governor.looks, False))
+        self.assertEqual(_SAMPLED, governor.times_also(governor.counts, True))
+        began = governor.begin()
+        self.now += 0.5
+        governor.add("objects", began, _SAMPLED)
+        self.assertEqual(0.5 * _SAMPLED, governor.seconds)
+
+    def test_there_is_one_account(self):
+        self.run_for(100)
+        self.assertEqual(self.LIMIT, self.governor.limit)
+        for phase in PHASES:
+            self.spend(phase, 0.25)
+        self.governor.started(0.5)
+        self.assertEqual(0.25 * len(PHASES) + 0.5, self.governor.seconds)
+        self.assertEqual(self.LIMIT, self.governor.limit)   # a share of the tests' own time
+
+    def done(self, spaced, tests):
+        """Return after which of that many tests something is done, by the name of the
+        method that tells."""
+        found = []
         for number in range(tests):
             self.governor.times()
-            if self.governor.looks_at_test():
-                looked.append(number)
-        return looked
+            if getattr(self.governor, spaced)():
+                found.append(number)
+        return found
 
-    def test_each_test_is_looked_at_while_that_costs_a_share(self):
-        self.now += 100
-        self.spend("tests", 100 * SHARE - 1)
-        self.assertEqual(list(range(40)), self.ended(40))
-        self.assertEqual(0, self.governor.unlooked)
+    def is_spaced(self, phase, method, spacing):
+        self.run_for(100)
+        self.spend("collecting", self.OVER + 0.01)
+        self.assertEqual(list(range(20)), self.done(method, 20))     # it cost nothing itself
+        self.spend(phase, self.PART + 0.1)
+        done = self.done(method, 5 * _SAMPLED)
+        self.assertLess(len(done), 20)
+        self.assertEqual(5 * _SAMPLED - len(done), spacing.left)
+        self.done(method, 1000)
+        self.assertEqual(_SELDOM, spacing.every)
+        self.run_for(10000)
+        self.done(method, 10 * _SAMPLED)
+        left = spacing.left
+        self.assertEqual(list(range(8)), self.done(method, 8))
+        self.assertEqual(left, spacing.left)
 
     def test_looks_at_tests_are_spaced_and_come_back(self):
-        self.now += 100
-        self.spend("changes", 100 * SHARE + 1)
-        looked = self.ended(5 * _SAMPLED)
-        self.assertEqual([1, 3, 5, 7], looked[:4])      # every second one, then every fourth
-        self.assertEqual([11, 15], looked[4:6])
-        self.assertEqual(5 * _SAMPLED - len(looked), self.governor.unlooked)
-        self.ended(1000)
-        self.assertEqual(_SELDOM, self.governor._every)
-        self.now += 1000
-        self.ended(10 * _SAMPLED)
-        unlooked = self.governor.unlooked
-        self.assertEqual(list(range(8)), self.ended(8))
-        self.assertEqual(unlooked, self.governor.unlooked)
+        self.is_spaced("looks", "looks_at_test", self.governor.looks)
 
-    def test_looks_at_classes_and_collections_do_not_space_those_at_tests(self):
-        self.now += 100
-        for phase in ("classes", "collecting", "explaining"):
-            self.spend(phase, 50)
-        self.assertEqual(list(range(20)), self.ended(20))
+    def test_counts_of_objects_are_spaced_and_come_back(self):
+        self.is_spaced("objects", "counts_objects", self.governor.counts)
+
+    def test_all_is_done_while_the_account_is_not_overdrawn(self):
+        self.run_for(100)
+        for phase in ("looks", "objects", "classes", "collecting"):
+            self.spend(phase, self.OVER / 4 - 0.01)
+        self.assertEqual(list(range(20)), self.done("looks_at_test", 20))
+        self.assertEqual(list(range(20)), self.done("counts_objects", 20))
+        self.assertTrue(self.governor.looks_at_class())
+        self.governor.collect(lambda: None)
+        self.assertEqual(SLACK, self.governor.slack)
+
+    def test_what_is_cheap_is_not_left_out_for_what_is_expensive(self):
+        self.run_for(100)
+        self.look("modules", self.OVER + 0.1)
+        self.look(8, 0.001)
+        self.assertFalse(self.governor.affords("modules"))
+        self.assertTrue(self.governor.affords(8))
+        self.assertTrue(self.governor.affords("what was never looked at"))
+        self.run_for(1000)
+        self.assertTrue(self.governor.affords("modules"))
 
     def test_an_expensive_monitor_is_looked_at_in_some_classes(self):
-        def look(monitor, seconds):
-            began = self.governor.begin()
-            self.now += seconds
-            self.governor.looked(monitor, began)
-
-        self.now += 100
-        look(7, 100 * SHARE / 2 + 1)
-        look(8, 0.001)
+        self.run_for(100)
+        self.look(7, self.OVER + 0.1)
+        self.look(8, 0.001)
         self.assertFalse(self.governor.due(7))
         self.assertTrue(self.governor.due(8))
         self.assertEqual(1, self.governor.skipped)
-        self.now += 100     # enough by now, but it is one class
+        self.run_for(100)    # enough by now, but it is one class
         self.assertFalse(self.governor.due(7))
         self.assertEqual(1, self.governor.skipped)
         self.governor.class_begins()
@@ -114,9 +164,9 @@ class GovernorTests(unittest.TestCase):
 
     def test_collections_of_the_heap_are_spaced(self):
         def collect():
-            self.now += 3
+            self.now += self.OVER / 2 + 0.01
 
-        self.now += 100
+        self.run_for(100)
         self.governor.collect(collect)
         self.assertEqual(SLACK, self.governor.slack)
         self.governor.collect(collect)
@@ -124,10 +174,9 @@ class GovernorTests(unittest.TestCase):
         for _ in range(5):
             self.governor.collect(collect)
         self.assertEqual(1, self.governor.slack)
-        self.now += 1000
+        self.run_for(10000)
         self.governor.collect(collect)
         self.assertEqual(SLACK, self.governor.slack)
-        self.assertEqual(24, self.governor.seconds)
 
     def test_a_collection_that_fails_is_counted(self):
         def collect():
@@ -138,74 +187,71 @@ class GovernorTests(unittest.TestCase):
             self.governor.collect(collect)
         self.assertEqual(3, self.governor.seconds)
 
-    def test_classes_are_looked_at_while_that_costs_a_share(self):
-        self.now += 100
-        self.spend("classes", 100 * SHARE - 0.5)
+    def test_classes_are_looked_at_while_that_can_be_afforded(self):
+        self.run_for(100)
+        self.spend("classes", self.OVER - 0.1)
         self.assertTrue(self.governor.looks_at_class())
-        self.spend("classes", 1)
+        self.spend("classes", 0.2)
         self.assertFalse(self.governor.looks_at_class())
         self.assertEqual(1, self.governor.skipped)
-        self.now += 100
+        self.run_for(100)
         self.assertTrue(self.governor.looks_at_class())
         self.assertEqual(1, self.governor.skipped)
-
-    def test_other_phases_take_nothing_from_the_looks(self):
-        self.now += 100
-        self.spend("explaining", 50)
-        self.assertTrue(self.governor.looks_at_class())
 
     def test_a_short_run_may_cost_more(self):
-        self.spend("classes", _FREE_LOOKS - 0.01)
+        self.spend("classes", _RUNNING * FLOOR - 0.01)
         self.assertTrue(self.governor.looks_at_class())
-        self.assertTrue(self.governor.explains_early())
         self.spend("classes", 0.02)
         self.assertFalse(self.governor.looks_at_class())
+
+    def test_the_end_has_what_the_run_must_leave(self):
+        self.run_for(100)
+        self.spend("classes", self.OVER + 0.1)
+        self.assertFalse(self.governor.looks_at_class())
         self.assertTrue(self.governor.explains_early())
-        self.spend("explaining", _FREE)
+        self.spend("classes", self.LIMIT - self.OVER)
         self.assertFalse(self.governor.explains_early())
-        self.spend("collecting", _FREE_COLLECTING + 0.01)
-        self.governor.collect(lambda: None)
-        self.assertEqual(SLACK // 2, self.governor.slack)
+        self.assertEqual(1, self.governor.deferred)
 
     def test_an_explanation_waits_when_the_last_one_was_too_expensive(self):
-        self.now += 100
+        self.run_for(100)
         self.assertTrue(self.governor.explains_early())
-        self.spend("explaining", 3)
+        self.spend("explaining", self.LIMIT / 2 + 0.1)
         self.assertFalse(self.governor.explains_early())
-        self.assertEqual(1, self.governor.deferred)
-        self.now += 100
+        self.run_for(100)
         self.assertTrue(self.governor.explains_early())
         self.assertEqual(1, self.governor.deferred)
 
-    def test_the_search_for_holders_ends(self):
-        self.now += 100
-        late = self.governor.late()
-        self.now += 100 * SHARE - 0.1
-        self.assertFalse(late())
-        self.now += 0.2
-        self.assertTrue(late())
+    def compared(self, seconds, heap):
+        """Return how often each object of a heap is compared in a number of seconds."""
+        return int(seconds / (heap * _REFERENCE))
 
-    def test_the_search_for_holders_in_a_short_run(self):
-        late = self.governor.late()
-        self.now += _FREE_SEARCH - 0.01
-        self.assertFalse(late())
-        self.now += 0.02
-        self.assertTrue(late())
+    def test_the_search_for_holders_takes_what_is_left(self):
+        self.run_for(100)
+        late = self.governor.late(100000)
+        self.assertFalse(late(self.compared(self.LIMIT - 0.01, 100000)))
+        self.assertTrue(late(self.compared(self.LIMIT + 0.01, 100000)))
+
+    def test_the_search_for_holders_does_not_go_by_the_clock(self):
+        self.spend("classes", 10)
+        late = self.governor.late(100000)
+        self.now += 1000        # on a busy machine
+        self.assertFalse(late(self.compared(_SEARCH - 0.01, 100000)))
+        self.assertTrue(late(self.compared(_SEARCH + 0.01, 100000)))
 
     def test_account(self):
-        self.now += 10
+        self.run_for(10)
         self.spend("classes", 0.25)
         self.spend("explaining", 0.25)
         self.governor.scans = 7
         self.governor.untraced = 2
+        self.governor.looks.left, self.governor.counts.left = 5, 6
         self.governor.stop()
         self.now += 1000        # the report is not counted
-        account = self.governor.account()
-        self.assertEqual(
-            Overhead(0.5, 0.05, (("tests", 0.0), ("changes", 0.0), ("classes", 0.25),
-                                 ("state", 0.0), ("collecting", 0.0), ("explaining", 0.25)),
-                     1, 7, 0, 0, 2),
-            account)
+        phases = dict.fromkeys(PHASES, 0.0)
+        phases.update(classes=0.25, explaining=0.25)
+        self.assertEqual(Overhead(0.5, 0.05, tuple(phases.items()), 1, 7, 0, 0, 2, 5, 6),
+                         self.governor.account())
 
     def test_account_of_a_run_that_took_no_time(self):
         self.assertEqual(0.0, self.governor.account().share)
@@ -239,6 +285,40 @@ class Samples:
 
         def test_1(self):
             pass
+
+    class Keeping(unittest.TestCase):
+        """Tests that keep something."""
+
+        def test_1(self):
+            self.thing = Kept()
+
+        def test_2(self):
+            KEPT.append(Kept())
+
+        def test_3(self):
+            KEPT.append(self)
+
+        def test_4(self):
+            self.connection = sqlite3.connect(":memory:")
+            KEPT.append(self.connection)
+
+        def test_5(self):
+            self.thing = Kept()
+            KEPT.append(self.thing)
+
+        def test_6(self):
+            self.thing = Kept()
+
+    class Garbage(unittest.TestCase):
+        """Tests that leave what dies unclosed when the collector comes."""
+
+        def test_1(self):
+            self.thing = Kept()
+
+        def test_2(self):
+            cycle = [open(os.devnull)]
+            cycle.append(cycle)
+            self.thing = Kept()
 
     class FixtureLeaves(unittest.TestCase):
 
@@ -279,8 +359,9 @@ class BlameTests(unittest.TestCase):
                 Run(result, None, watcher).all(unittest.TestSuite(map(load, cases)))
             finally:
                 session.end()
+        self.leaks = session.findings().leaks
         return {leak.name: [test.rpartition("Samples.")[2] for test in
-                            leak.tests or leak.candidates] for leak in session.findings().leaks}
+                            leak.tests or leak.candidates] for leak in self.leaks}
 
     ALL = ["Leaving.test_1", "Leaving.test_2", "Leaving.test_3", "Leaving.test_4"]
 
@@ -310,6 +391,44 @@ class BlameTests(unittest.TestCase):
         self.assertEqual(["Leaving.test_2"], found["LEAKFIX_GOVERNED"])
         self.assertEqual({"Clean.test_1", "Leaving.test_1", "Leaving.test_2", "Leaving.test_3",
                           "Leaving.test_4"}, set(found["tempfile.mkstemp"]))
+
+    def kept(self, case, **answers):
+        """Return what a run of *case* leaves, as {text: (its tests, those it may be of)}."""
+        self.addCleanup(KEPT.clear)
+        self.addCleanup(lambda: [each.close() for each in KEPT if hasattr(each, "close")])
+        self.found([case, Samples.Clean], **answers)
+        return {leak.fingerprint.rpartition("Samples.")[2]:
+                tuple([test.rpartition(".")[2] for test in tests]
+                      for tests in (leak.tests, leak.candidates)) for leak in self.leaks}
+
+    KEPT = "tests.unit.leaks.test_governor.KEPT[*]"
+    OBJECT = "object: tests.unit.leaks.test_governor.Kept by " + KEPT
+    TEST = "kept test by " + KEPT
+    CONNECTION = ('Keeping.test_4 by `self.connection = sqlite3.connect(":memory:")`, held by '
+                  + KEPT)
+    FILE = "Garbage.test_2 by `cycle = [open(os.devnull)]`"
+
+    def test_objects_are_counted_after_each_test(self):
+        self.assertEqual({self.OBJECT: (["test_2", "test_5"], []), self.TEST: (["test_3"], []),
+                          self.CONNECTION: (["test_4"], [])}, self.kept(Samples.Keeping))
+        self.assertEqual({self.FILE: (["test_2"], [])}, self.kept(Samples.Garbage))
+
+    def test_objects_are_counted_after_several_tests(self):
+        # A kept test is known, and so is what a test had, and where a resource was opened.
+        turns = itertools.cycle([False, False, True])
+        self.assertEqual({
+            self.OBJECT: (["test_5"], ["test_1", "test_2", "test_3"]), self.TEST: (["test_3"], []),
+            self.CONNECTION: (["test_4"], [])},
+            self.kept(Samples.Keeping, counts_objects=lambda: next(turns)))
+
+    def test_objects_are_counted_before_a_fixture(self):
+        self.assertEqual({
+            self.OBJECT: (["test_5"], ["test_1", "test_2", "test_3"]), self.TEST: (["test_3"], []),
+            self.CONNECTION: (["test_4"], [])},
+            self.kept(Samples.Keeping, counts_objects=False))
+        with contextlib.redirect_stderr(io.StringIO()):     # the file below it says so, too
+            self.assertEqual({self.FILE: (["test_2"], [])},
+                             self.kept(Samples.Garbage, counts_objects=False))
 
     def test_a_fixture_is_one_of_them_where_it_was_not_looked_at_by_itself(self):
         closely = iter([False, False, True])
@@ -366,12 +485,12 @@ class ScansTests(unittest.TestCase):
 class AccountTests(unittest.TestCase):
 
     ONE = Overhead(1.0, 0.1, (("tests", 1.0),), 1, 5, 0, 3, 0)
-    OTHER = Overhead(2.0, 0.05, (("tests", 1.5), ("classes", 0.5)), 1, 6, 1, 0, 4, 2)
+    OTHER = Overhead(2.0, 0.05, (("tests", 1.5), ("classes", 0.5)), 1, 6, 1, 0, 4, 2, 7)
 
     def test_workers(self):
         found = merge([Findings(overhead=self.ONE), Findings(overhead=self.OTHER), Findings()])
-        self.assertEqual(Overhead(3.0, 0.1, (("tests", 2.5), ("classes", 0.5)), 2, 11, 1, 3, 4, 2),
-                         found.overhead)
+        self.assertEqual(Overhead(3.0, 0.1, (("tests", 2.5), ("classes", 0.5)), 2, 11, 1, 3, 4, 2,
+                                  7), found.overhead)
         self.assertIsNone(merge([Findings(), Findings()]).overhead)
 
     def test_json(self):
@@ -384,7 +503,8 @@ class AccountTests(unittest.TestCase):
         self.assertIn("To save time, finding left the look after 3 classes to the next look\n",
                       text_report.render(Findings(overhead=self.ONE)))
         self.assertIn("To save time, finding left the look at the process after 2 tests to the "
-                      "next look and gave up the search for what holds 4 objects\n",
+                      "next look and left the count of objects after 7 tests to the next one and "
+                      "gave up the search for what holds 4 objects\n",
                       text_report.render(Findings(overhead=self.OTHER)))
         self.assertNotIn("To save time", text_report.render(Findings(
             overhead=Overhead(1.0, 0.1, (), 1, 5, 2, 0, 0)), verbose=True))

@@ -184,6 +184,8 @@ class Overhead:
     """Objects whose holder was not looked for to the end."""
     unlooked: int = 0
     """Tests after which the process was not looked at, but after one of the next."""
+    uncounted: int = 0
+    """Tests after which objects were not counted, but after one of the next."""
 
 
 @dataclass(frozen=True)
@@ -308,7 +310,8 @@ def _together(parts: Sequence[Optional[Overhead]]) -> Optional[Overhead]:
     return Overhead(
         round(sum(part.seconds for part in known), 4), max(part.share for part in known),
         tuple(phases.items()), *(sum(getattr(part, name) for part in known) for name in (
-            "explanations", "scans", "deferred", "skipped", "untraced", "unlooked")))
+            "explanations", "scans", "deferred", "skipped", "untraced", "unlooked",
+            "uncounted")))
 
 
 def _of_worker(leak: Leak, worker: str) -> Leak:

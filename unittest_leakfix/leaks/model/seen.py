@@ -22,11 +22,12 @@ class Survivor:
     the name of a *fixture* of pytest's), "" otherwise; ref: calls for the object, None once it is
     gone; type, module: of its class; key: its id; nth: which test of the run that was; more: calls
     for others of its class that outlived the same test; apart: each of them is to be judged for
-    itself, as long as there are few; seen: it was classified before; reported: it was reported.
+    itself, as long as there are few; seen: it was classified before; reported: it was reported;
+    among: the ids of the tests of which one has left it, where objects were not counted after each.
     """
 
     __slots__ = ("what", "test", "name", "fixture", "type", "module", "ref", "key", "nth", "more",
-                 "apart", "seen", "reported")
+                 "apart", "seen", "reported", "among")
 
     def __init__(self, what: str, test: str, name: str, fixture: bool, type: str, module: str,
                  ref: Callable[[], Any], key: int) -> None:
@@ -35,6 +36,7 @@ class Survivor:
         self.nth = 0
         self.more: List[Callable[[], Any]] = []
         self.apart = self.seen = self.reported = False
+        self.among: Tuple[str, ...] = ()
 
     def separate(self) -> List["Survivor"]:
         """Return one for each of the objects that are alive, of those that this stands for."""
@@ -44,7 +46,7 @@ class Survivor:
             if value is not None:
                 one = Survivor(self.what, self.test, self.name, self.fixture, self.type,
                                self.module, ref, id(value))
-                one.nth = self.nth
+                one.nth, one.among = self.nth, self.among
                 found.append(one)
         return found
 

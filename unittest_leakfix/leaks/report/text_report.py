@@ -388,12 +388,15 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
 def left_out_lines(findings: Findings) -> List[str]:
     """Return the line on what finding left out in order to save time, if it did."""
     left_out = findings.overhead
-    if left_out is None or not (left_out.skipped or left_out.untraced or left_out.unlooked):
+    if left_out is None or not (left_out.skipped or left_out.untraced or left_out.unlooked
+                                or left_out.uncounted):
         return []
     return ["To save time, finding %s" % " and ".join(
         text for text, number in (
             ("left the look at the process after %s to the next look"
              % count(left_out.unlooked, "test"), left_out.unlooked),
+            ("left the count of objects after %s to the next one"
+             % count(left_out.uncounted, "test"), left_out.uncounted),
             ("left the look after %s to the next look"
              % count(left_out.skipped, "class", "classes"), left_out.skipped),
             ("gave up the search for what holds %s"

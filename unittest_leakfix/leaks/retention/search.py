@@ -35,6 +35,7 @@ WIDTH = 1000
 # One get_referrers call compares every reference of the heap with each object searched: 0.45 ms an
 # object on a heap of a million (3.8 to 3.13). From here on one pass with a set (300 ms) is cheaper.
 _BATCH = 512
+_SCAN = 90      # what it takes to go over the heap, in objects searched
 _TOGETHER = 200
 _get_referents = gc.get_referents
 _disable = gc.disable
@@ -76,7 +77,8 @@ class Walk:
         self.holders: Dict[int, List[int]] = {}
         self.unseen: Dict[int, int] = {}
         self.scans = 0
-        self.late: Optional[Callable[[], bool]] = None
+        self.compared = 0       # how often each object of the heap was
+        self.late: Optional[Callable[[int], bool]] = None
         self.limit = limit
         self.others = others
         self.ignored = ignored
@@ -101,7 +103,7 @@ class Walk:
             going = [search for search in self.searches if not search.done and search.frontier]
             if not going:
                 return
-            if level > _SOON and self.late is not None and self.late():
+            if level > _SOON and self.late is not None and self.late(self.compared):
                 for search in going:
                     search.gave_up, search.frontier = level, []
                 return
@@ -169,6 +171,7 @@ class Walk:
         for oid in wanted:
             self.holders[oid] = []
         found = self._referrers(batch, wanted)
+        self.compared += _SCAN + min(len(batch), _BATCH)
         # the __dict__ of an instance is untracked while it holds but untracked objects
         if not self.scans:
             found += self._untracked({id(obj) for obj in batch if not is_tracked(obj)})
@@ -253,12 +256,12 @@ def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Ite
 
 def traces(targets: Sequence[object], others: Iterable[int] = (), ignore: Iterable[object] = (),
            born: Optional[Collection[int]] = None, limit: int = LEVELS,
-           late: Optional[Callable[[], bool]] = None,
+           late: Optional[Callable[[int], bool]] = None,
            scanned: Optional[Callable[[int], None]] = None) -> List[Trace]:
     """Do what `chains` does, and say what each chain passes through.
 
-    late: tells when to give up; scanned: called with the number of times that the heap was gone
-    over.
+    late: tells when to give up, given how often each object of the heap was compared;
+    scanned: called with the number of times that the heap was gone over.
     """
     walk = Walk(targets, set(others), {id(obj) for obj in ignore} | {id(ignore), id(targets)},
                 limit)
