@@ -392,7 +392,7 @@ class BlameTests(unittest.TestCase):
         self.assertEqual({"Clean.test_1", "Leaving.test_1", "Leaving.test_2", "Leaving.test_3",
                           "Leaving.test_4"}, set(found["tempfile.mkstemp"]))
 
-    def kept(self, case, **answers):
+    def left_by(self, case, **answers):
         """Return what a run of *case* leaves, as {text: (its tests, those it may be of)}."""
         self.addCleanup(KEPT.clear)
         self.addCleanup(lambda: [each.close() for each in KEPT if hasattr(each, "close")])
@@ -410,8 +410,8 @@ class BlameTests(unittest.TestCase):
 
     def test_objects_are_counted_after_each_test(self):
         self.assertEqual({self.OBJECT: (["test_2", "test_5"], []), self.TEST: (["test_3"], []),
-                          self.CONNECTION: (["test_4"], [])}, self.kept(Samples.Keeping))
-        self.assertEqual({self.FILE: (["test_2"], [])}, self.kept(Samples.Garbage))
+                          self.CONNECTION: (["test_4"], [])}, self.left_by(Samples.Keeping))
+        self.assertEqual({self.FILE: (["test_2"], [])}, self.left_by(Samples.Garbage))
 
     def test_objects_are_counted_after_several_tests(self):
         # A kept test is known, and so is what a test had, and where a resource was opened.
@@ -419,16 +419,16 @@ class BlameTests(unittest.TestCase):
         self.assertEqual({
             self.OBJECT: (["test_5"], ["test_1", "test_2", "test_3"]), self.TEST: (["test_3"], []),
             self.CONNECTION: (["test_4"], [])},
-            self.kept(Samples.Keeping, counts_objects=lambda: next(turns)))
+            self.left_by(Samples.Keeping, counts_objects=lambda: next(turns)))
 
     def test_objects_are_counted_before_a_fixture(self):
         self.assertEqual({
             self.OBJECT: (["test_5"], ["test_1", "test_2", "test_3"]), self.TEST: (["test_3"], []),
             self.CONNECTION: (["test_4"], [])},
-            self.kept(Samples.Keeping, counts_objects=False))
+            self.left_by(Samples.Keeping, counts_objects=False))
         with contextlib.redirect_stderr(io.StringIO()):     # the file below it says so, too
             self.assertEqual({self.FILE: (["test_2"], [])},
-                             self.kept(Samples.Garbage, counts_objects=False))
+                             self.left_by(Samples.Garbage, counts_objects=False))
 
     def test_a_fixture_is_one_of_them_where_it_was_not_looked_at_by_itself(self):
         closely = iter([False, False, True])
