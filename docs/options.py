@@ -22,6 +22,8 @@ from unittest_leakfix.options import (  # noqa: E402
     NUMBER,
     OPTIONS,
     OUTPUTS,
+    RULES,
+    SEED,
     SIZE,
     SOME,
     options_in,
@@ -29,7 +31,7 @@ from unittest_leakfix.options import (  # noqa: E402
 
 COMMAND = "python docs/options.py"
 _TYPES = {FLAG: "bool", FILE: "str | None", NUMBER: "int | None", OUTPUTS: "Iterable[str] | None",
-          SOME: "int | None", SIZE: "int | str | None"}
+          RULES: "Iterable[tuple[Any, str]] | None", SOME: "int | None", SIZE: "int | str | None"}
 
 
 def _code(text):
@@ -122,6 +124,28 @@ def _pytest():
     )
 
 
+_GIVEN = {FLAG: "true or false", FILE: "a file, relative to this one", NUMBER: "a number",
+          SEED: "a number", SOME: "a number", SIZE: "a size, as `\"50 MB\"`",
+          OUTPUTS: "a list, as `[\"github\", \"sarif:leaks.sarif\"]`",
+          RULES: "a list of rules, see below"}
+
+
+def _keys():
+    return _table(
+        ["key", "value", "option", "what it does"],
+        [
+            [
+                _code(option.key),
+                " or ".join(map(_code, option.pytest_choices or option.choices or ()))
+                or _GIVEN.get(option.type, "a text"),
+                _code(option.command),
+                _text(option.help),
+            ]
+            for option in options_in("key")
+        ],
+    )
+
+
 def _type(option):
     if option.type == CHOICE:
         return "Literal[%s]" % ", ".join(map('"%s"'.__mod__, option.choices))
@@ -149,12 +173,14 @@ TABLES = {
     "django": _django,
     "settings": _settings,
     "pytest": _pytest,
+    "keys": _keys,
     "keywords": _keywords,
     "attributes": _attributes,
 }
 FILES = (
     "docs/command.md",
     "docs/report.md",
+    "docs/configuration.md",
     "docs/django.md",
     "docs/pytest.md",
     "unittest_leakfix/runner.pyi",

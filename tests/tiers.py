@@ -47,6 +47,7 @@ MODULES = (
     ("test_budget", MIDDLE),
     ("test_clients", ONE),
     ("test_connection_records", MIDDLE),
+    ("test_configured", ONE),
     ("test_corpora", ONE),
     ("test_django", BOTH),
     ("test_everywhere", ((2, 7), NEWEST)),

@@ -6,6 +6,7 @@ so when it is called: plain runs never load them, and before Python 3.8 they are
 
 from __future__ import absolute_import
 
+import os
 import sys
 import time
 
@@ -14,6 +15,59 @@ from unittest_leakfix._core.early import bind
 
 __unittest = True
 bind(globals())
+
+
+_CONFIGURATIONS = ("unittest_leakfix.cfg", "pyproject.toml", "setup.cfg")
+_access = os.access
+
+
+def configuration(folder="", pytest=False):
+    """Return what the configuration file says, by the names of the options; {} where there is none,
+    and then nothing is loaded.
+
+    It is looked for in *folder*, by default the one that the command is typed in, and in those
+    above it up to the root of the repository that it is in: not in those of others, which /tmp is.
+    Raises ``ValueError`` for what makes no sense.
+    """
+    try:
+        path = configuration_file(folder)
+    except (IOError, OSError):      # the folder is gone, or a file may not be read
+        return {}
+    if not path:
+        return {}
+    from unittest_leakfix.configuration import read
+    return read(path, pytest)
+
+
+def configuration_file(folder=""):
+    """Return the path of the nearest file that has our name in it, "" for none."""
+    here = os.path.join(folder, "")
+    found = _configured(here)
+    if found:
+        return os.path.abspath(found)
+    folders = []
+    for _ in range(os.path.abspath(folder).count(os.sep)):
+        if _access(here + ".git", 0) or _access(here + ".hg", 0):
+            break
+        here = os.path.join(here, os.pardir, "")
+        folders.append(here)
+    else:
+        return ""       # not in a repository
+    for here in folders:
+        found = _configured(here)
+        if found:
+            return os.path.abspath(found)
+    return ""
+
+
+def _configured(folder):
+    for name in _CONFIGURATIONS:
+        path = folder + name
+        if _access(path, 4) and os.path.isfile(path):
+            with open(path, "rb") as file:
+                if b"unittest_leakfix" in file.read():
+                    return path
+    return ""
 
 
 def leak_session(options):

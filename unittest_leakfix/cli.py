@@ -8,7 +8,7 @@ import time
 import unittest
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._optional import connection_counting, leak_session
+from unittest_leakfix._optional import configuration, connection_counting, leak_session
 from unittest_leakfix.runner import LeakFixTestRunner
 
 __unittest = True
@@ -25,6 +25,7 @@ class LeakFixProgram(unittest.TestProgram):
     """
 
     _leakfix_environment = {}
+    _leakfix_configuration = {}
     max_connections = None
     shuffle = None      # the seed
     progress = False
@@ -57,7 +58,8 @@ class LeakFixProgram(unittest.TestProgram):
     def _run_tests(self, watch=None):
         if self.testRunner is None:
             self.testRunner = _subclass_of(LeakFixTestRunner, "_to_find", "--leaks=report")
-        if self._leakfix_chosen or self._leakfix_environment or type(self) is not LeakFixProgram:
+        if (self._leakfix_chosen or self._leakfix_environment or self._leakfix_configuration
+                or type(self) is not LeakFixProgram):
             chosen, option = _chosen_options(self)
             most = chosen.pop("max_connections", None)
             if chosen and chosen != {"leaks": "off"}:
@@ -87,6 +89,7 @@ class LeakFixProgram(unittest.TestProgram):
         self._leakfix_chosen = any(map(_is_ours, argv[1:]))
         # Before a test module goes to another folder, or sets a variable.
         self._leakfix_environment = _environment()
+        self._leakfix_configuration = _configuration()
         if self._leakfix_chosen:
             if "--shuffle" in argv:
                 from unittest_leakfix.options import seeded
@@ -102,6 +105,10 @@ class LeakFixProgram(unittest.TestProgram):
                 from unittest_leakfix.progress import Progress
                 self._leakfix_progress = Progress.made()
         super(LeakFixProgram, self).parseArgs(argv)
+        for name in ("patience", "exit_after"):
+            value = self._leakfix_configuration.pop(name, None)
+            if getattr(self, name) is None:
+                setattr(self, name, value)
 
     if sys.version_info >= (3,):
         def _getParentArgParser(self):
@@ -263,15 +270,19 @@ def _chosen_options(program):
     given = [(option.name, getattr(program, option.name, None)) for option in options_in("keyword")]
     given = dict((name, value) for name, value in given if value is not None and value is not False)
     try:
-        environment = program._leakfix_environment
-        chosen = decided(given, [environment]) if environment else dict(given)
+        environment, file = program._leakfix_environment, program._leakfix_configuration
+        chosen = decided(given, [environment, file]) if environment or file else dict(given)
     except ValueError as error:
         _refuse(error)
 
     def called(name):
         rows = dict((option.name, option) for option in options_in("keyword"))
-        typed = any(rows[each].part == rows[name].part for each in given)
-        return rows[name].command if typed else rows[name].environment
+        def part_of(layer):
+            return any(each in rows and rows[each].part == rows[name].part for each in layer)
+        if part_of(given):
+            return rows[name].command
+        return (rows[name].environment if part_of(environment)
+                else "%s in the configuration file" % rows[name].key)
     return chosen, called
 
 
@@ -298,6 +309,13 @@ def _environment():
     from unittest_leakfix.options import from_environment
     try:
         return from_environment()
+    except ValueError as error:
+        _refuse(error)
+
+
+def _configuration():
+    try:
+        return configuration()
     except ValueError as error:
         _refuse(error)
 

@@ -26,6 +26,8 @@ CHOICE, FLAG, FILE, NUMBER, VERSION = "choice", "flag", "file", "number", "versi
 SEED = "seed"
 # One of `choices`, with ":FILE" or without, and given more than once for several.
 OUTPUTS = "outputs"
+# Suppressions, each with its reason: of a configuration file alone.
+RULES = "rules"
 # A number that may be left out, and is then that of the row; and a number of bytes: "50 MB".
 SOME, SIZE = "some", "size"
 # What an option is part of, as it is named where that is not available.
@@ -63,7 +65,7 @@ class Option(object):
     :param pytest_help: the text of the help there, where that differs from *help*.
     :param ini: the value of pytest's ini file.
     :param environment: the environment variable, for a run by any of the three command lines.
-    :param key: the key of a configuration file. Nothing reads one yet.
+    :param key: the key of a configuration file (configuration.py).
     """
 
     __slots__ = ("name", "type", "help", "choices", "default", "metavar", "unit", "bare", "part",
@@ -127,6 +129,19 @@ OPTIONS = (
         setting="LEAKFIX_LEAKS_BASELINE",
         pytest="--leakfix-baseline", pytest_short="--leaks-baseline", ini="leakfix_baseline",
         key="leaks_baseline", environment="UNITTEST_LEAKFIX_LEAKS_BASELINE"),
+    Option(
+        "leaks_suppressions", FILE,
+        "The leaks that the rules in FILE name are known, each for its reason: one rule a line, "
+        "as the last line of the report says it",
+        metavar="FILE", part=FINDING, implies=True, python=(3, 8),
+        command="--leaks-suppressions", keyword="leaks_suppressions",
+        django="--leaks-suppressions",
+        pytest="--leakfix-suppressions", pytest_short="--leaks-suppressions",
+        key="leaks_suppressions", environment="UNITTEST_LEAKFIX_LEAKS_SUPPRESSIONS"),
+    Option(
+        "suppressions", RULES,
+        "The leaks that these rules name are known, each for its reason",
+        part=FINDING, python=(3, 8), key="suppressions"),
     Option(
         "leaks_write_baseline", FILE, "List the leaks of this run in FILE",
         metavar="FILE", part=FINDING, implies=True, python=(3, 8),
@@ -211,12 +226,12 @@ OPTIONS = (
         "Say on standard error with the stacks of all threads when a test or fixture takes longer "
         "than N seconds, and what keeps the process when it has not ended N seconds after the run; "
         "without it, only the latter is said, after 5 seconds",
-        metavar="N", unit="seconds", command="--patience"),
+        metavar="N", unit="seconds", command="--patience", key="patience"),
     Option(
         "exit_after", NUMBER,
         "End the process N seconds after the run, if it has not ended by then, with the run's own "
         "status, after what is registered with atexit",
-        metavar="N", unit="seconds", command="--exit-after"),
+        metavar="N", unit="seconds", command="--exit-after", key="exit_after"),
     # What Django and pytest have, each in its own way.
     Option(
         "progress", FLAG,
@@ -278,7 +293,7 @@ def choose(choices):
 
 def decided(given, defaults=(), place="command"):
     """Return the options that hold, "leaks" among them: those *given* with the run, then those of
-    each of *defaults*: of the environment and of settings or an ini file.
+    each of *defaults*: of the environment, of settings or an ini file, and of a configuration file.
 
     None is an option that is not there, and so is False among those *given*. Where "leaks" is not
     given, an option of finding implies "report", or the mode that stands after it if that finds.
@@ -299,8 +314,9 @@ def decided(given, defaults=(), place="command"):
     for layer in reversed(layers):
         found.update(layer)
     if mode not in FINDS:
-        for name in FINDING_KEYWORDS:
-            found.pop(name, None)
+        for option in OPTIONS:
+            if option.part == FINDING:
+                found.pop(option.name, None)
     found["leaks"] = mode or "off"
     return found
 
@@ -337,7 +353,7 @@ def from_environment(pytest=False):
         text = os.environ.get(option.environment)
         if text:
             try:
-                found[option.name] = _read(
+                found[option.name] = read_text(
                     option, text, pytest and option.pytest_choices or option.choices)
             except ValueError as error:
                 raise ValueError("%s=%s: %s" % (option.environment, text, error))
@@ -348,15 +364,18 @@ _FLAGS = {"1": True, "true": True, "yes": True, "on": True,
           "0": False, "false": False, "no": False, "off": False}
 
 
-def _read(option, text, choices):
+def read_text(option, text, choices):
+    """Return the value of *option* that is given as *text*. Raises ``ValueError`` for what makes no
+    sense."""
     if option.type == FLAG:
         if text.lower() not in _FLAGS:
             raise ValueError("choose from 1 and 0, true and false, yes and no, on and off")
         return _FLAGS[text.lower()]
     if option.type in (NUMBER, SOME):
-        if not re.match("[0-9]+$", text):
+        seconds = option.unit == "seconds"
+        if not re.match(r"[0-9]+(\.[0-9]+)?$" if seconds else "[0-9]+$", text):
             raise ValueError("give a number of %s, 0 or more" % option.unit)
-        return int(text)
+        return float(text) if seconds else int(text)
     if option.type == CHOICE and text not in choices:
         raise ValueError("choose from %s" % ", ".join(choices))
     if option.type == OUTPUTS:

@@ -8,6 +8,7 @@ NUMBER: str
 VERSION: str
 SEED: str
 OUTPUTS: str
+RULES: str
 SIZE: str
 SOME: str
 FINDING: str
@@ -54,6 +55,8 @@ class Options:
     leaks: Literal["off", "report", "fail"]
     leaks_failed: bool
     leaks_baseline: str | None
+    leaks_suppressions: str | None
+    suppressions: Iterable[tuple[Any, str]] | None
     leaks_write_baseline: str | None
     leaks_update_baseline: bool
     leaks_json: str | None
@@ -71,6 +74,7 @@ def choose(choices: Iterable[str]) -> str: ...
 def decided(
     given: Mapping[str, Any], defaults: Iterable[Mapping[str, Any]] = (), place: str = "command"
 ) -> dict[str, Any]: ...
+def read_text(option: Option, text: str, choices: Iterable[str] | None) -> Any: ...
 def from_environment(pytest: bool = False) -> dict[str, Any]: ...
 def add_arguments(group: Any, place: str) -> None: ...
 def how(

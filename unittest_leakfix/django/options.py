@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 
 from unittest_leakfix import options as table
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._optional import connection_counting, leak_session
+from unittest_leakfix._optional import configuration, connection_counting, leak_session
 from unittest_leakfix.options import CHOICE, NUMBER, SETTINGS, decided, from_environment, options_in
 
 __unittest = True
@@ -17,6 +17,9 @@ bind(globals())
 
 # The options that are settings too. An option that is given comes first.
 _BOTH = [option for option in options_in("setting") if option.django]
+
+# What a configuration file says to unittest's command line alone is not ours.
+_KEYS = frozenset(option.name for option in options_in("key") if option.part is not None)
 
 _HELP = ("The settings %s say the same for every run. With --parallel, each process has a budget "
          "of its own." % ", ".join(str(option.setting) for option in _BOTH))
@@ -47,7 +50,8 @@ def take(options: Dict[str, Any]) -> DjangoOptions:
              if option.name in options}
     settings = {option.name: setting(option.name) for option in _BOTH}
     try:
-        found = decided(given, [from_environment(), settings], "django")
+        file = {name: value for name, value in configuration().items() if name in _KEYS}
+        found = decided(given, [from_environment(), settings, file], "django")
         most = found.pop("max_connections", None)
         leak_session(found)
         connection_counting(most)

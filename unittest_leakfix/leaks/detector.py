@@ -69,7 +69,8 @@ class LeakDetector(ListeningObserver):
         super().__init__()
         self.options = options
         self._closely = options.restore
-        self._reported_leaks = ReportedLeaks(baseline, options.leaks_failed, result)
+        self._reported_leaks = ReportedLeaks(baseline, options.leaks_failed, result,
+                                             suppressions.rules_of(options))
         self._result: Any = result
         self._results = {id(result)}    # a runner of the user's may have another one
         self._shared = SharedResources(self._acquisitions)
@@ -128,7 +129,7 @@ class LeakDetector(ListeningObserver):
         reported = self._reported_leaks
         return not (reported.leaks or reported.known or reported.hidden
                     or self._unmeasured or self.options.leaks_baseline
-                    or self.options.memory is not None)
+                    or reported.rules or self.options.memory is not None)
 
     def findings(self) -> Findings:
         """Return what was found so far, grouped by cause."""
@@ -142,7 +143,8 @@ class LeakDetector(ListeningObserver):
                                    ran=frozenset(self._ran), overhead=self._governor.account(),
                                    state=self._application.recorded(),
                                    timeline=None if self._recorder is None
-                                   else self._recorder.timeline())
+                                   else self._recorder.timeline(),
+                                   rules=self._reported_leaks.rules_used())
 
     def leaks_so_far(self) -> int:
         """Return how many leaks are known before the end, of which explanations may take back

@@ -48,6 +48,7 @@ class LeakSession:
         self.options = options = Options(**{"leaks": "report", **given})
         read = options.leaks_baseline
         self._baseline = None if read is None else suppressions.Baseline(read)
+        suppressions.rules_of(options)      # raises before the run
         self._files = Files.of(options, self._baseline)
         self._detector: Optional[LeakDetector] = None
         self._begun = False

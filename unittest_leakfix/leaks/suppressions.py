@@ -28,7 +28,8 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.fingerprint import steady
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import is_fixture, owner_of
-from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.model.leak import Findings, Ignored, Known, Leak, RuleUse
+from unittest_leakfix.options import Options
 
 __unittest = True
 bind(globals())
@@ -42,16 +43,6 @@ OLD = 1
 test."""
 _open = io.open
 _dumps = json.dumps
-
-
-class Ignored(NamedTuple):
-    """One call of `ignore`: the kind and pattern, the tests it is meant for, why, and where."""
-
-    kind: str
-    pattern: str
-    test: str
-    reason: str
-    where: str
 
 
 _ignored: List[Ignored] = []
@@ -107,12 +98,23 @@ def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
     for entry in [*entries, *_ignored]:
         # The name has no numbers any more; one that was copied from a headline may.
         if (entry.kind == kind
-                and (fnmatch.fnmatchcase(name, entry.pattern)
+                and (name == entry.pattern or fnmatch.fnmatchcase(name, entry.pattern)
                      or redaction.visible(steady(entry.pattern)) == name)
                 and any(fnmatch.fnmatchcase(test, entry.test)
                         for test in leak.tests + leak.candidates)):
             return Known(leak, entry.reason, entry.where)
     return None
+
+
+def rules_of(options: Options) -> Tuple[Ignored, ...]:
+    """Return the rules of files and of the configuration, most often none.
+
+    Raises ValueError for what makes no sense.
+    """
+    if not (options.leaks_suppressions or options.suppressions):
+        return ()
+    from unittest_leakfix.leaks import rules
+    return rules.rules_of(options)
 
 
 class Entry(NamedTuple):
@@ -240,9 +242,11 @@ class ReportedLeaks:
     """The leaks of a run, as they come in, those that are known apart."""
 
     def __init__(self, baseline: Optional[Baseline], report_failed: bool,
-                 result: Optional[unittest.TestResult] = None) -> None:
+                 result: Optional[unittest.TestResult] = None,
+                 rules: Sequence[Ignored] = ()) -> None:
         """*report_failed*: the leaks of failing tests are reported too; *result* tells which have
-        failed."""
+        failed. *rules*: the suppressions of files."""
+        self.rules = rules
         self.leaks: List[Leak] = []
         self.known: List[Known] = []
         self.hidden: List[Leak] = []        # those of failing tests
@@ -283,7 +287,7 @@ class ReportedLeaks:
         reported: List[Leak] = []
         for leak in leaks:
             hidden = self._hides(leak)
-            entry = match(leak, self.entries(leak))
+            entry = match(leak, [*self.entries(leak), *self.rules])
             if entry is not None:
                 self.known.append(entry)
             elif self._baseline is not None and self._baseline.has(leak):
@@ -294,6 +298,13 @@ class ReportedLeaks:
                 reported.append(leak)
         self.leaks += reported
         return reported
+
+    def rules_used(self) -> Tuple[RuleUse, ...]:
+        """Return the rules of files, with what they made known."""
+        if not self.rules:
+            return ()
+        from unittest_leakfix.leaks import rules
+        return rules.uses(self.rules, self.known)
 
     def _hides(self, leak: Leak) -> bool:
         """Tell whether *leak* is only counted: a failing test left it, and no later test met it."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Generator, List
 import pytest
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._optional import configuration_file
 from unittest_leakfix.options import FLAG, SOME, Option, how, options_in
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         if option.ini:
             kind: Any = "bool" if option.type == FLAG else "string"
             parser.addini(option.ini, "the default of %s" % option.pytest, type=kind,
-                          default=False if kind == "bool" else "")
+                          default=None if kind == "bool" else "")
     if getattr(pluginmanager, "_conftest_plugins", None):
         _add_short(parser)      # named by a conftest: the hook below is under way
 
@@ -125,4 +126,10 @@ def _is_chosen(config: pytest.Config) -> bool:
     variables = {option.name: os.environ.get(str(option.environment))
                  for option in options_in("environment")}
     variables = {name: value for name, value in variables.items() if value}
-    return (options_given or variables or settings) not in ({}, {"leaks": "off"})
+    if options_given or variables or settings:
+        return (options_given or variables or settings) != {"leaks": "off"}
+    if not configuration_file(str(config.invocation_params.dir)):
+        return False
+    from unittest_leakfix.pytest_plugin.options import configuration
+    found = configuration(config)
+    return found.get("leaks", "off") != "off" or "max_connections" in found

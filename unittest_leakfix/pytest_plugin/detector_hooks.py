@@ -28,7 +28,7 @@ from unittest_leakfix.leaks import identify, passing_warnings, suppressions
 from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model.ids import is_pytest_fixture
-from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.leak import Ignored, Leak
 from unittest_leakfix.leaks.model.remedy import CodeScope
 from unittest_leakfix.leaks.report import (
     describe,
@@ -129,7 +129,7 @@ class ScopedDetector(LeakDetector):
     """
 
     def __init__(self, options: Options, baseline: Optional[suppressions.Baseline],
-                 entries: Callable[[str], List[suppressions.Ignored]],
+                 entries: Callable[[str], List[Ignored]],
                  on_leaks: Callable[[List[Leak]], None]) -> None:
         super().__init__(options, None, baseline)
         self.wording = PytestWording()
@@ -438,7 +438,7 @@ class SessionDetector(ScopedDetector):
         self.baseline = baseline
         super().__init__(chosen.options, baseline, self._entries, self._on_leaks)
         self._config = config
-        self._known: Dict[str, List[suppressions.Ignored]] = {}
+        self._known: Dict[str, List[Ignored]] = {}
         self.reports = Reports(config, failing=chosen.mode == "fail")
         self._fails_early = chosen.mode == "fail" and bool(config.getoption("maxfail", 0))
         has = config.pluginmanager.hasplugin
@@ -477,7 +477,7 @@ class SessionDetector(ScopedDetector):
         if scope.kind == "module":
             self.reports.over(self.suspected())
 
-    def _entries(self, name: str) -> List[suppressions.Ignored]:
+    def _entries(self, name: str) -> List[Ignored]:
         fixture = name.partition(" (")[2]
         return self._known.get("(" + fixture if fixture and name not in self._known else name, [])
 
@@ -495,7 +495,10 @@ def begin(config: pytest.Config, chosen: PytestOptions) -> SessionDetector:
                                              xdist.baseline_of(config))
         except ValueError as error:
             raise pytest.UsageError(str(error)) from error
-    watching = SessionDetector(config, chosen, baseline)
+    try:
+        watching = SessionDetector(config, chosen, baseline)
+    except ValueError as error:     # of a rule
+        raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(watching, "leakfix-finding")
     config.pluginmanager.register(watching.reports, "leakfix-reports")
     return watching

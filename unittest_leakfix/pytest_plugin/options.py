@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import pytest
 
+from unittest_leakfix import _optional
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import suppressions
+from unittest_leakfix.leaks.model.leak import Ignored
 from unittest_leakfix.options import (
     FILE,
     FINDS,
@@ -26,6 +28,8 @@ bind(globals())
 
 _join = os.path.join
 _ROWS = options_in("pytest")
+# What a configuration file says to unittest's command line alone is not ours.
+_KEYS = frozenset(option.name for option in options_in("key") if option.part is not None)
 
 
 class PytestOptions(NamedTuple):
@@ -55,7 +59,8 @@ def chosen_options(config: pytest.Config) -> PytestOptions:
     """Return the options that hold. Raises ``pytest.UsageError`` for what makes no sense."""
     given = {option.name: vars(config.option).get(option.dest) for option in _ROWS}
     defaults = {option.name: config.getini(str(option.ini)) for option in _ROWS if option.ini}
-    defaults = {name: value for name, value in defaults.items() if value != ""}
+    # A flag that is not there is None, and [] up to pytest 7.
+    defaults = {name: value for name, value in defaults.items() if value not in ("", [], None)}
     for option in _ROWS:
         choices = option.pytest_choices or option.choices
         if choices and defaults.get(option.name, option.default) not in choices:
@@ -63,7 +68,8 @@ def chosen_options(config: pytest.Config) -> PytestOptions:
                 option.ini, defaults[option.name], ", ".join(choices)))
     short = has_short(config)
     try:
-        found = decided(given, [from_environment(pytest=True), defaults],
+        file = configuration(config)
+        found = decided(given, [from_environment(pytest=True), defaults, file],
                         "pytest_short" if short else "pytest")
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
@@ -77,6 +83,15 @@ def chosen_options(config: pytest.Config) -> PytestOptions:
     mode = found.pop("leaks")
     options = Options(leaks=mode if mode in FINDS else "off", **found)
     return PytestOptions(mode, options, most, short)
+
+
+def configuration(config: pytest.Config) -> Dict[str, Any]:
+    """Return what the configuration file says. Raises ``pytest.UsageError``."""
+    try:
+        found = _optional.configuration(str(config.invocation_params.dir), pytest=True)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    return {name: value for name, value in found.items() if name in _KEYS}
 
 
 def _number(value: Any) -> Optional[int]:
@@ -94,13 +109,13 @@ def _number(value: Any) -> Optional[int]:
 
 # The marker ``leakfix_ignore``: what is known of a test, where the test is written.
 
-def known_of(node: Any) -> List[suppressions.Ignored]:
+def known_of(node: Any) -> List[Ignored]:
     """Return what the markers of *node*, an item or a scope, and of all around it make known.
 
     With them, what the ``leakfix_ignore`` of its class does. Raises TypeError for a marker without
     a reason, or of no kind.
     """
-    found: List[suppressions.Ignored] = []
+    found: List[Ignored] = []
     for owner, mark in node.iter_markers_with_node(IGNORE):
         if mark.args:
             raise TypeError(

@@ -167,7 +167,7 @@ class Summary:
 
     def _loud(self, found: Findings) -> bool:
         """Tell whether there is anything to tell."""
-        return bool(found.leaks or found.known or found.unmeasured or found.more
+        return bool(found.leaks or found.known or found.unmeasured or found.more or found.rules
                     or self._chosen.options.leaks_baseline
                     or self._chosen.options.memory is not None)
 

@@ -211,7 +211,10 @@ class OptionTests(PytestCase):
                 mine = {name for name in sys.modules if name.startswith("unittest_leakfix")}
                 assert mine == {"unittest_leakfix", "unittest_leakfix.pytest_plugin",
                                 "unittest_leakfix._core", "unittest_leakfix._core.early",
-                                "unittest_leakfix.options"}
+                                "unittest_leakfix.options",
+                                # What looks for a configuration file, and what that loads.
+                                "unittest_leakfix._optional", "unittest_leakfix._core.declarations",
+                                "unittest_leakfix._core.introspection"}
         ''')
         text, status = self.pytest()
         self.assertEqual(0, status, text)

@@ -110,6 +110,14 @@ class Leak:
         """By which keyword ``ignore`` takes the name of one: the kind, with ``_`` for a space."""
         return re.sub(r"\W+", "_", self.kind)
 
+    @property
+    def rule(self) -> str:
+        """The rule of a file of suppressions that makes it known, but for its reason; "" for
+        none."""
+        if self.name is None:
+            return self.silence
+        return "%s=%s" % (self.ignored_as, quoted(self.name))
+
     def __post_init__(self) -> None:
         name = self.subject.partition(
             '"')[2].partition('"')[0] if self.kind == "environment" else ""
@@ -131,6 +139,14 @@ class Leak:
         # and whole.
         object.__setattr__(self, "cause", redaction.visible(redaction.redact(self.cause)))
         object.__setattr__(self, "silence", redaction.visible(redaction.redact(self.silence)))
+
+
+def quoted(text: str) -> str:
+    """Return *text* in the quotes of a rule, where a backslash stands for the quote or backslash
+    after it only."""
+    if '"' in text and "'" not in text and "\\" not in text:
+        return "'%s'" % text
+    return '"%s"' % re.sub(r'\\(?=["\'\\]|\Z)|"', r"\\\g<0>", text)
 
 
 def like(leak: Leak, **other: Any) -> Leak:
@@ -160,6 +176,30 @@ class Known(NamedTuple):
     leak: Leak
     reason: str
     where: str
+
+
+class Ignored(NamedTuple):
+    """One call of ``ignore``, or one rule: the kind and pattern, the tests it is meant for, why,
+    and where."""
+
+    kind: str
+    pattern: str
+    test: str
+    reason: str
+    where: str
+
+
+class RuleUse(NamedTuple):
+    """A rule of a file or of the configuration that makes leaks known, and whether it did."""
+
+    rule: str
+    """As it is written, with its reason."""
+    where: str
+    """Its file and line."""
+    used: int
+    """How many leaks it made known."""
+    meant: str = ""
+    """The kind that it perhaps means, where its own is none."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +256,8 @@ class Findings:
     """What tests have changed of the application's state, reported or not."""
     timeline: Optional[timeline_model.Timeline] = None
     """What each test took, where that was asked for."""
+    rules: Tuple[RuleUse, ...] = ()
+    """The suppressions of files, used or not."""
 
 
 def group(leaks: Iterable[Leak]) -> List[Leak]:
@@ -295,7 +337,20 @@ def merge(parts: Iterable[Findings]) -> Findings:
         overhead=_together([part.overhead for part in ordered]),
         state=tuple(change for part in ordered for change in part.state),
         timeline=timeline_model.joined([(part.worker, part.timeline)
-                                        for part in ordered]))
+                                        for part in ordered]),
+        rules=_used_together(ordered))
+
+
+def _used_together(parts: Sequence[Findings]) -> Tuple[RuleUse, ...]:
+    """Return the rules of several processes, which read the same ones."""
+    used: Dict[Tuple[str, str], RuleUse] = {}
+    for part in parts:
+        for each in part.rules:
+            before = used.get((each.rule, each.where))
+            used[each.rule, each.where] = each if before is None else before._replace(
+                used=before.used + each.used,
+                meant=each.meant if not (before.used or each.used) else "")
+    return tuple(used.values())
 
 
 def _together(parts: Sequence[Optional[Overhead]]) -> Optional[Overhead]:

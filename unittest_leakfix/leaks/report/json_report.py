@@ -17,6 +17,7 @@ from unittest_leakfix.leaks.model.leak import (
     Leak,
     Overhead,
     RecordedChange,
+    RuleUse,
 )
 from unittest_leakfix.leaks.report import describe, memory_report, whole_file
 from unittest_leakfix.leaks.report.reference_chain import thing_text
@@ -58,6 +59,8 @@ def to_value(findings: Findings) -> Dict[str, Any]:
         "memory": memory_report.to_value(findings.timeline),
         "timeline": None if findings.timeline is None else timeline.to_value(
             findings.timeline, redaction.redact_id),
+        "suppressions": [{"rule": _text(each.rule), "where": _text(each.where), "used": each.used,
+                          "meant": each.meant} for each in findings.rules],
     }
 
 
@@ -95,7 +98,9 @@ def from_value(value: Any) -> Findings:
                                        tuple(each["candidates"]))
                         for each in value.get("state", ())),
             timeline=None if value.get("timeline") is None
-            else timeline.from_value(value["timeline"]))
+            else timeline.from_value(value["timeline"]),
+            rules=tuple(RuleUse(each["rule"], each["where"], each["used"], each["meant"])
+                        for each in value.get("suppressions", ())))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not a leak report: %s: %s" % (type(error).__name__, error)) from error
 

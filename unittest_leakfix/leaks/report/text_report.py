@@ -116,6 +116,8 @@ class Blocks:
         if self.stacks and leak.silence:
             lines.append(_BLOCK_INDENT + 'to silence it: ignore(%s, reason="...")'
                          % style.clean(redaction.shortened(leak.silence)))
+            lines.append(_BLOCK_INDENT + "or in a file: %s  # why it is known"
+                         % style.clean(redaction.shortened(leak.rule)))
         return lines
 
     def _heading(self, number: int, leak: Leak) -> List[str]:
@@ -349,6 +351,8 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
     style, lines = blocks.style, []
     if findings.known and (leaks or verbose):
         lines += _known(findings, style, verbose or blocks.stacks)
+    if findings.rules:
+        lines += _rules(findings, style, verbose or blocks.stacks)
     if findings.gone:
         lines += ["Gone: %s (%s-update-baseline takes %s out)" % (
             count(len(findings.gone), "baseline entry no longer occurs",
@@ -377,6 +381,12 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
         more = [] if blocks.stacks else ["More: %s-stacks" % options]
         more += [] if failing else ["As failures: %s=fail" % options]
         silences = [leak.silence for leak in leaks if leak.silence]
+        rules = [leak.rule for leak in leaks if leak.rule] if findings.rules else []
+        if rules:
+            # In the files, where this project has them.
+            more += ["Silence one, as a rule: %s  # why it is known"
+                     % style.clean(redaction.shortened(rules[-1]))]
+            silences = []
         more += ['Silence one: %s(%s, reason="...")'
                  % (mark, style.clean(redaction.shortened(silences[-1])))] if silences else []
         if more:
@@ -401,6 +411,24 @@ def left_out_lines(findings: Findings) -> List[str]:
              % count(left_out.skipped, "class", "classes"), left_out.skipped),
             ("gave up the search for what holds %s"
              % count(left_out.untraced, "object"), left_out.untraced)) if number)]
+
+
+def _rules(findings: Findings, style: Style, each: bool) -> List[str]:
+    """Which suppressions of files were used; those that were not, one by one."""
+    unused = [rule for rule in findings.rules if not rule.used]
+    lines = ["Suppressions: %s used, %s not used in this run"
+             % (format(len(findings.rules) - len(unused), ","), format(len(unused), ","))]
+    if each:
+        lines += ["%sused for %s: %s  %s" % (
+            _INDENT, count(rule.used, "leak"), style.path(rule.where), style.plain(rule.rule))
+            for rule in findings.rules if rule.used]
+    lines += ["%snot used: %s  %s%s" % (
+        _INDENT, style.path(rule.where), style.plain(rule.rule),
+        "  (there is no kind of this name: %s?)" % rule.meant if rule.meant else "")
+        for rule in (unused if each else unused[:10])]
+    if not each and len(unused) > 10:
+        lines.append("%sand %s more" % (_INDENT, format(len(unused) - 10, ",")))
+    return lines
 
 
 def _known(findings: Findings, style: Style, each: bool) -> List[str]:
