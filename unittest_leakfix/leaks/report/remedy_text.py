@@ -25,15 +25,15 @@ def render(remedy: Optional[Remedy]) -> str:
         return ""
     text = _code(remedy)
     it = remedy.it
-    kept = IT in text and not it
-    if kept:
+    stored = IT in text and not it
+    if stored:
         it = _OWNERS.get(remedy.scope, "") + remedy.variable
         text = "keep the %s in %s, then %s" % (remedy.noun, it, text)
     text = text.replace(IT, it)
     saves = any(call.saved for call in remedy.calls) and remedy.scope in _WHEN
     notes = [remedy.when.value] if remedy.when is not When.AFTER and not saves else []
     if remedy.monkeypatch and remedy.scope is CodeScope.FUNCTION or (
-            _is_managed(remedy) and not (kept or remedy.advice)):
+            _is_managed(remedy) and not (stored or remedy.advice)):
         notes = []
     return text + ("  # " + "; ".join(notes + list(remedy.imports))
                    if notes or remedy.imports else "")
