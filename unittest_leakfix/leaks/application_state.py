@@ -7,7 +7,7 @@ registry that an import fills, a counter. docs/how-it-works.md has the rules.
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Sequence, Set, Tuple
+from typing import Any, Container, Dict, List, NamedTuple, Sequence, Set, Tuple
 
 from unittest_leakfix._core.code_origin import is_users_file
 from unittest_leakfix._core.early import bind
@@ -37,6 +37,13 @@ _TESTS, _CLASSES, _INSTALLED = "modules, tests", "modules, classes", "installed 
 _BASE = "modules, first"        # which is taken once
 
 
+class SetUp(NamedTuple):
+    """What a fixture has set up."""
+
+    fixture: str
+    difference: Difference
+
+
 class ApplicationState:
     """Follows a run: `take()` before the first test of a class, `after_test`, `after_class`."""
 
@@ -50,6 +57,10 @@ class ApplicationState:
         self._unseen_rare: List[str] = []
         self._stale = True
         self._shrunk: Set[str] = set()      # by fixtures
+        self._fixture = ""      # that which runs, where it is known what was before it
+        self._scopes = 0        # how many have fixtures that were looked at
+        self._set_up: List[SetUp] = []
+        """What fixtures have set up and not put back yet, in this order."""
         self.last = False
         """The test that runs is the last one of a class of pytest's."""
         self.windows = 0
@@ -62,14 +73,41 @@ class ApplicationState:
         """No test runs now, but perhaps a fixture."""
         self._stale = True
 
-    def class_fixtures(self, cls: Any) -> bool:
-        """The fixtures of *cls* are about to run. Returns whether they may change the application:
-        a framework's own do not."""
+    def fixture_begins(self, name: str, nth: int) -> None:
+        """The fixture *name* of a class or module is about to run; the test *nth* was the last."""
+        if not self._pace.affords(_CLASSES):
+            self._fixture = ""
+        else:
+            first = not self._users.names
+            if first or self._stale or self._unseen:
+                self._look_between(nth, first)
+            self._scopes += 1
+            self._fixture = name
+        self.between()
+
+    def scope_over(self, fixtures: Container[str], nth: int) -> None:
+        """The scope of these *fixtures* is over, and they are torn down: what they have set up and
+        not put back is left for all that follows."""
+        if not any(each.fixture in fixtures for each in self._set_up):
+            return
+        seen = self._pace.affords(_CLASSES)
+        if seen:
+            self._look_between(nth)
+        over = [each for each in self._set_up if each.fixture in fixtures]
+        self._set_up = [each for each in self._set_up if each not in over]
+        for each in over if seen else ():
+            self._add(Window(nth, (each.fixture,), each.difference, False, scope=True))
+
+    def class_fixtures(self, cls: Any, name: str = "", nth: int = 0) -> bool:
+        """The fixtures of *cls* are about to run, of which *name* is the first; "" where they are
+        torn down. Returns whether they may change the application: a framework's own do not."""
         changes = cls is None or any(
             name in space and is_users_file(places.file_of(module_slot(base)))
             for base in mro(cls) for space in [dict_slot(base) or {}]
             for name in FIXTURES)
-        if changes:
+        if changes and name:
+            self.fixture_begins(name, nth)
+        elif changes:
             self.between()
         return changes
 
@@ -80,25 +118,58 @@ class ApplicationState:
         if self._users.names and not (self._restores or self._pace.affords(_CLASSES)):
             return      # what comes until then cannot be distinguished from what the fixtures did
         self._stale = False
-        began, first = self._pace.begin(), not self._users.names
-        tests, self._unseen = tuple(self._unseen), []
-        for difference in self._users.look():
-            self._between_tests(difference, tests, nth)
-        self._pace.spent(_BASE if first else _CLASSES, "state", began)
+        self._look_between(nth, not self._users.names)
         if self._pace.affords(_INSTALLED):
             began, first = self._pace.begin(), not self._installed.names
             self._installed.take()
             self._unseen_rare = []
             self._pace.spent(_BASE if first else _INSTALLED, "state", began)
 
-    def _between_tests(self, difference: Difference, tests: Tuple[str, ...], nth: int) -> None:
+    def _look_between(self, nth: int, first: bool = False) -> None:
+        """Look while no test runs; the *first* look takes the base."""
+        began = self._pace.begin()
+        fixture, self._fixture = self._fixture, ""
+        tests, self._unseen = tuple(self._unseen), []
+        found = self._users.look()
+        sure = bool(fixture) and not tests and not self._users.imported
+        for difference in found:
+            settled = self._settle(difference)
+            if sure and not settled and _is_left(difference):
+                self._set_up.append(SetUp(fixture, difference))
+            self._between_tests(difference, tests, nth, settled)
+        self._pace.spent(_BASE if first else _CLASSES, "state", began)
+
+    def _settle(self, difference: Difference) -> bool:
+        """Take note that what a fixture has set up is put back, the last one first; return whether
+        that is all that the difference is."""
+        lost = -difference.items
+        for place in range(len(self._set_up) - 1, -1, -1):
+            fixture, before = self._set_up[place]
+            if before.place.expression != difference.place.expression:
+                continue
+            if before.items and lost > 0:
+                lost -= before.items
+                if lost < 0:
+                    self._set_up[place] = SetUp(fixture, before._replace(items=-lost))
+                    return True
+                del self._set_up[place]
+                if not lost:
+                    return True
+            elif not before.items and (difference.after, difference.new) == (
+                    before.before, before.old):
+                del self._set_up[place]
+                return True
+        return False
+
+    def _between_tests(self, difference: Difference, tests: Tuple[str, ...], nth: int,
+                       settled: bool) -> None:
         """What fixtures change between classes they look after: what the tests before changed there
         is undone, or overwritten. Of *tests* that were not looked at it may be as well."""
         record = self._records.get(difference.place.expression)
-        if difference.items < 0:        # refilled by each class
+        if difference.items < 0 and not settled:    # refilled by each class
             self._shrunk.add(difference.place.expression)
         if record is not None and not difference.items > 0:
-            record.windows = [each for each in record.windows if each.restored]
+            record.windows = [each for each in record.windows if each.restored or each.scope]
         elif tests and _is_new(difference):
             self._add(Window(nth, tests, difference, True, mixed=True))
 
@@ -106,6 +177,7 @@ class ApplicationState:
         """One test is over: look what it has changed of the user's, where that is affordable."""
         self._unseen_rare.append(test)
         self._unseen.append(test)
+        self._fixture = ""
         if failed:
             self._failed[test] = nth
         if not self._stale and (self._restores or self._pace.affords(_TESTS)):
@@ -151,10 +223,12 @@ class ApplicationState:
             if back:
                 modules.take()
         for difference in found:
+            restored = any(each is difference for each in back)
+            if self._set_up and not restored:
+                self._settle(difference)
             if not _is_new(difference):
                 continue
-            self._add(Window(nth, tests, difference, imported,
-                             any(each is difference for each in back)))
+            self._add(Window(nth, tests, difference, imported, restored))
 
     def _add(self, window: Window) -> None:
         place = window.difference.place
@@ -181,7 +255,7 @@ class ApplicationState:
 
     def leaks(self, reported: Sequence[Leak], timeline: Timeline) -> List[Leak]:
         """Return the leaks among what was recorded, but for what one of those *reported* is."""
-        judge = Judge(timeline, self._failed, self.windows)
+        judge = Judge(timeline, self._failed, self.windows, self._scopes)
         found: List[Leak] = []
         expressions = [text for leak in reported for text in expressions_of(leak)]
         values = {id(value) for value in map(named, expressions) if value is not None}
@@ -201,6 +275,12 @@ def _is_put_back(difference: Difference) -> bool:
     their own class or module is theirs."""
     place = difference.place
     return _is_new(difference) and not place.of_test and not places.is_test_code(place.module)
+
+
+def _is_left(difference: Difference) -> bool:
+    """Tell whether what a fixture of a class or module has changed is to be put back: what is the
+    tests' own is not."""
+    return _is_put_back(difference) and difference.items >= 0
 
 
 def _is_new(difference: Difference) -> bool:

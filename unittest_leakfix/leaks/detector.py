@@ -428,7 +428,7 @@ class LeakDetector(ListeningObserver):
                 self._scoped[0] = bool(fixture) and self._close
                 if fixture:
                     self._catch_up()
-                    self._application.class_fixtures(cls)
+                    self._application.class_fixtures(cls, name, self._suspects.timeline.now)
                 self._fixture_over()
                 if self._scoped[0]:
                     self._states[1].before(costly=True)
@@ -455,6 +455,7 @@ class LeakDetector(ListeningObserver):
                         _fixture_of(cls, "setUpClass", "tearDownClass"), qualified(cls)), 1)
                 else:
                     self._tests_over()
+                self._application.scope_over((name,), self._suspects.timeline.now)
                 self._shared.forget()
                 self._new_leaks += self._fixtures.left_open(cls, "cls.%s", (name,))
                 self._new_leaks += self._fixtures.held_by(cls)
@@ -480,7 +481,8 @@ class LeakDetector(ListeningObserver):
                 self._scoped[1] = bool(_fixture_of(os_facts.loaded(name), "setUpModule",
                                                    "tearDownModule"))
                 if self._scoped[1]:
-                    self._application.between()
+                    self._application.fixture_begins(self._acquisitions.current,
+                                                     self._suspects.timeline.now)
                     if not self._states[0].whole:
                         self._tests_over(True)
                     self._states[2].before(costly=True, whole=True)
@@ -504,6 +506,7 @@ class LeakDetector(ListeningObserver):
                     self._fixture_over()
                     first = _fixture_of(module, "setUpModule", "tearDownModule") or "setUpModule"
                     self._fixtures_left(first + name[len("setUpModule"):], 2)
+                    self._application.scope_over((name,), self._suspects.timeline.now)
                 self._changed.forget()
                 self._governor.add("classes", began)
             except errors.PASSING:

@@ -50,6 +50,7 @@ class Window(NamedTuple):
     imported: bool
     restored: bool = False
     mixed: bool = False     # fixtures ran as well
+    scope: bool = False     # a fixture of a class or module did it, and its scope is over
 
 
 class Record:
@@ -74,10 +75,12 @@ class Record:
 class Judge:
     """Tells which of the recorded changes are leaks."""
 
-    def __init__(self, timeline: Timeline, failed: Dict[str, int], windows: int) -> None:
+    def __init__(self, timeline: Timeline, failed: Dict[str, int], windows: int,
+                 scopes: int) -> None:
         self._timeline = timeline
         self._failed = failed
         self._windows = windows
+        self._scopes = scopes
         self._code = CodeOfTests()
         self._modules: Dict[str, str] = {}      # of the files and classes of tests
         self._lines: Dict[Tuple[str, str, str], List[Tuple[Frame, str]]] = {}
@@ -101,14 +104,19 @@ class Judge:
         # What most tests rebind is a slot: the next one fills it anew.
         slot = record.changed > max(3, self._windows // 2) and not any(
             each.difference.items for each in windows)
+        by_scopes = [each for each in windows if each.scope]
+        if len(by_scopes) > max(2, self._scopes // 2):
+            return None     # each sets up what it needs, whatever is there
         loud = [each for each in windows if each in loud or id(each) in lines and not slot
                 or place.users and self._is_setting(each, record)]
         if place.users and not slot and self._changed_again(record, windows):
-            return self._leak(record, windows, None)
+            loud = windows
         if not loud:
             return self._read(record, windows)
         frames = [lines.get(id(each)) or self._written(each) for each in loud]
-        return self._leak(record, loud, next((each for each in frames if each is not None), None))
+        known = next((nth for nth, frame in enumerate(frames) if frame is not None), 0)
+        # What the line did comes first.
+        return self._leak(record, [loud[known]] + loud[:known] + loud[known + 1:], frames[known])
 
     # The rules, each on its own.
 

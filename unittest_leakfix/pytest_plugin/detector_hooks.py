@@ -249,13 +249,14 @@ class ScopedDetector(LeakDetector):
         """The test that is about to be torn down is the last one of its class or module."""
         self._application.last = True
 
-    def _application_fixture(self, scope: Scope, fixturedef: Any) -> None:
+    def _application_fixture(self, name: str, scope: Scope, fixturedef: Any) -> None:
         """A fixture of a scope is about to run, which may change the application."""
         code = getattr(fixturedef.func, "__code__", None)
         if code is None or is_users_file(code.co_filename):
-            self._application.between()
+            self._application.fixture_begins(name, self._suspects.timeline.now)
             scope.data.changes = True
-        elif scope.kind == "class" and self._application.class_fixtures(scope.holder):
+        elif scope.kind == "class" and self._application.class_fixtures(
+                scope.holder, name, self._suspects.timeline.now):
             scope.data.changes = True   # pytest's own, for unittest's setUpClass
 
     def scope_ends(self, scope: Scope) -> None:
@@ -282,6 +283,8 @@ class ScopedDetector(LeakDetector):
     def _scope_changes(self, scope: Scope, data: ScopeData) -> None:
         if data.changes:
             self._application.drop()
+            self._application.scope_over(data.fixtures if scope.kind in ("class", "module") else (),
+                                         self._suspects.timeline.now)
         self._tests_left(data, scope.kind != "class")
         others = self._made(but=scope)
         fixtures = _of_the_user(data)
@@ -340,7 +343,7 @@ class ScopedDetector(LeakDetector):
         self._catch_up()
         scope.data.fixtures.add(name)
         self._fixture = name
-        self._application_fixture(scope, fixturedef)
+        self._application_fixture(name, scope, fixturedef)
         scope.data.values.append((name, fixturedef))
         before, self._acquisitions.current = self._acquisitions.current, name
         state = self._spare.pop() if self._spare else self._state()

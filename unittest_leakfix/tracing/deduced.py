@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Set
 
 from unittest_leakfix._core.code_origin import is_users_file, short
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import dict_slot
+from unittest_leakfix._core.introspection import dict_slot, name_of, own_attribute
 from unittest_leakfix.tracing.stacks import Frame, is_users_module
 
 __unittest = True
@@ -127,3 +127,5 @@ def codes_in(queue: List[Any], seen: Set[int],
             file = vars(home).get("__file__") if type(home) is ModuleType else None
             if type(file) is str and wanted(file):
                 queue += list(dict_slot(value).values())
+        elif name_of(kind) == ("_pytest.fixtures", "FixtureFunctionDefinition"):    # pytest 8.4
+            queue.append(own_attribute(value, "_fixture_function"))

@@ -294,6 +294,66 @@ class C(unittest.TestCase):
     test_d = test_e = test_f = test_c
 """ % (first, second)))
 
+    SET_UP = """
+class A(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        %s
+    def test_a(self): pass
+    test_b = test_a
+class B(unittest.TestCase):
+    def test_c(self): pass
+"""
+
+    def test_what_a_fixture_sets_up_and_leaves(self):
+        for change, subject, remedy in (
+                ('rules_app.MODE = "test"', "rules_app.MODE was changed",
+                 'cls.addClassCleanup(setattr, rules_app, "MODE", rules_app.MODE)'),
+                ("rules_app.Thing.size = lambda self: 1", "rules_app.Thing.size was added",
+                 'cls.addClassCleanup(delattr, rules_app.Thing, "size")'),
+                ("rules_app.HOOKS.append(1)", "rules_app.HOOKS has gained 1 item",
+                 "cls.addClassCleanup(rules_app.HOOKS.__setitem__")):
+            with self.subTest(change):
+                leak, = self.leaks_of(self.SET_UP % change)
+                self.assertEqual(subject, leak["subject"])
+                self.assertEqual(["setUpClass (rules_tests.A)"], leak["tests"])
+                self.assertEqual(["setUpClass"], [frame["function"] for frame in
+                                                  leak["acquisition"]["frames"]])
+                self.assertEqual(remedy, leak["remedy"][:len(remedy)])
+
+    def test_what_setUpModule_sets_up_and_leaves(self):
+        leak, = self.leaks_of("""
+def setUpModule():
+    rules_app.MODE = "test"
+class A(unittest.TestCase):
+    def test_a(self): pass
+""")
+        self.assertEqual(["setUpModule (rules_tests)"], leak["tests"])
+        self.assertIn("unittest.addModuleCleanup(", leak["remedy"])
+
+    def test_what_a_fixture_puts_back(self):
+        for change in (
+                "cls.addClassCleanup(setattr, rules_app, 'MODE', 'prod'); rules_app.MODE = 'test'",
+                "cls.addClassCleanup(rules_app.HOOKS.remove, 1); rules_app.HOOKS.append(1)",
+                "cls.mode = rules_app.MODE = 'test'\n"
+                "    @classmethod\n"
+                "    def tearDownClass(cls):\n"
+                "        rules_app.MODE = 'prod'",
+                "cls.mode = 'test'",
+                "rules_app.slot = None",
+                "rules_app.rate('EUR')"):
+            with self.subTest(change):
+                self.assertEqual([], self.leaks_of(self.SET_UP % change))
+
+    def test_what_each_fixture_sets_as_it_needs_it(self):
+        self.assertEqual([], self.leaks_of("".join("""
+class %s(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        rules_app.MODE = "%s"
+    def test_a(self): pass
+""" % (name, name) for name in "ABCDE")))
+
     def test_one_cause_where_the_object_is_reported(self):
         leak, = self.leaks_of("""
 class A(unittest.TestCase):

@@ -177,5 +177,42 @@ class DroppedTests(PytestCase):
         self.assertIn("file 'test_sample.py' was dropped without being closed", text)
 
 
+class StateOfScopesTests(PytestCase):
+    """What fixtures of a class or module change in the application, and do not put back."""
+
+    def test_is_the_fixtures(self):
+        self.write(shop="MODE = 'prod'\nHOOKS = []\n", test_shop="""
+            import pytest
+            import shop
+
+            @pytest.fixture(scope="module")
+            def mode():
+                shop.MODE = "test"
+
+            @pytest.fixture(scope="module")
+            def put_back():
+                shop.HOOKS.append(3)
+                yield
+                shop.HOOKS.remove(3)
+
+            class TestShop:
+                @classmethod
+                def setup_class(cls):
+                    shop.HOOKS.append(2)
+
+                def test_order(self, mode, put_back):
+                    pass
+
+            def test_other(mode):
+                pass
+            """)
+        output, _ = self.pytest("--leaks=report", "test_shop.py")
+        self.assertIn("2 causes in 2 fixtures", output)
+        self.assertRegex(output, "shop.MODE was changed .*1 fixture\n"
+                                 "    changed by fixture mode .*test_shop.py:6\n")
+        self.assertRegex(output, "shop.HOOKS has gained 1 item .*1 fixture\n"
+                                 "    changed by .*TestShop::setup_class .*test_shop.py:17\n")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -71,9 +71,18 @@ def within_owner(test: str) -> str:
     return test[len(owner):].lstrip(":" if is_node_id(test) else ".") or test
 
 
+def _in_scope(test: str) -> str:
+    """Return for a fixture what the id of a test of its scope begins with; a test's own id."""
+    scope = fixture_of(test)[1]
+    if not scope:
+        return test
+    return scope + ("::" if "/" in scope or "::" in scope or scope.endswith(".py") else ".")
+
+
 def module_of(test: str) -> str:
-    """Return the name of the loaded module that a test is written in; "" if that is not known."""
-    path, colons, _ = test.partition("[")[0].partition("::")
+    """Return the name of the loaded module that a test or fixture is written in; "" if that is not
+    known."""
+    path, colons, _ = _in_scope(test).partition("[")[0].partition("::")
     if colons:      # pytest tells a file
         return next((name for name, module in list(sys.modules.items())
                      if type(module) is ModuleType and str(vars(module).get("__file__", ""))
@@ -84,7 +93,9 @@ def module_of(test: str) -> str:
 
 
 def method_of(test: str) -> str:
-    """Return the bare name of a test's method or function."""
+    """Return the bare name of a test's method or function, or of a fixture."""
+    if is_fixture(test):
+        return fixture_of(test)[0]
     bare = test.partition("[")[0]
     return bare.rpartition("::" if "::" in bare else ".")[2].partition(" ")[0]
 
@@ -96,7 +107,8 @@ def readable_id(test: str) -> str:
 
 
 def defines(test: str, module: str) -> bool:
-    """Tell whether the test of this id is written in *module*."""
+    """Tell whether the test, or fixture, of this id is written in *module*."""
+    test = _in_scope(test)
     path, colons, _ = test.partition("::")
     if not colons:
         return test.startswith(module + ".")
