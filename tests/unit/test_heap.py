@@ -87,6 +87,17 @@ class HonestTests(unittest.TestCase):
             test.assertTrue(any(each is holder for each in gc.get_referrers(holder[0])))
         self.run_one(method)
 
+    def test_get_referrers_finds_nothing_that_it_would_not_find_itself(self):
+        def within(ask, value):
+            yield ask(value)
+
+        def seen_by(ask):
+            value = Payload()
+            kinds = [type(each).__name__ for each in ask(value)]
+            return kinds, [type(each).__name__ for each in next(within(ask, value))]
+        usual = seen_by(gc.get_referrers)
+        self.run_one(lambda test: test.assertEqual(seen_by(gc.get_referrers), usual))
+
     def test_frozen_again_after_the_question(self):
         counts = []
 

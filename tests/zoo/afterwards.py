@@ -27,8 +27,8 @@ class Afterwards(unittest.TestCase):
         shop.rates.cache_clear()
         self.assertIsNone(shop.Client.connection)
         self.assertIsNone(shop.current_order.get())
+        self.addCleanup(setattr, shop.Settings, "_instance", shop.Settings._instance)
         self.assertIsInstance(shop.Settings.instance(), shop.Settings)
-        shop.Settings._instance = None
         for container in (shop.feeds, shop.pool, shop.tasks, shop.hooks):
             self.assertEqual(len(container), 0)
 

@@ -8,7 +8,6 @@ import collections
 import concurrent.futures
 import io
 import logging
-import sys
 import unittest
 
 
@@ -244,14 +243,8 @@ class InRegistries(unittest.TestCase):
     def test_atexit(self):
         atexit.register(self.search, "")
 
-    def test_trace(self):
-        sys.setprofile(self.profile)
-
     def search(self, name):
         return None
-
-    def profile(self, *event):
-        pass
 
 
 class LoopOfClass(unittest.TestCase):

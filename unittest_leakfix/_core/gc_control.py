@@ -89,6 +89,18 @@ def is_automatic():
             and (sys.version_info < (3, 14) or thresholds[2] > 0))
 
 
+_RUNNING_UNSEEN = (3, 11) <= sys.version_info < (3, 14)
+
+
+def _frame_of(value):
+    """Return the frame of a generator or coroutine; None for anything else."""
+    name = _FRAMES.get(type(value).__name__)
+    return getattr(value, name, None) if name and type(value).__module__ == "builtins" else None
+
+
+_FRAMES = {"generator": "gi_frame", "coroutine": "cr_frame", "async_generator": "ag_frame"}
+
+
 def thaw_first(name, thaw):
     """Return gc's function *name* so that it sees the whole heap: *thaw* is called first."""
     original = getattr(gc, name)
@@ -98,6 +110,15 @@ def thaw_first(name, thaw):
         def call(generation=None):
             thaw()
             return original(generation=generation)
+    elif name == "get_referrers":
+        def call(*objects):
+            thaw()
+            found = original(*objects)
+            caller = sys._getframe(1)
+            # Called itself it would not find our arguments; nor, from 3.11 to 3.13, what a frame
+            # has that runs, of which one can see here that a generator or coroutine has it.
+            return [each for each in found if each is not objects
+                    and not (_RUNNING_UNSEEN and _frame_of(each) is caller)]
     else:
         def call(*args):
             thaw()

@@ -172,6 +172,11 @@ class Originals(object):
         surrounded.__name__, surrounded.__doc__ = function.__name__, function.__doc__
         return surrounded
 
+    def swapped(self):
+        """Return what differs just now, within the block: (place, name, what was found there, the
+        original) for each. Not a copy."""
+        return self._swap._done
+
     def __enter__(self):
         self._entered += 1
         if self._entered == 1:

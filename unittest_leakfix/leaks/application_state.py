@@ -267,7 +267,7 @@ class ApplicationState:
                 leak = judge.leak(record)
                 if leak is not None:
                     found.append(leak)
-        return found
+        return judge.together(found)
 
 
 def _is_put_back(difference: Difference) -> bool:

@@ -93,6 +93,9 @@ class ComplaintCapture:
 
     _formatted = staticmethod(traceback.format_exception)
 
+    result: Any = None
+    """Of the run."""
+
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
         self._acquisitions = acquisitions
         self._caught: List[Complaint] = []

@@ -185,17 +185,19 @@ class Classifier:
         reported = {id(case.value) for group in groups.values() if _is_reported(group, results)
                     for case in group}
         clients: Set[int] = set()   # an open client is the cause of all that hangs on it
+        resources: Set[int] = set()     # and a resource of the tests that it calls back
         for place in sorted(range(len(chosen)), key=lambda place: len(found[place].through)):
             case, trace = chosen[place], found[place]
             leak = None
             if id(case.value) not in parts and (
-                    case.certain and clients.isdisjoint(trace.through)
+                    case.certain and clients.isdisjoint(trace.through) and not (
+                        case.survivor.what == "test" and resources.intersection(trace.through))
                     or reported.isdisjoint(trace.through)):
                 leak = self._leak(suspects, case, trace, place < _SIZED)
             if leak is not None:
                 kind = kind_of(case.value)
-                if kind is not None and kind.client:
-                    clients.add(id(case.value))
+                if kind is not None and case.certain:
+                    (clients if kind.client else resources).add(id(case.value))
                 reported.update(id(each.value) for each in groups[_group_of(case)])
             results[id(case.survivor)] = leak
 

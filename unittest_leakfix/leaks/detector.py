@@ -72,6 +72,7 @@ class LeakDetector(ListeningObserver):
         self._reported_leaks = ReportedLeaks(baseline, options.leaks_failed, result,
                                              suppressions.rules_of(options))
         self._result: Any = result
+        self._test_capture.result = result
         self._results = {id(result)}    # a runner of the user's may have another one
         self._shared = SharedResources(self._acquisitions)
         self._fixtures = Fixtures(self._acquisitions)
@@ -584,7 +585,7 @@ class LeakDetector(ListeningObserver):
         covered: Set[object] = set()
         if explains and self._suspects:
             leaks, covered = self._objects()
-            fresh += without_parts(leaks, [*self._all_leaks, *fresh])
+            fresh += leaks
         if last:
             began = self._governor.begin()
             fresh += self._application.leaks(self._all_leaks + fresh, self._suspects.timeline)
@@ -593,7 +594,7 @@ class LeakDetector(ListeningObserver):
         if waiting:
             covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()
             fresh += pending_leaks(waiting, covered, self._all_leaks)
-        self.report_leaks(fresh)
+        self.report_leaks(without_parts(fresh, [*self._all_leaks, *fresh]) if explains else fresh)
 
     def _objects(self) -> Tuple[List[Leak], Set[object]]:
         began = self._governor.begin()

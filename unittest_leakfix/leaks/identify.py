@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
+from dataclasses import replace
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.code_origin import short
@@ -254,6 +255,15 @@ def of_state(difference: Difference, tests: Tuple[str, ...], candidates: Tuple[s
     return Leak("state", "", tests, acquisition=opened, name=matched(worded), notes=notes,
                 cause="state %s" % worded, candidates=candidates,
                 seen=ChangedState(difference._replace(undo=None), back))
+
+
+def of_states(leaks: Sequence[Leak]) -> Leak:
+    """Several names of one class or module that one function of the application has set."""
+    first = leaks[0]
+    states = [each.seen for each in leaks if isinstance(each.seen, ChangedState)]
+    owner = states[0].difference.place.owner
+    return replace(first, name=matched(owner + ".*"), silence="", cause="state %s.*" % owner,
+                   seen=states[0]._replace(others=tuple(each.difference for each in states[1:])))
 
 
 _COMPLAINTS = {"coroutine was never awaited": "coroutine", "task was destroyed pending": "task",

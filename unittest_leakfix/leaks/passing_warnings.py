@@ -57,12 +57,14 @@ class PassThroughCapture(ComplaintCapture):
         self._filters: Any = None
         self._known: Tuple[Any, ...] = ()   # what was in that list
         self._logger_filters: Tuple[Any, ...] = ()
+        self._stream: Any = None
 
     def install(self) -> None:
         """Begin to listen, to asyncio too once that is loaded. Twice is once."""
         self._let_through()
         # A test that puts a hook of its own there expects what comes.
         self._hooks = threading.excepthook, sys.unraisablehook
+        self._stream = sys.stderr
         if self._swap:
             if self._logger is not None or "asyncio.base_events" not in sys.modules:
                 self._logger_filters = self._filters_of_logger()
@@ -154,17 +156,24 @@ class PassThroughCapture(ComplaintCapture):
 
     def _on_raised(self, thread: Any) -> None:
         kind, value, trace = sys.exc_info()
-        if kind is None or kind is SystemExit or not _as_before(threading.excepthook,
-                                                                self._hooks[0]):
+        if kind is None or kind is SystemExit or self._is_read() or not _as_before(
+                threading.excepthook, self._hooks[0]):
             return
         known = self._acquisitions
         self._add("exception in thread", str(thread.name), self._traceback(kind, value, trace),
                   known.of_thread(thread) if known is not None else None)
 
+    def _is_read(self) -> bool:
+        """Tell whether the test has put a stream of its own in the place of ``sys.stderr``: it
+        reads there what is printed. unittest's ``--buffer`` puts one there as well."""
+        stream = sys.stderr
+        return stream is not self._stream and stream is not getattr(
+            self.result, "_stderr_buffer", None)
+
     def _on_ignored(self, args: Tuple[Any, ...]) -> None:
         """Hear that an exception was ignored, in a finalizer as a rule, whatever the hook does."""
         hook, unraisable = args
-        if _as_before(hook, self._hooks[1]):
+        if _as_before(hook, self._hooks[1]) and not self._is_read():
             self._add("unraisable exception", unraisable_text(
                 unraisable.err_msg, unraisable.object, unraisable.exc_traceback), self._traceback(
                     unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback))

@@ -14,6 +14,7 @@ from typing import (
     List,
     NamedTuple,
     Optional,
+    Pattern,
     Sequence,
     Set,
     Tuple,
@@ -203,6 +204,10 @@ class ReportedChanges:
         if change.oid:
             found = next((known.of(each) for each in known.live(change.kind)
                           if id(each) == change.oid), None)
+            if found is not None and found.frames[:1] and found.frames[0].function.rpartition(
+                    ".")[2] == "__init__":      # of the user's own class: where it was put, then
+                kind, owner = _noted_as(change)
+                found = known.of_change(kind, owner, test, last=False) or found
         elif change.kind == "patch":
             found = known.of_change(change.name, "", test, last=True)
             if found is not None:
@@ -271,7 +276,7 @@ class Pending(NamedTuple):
             return False
         if change.kind == "stream":
             return not any(leak.chain is not None and leak.chain.expression == change.name
-                           for leak in leaks)
+                           for leak in leaks if leak.kind not in ("object", "kept test"))
         if change.kind == "context variable":       # what it holds may be reported itself
             return not any(leak.chain is not None and leak.chain.expression.startswith(
                 change.owner + ".get()") for leak in leaks)
@@ -293,22 +298,58 @@ class Pending(NamedTuple):
                 and os_facts.target(change.fd) == self.target)
 
 
-def without_parts(objects: Sequence[Leak], leaks: Sequence[Leak]) -> List[Leak]:
-    """Return the *objects* that were kept, without those that a change among the *leaks* of the
-    same test has put where they are: they are part of it."""
-    places: Dict[str, Set[str]] = {}
+def without_parts(found: Sequence[Leak], leaks: Sequence[Leak]) -> List[Leak]:
+    """Return the leaks *found*, without the tests and objects among them that are kept by what one
+    of all *leaks* of the same test is: they are part of it."""
+    keepers: Dict[str, List[Tuple[Leak, Pattern[str]]]] = {}
     for leak in leaks:
-        change = getattr(leak.seen, "change", None)
-        if change is not None and change.kind in _PLACES:
-            place = _PLACES[change.kind] or change.name
-            places.setdefault(place, set()).update(leak.tests or leak.candidates)
-    return [leak for leak in objects if leak.kind != "object" or leak.chain is None or not any(
-        leak.chain.expression.startswith(place) and tests.issuperset(leak.tests)
-        for place, tests in places.items())]
+        place = _place_of(leak)
+        for test in (*leak.tests, *leak.candidates) if place else ():
+            keepers.setdefault(test, []).append((leak, re.compile(place)))
+    return [leak for leak in found if not (
+        leak.chain is not None and leak.kind in _PARTS and leak.tests and all(any(
+            keeper is not leak and place.search(leak.chain.expression)
+            and (leak.kind != "child process" or keeper.kind == leak.kind)
+            for keeper, place in keepers.get(test, ())) for test in leak.tests))]
 
 
-#: Where what a change of this kind has put in is found; "" for the change's own name.
-_PLACES = {"sys.path": "", "hook": "", "event loop policy": "asyncio.events._event_loop_policy"}
+#: The kinds of what may be part of a change or of a resource that leads to it. A child process is
+#: where its object was dropped: subprocess keeps that until the child has ended.
+_PARTS = ("object", "kept test", "child process")
+#: What keeps in which of the interpreter's tables, where that is not what is called so.
+_TABLES = {"signal handler": r"\Asignal\.getsignal\(", "warning filter": r"\Awarnings\.filters\b",
+           "logging handler": r"\.handlers\[|\Alogging\._handler",
+           "logging filter": r"\.filters\[",
+           "event loop policy": r"\Aasyncio\.events\._event_loop_policy\b"}
+#: Changes of what has a name; that may be part of another one, or be called so elsewhere too.
+_NAMED = ("sys.path", "hook", "stream", "patch", "module", "interpreter setting",
+          "library setting")
+_THREAD = r"threading\.enumerate\(\)|\Asys\._current_frames\(\)"
+#: What runs threads of its own.
+_RUNS = ("thread", "timer", "executor", "pool", "event loop", "task")
+
+
+def _place_of(leak: Leak) -> str:
+    """Return a pattern for the expressions of what *leak* keeps, "" where it keeps nothing."""
+    change = getattr(leak.seen, "change", None)
+    if leak.kind in _RUNS:
+        return _THREAD
+    if leak.kind == "connection" and change is None:
+        return r"\A<C code>"        # the functions that sqlite3 was given
+    if getattr(leak.seen, "complaint", None) is not None:
+        return r"\Asubprocess\._active\[" if leak.kind == "child process" else ""
+    if change is None:
+        return ""
+    if change.kind in _TABLES:
+        return _TABLES[change.kind]
+    if change.kind not in _NAMED:
+        return ""
+    if change.kind == "module":
+        return r"\A(?:sys\.modules\['%s'\]|%s)(?!\w)" % ((re.escape(change.name),) * 2)
+    # A library may have it under a name of its own: copy.dispatch_table.
+    name = change.name.rpartition(".")[2] if change.kind == "library setting" else change.name
+    started = r"|\Aunittest\.mock\._patch\._active_patches\[" * (change.kind == "patch")
+    return r"(?<!\w)%s(?!\w)%s" % (re.escape(name), started)
 
 
 def pending_leaks(pending: Sequence[Pending], covered: Set[object],

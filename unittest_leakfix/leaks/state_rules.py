@@ -15,6 +15,7 @@ from unittest_leakfix.leaks import identify, sizes
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import defines, method_of, module_of, owner_of
 from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.model.seen import ChangedState
 from unittest_leakfix.leaks.retention import known_caches
 from unittest_leakfix.leaks.suspects import Timeline
 from unittest_leakfix.process_state import places
@@ -36,7 +37,8 @@ _DEDUCING = 200000
 a busy machine says what an idle one does."""
 _RESETS = ("clear", "set None")
 """What tests do before they begin, for an application that fills it anew."""
-_GROWS, _AGAIN = 5, 2
+_GROWS, _AGAIN, _BY_KEY = 5, 2, 3
+_A_CONTAINER = re.compile(r"an? \w+ of \d")
 _MOST = 300     # windows of one place
 _LOOKED_UP = re.compile(r"\.__dict__\['(\w+)'\]")
 
@@ -89,7 +91,9 @@ class Judge:
     def leak(self, record: Record) -> Optional[Leak]:
         """Return the leak that one record is; None where it is none."""
         place = record.place
-        windows = record.windows
+        windows = self._changing(record.windows)
+        if not windows:
+            return None
         if place.users and any(each.difference.items for each in windows):
             grown = self._growth(record, windows)
             if grown is not None:
@@ -119,6 +123,35 @@ class Judge:
         return self._leak(record, [loud[known]] + loud[:known] + loud[known + 1:], frames[known])
 
     # The rules, each on its own.
+
+    def _changing(self, windows: List[Window]) -> List[Window]:
+        """All but those that put back what was there before the first, and those that empty what
+        the application fills again: a cache."""
+        if not windows:
+            return windows
+        first = windows[0].difference
+        refilled = any(each.difference.items > 0 and self._written(each) is None
+                       for each in windows) if any(
+                           each.difference.items < 0 for each in windows) else False
+        return [each for each in windows if not (
+            each is not windows[0] and first.old == each.difference.new == "atom"
+            and first.before == each.difference.after
+            or refilled and each.difference.items < 0
+            or self._is_copy(each))]
+
+    def _is_copy(self, window: Window) -> bool:
+        """Tell whether a container was replaced by one like it, in a test that sets the name more
+        than once: it puts a copy back."""
+        difference = window.difference
+        if (difference.how != "changed" or not difference.items == 0 or not difference.before
+                or difference.before != difference.after
+                or not _A_CONTAINER.match(difference.after)):
+            return False
+        place = difference.place
+        return any(sum(frame.line in lines for frame in self._lines_of(
+            test, place.owner, place.name)) > 1
+            for test in window.tests for lines in [self._code.lines_of(
+                self._module_of(test), method_of(test), owner_of(test).rpartition(".")[2])])
 
     @staticmethod
     def _by_hand(window: Window) -> bool:
@@ -259,14 +292,40 @@ class Judge:
         once = len(gains) == 1 and gains[0].difference.old == "empty"
         if size >= LARGE:
             hand = any(self._written(each) is not None for each in gains)
+            # What the application works out once for each name, it keeps by that name.
+            least = _BY_KEY if places.is_dict(value) and gains[0].difference.old == "empty" \
+                else _AGAIN
             if not (hand or not once and (len(gains) == 1 or self._timeline.grows(
-                    nths, (), _AGAIN))):
+                    nths, (), least))):
                 return None
         elif (places.is_test_code(place.module) or not self._timeline.grows(nths, (), _GROWS)
                 or not _steady(nths, self._timeline.now)):
             return None
         return identify.of_growth(place, items, size, *_blamed(gains),
                                   container=word(value))
+
+    def together(self, leaks: Sequence[Leak]) -> List[Leak]:
+        """Return the *leaks*, those as one that one function of the application has set: names of
+        one class or module, in the same tests, by no line of theirs."""
+        alike: Dict[Tuple[Any, ...], List[Leak]] = {}
+        for leak in leaks:
+            place = leak.seen.difference.place if isinstance(leak.seen, ChangedState) else None
+            key = (place.module, place.owner, leak.tests, leak.candidates, leak.notes) if (
+                place is not None and place.name and leak.acquisition is None) else (id(leak),)
+            alike.setdefault(key, []).append(leak)
+        found: List[Leak] = []
+        for same in alike.values():
+            if len(same) > 1:
+                names = {each.seen.difference.place.name: each      # type: ignore[union-attr]
+                         for each in same}
+                place = same[0].seen.difference.place       # type: ignore[union-attr]
+                for stored in sorted(self._code.stored_in(place.module), key=len, reverse=True):
+                    mine = [name for name in names if name in stored]
+                    if len(mine) > 1:
+                        found.append(identify.of_states([names.pop(name) for name in mine]))
+                same = list(names.values())
+            found += same
+        return found
 
     def _is_in(self, test: str, frame: Frame) -> bool:
         return short(places.file_of(self._module_of(test))) == frame.file

@@ -283,6 +283,13 @@ def contents(path: str, most: int = 1 << 16) -> str:
         _close(fd)
 
 
+def has_other_end(fd: int) -> bool:
+    """Tell whether the other end of a pipe is open too, under one of the next numbers."""
+    pipe = target(fd)
+    return bool(pipe) and any(target(each) == pipe for each in range(fd - 16, fd + 17)
+                              if each != fd and each >= 0)
+
+
 def is_written(fd: int) -> int:
     """Return 1 for a descriptor that is open for writing only, 0 for one that is open for reading
     only, -1 for any other and where nobody can tell."""

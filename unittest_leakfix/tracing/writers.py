@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from types import CodeType, ModuleType
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Container, Dict, List, Optional, Set, Tuple
 
 from unittest_leakfix._core.code_origin import is_users_file, short
 from unittest_leakfix._core.early import bind
@@ -93,6 +93,27 @@ class CodeOfTests:
                     steps.append((step.opname, step.argval, line))
         self.work += len(steps)
         return steps
+
+    def lines_of(self, module: str, function: str, cls: str) -> Container[int]:
+        """Return the numbers of the lines that functions of this name have in a class of a module,
+        or in the module itself."""
+        space = vars(sys.modules[module]) if type(sys.modules.get(module)) is ModuleType else {}
+        owner = space.get(cls)
+        value = (dict_slot(owner) if issubclass(type(owner), type) else space).get(function)
+        code = getattr(value, "__code__", None)
+        if code is None:
+            return ()
+        import dis
+
+        return {line for _, line in dis.findlinestarts(code) if line}
+
+    def stored_in(self, module: str) -> List[Set[str]]:
+        """Return the names that each function of a module sets on something, or in the module."""
+        import dis
+
+        return [{step.argval for step in dis.get_instructions(code)
+                 if step.opname in _STORES or step.opname in _OF_GLOBALS}
+                for code in self._codes_of(module)]
 
     def names_read(self, module: str, method: str) -> Set[Tuple[str, str]]:
         """Return the names that the code of a test mentions, as ("", name), and those that the

@@ -65,9 +65,8 @@ class AdviceCase(ZooCase):
             leak["left_by"] = (tests or ["tests.zoo." + name])[0]
             source = heal(source, _function(leak), leak["remedy"], _line(leak, module))
         healed = "healed_" + module
-        answer = keeper.ask("afterwards", files={healed + ".py": source},
-                            first=["tests.zoo.afterwards"],
-                            modules=[healed + name[len(module):]])
+        answer = keeper.ask(files={healed + ".py": source}, first=["tests.zoo.afterwards"],
+                            modules=[healed + name[len(module):], "tests.zoo.afterwards"])
         reported = "%s\n\n%s\n%s" % (remedies, source, answer["output"])
         self.assertTrue(answer["successful"], reported)
         self.assertEqual("", answer["report"], reported)

@@ -88,11 +88,22 @@ class Remedy(NamedTuple):
         return self._replace(it=it, noun=noun or self.noun, variable=variable or self.variable)
 
     @property
+    def enters(self) -> bool:
+        """Tell whether it is written as a ``with`` statement where its scope is."""
+        return bool(self.manager) and not (self.calls and (
+            self.in_set_up or self.scope in (CodeScope.CLASS, CodeScope.MODULE, CodeScope.XUNIT)))
+
+    @property
     def code(self) -> Tuple[str, ...]:
-        """The expressions that it is made of, without words."""
-        found = [part for call in self.calls for part in (call.function, *call.arguments,
-                                                          call.saved)]
-        found += [self.manager, self.awaits]
+        """The expressions that are written where its scope is, without words."""
+        if self.monkeypatch and self.scope is CodeScope.FUNCTION:
+            found = [self.monkeypatch]
+        elif self.enters:
+            found = [self.manager]
+        else:
+            found = [part for call in self.calls for part in (call.function, *call.arguments,
+                                                              call.saved)]
+            found.append(self.awaits)
         return tuple(part.replace(IT, self.it or "self") for part in found if part)
 
 

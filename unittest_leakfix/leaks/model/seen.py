@@ -176,6 +176,8 @@ class ChangedState(NamedTuple):
     difference: Any
     """The `Difference` of ``process_state.module_state``, without what would put it back."""
     put_back: bool = False
+    others: Tuple[Any, ...] = ()
+    """Of other names of the same class or module, which were set with it."""
 
 
 Seen = Union[Resource, Retained, ClassAttributes, Changed, Complained, Grown, ChangedState]

@@ -71,7 +71,7 @@ def changed(seen: Changed, leak: Leak, site: Site) -> Words:
                                               leak.kind)
     remedy = words.remedy
     if leak.kind == "descriptor" and leak.acquisition is not None:
-        remedy = _and_its_file(leak, site) or remedy
+        remedy = _and_its_file(leak, site) or _both_ends(change, site) or remedy
     elif change.kind == "child process" and change.how != "ended":
         made = site.opening(("start",))
         if made is not None:    # multiprocessing's
@@ -119,6 +119,15 @@ def _and_its_file(leak: Leak, site: Site) -> Optional[Remedy]:
             opened.detail):
         return None
     return Remedy((Call("os.remove", names[1:]), Call("os.close", (IT,)))).of(names[0])
+
+
+def _both_ends(change: Change, site: Site) -> Optional[Remedy]:
+    """Return what closes both ends of a pipe, which are one cause, where both are open."""
+    made = site.opening(("pipe", "pipe2"))
+    names = site.bound(made, 0), site.bound(made, 1)
+    if made is None or not all(names) or not os_facts.has_other_end(change.fd):
+        return None
+    return Remedy(tuple(Call("os.close", (name,)) for name in names)).of(names[0])
 
 
 def _thread(change: Change, row: LeakKind, called: str, kind: str) -> Words:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from keyword import iskeyword
+from types import MemberDescriptorType
 from typing import List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
@@ -117,8 +118,10 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
     places = _Places(chain, site)
     place = places.of(len(chain.steps) - 1) if all(
         step.link in (Link.ROOT, Link.ATTRIBUTE) for step in chain.steps) else ""
+    # What the application made for itself, it would use again: closed, it is of no use to it.
+    lazily = chain.root in ("module", "class") and site.opened_elsewhere
     pool = seen.resource == "process pool"
-    old = _put_back(chain.steps, places, site) if place and pool else None
+    old = _put_back(chain.steps, places, site) if place and (pool or lazily) else None
     if old is not None and old.when is When.BEFORE:
         # One that has ended has open descriptors as long as it is there.
         return old._replace(monkeypatch="", calls=(*old.calls, *(
@@ -144,9 +147,11 @@ def dropped(resource: str, site: Site) -> Optional[Remedy]:
     """Return what closes a resource that was not kept: a ``with`` statement around the call that
     opened it."""
     row = kinds.of_resource(resource)
-    if opened(resource, site)[0]:
-        return end_of_opened(Resource("", resource=resource), site)
     call = site.call_of(kinds.OPENERS.get(row.name, ()))
+    # The pipes of a child are closed by communicate().
+    ends = ("communicate", "kill") if row.name == "child process" and "PIPE" in call else ()
+    if ends or opened(resource, site)[0]:
+        return end_of_opened(Resource("", resource=resource, ends=ends), site)
     if not call or row.name in ("event loop", "temporary file", "child process") or (
             row.name == "temporary folder" and "TemporaryDirectory" not in call):
         return named(row.remedy, resource) if row.remedy is not None else None
@@ -403,13 +408,21 @@ def _attribute(step: Step, holder: Thing, place: str, places: _Places, index: in
     named = value is not None and any(key in objects.class_dict(cls)
                                       for cls in objects.mro(type(value)))
     default = objects.type_attribute(type(value), key) if named else None
-    if default is not None and objects.type_attribute(type(default), "__get__") is not None:
+    slot = type(default) is MemberDescriptorType
+    if default is not None and not slot and objects.type_attribute(
+            type(default), "__get__") is not None:
         return gone     # a cached property: reading it would fill it
+    if named and not slot and not _is_set_by_init(type(value), key):
+        return gone     # and the class's own value is there again
     if _sure(module, path):
         return restoring("setattr", place, '"%s"' % key, saved=attribute)
-    if named:
-        return gone     # and the class's own value is there again
     return Remedy(advice="give %s its old value back" % attribute)
+
+
+def _is_set_by_init(cls: type, key: str) -> bool:
+    """Tell whether the objects of a class get an attribute of their own by their ``__init__``."""
+    code = getattr(objects.type_attribute(cls, "__init__"), "__code__", None)
+    return key in getattr(code, "co_names", ())
 
 
 def _is_still(step: Step, name: str, site: Site) -> bool:

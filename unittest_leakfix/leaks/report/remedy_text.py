@@ -13,8 +13,6 @@ _REGISTERS = {CodeScope.TEST: "self.addCleanup", CodeScope.CLASS: "cls.addClassC
               CodeScope.MODULE: "unittest.addModuleCleanup"}
 # Where nothing registers a clean-up it is written out, and when it runs.
 _WHEN = {CodeScope.FIXTURE: "after the fixture's yield", CodeScope.XUNIT: "in its tear-down"}
-# Where a ``with`` statement ends too early.
-_FIXTURES = (CodeScope.CLASS, CodeScope.MODULE, CodeScope.XUNIT)
 # Where a name must be an attribute to be there when the clean-up runs.
 _OWNERS = {CodeScope.TEST: "self.", CodeScope.CLASS: "cls.", CodeScope.XUNIT: "self."}
 
@@ -33,23 +31,17 @@ def render(remedy: Optional[Remedy]) -> str:
     saves = any(call.saved for call in remedy.calls) and remedy.scope in _WHEN
     notes = [remedy.when.value] if remedy.when is not When.AFTER and not saves else []
     if remedy.monkeypatch and remedy.scope is CodeScope.FUNCTION or (
-            _is_managed(remedy) and not (stored or remedy.advice)):
+            remedy.enters and not (stored or remedy.advice)):
         notes = []
     return text + ("  # " + "; ".join(notes + list(remedy.imports))
                    if notes or remedy.imports else "")
-
-
-def _is_managed(remedy: Remedy) -> bool:
-    """Tell whether a remedy is written as a ``with`` statement."""
-    return bool(remedy.manager) and not (
-        remedy.calls and (remedy.scope in _FIXTURES or remedy.in_set_up))
 
 
 def _code(remedy: Remedy) -> str:
     scope = remedy.scope
     if remedy.monkeypatch and scope is CodeScope.FUNCTION:
         return "monkeypatch." + remedy.monkeypatch
-    if _is_managed(remedy):
+    if remedy.enters:
         return "%swith %s%s:" % (remedy.advice, remedy.manager,
                                  " as " + remedy.target if remedy.target else "")
     if remedy.awaits:

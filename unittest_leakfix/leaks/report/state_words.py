@@ -53,6 +53,8 @@ def changed(seen: ChangedState, leak: Leak, site: Site) -> StateWords:
             how = "was filled"
         return StateWords("%s %s" % (worded, how), _left_as_it_was(
             place, container, leak, site), notes if place.key else ())
+    if seen.others:
+        return _several((difference, *seen.others), leak, site)
     how = "was %s" % difference.how
     if difference.how == "changed" and difference.new in _NEW:
         how = "was replaced by %s" % _NEW[difference.new]
@@ -71,6 +73,20 @@ def _worded(place: Place, container: str) -> str:
 def _is_dotted(expression: str) -> bool:
     """Tell whether an expression is a name, or names with dots between."""
     return all(part.isidentifier() for part in expression.split("."))
+
+
+def _several(differences: Tuple[Any, ...], leak: Leak, site: Site) -> StateWords:
+    """Return what is said of several names of one class or module."""
+    names = [each.place.name for each in differences]
+    listed = ", ".join(names[:4]) + (", and %d more" % (len(names) - 4) if len(names) > 4 else "")
+    remedies = [_name_back(each, leak, site) for each in differences]
+    calls = tuple(call for each in remedies if each is not None for call in each.calls)
+    notes = tuple(("%s was" % each.place.name, each.before) for each in differences if each.before)
+    return StateWords("%s: %d names were set: %s" % (
+        differences[0].place.owner, len(names), listed),
+        Remedy(calls, when=When.BEFORE) if all(remedies) and len(names) <= 6 else Remedy(
+            advice="give %s its old values back" % site.local(differences[0].place.owner)),
+        notes[:6])
 
 
 def _container(difference: Any) -> str:

@@ -39,6 +39,7 @@ class Site:
     def __init__(self, test: str, acquisition: Optional[Acquisition] = None) -> None:
         opened = acquisition.test if acquisition is not None else ""
         self.test = opened if opened and is_fixture(opened) else test
+        self._frames = acquisition.frames if acquisition is not None else ()
         self._frame = _frame_of_test(self.test, acquisition)
         self._module, self._function = _written(
             self.test, self._frame.function if self._frame is not None else "")
@@ -94,6 +95,12 @@ class Site:
             other.last - other.first for other in found))
 
     @property
+    def opened_elsewhere(self) -> bool:
+        """Tell whether it is known to have been opened by another line than the test's own."""
+        frames = self._frames
+        return bool(frames) and self._frame is not frames[0]
+
+    @property
     def statement(self) -> Optional[Statement]:
         """The statement that opened it; None where there are several in that line."""
         return self._statements[0] if len(self._statements) == 1 else None
@@ -132,12 +139,14 @@ class Site:
         several results, that of *item*: of those without one it is not known which it is."""
         if statement is None or not statement.call:
             return ""
+        receiver, _, method = statement.call.rpartition(".")
+        if method == "start":       # a patcher's returns the mock
+            return receiver if "(" not in receiver else ""
         if statement.targets:
             if item < 0:
                 return statement.targets[0] if len(statement.targets) == 1 else ""
             return statement.targets[item] if item < len(statement.targets) else ""
-        receiver, _, method = statement.call.rpartition(".")
-        return receiver if method == "start" else ""
+        return ""
 
     def local(self, dotted: str) -> str:
         """Return what the user's module calls the module or class *dotted*: "shop" for

@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import qualname_slot
+from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks.model.chain import Link, Thing
 from unittest_leakfix.leaks.retention import edges, objects, registries
 
@@ -86,6 +87,7 @@ class Roots:
         self.counts: Dict[int, int] = {}
         self.variables: Dict[int, contextvars.ContextVar[Any]] = {}
         self.named: Dict[int, Root] = {}
+        self._swapped: Set[int] = set()
         if running is not None:
             for value, name, place in running.named():
                 hop = Hop(name, Thing("named", name), place, id(value), lasting=True)
@@ -93,6 +95,7 @@ class Roots:
         self._note_modules()
         self._note_threads(ignored)
         self._note_handlers()
+        self._note_swapped()
         for value, registry, access in registries.entries():
             self.values.setdefault(id(value), []).append(_registry_root(registry, access))
         for variable, value in contextvars.copy_context().items():
@@ -100,7 +103,8 @@ class Roots:
 
     def hidden(self) -> Set[int]:
         """The ids of this object and its tables, which are not holders."""
-        return {id(self), id(self.__dict__)} | {id(table) for table in self.__dict__.values()}
+        return {id(self), id(self.__dict__)} | self._swapped | {
+            id(table) for table in self.__dict__.values()}
 
     def _note_modules(self) -> None:
         for name, module in objects.items(sys.modules):
@@ -158,6 +162,17 @@ class Roots:
                 root = Root(INTERPRETER, "interpreter", "signal", True, hop,
                             edges.Edge(access, "", access))
                 self.values.setdefault(id(handler), []).append(root)
+
+    def _note_swapped(self) -> None:
+        """What tests have put in the place of the standard library's own functions, and is out of
+        it only as long as we look, hangs on the module there."""
+        done = originals.swapped()
+        self._swapped.update([id(done), *map(id, done)])
+        for place, name, value, _ in done:
+            if id(place) in self.modules:
+                root = self.module(place)
+                entry = edges.Edge("." + name, "", "." + name, True, Link.ATTRIBUTE, name)
+                self.values.setdefault(id(value), []).append(root._replace(entry=entry))
 
     def find(self, obj: object) -> List[Root]:
         """The roots that an object is, or hangs on with nothing between."""
