@@ -339,6 +339,21 @@ class TimelineTests(PageCase):
         self.assertTrue([row for row in rows if "test_200" in row and "50.00 s" in row])
 
 
+class RemedyTests(PageCase):
+    def test_code_can_be_copied_and_a_sentence_is_one(self):
+        for text, code in (
+            ("self.addCleanup(self.db.close)", True), ("with open('x') as file:", True),
+            ("await send(...)", True), ("self.addCleanup(os.chdir, os.getcwd())  # before", True),
+            ("let it end with the test, and join it", False), ("open it in setUp", False),
+            ("keep the file in self.file, then self.addCleanup(self.file.close)", False),
+        ):
+            page = Page(to_html(Findings((Leak("file", "x", ("t.T.test",), remedy=text),), tests=1),
+                                style=self.style))
+            self.assertEqual([text] if code else [], page.texts("code", class_="remedy"))
+            self.assertIn(text, page.texts("p", class_="copied")[0])
+            self.assertEqual(code, "Copy" in page.texts("p", class_="copied")[0])
+
+
 class TextTests(unittest.TestCase):
     """Elements, code and data."""
 

@@ -32,6 +32,8 @@ def is_fixture(test: str) -> bool:
 
     So it is for pytest's: "fixture db (tests/test_orders.py)", "fixture db (session)".
     """
+    if not test.endswith(")"):      # nearly all
+        return False
     head, parenthesis, _ = test.partition(" (")
     return bool(parenthesis) and (head in FIXTURES or is_pytest_fixture(test))
 

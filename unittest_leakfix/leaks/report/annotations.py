@@ -11,7 +11,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.model.ids import is_fixture, is_node_id, method_of, owner_of
+from unittest_leakfix.leaks.model.ids import is_node_id, method_of, owner_of, within_owner
 from unittest_leakfix.leaks.model.kinds import count, rank
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.report.describe import described
@@ -120,15 +120,8 @@ def _annotation(leak: Leak, blocks: Blocks, places: "_Places", taken: Dict[str, 
     return Annotation(
         leak.kind, style.plain(leak.subject), "\n".join([style.plain(leak.subject), *lines]),
         style.plain(leak.remedy), tests, style.test(owner_of(leak.left_by)),
-        style.test(_name_of(leak.left_by)), found[0] if found else None, tuple(found[1:]),
+        style.test(within_owner(leak.left_by)), found[0] if found else None, tuple(found[1:]),
         _identity(leak.fingerprint, taken))
-
-
-def _name_of(test: str) -> str:
-    if is_fixture(test):
-        return test.partition(" (")[0]
-    owner = owner_of(test)
-    return test[len(owner):].lstrip(".:") if owner and test.startswith(owner) else test
 
 
 def _identity(fingerprint: str, taken: Dict[str, int]) -> str:

@@ -1,6 +1,7 @@
 """The causes of a report as HTML: each a block that folds, with what the text says of it."""
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -33,6 +34,8 @@ from unittest_leakfix.leaks.report.text_report import (
 
 __unittest = True
 bind(globals())
+
+_ONLY_AST, _WITH_AWAIT = ast.PyCF_ONLY_AST, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 OPEN_AT_MOST = 12
 """How many causes a page may have for all of them to be unfolded; of more, the first few are."""
@@ -245,10 +248,11 @@ class CauseBlocks:
         if leak.closed:
             found.append(element("p", style.plain(leak.closed), class_="closed"))
         if leak.remedy:
-            found.append(element("p", element("span", "in your code", class_="label"),
-                                 element("code", coloured(style.plain(leak.remedy)),
-                                         class_="remedy"),
-                                 self._copies("line"), class_="copied"))
+            text = style.plain(leak.remedy)
+            found.append(element(
+                "p", element("span", "in your code", class_="label"),
+                [element("code", coloured(text), class_="remedy"), self._copies("line")]
+                if is_code(text) else element("span", text), class_="copied"))
         return found
 
     # Which tests.
@@ -273,16 +277,16 @@ class CauseBlocks:
 
     def _grouped(self, tests: Sequence[str]) -> Iterator[Markup]:
         owners: Dict[str, List[str]] = {}
-        for test in tests:
+        for test in tests[:self._room // 4]:      # no id is shorter
             owners.setdefault(owner_of(test), []).append(test)
         left = len(tests)
         for owner, members in owners.items():
             names: List[str] = []
             for test in members:
                 name = self._style.test(within_owner(test))
-                if self._room < 0:
+                if self._room <= 0:
                     break
-                self._room -= len(name) + 2
+                self._room = max(self._room - len(name) - 2, 0)
                 names.append(name)
             left -= len(names)
             if names:
@@ -319,3 +323,15 @@ class CauseBlocks:
     def _copies(what: str) -> Markup:
         return element("button", "Copy", type="button", class_="button small", data_copy="code",
                        aria_label="Copy this " + what, hidden=True)
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a remedy, or the line that a statement begins with, is Python, and not a
+    sentence."""
+    if text.endswith(":"):
+        text += " pass"
+    try:
+        compile(text, "<remedy>", "exec", _ONLY_AST | _WITH_AWAIT, True)
+    except (SyntaxError, ValueError):
+        return False
+    return True

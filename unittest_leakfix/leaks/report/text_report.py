@@ -241,9 +241,10 @@ class Blocks:
                                                      for test in leak.tests)
             tests, word = () if whole and not self.stacks else leak.tests, "in: "
             tests = tuple(test for test in tests if not is_fixture(test))
-        names = [self.style.test(self.names.short(test)) for test in tests]
-        shown = listed(names + (self._candidates(leak) if leak.tests else []),
-                       len(tests) + len(leak.candidates) if self.stacks else _SHOWN)
+        limit = len(tests) + len(leak.candidates) if self.stacks else _SHOWN
+        names = [self.style.test(self.names.short(test)) for test in tests[:limit + 1]]
+        names += [""] * (len(tests) - len(names))       # which are only counted
+        shown = listed(names + (self._candidates(leak) if leak.tests else []), limit)
         return wrap(_BLOCK_INDENT + word, shown, ", ", self.style.width,
                     4 + len(word)) if shown else []
 
