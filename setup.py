@@ -20,7 +20,7 @@ MODERN = sys.version_info >= (3, 8)
 MODERN_PACKAGES = ["unittest_leakfix." + name
                    for name in (
     "tracing", "process_state", "leaks", "leaks.model", "leaks.report", "leaks.retention",
-    "databases", "django", "pytest_plugin", "polluter")]
+    "databases", "django", "pytest_plugin", "polluter", "fix")]
 ENTRY_POINTS = {"console_scripts": ["unittest-leakfix = unittest_leakfix.__main__:main"]}
 if MODERN:
     ENTRY_POINTS["pytest11"] = ["unittest_leakfix = unittest_leakfix.pytest_plugin.installed"]

@@ -54,6 +54,7 @@ MODULES = (
     ("test_example_django", ONE),
     ("test_example", CORE),
     ("test_facts_alone", ONE),
+    ("test_fix", ONE),
     ("test_fingerprints", BOTH),
     ("test_first_imports", BOTH),
     ("test_frameworks", CORE),

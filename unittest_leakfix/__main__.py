@@ -32,9 +32,12 @@ def _program():
 def main():
     """Run the command line. Ends in ``SystemExit`` with unittest's status.
 
-    ``sessions``, ``polluter``, ``compare`` and ``merge`` as the first word are our own commands,
-    never a test module of that name (which ``sessions.py`` is).
+    ``sessions``, ``polluter``, ``compare``, ``merge`` and ``fix`` as the first word are our own
+    commands, never a test module of that name (which ``sessions.py`` is).
     """
+    if sys.argv[1:2] == ["fix"]:
+        from unittest_leakfix._optional import fix
+        sys.exit(fix(sys.argv[2:]))
     if sys.argv[1:2] in (["compare"], ["merge"]):
         from unittest_leakfix._optional import reports
         sys.exit(reports(sys.argv[1], sys.argv[2:]))

@@ -148,6 +148,15 @@ def polluter(arguments):
     return main(arguments)
 
 
+def fix(arguments):
+    """Run the command ``fix`` with these *arguments*, and return its exit status."""
+    if sys.version_info < (3, 8):
+        sys.stderr.write("error: fix needs Python 3.8 or later\n")
+        return 2
+    from unittest_leakfix.fix.command import main
+    return main(arguments)
+
+
 def reports(command, arguments):
     """Run the *command* ``compare`` or ``merge`` with these *arguments*, and return its exit
     status."""

@@ -20,7 +20,8 @@ PACKAGE = "unittest_leakfix"
 LAYERS: Tuple[Tuple[str, ...], ...] = (
     ("_core",), ("resources",), ("",), ("tracing",), ("leaks.model",),
     ("process_state", "leaks.retention"),
-    ("leaks.report",), ("leaks",), ("databases",), ("django",), ("pytest_plugin",), ("polluter",))
+    ("leaks.report",), ("leaks",), ("databases",), ("django",), ("pytest_plugin",),
+    ("polluter", "fix"))
 
 # The one module of the core that loads what stands above it, inside functions.
 LOADER = "_optional"

@@ -20,7 +20,7 @@ from tests.tiers import NEWEST, full_on
 
 MODERN = sys.version_info >= (3, 8)
 TAGS = {True: "py38", False: "py2.py36.py37"}
-MODERN_ONLY = ("databases/", "django/", "leaks/", "polluter/", "process_state/",
+MODERN_ONLY = ("databases/", "django/", "fix/", "leaks/", "polluter/", "process_state/",
                "pytest_plugin/", "tracing/")
 SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md", "CHANGELOG.md",
            "unittest_leakfix")

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
 bind(globals())
@@ -78,6 +79,8 @@ class Remedy(NamedTuple):
     """A name that it may be given."""
     imports: Tuple[str, ...] = ()
     """The import statements that the code needs and the user's module lacks."""
+    site: Optional[Frame] = None
+    """The line of the test or fixture that the code belongs to."""
 
     def at(self, scope: CodeScope) -> "Remedy":
         """Return the same remedy where code of *scope* is meant."""

@@ -31,7 +31,7 @@ from unittest_leakfix.leaks.model.seen import (
 )
 from unittest_leakfix.leaks.report import change_words, remedies, remedy_text, state_words
 from unittest_leakfix.leaks.report.change_words import Notes, Words, place_text
-from unittest_leakfix.leaks.report.user_code import Site
+from unittest_leakfix.leaks.report.user_code import Site, name_in
 from unittest_leakfix.tracing.stacks import Frame
 
 __unittest = True
@@ -77,9 +77,14 @@ def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = N
         return leak
     site = _site(leak)
     frames = leak.acquisition.frames if leak.acquisition is not None else ()
-    if "::" in leak.left_by and frames and frames[0].function == remedy.it:
-        scope = CodeScope.FIXTURE       # of pytest's, which is called so and has opened it
-    remedy = remedy.at(site.scope if scope is None else scope)
+    line = site.line
+    if "::" in leak.left_by and frames and (
+            frames[0].function == remedy.it or frames[0] == remedy.site
+            and remedy.scope is CodeScope.FIXTURE):
+        # A fixture of pytest's, which is called so, has opened it, under a name of its own.
+        scope, line = CodeScope.FIXTURE, frames[0]
+        remedy = remedy.of(name_in(line) or remedy.it)
+    remedy = remedy.at(site.scope if scope is None else scope)._replace(site=line)
     if remedy.manager and site.in_set_up:
         remedy = remedy._replace(in_set_up=True)
     known = [remedy.it.partition(".")[0]] if remedy.it else []

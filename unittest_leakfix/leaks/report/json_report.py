@@ -19,6 +19,7 @@ from unittest_leakfix.leaks.model.leak import (
     RecordedChange,
     RuleUse,
 )
+from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, When
 from unittest_leakfix.leaks.report import describe, memory_report, whole_file
 from unittest_leakfix.leaks.report.reference_chain import thing_text
 
@@ -143,9 +144,32 @@ def _leak(leak: Leak) -> Dict[str, Any]:
         "user_line": None if leak.user_line is None else _frame(leak.user_line),
         "notes": [{"label": label, "text": text} for label, text in leak.notes],
         "closed": _short(leak.closed), "remedy": _short(leak.remedy),
+        "ends": None if leak.ends is None else _remedy(leak.ends),
         "silence": _text(leak.silence),
         "cause": _text(leak.cause), "fingerprint": _text(leak.fingerprint),
     }
+
+
+def _remedy(remedy: Remedy) -> Dict[str, Any]:
+    """Return what the text of a remedy is made of, as ``leaks.model.remedy`` names it."""
+    value = {name: _text(part) if isinstance(part, str) else part
+             for name, part in remedy._asdict().items()}
+    value.update(
+        calls=[dict(call._asdict(), function=_text(call.function),
+                    arguments=list(map(_text, call.arguments)), saved=_text(call.saved))
+               for call in remedy.calls],
+        scope=remedy.scope.name, when=remedy.when.name, imports=list(remedy.imports),
+        site=None if remedy.site is None else _frame(remedy.site))
+    return value
+
+
+def _remedy_from(value: Dict[str, Any]) -> Remedy:
+    calls = tuple(_made(Call, dict(call, arguments=tuple(call["arguments"])))
+                  for call in value["calls"])
+    site = value["site"]
+    return _made(Remedy, dict(
+        value, calls=calls, scope=CodeScope[value["scope"]], when=When[value["when"]],
+        imports=tuple(value["imports"]), site=None if site is None else _made(_Frame, site)))
 
 
 def _chain(chain: Any) -> Optional[Dict[str, Any]]:
@@ -197,10 +221,11 @@ def _leak_from(value: Dict[str, Any]) -> Leak:
         chain=chain, acquisition=acquisition, tests=tuple(fields["tests"]),
         candidates=tuple(fields.get("candidates", ())),
         holding=tuple((item["name"], item["type"], item["size"]) for item in fields["holding"]),
-        notes=tuple((item["label"], item["text"]) for item in fields["notes"]))
+        notes=tuple((item["label"], item["text"]) for item in fields["notes"]),
+        ends=None if not fields.get("ends") else _remedy_from(fields["ends"]))
     return Leak(
         **{name: fields[name] for name in Leak.__dataclass_fields__
-           if name not in ("name", "ends", "seen")}
+           if name not in ("name", "seen")}
     )
 
 

@@ -1,7 +1,7 @@
 """How each `CodeScope` writes a `Remedy`: as one line, which can be typed as it stands."""
 from __future__ import annotations
 
-from typing import Optional
+from typing import List, Optional
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.remedy import IT, Call, CodeScope, Remedy, When
@@ -23,18 +23,43 @@ def render(remedy: Optional[Remedy]) -> str:
         return ""
     text = _code(remedy)
     it = remedy.it
-    stored = IT in text and not it
-    if stored:
-        it = _OWNERS.get(remedy.scope, "") + remedy.variable
+    unnamed = needs_name(remedy)
+    if unnamed:
+        it = name_for(remedy)
         text = "keep the %s in %s, then %s" % (remedy.noun, it, text)
     text = text.replace(IT, it)
     saves = any(call.saved for call in remedy.calls) and remedy.scope in _WHEN
     notes = [remedy.when.value] if remedy.when is not When.AFTER and not saves else []
     if remedy.monkeypatch and remedy.scope is CodeScope.FUNCTION or (
-            remedy.enters and not (stored or remedy.advice)):
+            remedy.enters and not (unnamed or remedy.advice)):
         notes = []
     return text + ("  # " + "; ".join(notes + list(remedy.imports))
                    if notes or remedy.imports else "")
+
+
+def needs_name(remedy: Remedy) -> bool:
+    """Tell whether the code of *remedy* speaks of a thing that has no name there yet."""
+    return IT in _code(remedy) and not remedy.it
+
+
+def name_for(remedy: Remedy) -> str:
+    """Return the name that what has none is given there: "self.thread"."""
+    return _OWNERS.get(remedy.scope, "") + remedy.variable
+
+
+def statements(remedy: Remedy) -> List[str]:
+    """Return the statements that carry out the calls of *remedy*, in their order, without words."""
+    if remedy.scope in _WHEN:
+        found = [_call(each, "saved") for each in reversed(remedy.calls)]
+    else:
+        found = [_registered(each, remedy.scope) for each in remedy.calls]
+    return [each.replace(IT, remedy.it or name_for(remedy)) for each in found]
+
+
+def with_statement(remedy: Remedy) -> str:
+    """Return the head of the ``with`` statement of *remedy*."""
+    return ("with %s%s:" % (remedy.manager, " as " + remedy.target if remedy.target else "")
+            ).replace(IT, remedy.it or name_for(remedy))
 
 
 def _code(remedy: Remedy) -> str:

@@ -11,7 +11,7 @@ import types
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from unittest_leakfix._core import errors
-from unittest_leakfix._core.code_origin import LIBRARY, RUNNER, START, origin_of
+from unittest_leakfix._core.code_origin import LIBRARY, RUNNER, START, origin_of, short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.ids import (
     FIXTURES,
@@ -24,7 +24,7 @@ from unittest_leakfix.leaks.model.remedy import CodeScope
 from unittest_leakfix.leaks.report.source_file import Source, Statement, names_of, source_of
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.tracing.acquisitions import Acquisition
-from unittest_leakfix.tracing.stacks import is_installed
+from unittest_leakfix.tracing.stacks import Frame, is_installed
 
 __unittest = True
 bind(globals())
@@ -71,6 +71,14 @@ class Site:
     def place(self) -> str:
         """Where it is written, "tests/test_orders.py:24"; "" where that is not known."""
         return objects.place(self._function) if self._function is not None else ""
+
+    @property
+    def line(self) -> Optional[Frame]:
+        """The line that opened it there, or else its first one; None where that is not known."""
+        if self._frame is not None or self._function is None:
+            return self._frame
+        code = self._function.__code__
+        return Frame(short(code.co_filename), code.co_firstlineno, code.co_name)
 
     @property
     def awaits(self) -> bool:
@@ -200,6 +208,15 @@ _SCOPES = {"setUpClass": CodeScope.CLASS, "setUpTestData": CodeScope.CLASS,
 _FROM = {"mock": "unittest"}
 _STANDARD = ("contextlib", "shutil", "os", "asyncio")
 _BUILTINS = sys.modules["builtins"]
+
+
+def name_in(frame: Frame) -> str:
+    """Return the name that the one statement in the line of *frame* gives to what it makes; "" for
+    none, or several."""
+    source = source_of(_join(START, frame.file))
+    found = [each for each in source.statements
+             if each.first <= frame.line <= each.last] if source is not None else []
+    return Site.bound(found[0]) if len(found) == 1 else ""
 
 
 def declared_in(module: str) -> Optional[Source]:

@@ -143,6 +143,12 @@ def write(path: str, text: str) -> None:
     target.write(text)
 
 
+def write_bytes(path: str, data: bytes) -> None:
+    """Write *data* to the file *path*, whole or not at all; a symbolic link stays one. Raises
+    OSError."""
+    _whole(os.path.realpath(path), data)
+
+
 def shown(name: Any) -> str:
     """Return a file's name as any stream takes it."""
     return _fsdecode(name).encode("utf-8", "backslashreplace").decode("utf-8")
