@@ -264,6 +264,8 @@ STATE: Dict[Tuple[str, str], str] = {
     ("leaks.suppressions",
      "_ignored"): "the rules of `ignore`, which the user's modules call when loaded",
     ("snapshot", "snapshots"): "the tests of mixin classes that run now, by their ids",
+    ("process_state.library_settings",
+     "_registered"): "what was registered with abstract classes at the last call of `register`",
     ("process_state.descriptors",
      "Reserve._held"): "descriptors held in reserve, which no report may name",
     ("process_state.monitors",

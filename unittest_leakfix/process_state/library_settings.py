@@ -5,12 +5,20 @@ How to add one: `process_state.setting_table`. Kinds: "random state", "library s
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 from typing import Any, Dict, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import dict_slot, mro
+from unittest_leakfix._core.introspection import (
+    dict_slot,
+    module_slot,
+    mro,
+    name_slot,
+    qualname_slot,
+)
 from unittest_leakfix.leaks.model.remedy import Call, Remedy, When, restoring
 from unittest_leakfix.leaks.model.remedy import calling as cleaning
+from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.setting_table import (
     MISSING,
     Setting,
@@ -306,7 +314,82 @@ def _set_django_values(module: Any, value: Dict[str, Any]) -> None:
             setattr(settings, key, old)
 
 
+# Classes registered with abstract ones.
+
+_registered: Dict[str, Any] = {"token": None, "found": {}}
+
+
+def _registrations(module: Any) -> Any:
+    """Return what is registered with the abstract classes of the standard library and of the user's
+    modules, as code: they are looked through again only after another call of ``register``."""
+    dump = vars(sys.modules.get("_abc", module)).get("_get_dump")
+    if dump is None:        # PyPy
+        return MISSING
+    token = vars(module)["get_cache_token"]()
+    if _registered["token"] != token:
+        found: Dict[str, None] = {}
+        homes = [("collections.abc", _modules.get("collections.abc")),
+                 ("numbers", _modules.get("numbers"))]
+        homes += [(name, each) for name, each, users in places.modules() if users]
+        for name, home in homes:
+            for each in list(vars(home).values()) if type(home) is ModuleType else ():
+                if issubclass(type(each), module.ABCMeta) and (
+                        name in ("collections.abc", "numbers") or module_slot(each) == name):
+                    for cls in filter(None, [reference() for reference in dump(each)[0]]):
+                        found["%s.register(%s)" % (name_slot(each), qualname_slot(cls))] = None
+        _registered.update(token=token, found=found)
+    return _registered["found"]
+
+
+def _more(old: Any, new: Any) -> bool:
+    """Tell whether no more is registered: what goes with its class is not a change."""
+    return MISSING in (old, new) or not [key for key in new if key not in old]
+
+
+# Django's cache in memory, and the mails that it keeps for tests.
+
+def _local_caches(module: Any) -> Any:
+    return {"%s %r" % (name, key): value for name, cache in list(vars(module)["_caches"].items())
+            for key, value in list(cache.items())}
+
+
+def _set_local_caches(module: Any, value: Dict[str, Any]) -> None:
+    for name, cache in list(vars(module)["_caches"].items()):
+        mine = {key: value["%s %r" % (name, key)] for key in list(cache)
+                if "%s %r" % (name, key) in value}
+        cache.clear()
+        cache.update(mine)
+        expires = vars(module)["_expire_info"][name]
+        for key in [key for key in expires if key not in cache]:
+            del expires[key]
+
+
+def _outbox(module: Any) -> Any:
+    outbox = vars(module).get("outbox", MISSING)
+    return outbox if outbox is MISSING else (id(outbox), len(outbox))
+
+
+def _same_outbox(old: Any, new: Any) -> bool:
+    """Django makes a new one before each test of its own, and so it does with the test runner."""
+    return MISSING in (old, new) or old[0] != new[0] or old[1] >= new[1]
+
+
+def _cut_outbox(module: Any, value: Any) -> None:
+    if id(vars(module)["outbox"]) == value[0]:
+        del vars(module)["outbox"][value[1]:]
+
+
 ROWS: Tuple[Setting, ...] = (
+    Setting(_KIND, "abc.ABCMeta.register()", "abc", _registrations, same=_more,
+            why_not="the interpreter takes no class out of a registry",
+            remedy=Remedy(advice="register the class where it is written, or one that is made in "
+                                 "the test")),
+    Setting(_KIND, "django.core.cache: LocMemCache", "django.core.cache.backends.locmem",
+            _local_caches, _set_local_caches,
+            remedy=cleaning("django.core.cache.cache.clear")),
+    Setting(_KIND, "django.core.mail.outbox", "django.core.mail", _outbox, _cut_outbox,
+            same=_same_outbox, show=lambda value: "%d mails" % value[1],
+            remedy=cleaning("django.core.mail.outbox.clear")),
     Setting("random state", "random", "random", _random_state, _set_random_state,
             remedy=restoring("random.setstate", saved="random.getstate()"), same=_drawn,
             called=("seed", "setstate"), show=unshown),

@@ -1,5 +1,6 @@
 """Each setting of the process: a test changes it, a later one fails; put back, the later one
 passes. One row for each."""
+import collections.abc
 import faulthandler
 import gc
 import importlib
@@ -124,7 +125,8 @@ REPORTED = {
 #: Rows of which another one of the same make is in the table, or which nothing puts back.
 ALIKE = ("json.", "socket.socket.", "http.client.", "subprocess.Popen.", "pathlib.", "smtplib.",
          "resource.RLIMIT_")
-LEFT = frozenset(["sys.settrace", "sys.setprofile", "threading.settrace", "threading.setprofile"])
+LEFT = frozenset(["sys.settrace", "sys.setprofile", "threading.settrace", "threading.setprofile",
+                  "abc.ABCMeta.register()"])
 #: Those of libraries that may not be there have tests of their own.
 OPTIONAL = ("numpy.", "pandas.", "matplotlib.", "django.", "values of django.")
 SPACE = {"io": io}
@@ -241,6 +243,11 @@ REPORTED_OF = {
             "not hasattr(django.conf.settings, 'SHOP')"),
         "values of django.conf.settings": ("django.conf.settings.SHOP = 2",
                                            "not hasattr(django.conf.settings, 'SHOP')"),
+        "django.core.cache: LocMemCache": (
+            "django.core.cache.cache.set('shop', 17)",
+            "django.core.cache.cache.get('shop') is None"),
+        "django.core.mail.outbox": ("django.core.mail.outbox.append('mail')",
+                                    "not django.core.mail.outbox"),
     },
 }
 
@@ -255,6 +262,10 @@ class LibraryTest(SettingCase):
                 importlib.import_module("numpy.random")
             if name == "django.conf":
                 importlib.import_module("django.test.utils")
+                importlib.import_module("django.core.cache.backends.locmem")
+                mail = importlib.import_module("django.core.mail")
+                self.addCleanup(vars(mail).pop, "outbox")
+                mail.outbox = []
         except ImportError:
             self.skipTest("%s is not installed" % name.partition(".")[0])
         if name == "pandas":
@@ -412,6 +423,37 @@ class TracerTest(SettingCase):
         done = self.state.restore(changes)
         sys.settrace(None)
         self.assertEqual((["sys.settrace"], []), ([each.name for each in changes], done))
+
+
+@unittest.skipUnless("_abc" in sys.modules, "the registries are not in C")
+class AbstractClassTest(SettingCase):
+    """What a test registers with an abstract class: nothing takes it out again."""
+
+    def registered(self):
+        return [each for each in self.state.full(0.01) if each.name == "abc.ABCMeta.register()"]
+
+    def test_lasting(self):
+        collections.abc.Sized.register(Lasting)
+        change, = self.registered()
+        self.assertEqual(("Sized.register(Lasting)",), change.added)
+        self.assertFalse(change.restorable)
+        self.assertEqual([], self.registered())
+
+    def test_gone_with_its_class(self):
+        class Local:
+            pass
+        collections.abc.Sized.register(Local)
+        del Local
+        gc.collect()
+        self.assertEqual([], self.registered())
+
+    def test_asking_is_no_registration(self):
+        self.assertIsInstance([], collections.abc.Sized)
+        self.assertEqual([], self.registered())
+
+
+class Lasting:
+    pass
 
 
 class ModulesTest(SettingCase):
