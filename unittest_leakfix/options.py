@@ -159,6 +159,14 @@ OPTIONS = (
         pytest="--leakfix-update-baseline", pytest_short="--leaks-update-baseline",
         environment="UNITTEST_LEAKFIX_LEAKS_UPDATE_BASELINE"),
     Option(
+        "leaks_only_new", FLAG,
+        "Report, and fail, what is new only: the first run lists all leaks in the file of "
+        "--leaks-baseline, by default leaks-baseline.json, and fails none of them",
+        default=False, part=FINDING, implies=True, python=(3, 8),
+        command="--leaks-only-new", keyword="leaks_only_new", django="--leaks-only-new",
+        pytest="--leakfix-only-new", pytest_short="--leaks-only-new", ini="leakfix_only_new",
+        key="leaks_only_new", environment="UNITTEST_LEAKFIX_LEAKS_ONLY_NEW"),
+    Option(
         "leaks_json", FILE, "Write the report to FILE as JSON",
         metavar="FILE", part=FINDING, implies=True, python=(3, 8),
         command="--leaks-json", keyword="leaks_json", django="--leaks-json",
@@ -318,7 +326,33 @@ def decided(given, defaults=(), place="command"):
             if option.part == FINDING:
                 found.pop(option.name, None)
     found["leaks"] = mode or "off"
+    if found.get("leaks_only_new") is True:
+        _only_new(found, place)
     return found
+
+
+BASELINE = "leaks-baseline.json"
+"""What --leaks-only-new lists leaks in, where no other file is named."""
+
+
+def _only_new(found, place):
+    """Put in what --leaks-only-new stands for: the baseline is read where there is one, and
+    written where there is none; then nothing fails. "leaks_only_new" becomes its path."""
+    if found.get("leaks_write_baseline"):
+        names = [_called(name, place) or name for name in (
+            "leaks_only_new", "leaks_write_baseline", "leaks_baseline")]
+        raise ValueError("%s writes its own file: leave out %s, or name that file by %s"
+                         % tuple(names))
+    file = found.get("leaks_baseline") or path(BASELINE)
+    found["leaks_only_new"] = file
+    if os.path.exists(file):
+        found["leaks_baseline"] = file
+        return
+    for name in ("leaks_baseline", "leaks_update_baseline"):
+        found.pop(name, None)
+    found["leaks_write_baseline"] = file
+    if found["leaks"] == "fail":
+        found["leaks"] = "report"
 
 
 def _mode(layers):

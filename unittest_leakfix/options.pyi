@@ -59,6 +59,7 @@ class Options:
     suppressions: Iterable[tuple[Any, str]] | None
     leaks_write_baseline: str | None
     leaks_update_baseline: bool
+    leaks_only_new: bool
     leaks_json: str | None
     leaks_html: str | None
     leaks_output: Iterable[str] | None

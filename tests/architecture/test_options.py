@@ -119,6 +119,28 @@ class OptionsTests(unittest.TestCase):
             with self.subTest(layers):
                 self.assertEqual(expected, decided(layers[0], layers[1:]))
 
+    def test_only_new_reads_the_baseline_or_writes_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "known.json")
+            given = {"leaks": "fail", "leaks_only_new": True, "leaks_baseline": file}
+            first = {"leaks": "report", "leaks_only_new": file, "leaks_write_baseline": file}
+            self.assertEqual(first, decided(given))
+            self.assertEqual(first, decided(first), "as often as it is called")
+            self.assertEqual(first, decided(dict(given, leaks_update_baseline=True)))
+            with open(file, "w"):
+                pass
+            later = {"leaks": "fail", "leaks_only_new": file, "leaks_baseline": file}
+            self.assertEqual(later, decided(given))
+            self.assertEqual(later, decided(later))
+            self.assertEqual("report", decided({"leaks_only_new": True})["leaks"])
+            self.assertEqual(os.path.abspath("leaks-baseline.json"),
+                             decided({"leaks_only_new": True})["leaks_only_new"])
+            with self.assertRaises(ValueError) as caught:
+                decided(dict(given, leaks_write_baseline=file), place="pytest_short")
+            self.assertEqual("--leaks-only-new writes its own file: leave out "
+                             "--leaks-write-baseline, or name that file by --leaks-baseline",
+                             str(caught.exception))
+
     def test_an_error_calls_the_options_as_they_were_given(self):
         for place, names in (
             ("command", ("--restore", "--leaks")),

@@ -138,6 +138,37 @@ class LayersTests(ConfiguredCase):
         self.assertNotIn("was added", output)
 
 
+class OnlyNewTests(ConfiguredCase):
+    """One command for a suite that leaks: the first run lists, the later ones fail what is new."""
+
+    def check(self, way, option):
+        options = ("--leaks=fail", option) if way != "pytest" else ("--leakfix=fail", option)
+        status, output = self.run_by(way, *options)
+        self.assertEqual(0, status, output)
+        self.assertIn("LEAKS  2 causes in 2 of 2 tests", output)
+        self.assertIn("leaks-baseline.json was written, with 2 causes: commit it, and from now on "
+                      "only what is new is reported\n", output)
+        self.assertEqual(2, len(self.json("leaks-baseline.json")["leaks"]))
+        before = self.text("leaks-baseline.json")
+        self.put("test_sample.py", SAMPLE + "    def test_new(self):\n"
+                                            "        os.environ['NEWER'] = '1'\n")
+        status, output = self.run_by(way, *options)
+        self.assertEqual(1, status, output)
+        self.assertIn("LEAKS  1 cause in 1 of 3 tests", output)
+        self.assertIn('environment variable "NEWER" was added', output)
+        self.assertNotIn('[1] environment variable "SHOP" was added', output)
+        self.assertEqual(before, self.text("leaks-baseline.json"))
+
+    def test_unittest(self):
+        self.check("unittest", "--leaks-only-new")
+
+    def test_pytest(self):
+        self.check("pytest", "--leakfix-only-new")
+
+    def test_django(self):
+        self.check("django", "--leaks-only-new")
+
+
 class NothingTests(ConfiguredCase):
     def test_a_run_without_a_file_of_ours_pays_nothing(self):
         self.put("pyproject.toml", "[project]\nname = 'shop'\n")

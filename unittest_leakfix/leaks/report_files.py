@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tu
 from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks import suppressions
+from unittest_leakfix.leaks.model.kinds import count
 from unittest_leakfix.leaks.model.leak import Findings
 from unittest_leakfix.leaks.report import json_report
 from unittest_leakfix.leaks.report.whole_file import Target, reason
@@ -213,6 +214,10 @@ class Files:
                 self._written[row] = True
                 if row.named_by:
                     lines.append("%s was updated" % target.name)
+                elif self._run.options.leaks_only_new and not row.is_report:
+                    lines.append("%s was written, with %s: commit it, and from now on only what is "
+                                 "new is reported" % (
+                                     target.name, count(len(found.leaks), "cause")))
             except Exception as error:  # nothing that a file lacks is a matter of the verdict
                 lines.append("%s could not be written: %s%s" % (
                     target.name, reason(error), "" if held else " (%s)" % _NO_RESERVE))

@@ -105,7 +105,8 @@ class LeakSession:
         try:
             text = text_report.render(found, text_report.style_for(stream),
                                       stacks=self.options.leaks_stacks,
-                               verbose=verbose, failing=self.options.leaks == "fail")
+                               verbose=verbose, failing=self.options.leaks == "fail"
+                                      or bool(self.options.leaks_only_new))
             text = "\n".join(filter(None, (
                 text, memory_report.render(found.timeline, text_report.style_for(stream)))))
         except Exception:

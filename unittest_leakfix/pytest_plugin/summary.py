@@ -162,7 +162,8 @@ class Summary:
         from unittest_leakfix.leaks.report import memory_report, text_report
         leaks = text_report.render(
             found, style, stacks=self._chosen.options.leaks_stacks, verbose=verbose,
-            failing=self._chosen.mode == "fail", mark=MARK, options=self._chosen.prefix)
+            failing=self._chosen.mode == "fail" or bool(self._chosen.options.leaks_only_new),
+            mark=MARK, options=self._chosen.prefix)
         return "\n".join(filter(None, (leaks, memory_report.render(found.timeline, style))))
 
     def _loud(self, found: Findings) -> bool:
