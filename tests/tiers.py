@@ -97,6 +97,7 @@ MODULES = (
     ("test_types", ONE),
     ("test_uncounted", BOTH),
     ("test_watch", BOTH),
+    ("test_without_proc", ONE),
     ("test_zoo", BOTH),
 )
 

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 
 from tests.integration.finding.test_leaks_files import FolderCase
 from tests.support.paths import ROOT
+from tests.support.schema import jsonschema, strict_problems
 
 SAMPLE = """\
 import os, unittest
@@ -74,6 +75,8 @@ class WaysTests(ConfiguredCase):
                       'unittest_leakfix.cfg:7  thread="nobody"  # it was there once\n', output)
         self.assertIn('environment="SHOP"  # why it is known', output)
         value = self.json("leaks.json")
+        if jsonschema is not None:
+            self.assertEqual([], strict_problems(value, "docs/report.schema.json"))
         self.assertEqual([("it is on purpose", "unittest_leakfix.cfg:6")],
                          [(known["reason"], known["where"]) for known in value["known"]])
         self.assertEqual([1, 0], [each["used"] for each in value["suppressions"]])

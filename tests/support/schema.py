@@ -25,9 +25,28 @@ def schema(name: str):
 
 def problems(value, name: str):
     """Return what is wrong with *value* by the schema *name*. Skips the test without jsonschema."""
+    return _problems(value, schema(name))
+
+
+def strict_problems(value, name: str):
+    """As `problems`, and what the schema does not name is wrong too."""
+    return _problems(value, _strict(schema(name)))
+
+
+def _strict(part):
+    if isinstance(part, list):
+        return list(map(_strict, part))
+    if not isinstance(part, dict):
+        return part
+    found = {key: _strict(each) for key, each in part.items()}
+    if isinstance(part.get("properties"), dict) and part.get("type") == "object":
+        found.setdefault("additionalProperties", False)
+    return found
+
+
+def _problems(value, found):
     if jsonschema is None:
         raise unittest.SkipTest("needs jsonschema")
-    found = schema(name)
     kind = jsonschema.validators.validator_for(found)
     kind.check_schema(found)
     return ["%s: %s" % ("/".join(map(str, each.absolute_path)), each.message)

@@ -6,6 +6,7 @@ complaints are, cannot be known; the state of the process can.
 """
 from __future__ import annotations
 
+import os.path
 import sys
 import unittest
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
@@ -16,6 +17,7 @@ from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix.leaks.model.seen import Survivor
 from unittest_leakfix.leaks.passing_warnings import PassThroughCapture
 from unittest_leakfix.leaks.survivors import SurvivorWatch
+from unittest_leakfix.process_state.descriptors import listed
 
 __unittest = True
 bind(globals())
@@ -26,6 +28,13 @@ UNCOUNTED: Tuple[Tuple[str, str], ...] = () if COUNTED else ((
     "objects that outlive their tests",
     "%s does not count references: only the state of the process is watched"
     % _NAMES.get(sys.implementation.name, "this interpreter")),)
+#: What no run sees on this system.
+UNSEEN: Tuple[Tuple[str, str], ...] = (
+    () if listed() else (("descriptors that no object has",
+                          "this system has neither /proc nor /dev/fd"),)
+) + (() if os.path.isdir("/proc/self") else ((
+    "child processes but those of multiprocessing and those whose Popen is gone",
+    "this system has no /proc"),))
 
 
 class Unmeasured:
@@ -38,8 +47,9 @@ class Unmeasured:
         return bool(self._reasons or UNCOUNTED)
 
     def all(self) -> Tuple[Tuple[str, str], ...]:
-        """Return pairs of name and reason, in order of running, each once."""
-        return UNCOUNTED + tuple(self._reasons)
+        """Return pairs of name and reason, in order of running, each once; before them what this
+        interpreter and this system do not show, which alone does not make a report."""
+        return UNCOUNTED + UNSEEN + tuple(self._reasons)
 
     def add(self, name: str, reason: str) -> None:
         """Note that *name* could not be measured."""

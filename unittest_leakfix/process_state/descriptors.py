@@ -143,6 +143,15 @@ class Opened(NamedTuple):
     target: str
 
 
+# macOS has the second one, Windows neither.
+_FOLDER = next((name for name in ("/proc/self/fd", "/dev/fd") if os.path.isdir(name)), "")
+
+
+def listed() -> bool:
+    """Tell whether this system lists the open descriptors of a process."""
+    return bool(_FOLDER)
+
+
 class Descriptors(Monitor):
     """Watches the descriptors of this process.
 
@@ -155,7 +164,7 @@ class Descriptors(Monitor):
     _stat = staticmethod(os.stat)
     _fstat = staticmethod(os.fstat)
     _listdir = staticmethod(os.listdir)
-    _folder = next((name for name in ("/proc/self/fd", "/dev/fd") if os.path.isdir(name)), "")
+    _folder = _FOLDER
 
     def __init__(self, acquisitions: Optional[Acquisitions] = None) -> None:
         self._acquisitions = acquisitions

@@ -9,12 +9,22 @@ import unittest
 from dataclasses import replace
 
 from tests.support.paths import ROOT
+from tests.support.schema import problems, schema, strict_problems
 from tests.unit.leaks.leak_kinds import every_kind
 from tests.unit.leaks.leak_samples import Acquisition, TextCase, chain
-from unittest_leakfix.leaks.model.leak import Findings, Leak, merge
+from tests.unit.leaks.page_samples import timeline_of
+from unittest_leakfix.leaks.model.leak import (
+    Findings,
+    Leak,
+    Overhead,
+    RecordedChange,
+    RuleUse,
+    merge,
+)
 from unittest_leakfix.leaks.report import json_report as leaks_json
 from unittest_leakfix.leaks.report.text_report import render
 
+SCHEMA = "docs/report.schema.json"
 DOCUMENT = os.path.join(ROOT, "docs", "json-schema.md")
 
 
@@ -59,6 +69,42 @@ class JsonTests(TextCase):
             leaks_json.dump(part, path)
         self.assertEqual(leaks_json.to_value(merge(map(leaks_json.load, paths))),
                          leaks_json.to_value(merge(parts)))
+
+    def test_every_kind_by_the_schema(self):
+        timeline = timeline_of(["t.T.test_%d" % number for number in range(30)])
+        findings = Findings(
+            tuple(every_kind(self)), known=self.example().known, tests=9,
+            overhead=Overhead(phases=(("looks", 0.5),)), timeline=timeline._replace(most=5),
+            state=(RecordedChange("shop.DEBUG", ("t",), ("u",)),),
+            rules=(RuleUse("thread=\"a\"  # b", "known:3", 0, "thread"),),
+            unmeasured=(("t", "it forked"),))
+        for found in (findings, self.findings(), Findings()):
+            value = json.loads(leaks_json.to_text(found))
+            self.assertEqual([], problems(value, SCHEMA))
+            # What it does not name is an error here: a new field has to be described.
+            self.assertEqual([], strict_problems(value, SCHEMA))
+
+    def test_the_schema_refuses_what_is_no_report(self):
+        value = json.loads(leaks_json.to_text(self.findings()))
+        for change in ({"version": 2}, {"tests": -1}, {"leaks": [{"kind": "x"}]}, {"known": 3}):
+            self.assertNotEqual([], problems(dict(value, **change), SCHEMA))
+        del value["more"]
+        self.assertNotEqual([], problems(value, SCHEMA))
+
+    def test_the_document_names_every_field_of_the_schema(self):
+        with open(DOCUMENT, encoding="utf-8") as file:
+            text = file.read()
+
+        def names(part):
+            if isinstance(part, dict):
+                yield from part.get("properties", ())
+                for each in part.values():
+                    yield from names(each)
+            elif isinstance(part, list):
+                for each in part:
+                    yield from names(each)
+        self.assertEqual([], sorted(name for name in set(names(schema(SCHEMA)))
+                                    if "`%s`" % name not in text))
 
     def test_no_secrets(self):
         secret = "mysql://a:hunter2@h"
