@@ -128,17 +128,17 @@ class CauseBlocks:
         leak = cause.leak
         figures = figures_of(leak)
         return [
-            element("span", "#%d" % cause.number if cause.number else "known", class_="nr"),
+            element("span", "#%d" % cause.number if cause.number else "known", class_="nr"), " ",
             element("span",
-                    element("span", self._style.plain(leak.subject), class_="subject"),
+                    element("span", self._style.plain(leak.subject), class_="subject"), " ",
                     element("span",
-                            element("span", leak_kind_of(leak).singular, class_="kind"),
+                            element("span", leak_kind_of(leak).singular, class_="kind"), " ",
                             element("span", "closed for you", class_="badge")
-                            if leak.closed.startswith("closed") else None,
+                            if leak.closed.startswith("closed") else None, " ",
                             element("span", "in the baseline", class_="badge")
                             if cause.known else None,
                             class_="tags"),
-                    class_="what"),
+                    class_="what"), " ",
             element("span", figures, class_="figures") if figures else None]
 
     # Where it came from.
@@ -192,7 +192,7 @@ class CauseBlocks:
             return None
         reads = chain.evaluates and text == chain.expression
         return element("p", element("span", "held by" if reads else "for reading only",
-                                    class_="label"),
+                                    class_="label"), " ",
                        element("code", coloured(text) if reads else text, class_="expression"),
                        self._copies("expression") if reads else None, class_="copied")
 
@@ -213,8 +213,8 @@ class CauseBlocks:
             "li",
             None if first else element("code", access,
                                        class_="access suspect" if suspect else "access"),
-            element("span", label, class_="thing"),
-            element("code", where, class_="place") if where else None,
+            " ", element("span", label, class_="thing"), " ",
+            element("code", where, class_="place") if where else None, " ",
             element("span", "probably this reference should have been taken back", class_="hint")
             if suspect and not first else None,
             class_=kind)
@@ -250,7 +250,7 @@ class CauseBlocks:
         if leak.remedy:
             text = style.plain(leak.remedy)
             found.append(element(
-                "p", element("span", "in your code", class_="label"),
+                "p", element("span", "in your code", class_="label"), " ",
                 [element("code", coloured(text), class_="remedy"), self._copies("line")]
                 if is_code(text) else element("span", text), class_="copied"))
         return found
@@ -304,6 +304,7 @@ class CauseBlocks:
         return element(
             "div",
             element("a", "Link", href="#" + cause.anchor, class_="button", data_copy_link=True),
+            " ",
             element("a", "Permanent link", href="#" + cause.permanent, id=cause.permanent,
                     class_="button", data_copy_link=True,
                     title="The same in the next report, as long as the cause is"),

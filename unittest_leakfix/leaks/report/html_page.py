@@ -109,7 +109,7 @@ class _Page:
                               href="#causes" if self._causes else "#top", class_="skip"),
             element("div", element("a", "unittest", element("b", "_leakfix"), href="#top",
                                    class_="brand"),
-                    element("nav", [element("a", text, href=href)
+                    element("nav", [[element("a", text, href=href), " "]
                                     for href, text, there in links if there],
                             aria_label="Parts of the report"),
                     element("button", "Theme", type="button", class_="button small", id="theme",

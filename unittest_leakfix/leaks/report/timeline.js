@@ -106,8 +106,8 @@ function timeline(data) {
       if (fits > 3) {
         const whole = data.modules[module], last = whole.split(/[./](?!py$)/).pop();
         const name = whole.length <= fits ? whole : last;
-        const short = name.length <= fits ? name : "…" + name.slice(1 - fits);
-        found.push(node("text", { x: left + 5, y: height / 2 + 3.5, class: "band-name" }, short));
+        const short = name.length <= fits ? name : fits > 8 ? "…" + name.slice(1 - fits) : "";
+        if (short) found.push(node("text", { x: left + 5, y: height / 2 + 3.5, class: "band-name" }, short));
       }
     }
     return found;
