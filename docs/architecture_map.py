@@ -16,7 +16,7 @@ BEGIN = "<!-- The map: written by docs/architecture_map.py -->\n"
 END = "<!-- The end of the map -->\n"
 # From the bottom up: a folder imports those above it here.
 FOLDERS = ("_core", "resources", ".", "tracing", "leaks/model", "process_state", "leaks/retention",
-           "leaks/report", "leaks", "databases", "django", "pytest_plugin", "polluter")
+           "leaks/report", "leaks", "databases", "django", "pytest_plugin", "polluter", "fix")
 
 
 def first_sentence(path):

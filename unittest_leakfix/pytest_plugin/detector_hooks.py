@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import unittest
-from dataclasses import replace
 from typing import (
     Any,
     Callable,
@@ -21,7 +19,7 @@ from typing import (
 import pytest
 
 from unittest_leakfix._core import errors
-from unittest_leakfix._core.code_origin import HARNESS, LIBRARY, STDLIB, is_users_file, origin_of
+from unittest_leakfix._core.code_origin import is_users_file
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.leaks import identify, passing_warnings, suppressions
@@ -29,9 +27,7 @@ from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model.ids import is_pytest_fixture
 from unittest_leakfix.leaks.model.leak import Ignored, Leak
-from unittest_leakfix.leaks.model.remedy import CodeScope
 from unittest_leakfix.leaks.report import (
-    describe,
     json_report,  # noqa: F401 (loaded before the first test)
     terminal,  # noqa: F401
     text_report,  # noqa: F401
@@ -43,51 +39,13 @@ from unittest_leakfix.process_state.monitors import ProcessState
 from unittest_leakfix.process_state.warning_filters import WarningFilters
 from unittest_leakfix.pytest_plugin import options, xdist
 from unittest_leakfix.pytest_plugin.failure_text import Reports
+from unittest_leakfix.pytest_plugin.leak_words import PytestWording
 from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.scopes import Key, Scope, ScopeData
 from unittest_leakfix.resources import scan
 
 __unittest = True
 bind(globals())
-
-# A leak in the words of pytest: what ends it in a test function, a fixture, a class.
-
-_exists = os.path.exists
-_isabs = os.path.isabs
-
-class PytestWording:
-    """Knows which tests are functions, where ``self.addCleanup`` is of no use."""
-
-    def __init__(self) -> None:
-        self.functions: Set[str] = set()
-
-    def of(self, leak: Leak) -> Leak:
-        """Return *leak* with a remedy that can be written where it came from."""
-        leak = describe.in_words(leak)
-        # Of those in a look at several all are in one class, or none is.
-        first = (leak.tests or leak.candidates or ("",))[0]
-        function = leak.ends is not None and first in self.functions
-        return describe.written(leak, leak.ends, CodeScope.FUNCTION) if function else leak
-
-    def of_class(self, leak: Leak, name: str) -> Leak:
-        """Return the leak of what a class of this node id still holds."""
-        return replace(leak, tests=("setUpClass (%s)" % name,))
-
-    @staticmethod
-    def is_harness(leak: Leak) -> bool:
-        """Tell whether pytest or a plugin of it opened this, for itself: no other code had a
-        part."""
-        opened = leak.acquisition
-        if opened is None or not opened.frames or opened.thread not in ("", "MainThread"):
-            return False
-        # A plugin's hook around the phases of a test: it puts back what it did, after we look.
-        outermost = opened.frames[-1]
-        if outermost.function.startswith("pytest_") and not is_users_file(outermost.file):
-            return True
-        file = opened.frames[0].file
-        return (origin_of(file) in (HARNESS, LIBRARY)
-                or not _isabs(file) and _exists(STDLIB + file) and not _exists(file))
-
 
 # What pytest itself keeps objects by, for as long as a session or a scope lasts.
 
