@@ -70,6 +70,7 @@ MODULES = (
     ("test_leaks_options", MIDDLE),
     ("test_leaks_process", BOTH),
     ("test_lines", BOTH),
+    ("test_lock_waits", ONE),
     ("test_own_resources", BOTH),
     ("test_planted", BOTH),
     ("test_packaging", CORE),

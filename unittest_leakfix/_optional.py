@@ -86,6 +86,7 @@ def leak_session(options):
     began = time.process_time()
     from unittest_leakfix.leaks.run import LeakSession
     from unittest_leakfix.options import decided
+    watch_locks()
     LeakSession.loading += time.process_time() - began      # the first call loads
     return LeakSession(**decided(chosen))
 
@@ -111,6 +112,7 @@ def connection_counting(most):
                          % (most,))
     from unittest_leakfix.databases.connection_limit import CountingObserver
     CountingObserver(most=most)
+    watch_locks()
     return lambda watcher: CountingObserver(watcher, most)
 
 
@@ -166,3 +168,65 @@ def reports(command, arguments):
     from unittest_leakfix.leaks import report_commands
     run = {"compare": report_commands.compare, "merge": report_commands.merged}[command]
     return run(arguments)
+
+
+# Waits for the locks of databases: 3.8, in a run that records connections.
+
+def recording():
+    """Return what records which connections are opened, None before 3.8."""
+    if sys.version_info < (3, 8):
+        return None
+    from unittest_leakfix.tracing.drivers import drivers
+    watch_locks()
+    return drivers
+
+
+class LockWatch(object):
+    """Looks for waits before locks from when two recorded connections are open until none is
+    recorded any more."""
+
+    descriptor = None       # of standard error, where 2 is not that: under pytest
+
+    @classmethod
+    def begin(cls, main):
+        """Begin, in a thread below `threading`. *main*: the number of the main thread."""
+        from unittest_leakfix import patience
+        patience.watch_locks(main, look_at_locks, two_connections, cls.descriptor)
+
+    @staticmethod
+    def end():
+        """End it."""
+        patience = sys.modules.get("unittest_leakfix.patience")
+        if patience is not None:
+            patience.stop_watching_locks()
+
+
+def watch_locks(descriptor=None):
+    """Have the waits of recorded connections for locks watched. *descriptor*: where to write what
+    they are, if not to standard error."""
+    if descriptor is not None and descriptor >= 0:
+        LockWatch.descriptor = descriptor
+    from unittest_leakfix.tracing.opened_connections import connection_registry
+    connection_registry.lock_watch = LockWatch
+
+
+def watch_locks_no_more(descriptor):
+    """Undo `watch_locks`, and close the descriptor that it was given."""
+    LockWatch.end()
+    LockWatch.descriptor = None
+    if descriptor >= 0:
+        os.close(descriptor)
+
+
+def two_connections():
+    """Return what runs where two recorded connections may be open, so that one can be in the way
+    of the other; None where not."""
+    module = sys.modules.get("unittest_leakfix.tracing.opened_connections")
+    registry = getattr(module, "connection_registry", None)
+    return registry.current() if registry is not None and registry.has_two() else None
+
+
+def look_at_locks(seconds, ending, say):
+    """Report what sessions of this run wait for, and end what is in the way and may be."""
+    from unittest_leakfix.databases.lock_waits import look
+    look(seconds, ending, say)

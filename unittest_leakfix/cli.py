@@ -218,8 +218,9 @@ def _watch(patience, exit_after):
         _refuse("--patience needs a number of seconds above 0")
     if exit_after is not None and not exit_after >= 0:
         _refuse("--exit-after needs a number of seconds, 0 or more")
+    from unittest_leakfix._optional import look_at_locks, two_connections
     from unittest_leakfix.patience import Watch
-    watch = Watch(patience, exit_after)
+    watch = Watch(patience, exit_after, look=look_at_locks, two=two_connections)
     if patience is not None:
         watch.start()       # before finding looks which threads there are
     return watch

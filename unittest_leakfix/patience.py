@@ -1,7 +1,9 @@
-"""A run that hangs: what keeps the process from its end, and which test stands still.
+"""A run that hangs: what keeps the process from its end, and which test stands still, also before a
+lock of a database.
 
-Loaded when ``--patience`` or ``--exit-after`` is given; else only when the run has been over for
-some seconds and the process is still there. A thread of our own watches, below `threading`, so
+Loaded when ``--patience`` or ``--exit-after`` is given, and in a run that records connections once
+two of them are open; else only when the run has been over for some seconds and the process is still
+there. A thread of our own watches, below `threading`, so
 that no list of threads has it, and writes to the descriptor of standard error, never to a stream,
 whose lock the main thread may hold.
 """
@@ -16,6 +18,7 @@ import time
 from unittest_leakfix._core.code_origin import OURS, is_users_file, origin_of, short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import qualified
+from unittest_leakfix._core.ownership import ours, resting
 from unittest_leakfix._core.redaction import shown
 from unittest_leakfix.observer import ForwardingObserver
 
@@ -31,15 +34,18 @@ AT_END = 5.0
 """How many seconds the process may take for its end before it says what keeps it."""
 AT_EXIT = 5.0
 """How many seconds ``--exit-after`` gives to what was registered with ``atexit``."""
+AT_LOCK = 10.0
+"""After how many seconds at one line of the user's a look is taken at the locks of databases."""
 
 _clock = getattr(time, "monotonic", time.time)
 _sleep = time.sleep
 _write = os.write
 _exit = os._exit
-_listdir = os.listdir
+_exists = os.path.exists
 _getpid = os.getpid
 _register_at_fork = getattr(os, "register_at_fork", None)     # 3.7
 _current_frames = sys._current_frames
+_get_native_id = getattr(sys.modules.get("_thread"), "get_native_id", lambda: 0)    # 3.8
 _run_at_exit = atexit._run_exitfuncs
 _FRAMES = 12    # of a stack that are shown
 
@@ -51,10 +57,24 @@ class Watch(object):
         end, and any time for a test.
     :param exit_after: how many seconds after the run the process is ended; None: never.
     :param main: the number of the main thread; None: that which makes the watch.
+    :param locks: after how many seconds the locks of databases are looked at; None: *patience*.
+    :param look: takes that look; see ``lock_waits.look``.
+    :param two: returns what runs, None where fewer than two connections are open: none of them
+        can wait for another.
     """
 
-    def __init__(self, patience=None, exit_after=None, main=None):
+    _running_one = None     # what watches this run by ``--patience``, or for locks alone
+
+    def __init__(self, patience=None, exit_after=None, main=None, locks=None, look=None, two=None):
         self._patience = patience
+        self._look, self._two = look, two
+        self._locks = locks or patience
+        self._for_locks = locks is not None
+        self._stands = None, 0.0    # the line of the user's at which the main thread is, since when
+        self._looked = 0.0
+        self._seen = set()
+        self.latest = ""            # what runs, or ran last
+        self._native = 0
         self._exit_after = exit_after
         self._main = get_ident() if main is None else main
         self._pid = _getpid()
@@ -73,6 +93,7 @@ class Watch(object):
     def start(self):
         """Begin to watch, or to watch again."""
         if self._paused or not self._running:
+            Watch._running_one = self
             if not self._ours and sys.version_info >= (3, 12):
                 _register_at_fork(before=self._pause)
             self._paused, self._running = False, True
@@ -85,7 +106,7 @@ class Watch(object):
             self._paused = True
             self._wake.release()
             for _ in range(100):
-                if not self._running and len(_listdir("/proc/self/task")) == 1:
+                if not self._running and not _exists("/proc/self/task/%d" % self._native):
                     break
                 _sleep(0.001)
 
@@ -93,12 +114,21 @@ class Watch(object):
         """The test or fixture *name*, an object that `str` is called of later, runs from now on;
         None: nothing does."""
         self._current = name, _clock()
+        if name is not None:
+            self.latest = name
         if self._paused:
             self.start()
 
     def stop(self):
         """The run is over, and the process goes on."""
         self._pid = None
+        if Watch._running_one is self:
+            Watch._running_one = None
+        if self._running and sys.version_info >= (3,):
+            try:
+                self._wake.release()
+            except RuntimeError:    # it is awake
+                pass
 
     def over(self, status, started_by=None):
         """The run is over, and the process is about to end with *status*.
@@ -119,25 +149,35 @@ class Watch(object):
         self._watch()
 
     def _watch(self):
+        number = get_ident()
         try:
-            self._watch_on()
+            ours.add(number)
+            self._watch_on(number)
         except:     # noqa: E722  2.7 takes the names of modules away, Exception too, as it ends
             pass
+        finally:
+            self._running = False
+            resting.discard(number)
+            ours.discard(number)
 
-    def _watch_on(self):
-        self._ours += (get_ident(),)
+    def _watch_on(self, number):
+        self._ours += (number,)
+        self._native = _get_native_id()
         patience = self._patience or AT_END
         # Twice a second is enough, and costs nothing.
-        step = min([0.5, patience / 4.0] + [each / 4.0 for each in [self._exit_after] if each])
+        step = min([0.5, patience / 4.0] + [each / 4.0 for each in [self._exit_after, self._locks]
+                                            if each])
         reported = False
         while _getpid() == self._pid:
+            resting.add(number)     # it refers to nothing of the tests
             if sys.version_info >= (3,):
                 self._wake.acquire(True, step)
             else:
                 _sleep(step)
-            if self._paused:
-                self._running = False
+            resting.discard(number)
+            if self._paused or self._for_locks and self._two() is None:
                 return
+            self._look_at_locks(_clock())
             try:
                 name, since = self._current
                 now = _clock()
@@ -145,6 +185,8 @@ class Watch(object):
                     if name is not self._reported:
                         self._reported = name
                         self._say(self._where(name, now - since))
+                        self._looked = 0.0
+                        self._look_at_locks(now)
                 if self._end is None:
                     continue
                 if not reported and now - self._end >= patience:
@@ -175,6 +217,33 @@ class Watch(object):
             lines.append("  %s" % self._label(ident))
             lines += ["    " + each for each in _stack(frame)]
         return lines
+
+    # A test that waits for a lock of a database.
+
+    def _look_at_locks(self, now):
+        """Say what the sessions of the run wait for, once the main thread has been at one line of
+        the user's for as long as `_locks` says; end what may be ended."""
+        if not self._locks or self._look is None:
+            return
+        runs = self._two()
+        if runs is None:
+            return
+        at = runs, _line_of_user(_current_frames().get(self._main))
+        if at != self._stands[0]:
+            self._stands = at, now
+        if now - self._stands[1] < self._locks or now - self._looked < self._locks:
+            return
+        self._looked = now
+        try:
+            self._look(self._locks, _is_ending(_current_frames().get(self._main)),
+                       self._say_once)
+        except Exception:       # what a test broke ends this look, not the watch
+            pass
+
+    def _say_once(self, key, text):
+        if key not in self._seen:
+            self._seen.add(key)
+            self._say([text])
 
     # A process that does not end.
 
@@ -267,9 +336,25 @@ class Watch(object):
 class WatchedObserver(ForwardingObserver):
     """Says to *watch* what runs."""
 
-    def __init__(self, inner, watch):
+    def __init__(self, inner, watch, recording=None):
         super(WatchedObserver, self).__init__(inner)
         self._watch = watch
+        self._recording = recording     # of connections
+
+    @property
+    def current(self):
+        """What runs, or ran last: the records of connections ask for it."""
+        return str(self._watch.latest)
+
+    def start(self):
+        super(WatchedObserver, self).start()
+        if self._recording is not None:
+            self._recording.install(self)
+
+    def stop(self):
+        if self._recording is not None:
+            self._recording.remove(self)
+        super(WatchedObserver, self).stop()
 
     def test_started(self, test):
         self.inner.test_started(test)
@@ -378,15 +463,58 @@ def _place(frame):
     return text
 
 
+#: Where a test's own part is over, and its fixtures end.
+_ENDING = frozenset(["tearDown", "asyncTearDown", "doCleanups", "tearDownClass", "doClassCleanups",
+                     "tearDownModule", "doModuleCleanups", "_fixture_teardown", "_post_teardown"])
+
+
+def _line_of_user(frame):
+    """Return what tells the innermost line of the user's code, as it runs now, from others."""
+    innermost = frame
+    while frame is not None and not is_users_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    frame = innermost if frame is None else frame
+    return None if frame is None else (id(frame), frame.f_lasti)
+
+
+def _is_ending(frame):
+    """Tell whether the test or fixture at *frame* is in its clean-ups."""
+    while frame is not None:
+        if frame.f_code.co_name in _ENDING:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def watch_locks(main, look, two, descriptor=None):
+    """Begin to watch for waits before the locks of databases, in a thread that ends when fewer than
+    two connections are open. The arguments are those of `Watch`, and the descriptor to
+    write to."""
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return      # nothing would be owned while another thread is alive
+    if Watch._running_one is None:
+        Watch._running_one = watch = Watch(main=main, locks=AT_LOCK, look=look, two=two)
+        watch._descriptor = watch._descriptor if descriptor is None else descriptor
+    if Watch._running_one._for_locks:
+        Watch._running_one.start()
+
+
+def stop_watching_locks():
+    """The run is over."""
+    if Watch._running_one is not None and Watch._running_one._for_locks:
+        Watch._running_one.stop()
+
+
 def _stack(frame):
-    """Return the lines of a stack, outermost first, without the runner's and ours."""
+    """Return the lines of a stack, outermost first, without the runner's and ours: the innermost
+    ones, and of those further out the user's."""
     lines = []
-    while frame is not None and len(lines) < _FRAMES:
+    while frame is not None and len(lines) < 2 * _FRAMES:
         name = frame.f_code.co_filename
         if frame.f_globals.get("__unittest") or origin_of(name) == OURS:
             if any(is_users_file(each) for each, _ in lines):
                 break       # the rest is the way to the test
-        else:
+        elif len(lines) < _FRAMES or is_users_file(name):
             lines.append((name, "%s in %s" % (_line(name, frame.f_lineno), frame.f_code.co_name)))
         frame = frame.f_back
     return [line for _, line in reversed(lines)]

@@ -7,7 +7,7 @@ import unittest
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import fault_text
-from unittest_leakfix._optional import connection_counting, leak_session
+from unittest_leakfix._optional import connection_counting, leak_session, recording
 from unittest_leakfix.result import LeakFixResultMixin, LeakFixTextTestResult, Sweep
 from unittest_leakfix.suite import Run, Tally
 
@@ -86,7 +86,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         finding = watcher
         if self._watch is not None:
             from unittest_leakfix.patience import WatchedObserver
-            watcher = WatchedObserver(watcher, self._watch)
+            watcher = WatchedObserver(watcher, self._watch, recording())
         counts = connection_counting(self.max_connections)
         if counts is not None:
             watcher = counts(watcher)

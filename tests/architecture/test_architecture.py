@@ -289,6 +289,8 @@ STATE: Dict[Tuple[str, str], str] = {
     ("suite", "_runs"): "the runs that are under way, the innermost last",
     ("tracing.driver_ids",
      "_noted"): "the sessions of connections of a driver that may refuse to tell, weakly",
+    ("tracing.driver_ids",
+     "_logins"): "the servers of connections of a driver that does not keep them, weakly",
     ("tracing.drivers",
      "drivers"): "the drivers' modules are the process's, and so are their patches",
     ("tracing.frameworks",

@@ -71,6 +71,8 @@ _ATOMS = PLAIN | frozenset([object, types.BuiltinFunctionType, types.CodeType, t
 _names_in = types.ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 _IMMUTABLE = 1 << 8 if sys.version_info >= (3, 10) else 0     # made by a C module
+#: The numbers of our own threads (`patience`), and of those that wait now and hold nothing.
+ours, resting = set(), set()
 _lasting = {}    # id: weak reference to a class that its module names
 # Looked into last: rows that a test keeps would use up the limit, and the connection
 # beside them count as shared (its statement cache refers to it, 3.11).
@@ -90,7 +92,8 @@ def certain():
 def _threaded():
     """Tell whether other threads may run Python code."""
     # The second is for those that C code has started, and for one that is ending.
-    return _thread_count() > 0 or _FREE_THREADED and not _has_lock() and len(_current_frames()) > 1
+    return _thread_count() > len(resting) or (
+        _FREE_THREADED and not _has_lock() and len(_current_frames()) > 1)
 
 
 def owned(held, references=None, past=(), limit=LIMIT, brief=False, ending=0):

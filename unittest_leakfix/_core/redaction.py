@@ -217,6 +217,17 @@ def statement(text, dialect):
         return HIDDEN
 
 
+def statement_shape(text, dialect):
+    """Return a `statement` up to its first string, with ``?`` for its numbers."""
+    try:
+        first = pattern(dialect).search(text)
+        if first is not None:
+            text = text[:first.start()] + HIDDEN
+        return pattern("number").sub("?", text)
+    except Exception:
+        return HIDDEN
+
+
 # What can be seen, and how much of it.
 
 _printable = getattr(str, "isprintable", None)

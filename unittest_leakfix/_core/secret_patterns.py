@@ -126,6 +126,7 @@ PATTERNS = {
             re.I),
     "mysql": (r"'|\"|\b0x|\$\w*\$", 0),
     "postgresql": (r"'|\$(?:[^\W\d]\w*)?\$", 0),
+    "number": (r"(?<![\w$])\d[\w.]*", 0),
     "unseen": (_UNSEEN, 0),
     "any literal": (r"'[^']*(?:'|\Z)|\"[^\"]*(?:\"|\Z)", 0),
 }

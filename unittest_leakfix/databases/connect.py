@@ -15,6 +15,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.databases.mysql import MySQL
 from unittest_leakfix.databases.postgresql import PostgreSQL
 from unittest_leakfix.databases.server import Server, code
+from unittest_leakfix.tracing.driver_ids import login_of
 
 __unittest = True
 bind(globals())
@@ -230,6 +231,19 @@ def aside(address: Address) -> Any:
         raise
     except CannotConnect:
         return connect(address)
+
+
+def address_of(driver: str, connection: Any) -> Address:
+    """Return the address of an open connection of that *driver* (as records name it), with its
+    password: for one of our own to the same server. Raises what the driver raises."""
+    dialect = "postgresql" if driver in ("psycopg2", "psycopg", "asyncpg") else "mysql"
+    found = login_of(driver, connection)
+    socket = found.get("unix_socket")
+    port = found.get("port")
+    return Address(dialect, {"asyncpg": "", "aiomysql": ""}.get(driver, driver),
+                   str(found.get("user") or ""), str(found.get("password") or ""),
+                   str(found.get("host") or ""), int(port) if port else None,
+                   options=(("unix_socket", str(socket)),) if socket else ())
 
 
 def _driver(address: Address) -> Any:

@@ -16,7 +16,8 @@ from django.test import TransactionTestCase
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import Swap
-from unittest_leakfix.databases.server import Server, rows
+from unittest_leakfix.databases.lock_waits import blocking
+from unittest_leakfix.databases.server import Server
 from unittest_leakfix.databases.server_sessions import Session, Sessions, outcome, table
 from unittest_leakfix.django.clean_up import SERVERS, error_text, may_terminate, server_connection
 from unittest_leakfix.django.connections import connections, driver_of
@@ -132,18 +133,18 @@ class BlockedFlushes:
 def _blocking(server: Server, vendor: str, name: str, flush: int, patience: float) -> Sessions:
     """Return the sessions on the database that the session *flush* waits for."""
     found = server.sessions(name, connection_registry.record_of_session)
-    if vendor == "postgresql":
-        ids = {int(row[0])
-               for row in rows(server.connection, "SELECT unnest(pg_blocking_pids(%s))", (flush,))}
-    else:
-        # Which session waits for which is shown to few accounts; what is idle in a transaction, to
-        # most.
+    if vendor == "mysql":
+        # A DELETE that waits for a row is only active to an account that may not see more; the
+        # flush does nothing else for this long.
         long = [each for each in found if each.age is not None and each.age >= patience - 1]
-        waits = any(each.id == flush and each.state.startswith("active") for each in long)
-        ours = _in_transaction() if waits else []
-        ids = {each.id for each in long if waits and each.id != flush and (
-            each.state == "idle in transaction" or each.state == "idle" and each.id in ours)}
-    return replace(found, sessions=tuple(each for each in found if each.id in ids))
+        if any(each.id == flush and each.state.startswith("active") for each in long):
+            idle = [each.id for each in long if each.state == "idle in transaction"]
+            likely = idle + [each for each in _in_transaction()
+                             if any(each == other.id for other in long)]
+            found = replace(found, sessions=tuple(
+                replace(each, waits=True) if each.id == flush else each for each in found))
+            return blocking(found, flush, likely)
+    return blocking(found, flush)
 
 
 def _in_transaction() -> List[int]:

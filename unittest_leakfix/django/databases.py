@@ -10,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db import connections as django_connections
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._optional import watch_locks
 from unittest_leakfix.databases.connection_limit import CountingObserver
 from unittest_leakfix.django import clean_up
 from unittest_leakfix.django.blocked_flush import blocked_flushes
@@ -105,6 +106,7 @@ def begin(say: Callable[[str], None]) -> None:
 
     *say* is called with what cannot wait for the end of the run, perhaps from another thread.
     """
+    watch_locks()
     connections.install()
     live_servers.install()
     blocked_flushes.install(say)

@@ -11,6 +11,7 @@ from weakref import ref
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import module_slot, name_slot
+from unittest_leakfix._core.ownership import ours
 from unittest_leakfix.process_state.base import Change, FoundChange, Monitor
 from unittest_leakfix.resources.client_table import ENDING
 from unittest_leakfix.tracing import os_facts, value_text
@@ -38,16 +39,16 @@ class Threads(Monitor):
     def take(self) -> None:
         self._base = {ident: ref(thread) for ident, thread in list(self._running.items())}
         self._raw = tuple(self._raw_threads()) if _count() else ()
-        self._count = _count()
+        self._count = _count() - len(ours)
 
     def absorb(self, since: "Threads") -> None:
         for ident, thread in since.new():
             self._base[ident] = ref(thread)
         self._raw += tuple(ident for ident in self._raw_threads() if ident not in since._raw)
-        self._count += max(_count() - since._count, 0)
+        self._count += max(_count() - len(ours) - since._count, 0)
 
     def same(self) -> bool:
-        if _count() > self._count:
+        if _count() - len(ours) > self._count:
             return False
         base = self._base
         try:
@@ -97,7 +98,7 @@ class Threads(Monitor):
 
     def _raw_threads(self) -> List[int]:
         running = self._running
-        return [ident for ident in self._frames() if ident not in running]
+        return [ident for ident in self._frames() if ident not in running and ident not in ours]
 
 
 def _is_ending(thread: threading.Thread) -> bool:

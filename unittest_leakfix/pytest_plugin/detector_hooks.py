@@ -22,6 +22,7 @@ from unittest_leakfix._core import errors
 from unittest_leakfix._core.code_origin import is_users_file
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
+from unittest_leakfix._optional import watch_locks, watch_locks_no_more
 from unittest_leakfix.leaks import identify, passing_warnings, suppressions
 from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.detector import LeakDetector
@@ -461,5 +462,11 @@ def begin(config: pytest.Config, chosen: PytestOptions) -> SessionDetector:
     except ValueError as error:     # of a rule
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(watching, "leakfix-finding")
+    try:
+        descriptor = os.dup(2)      # a hang must be seen while output is captured
+    except OSError:     # it is closed
+        descriptor = -1
+    watch_locks(descriptor)
+    config.add_cleanup(lambda: watch_locks_no_more(descriptor))
     config.pluginmanager.register(watching.reports, "leakfix-reports")
     return watching

@@ -46,6 +46,73 @@ def note(driver: str, connection: object) -> None:
     _noted[key] = alive, _session_of(driver, connection), fd, _inode(fd)
 
 
+class Login:
+    """How a connection was opened: to open another one like it. Text of it shows nothing."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, **given: Any) -> None:
+        self.given = given
+
+
+_LOGIN = {"host": "host", "user": "user", "password": "password", "passwd": "password",
+          "port": "port", "unix_socket": "unix_socket"}
+_PLACES = ("host", "user", "password", "database", "port", "unix_socket")
+_logins: Dict[int, Tuple[ref[Any], Login]] = {}
+
+
+def note_login(connection: object, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> None:
+    """Note the server and account of a connection of MySQLdb, the one driver whose connections do
+    not have them; as long as it lives, as the other drivers do."""
+    given = dict(zip(_PLACES, args), **{_LOGIN[name]: value for name, value in kwargs.items()
+                                        if name in _LOGIN})
+    given.pop("database", None)
+    if all(type(each) in (str, int, bytes) for each in given.values()):
+        key = id(connection)
+        _logins[key] = (ref(connection, lambda _: _logins.pop(key, None) and None),
+                        Login(**given))
+
+
+def login_of(driver: str, connection: Any) -> Dict[str, Any]:
+    """Return host, port, user, password and unix_socket of a connection, as far as its driver, or
+    `note_login`, has them. For a connection of our own beside it; never to be shown."""
+    if driver == "MySQLdb":
+        alive, login = _logins.get(id(connection), (None, None))
+        found = login.given if login and alive is not None and alive() is connection else {}
+    elif driver in ("psycopg2", "psycopg"):
+        info = connection.info
+        found = {name: getattr(info, name) for name in ("host", "port", "user", "password")}
+    elif driver == "asyncpg":
+        address, given = connection._addr, connection._params
+        found = {"user": given.user, "password": given.password}
+        if type(address) is tuple:
+            found.update(host=address[0], port=address[1])
+        else:
+            host, _, port = str(address).rpartition("/.s.PGSQL.")
+            found.update(host=host, port=int(port))
+    else:
+        values = vars(connection)
+        found = {name: values.get(name, values.get("_" + name))
+                 for name in ("host", "port", "user", "password", "unix_socket")}
+    return {name: value.decode("utf-8") if type(value) is bytes else value
+            for name, value in found.items() if value}
+
+
+def in_transaction(driver: str, connection: Any) -> bool:
+    """Tell whether a connection of MySQL may be in a transaction: by its driver's memory."""
+    try:
+        if driver == "pymysql":
+            # Of a SELECT it does not note whether that began one: without autocommit it did.
+            return bool(connection.server_status & 1) or not connection.get_autocommit()
+        if driver == "aiomysql":
+            return bool(connection.get_transaction_status())
+        if driver == "mysql.connector":
+            return bool(connection.in_transaction)
+        return not connection.get_autocommit()
+    except Exception:   # closed, or in the middle of a query
+        return False
+
+
 def session_of(driver: str, connection: object) -> int:
     """Return the server's number for a connection (MySQL's id, PostgreSQL's pid); 0 where
     unknown."""

@@ -9,14 +9,17 @@ audit hook of finding records it.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from functools import partial, update_wrapper
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Callable, FrozenSet, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.ownership import ours
 from unittest_leakfix._core.swap import LateSwap
 from unittest_leakfix.resources import scan
+from unittest_leakfix.tracing.driver_ids import note_login
 from unittest_leakfix.tracing.opened_connections import (
     ConnectionRegistry,
     Subscriber,
@@ -100,13 +103,13 @@ class _Opening:
         self.connection = connection
 
     def __enter__(self) -> _Opening:
-        if self._registry.before_connect is not None:
+        if self._registry.before_connect is not None and get_ident() not in ours:
             self._raw = self._registry.opening(self._driver, self.connection, _getframe(2))
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if self._raw is None:
-            if kind is None and self._registry.subscribers:
+            if kind is None and self._registry.subscribers and get_ident() not in ours:
                 self._registry.opened(self._driver, self.connection, _getframe(2))
         elif kind is None:
             self._registry.connected(self.connection, self._raw)
@@ -121,6 +124,15 @@ def _method(driver: str, original: Any, book: ConnectionRegistry) -> Any:
     def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _Opening(driver, book, self):
             return original(self, *args, **kwargs)
+    return update_wrapper(connect, original)
+
+
+def _mysqldb(driver: str, original: Any, book: ConnectionRegistry) -> Any:
+    """For MySQLdb, whose connections cannot say with what they were opened."""
+    def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with _Opening(driver, book, self):
+            original(self, *args, **kwargs)
+        note_login(self, args, kwargs)
     return update_wrapper(connect, original)
 
 
@@ -175,7 +187,7 @@ class Point(NamedTuple):
 POINTS: Tuple[Point, ...] = (
     Point("pymysql", "pymysql.connections", "Connection", "connect", _method),
     # The base is a C class, which cannot be patched; its child is what is used.
-    Point("MySQLdb", "MySQLdb.connections", "Connection", "__init__", _method),
+    Point("MySQLdb", "MySQLdb.connections", "Connection", "__init__", _mysqldb),
     Point("mysql.connector", "mysql.connector.abstracts", "MySQLConnectionAbstract", "connect",
           _method),
     Point("mysql.connector", "mysql.connector.aio.connection", "MySQLConnection", "connect",
@@ -214,6 +226,8 @@ class Drivers:
         users[:] = [each for each in users if each is not subscriber]
         if users:
             return
+        if self.registry.lock_watch is not None:
+            self.registry.lock_watch.end()
         self._late.remove()
         scan.foreign[:] = [each for each in scan.foreign if each != self.registry.foreign]
         self._patches.remove()

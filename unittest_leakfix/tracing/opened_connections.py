@@ -75,6 +75,9 @@ class ConnectionRegistry:
         self.before_connect: Optional[Callable[[object, Raw], Optional[Exception]]] = None
         """Called before a connection is opened, with the connection if there is an object yet.
         Returns None once it has reserved a place, or the error to raise."""
+        self.lock_watch: Any = None
+        """What is begun, with the number of the main thread, when two connections are open, and
+        ended with the records."""
         self.pid = _getpid()
         self._ties: Dict[int, Tuple[ref[Any], Raw]] = {}
         self._most = _SWEPT
@@ -89,12 +92,14 @@ class ConnectionRegistry:
         try:
             ident = get_ident()
             thread = self._threads.get(ident)
-            raw = (driver, self.subscribers[-1].current or self._current(),
+            raw = (driver, self.subscribers[-1].current or self.current(),
                    "" if thread is None else thread._name,  # type: ignore[attr-defined]
                    ident, self.pid, next(self._serial),
                    *(stack(frame) or self._origin(thread) or entry(frame) or walk(frame)))
             self._ties[id(connection)] = ref(connection), raw
             note(driver, connection)
+            if len(self._ties) > 1:
+                self._watch()
             if len(self._ties) > self._most:
                 self._sweep()
         except Exception:
@@ -105,7 +110,7 @@ class ConnectionRegistry:
     def raw(self, driver: str, frame: Optional[FrameType]) -> Raw:
         """Return the record of a connection that the code in *frame* opens now in this thread."""
         thread = self._threads.get(get_ident())
-        return (driver, self._current(), str(getattr(thread, "_name", "")), get_ident(), self.pid,
+        return (driver, self.current(), str(getattr(thread, "_name", "")), get_ident(), self.pid,
                 next(self._serial)) + (stack(frame) or self._origin(thread) or entry(frame)
                                        or walk(frame))
 
@@ -141,8 +146,25 @@ class ConnectionRegistry:
             return
         finally:
             self.failed(raw)
+        if len(self._ties) > 1:
+            self._watch()
         if len(self._ties) > self._most:
             self._sweep()
+
+    def _watch(self) -> None:
+        """Have waits for locks watched, now that one connection can be in the way of another."""
+        if self.lock_watch is not None and self.has_two():
+            self.lock_watch.begin(threading.main_thread().ident)
+
+    def has_two(self) -> bool:
+        """Tell whether the objects of two connections are alive. The newest come first."""
+        alive = 0
+        for each, raw in reversed(tuple(self._ties.values())):
+            if each() is not None and raw[PID] == self.pid:
+                alive += 1
+                if alive > 1:
+                    return True
+        return False
 
     def _sweep(self) -> None:
         """Take out the dead. A callback of each weak reference would cost each connection more."""
@@ -151,7 +173,8 @@ class ConnectionRegistry:
                 self._ties.pop(key, None)
         self._most = 2 * len(self._ties) + _SWEPT
 
-    def _current(self) -> str:
+    def current(self) -> str:
+        """Return what runs now: the id of a test, the name of a fixture; "" for neither."""
         for subscriber in reversed(self.subscribers):
             if subscriber.current:
                 return subscriber.current
@@ -242,12 +265,17 @@ class ConnectionRegistry:
         Matched by the server's number for it, which is unique on one server, and by the local port
         where both sides know it, which distinguishes two servers.
         """
+        return self.connection_of_session(session)[1]
+
+    def connection_of_session(self, session: Any) -> Tuple[Any, Optional[ConnectionRecord]]:
+        """Return the connection that `record_of_session` returns the record of, and that record;
+        None for both where there is none."""
         for connection, record in self.open_connections():
             if record.session and record.session == session.id:
                 port = port_of(connection)
                 if not port or not session.client_port or port == session.client_port:
-                    return record
-        return None
+                    return connection, record
+        return None, None
 
     def _open(self) -> List[Tuple[Any, Raw]]:
         pid = self.pid

@@ -12,7 +12,6 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from unittest_leakfix._core.code_origin import (
     HARNESS,
     OURS,
-    PACKAGES,
     RUNNER,
     USER,
     is_users_file,
@@ -182,7 +181,8 @@ def is_installed(filename: str) -> bool:
 
 def _find_driver_origin(filename: str) -> int:
     kind = origin_of(filename)
-    if kind == USER and any(part in filename for part in PACKAGES):
+    # A library's generated function has a name in brackets; ``python -c`` is "<string>".
+    if kind == USER and filename != "<string>" and not is_users_file(filename):
         kind = _OWN_FOLDER
     if len(_DRIVER_KINDS) < 10000:     # generated code may have a file name of its own each time
         _DRIVER_KINDS[filename] = kind

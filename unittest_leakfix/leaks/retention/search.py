@@ -257,17 +257,19 @@ def chains(targets: Sequence[object], *, others: Iterable[int] = (), ignore: Ite
 def traces(targets: Sequence[object], others: Iterable[int] = (), ignore: Iterable[object] = (),
            born: Optional[Collection[int]] = None, limit: int = LEVELS,
            late: Optional[Callable[[int], bool]] = None,
-           scanned: Optional[Callable[[int], None]] = None) -> List[Trace]:
+           scanned: Optional[Callable[[int], None]] = None, apart: bool = False) -> List[Trace]:
     """Do what `chains` does, and say what each chain passes through.
 
     late: tells when to give up, given how often each object of the heap was compared;
-    scanned: called with the number of times that the heap was gone over.
+    scanned: called with the number of times that the heap was gone over; apart: the tests go on
+    meanwhile, in another thread, and the collector is left alone.
     """
     walk = Walk(targets, set(others), {id(obj) for obj in ignore} | {id(ignore), id(targets)},
                 limit)
     walk.late = late
-    enabled = _isenabled()
-    _disable()  # a collection in the middle would cost more than the walk
+    enabled = not apart and _isenabled()
+    if enabled:
+        _disable()  # a collection in the middle would cost more than the walk
     try:
         walk.run()
         if scanned is not None:
