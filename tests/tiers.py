@@ -53,6 +53,7 @@ MODULES = (
     ("test_everywhere", ((2, 7), NEWEST)),
     ("test_example_django", ONE),
     ("test_example", CORE),
+    ("test_explain", ONE),
     ("test_facts_alone", ONE),
     ("test_fix", ONE),
     ("test_fingerprints", BOTH),

@@ -32,8 +32,8 @@ def _program():
 def main():
     """Run the command line. Ends in ``SystemExit`` with unittest's status.
 
-    ``sessions``, ``polluter``, ``compare``, ``merge`` and ``fix`` as the first word are our own
-    commands, never a test module of that name (which ``sessions.py`` is).
+    ``sessions``, ``polluter``, ``explain``, ``compare``, ``merge`` and ``fix`` as the first word are
+    our own commands, never a test module of that name (which ``sessions.py`` is).
     """
     if sys.argv[1:2] == ["fix"]:
         from unittest_leakfix._optional import fix
@@ -41,6 +41,9 @@ def main():
     if sys.argv[1:2] in (["compare"], ["merge"]):
         from unittest_leakfix._optional import reports
         sys.exit(reports(sys.argv[1], sys.argv[2:]))
+    if sys.argv[1:2] == ["explain"]:
+        from unittest_leakfix._optional import explain
+        sys.exit(explain(sys.argv[2:]))
     if sys.argv[1:2] == ["polluter"]:
         from unittest_leakfix._optional import polluter
         sys.exit(polluter(sys.argv[2:]))

@@ -141,6 +141,15 @@ def sessions(arguments):
     return main(arguments)
 
 
+def explain(arguments):
+    """Run the command ``explain`` with these *arguments*, and return its exit status."""
+    if sys.version_info < (3, 8):
+        sys.stderr.write("error: explain needs Python 3.8 or later\n")
+        return 2
+    from unittest_leakfix.polluter.explain import main
+    return main(arguments)
+
+
 def polluter(arguments):
     """Run the command ``polluter`` with these *arguments*, and return its exit status."""
     if sys.version_info < (3, 8):

@@ -162,7 +162,7 @@ class ImportTests(unittest.TestCase):
     def test_judgement_needs_no_sentences(self) -> None:
         # Those that print, or give out leaks that have their sentences.
         front = {"leaks.json", "leaks.report_commands", "leaks.report_files", "leaks.run",
-                 "leaks.watch_block"}
+                 "leaks.watch_block", "polluter.explain", "polluter.explanation"}
         folders = ("leaks.report", "databases", "django", "pytest_plugin", "fix")
         self.assertEqual(front, {
             name for name in SOURCES if not any(is_below(name, each) for each in folders)

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.polluter.frameworks import Framework, Tests
-from unittest_leakfix.polluter.ids import FAILED, PLAN
+from unittest_leakfix.polluter.ids import FAILED, PLAN, RECORDED
 
 __unittest = True
 bind(globals())
@@ -45,6 +45,10 @@ class Outcome(NamedTuple):
     """The test in which the process ended or stood still."""
     state: Tuple[Dict[str, Any], ...] = ()
     """Of the JSON report: what was changed in the application, a leak or not."""
+    report: Optional[Dict[str, Any]] = None
+    """The JSON report itself."""
+    growth: Optional[Dict[str, Any]] = None
+    """What `growth.Growth` has written."""
 
 
 class Children:
@@ -65,38 +69,43 @@ class Children:
 
     def run(self, only: Optional[Sequence[str]] = None, find: bool = False,
             named: Optional[Sequence[str]] = None, tests: Optional[Tests] = None,
-            shown: bool = False) -> Outcome:
+            shown: bool = False, times: int = 1, traces: bool = False) -> Outcome:
         """Run the tests *only*, the victim among them; None: all up to it.
 
         *named*: of these tests or modules, which *tests* are of, and no other module is loaded.
-        *find*: leaks are found as well. *shown*: its output goes where ours goes. Raises
-        `CannotRun`.
+        *find*: leaks are found as well. *shown*: its output goes where ours goes. *times*: how
+        often each test runs, one time after the other; what each takes is recorded then, where
+        leaks are found. *traces*: what grows with each time is traced, and not what finding takes.
+        Raises `CannotRun`.
         """
         with self._lock:
             self._number += 1
             stem = os.path.join(self._folder, str(self._number))
         report = stem + ".leaks" if find else ""
         arguments, variables = self.framework.arguments, {}     # type: Any, Dict[str, str]
+        recorded = {RECORDED: "0"} if find and times > 1 else {}
         if named is not None and tests is not None:
             arguments, variables = self.framework.naming(named, tests)
         command, more = self.framework.run(arguments, self._folder, report)
         with open(stem + ".plan", "w", encoding="utf-8") as file:
             json.dump({"victim": self.victim, "events": stem + ".events",
-                       "only": None if only is None else list(only)}, file)
+                       "only": None if only is None else list(only), "times": times,
+                       "growth": stem + ".growth" if traces else ""}, file)
         paths = [place["PYTHONPATH"] for place in (variables, more, os.environ)
                  if place.get("PYTHONPATH")]
-        environment = {**os.environ, **more, PLAN: stem + ".plan"}
+        environment = {**os.environ, **recorded, **more, PLAN: stem + ".plan"}
         if paths:
             environment["PYTHONPATH"] = os.pathsep.join(paths)
         started = time.monotonic()
         with open(stem + ".out", "w+b") as output:
             child, stuck = self._watch(command, environment, stem + ".events",
-                                       None if shown else output, find)
+                                       None if shown else output, find or times > 1)
             output.seek(0, os.SEEK_END)
             output.seek(max(0, output.tell() - _TAIL))
             printed = output.read().decode("utf-8", "replace")
-        return _outcome(_events(stem + ".events"), child, stuck, printed, report,
-                        time.monotonic() - started)
+        outcome = _outcome(_events(stem + ".events"), child, stuck, printed, report,
+                           time.monotonic() - started)
+        return outcome._replace(growth=_json(stem + ".growth")) if traces else outcome
 
     def _watch(self, command: List[str], environment: Dict[str, str], events: str,
                output: Any, find: bool) -> Tuple[int, bool]:
@@ -183,8 +192,11 @@ def _outcome(events: List[Dict[str, Any]], status: int, stood: bool, printed: st
         elif kind == "start":
             last = each["test"]
         elif kind == "end":
-            leaks, state = _leaks(report)
-            return Outcome(each["outcome"], each["text"], seconds, tests, leaks, state=state)
+            found = _json(report) or {"leaks": (), "known": ()}
+            leaks = (*found["leaks"], *(known["leak"] for known in found["known"]))
+            return Outcome(each["outcome"], each["text"], seconds, tests, leaks,
+                           state=tuple(found.get("state", ())),
+                           report=found if "version" in found else None)
     if tests is None:
         raise CannotRun("the tests could not be run:\n%s" % (
             _indented(printed) or "    (exit status %s, and no output)" % status))
@@ -196,14 +208,13 @@ def _outcome(events: List[Dict[str, Any]], status: int, stood: bool, printed: st
     return Outcome(LOST, "it did not run", seconds, tests)
 
 
-def _leaks(report: str) -> Tuple[Tuple[Dict[str, Any], ...], Tuple[Dict[str, Any], ...]]:
+def _json(path: str) -> Optional[Dict[str, Any]]:
     try:
-        with open(report, encoding="utf-8") as file:
-            found = json.load(file)
+        with open(path, encoding="utf-8") as file:
+            found: Dict[str, Any] = json.load(file)
+            return found
     except (OSError, ValueError):   # none was wanted, or the process died
-        return (), ()
-    return (tuple(found["leaks"]) + tuple(each["leak"] for each in found["known"]),
-            tuple(found.get("state", ())))
+        return None
 
 
 def _status(status: int) -> str:

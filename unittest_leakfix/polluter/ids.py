@@ -16,6 +16,9 @@ PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
 PLAN = "UNITTEST_LEAKFIX_POLLUTER_PLAN"
 """The variable that names the plan of a child process."""
 
+RECORDED = "UNITTEST_LEAKFIX_MEMORY"
+"""The variable by which a child records what each test takes."""
+
 _SHOWN = 8
 
 

@@ -4,6 +4,7 @@ It is given by ``-p``, and only to children of the command ``polluter``.
 """
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Generator, List
 
 import pytest
@@ -49,7 +50,8 @@ class _Selecting:
             quiet={name: option for name, option in _SHUFFLING
                    if self._config.pluginmanager.hasplugin(name)})
         left_out = [item for item, wanted in zip(items, chosen) if not wanted]
-        items[:] = [item for item, wanted in zip(items, chosen) if wanted]
+        items[:] = [twin for item, wanted in zip(items, chosen) if wanted
+                    for twin in [item, *(_twin(item) for _ in range(self._plan.times - 1))]]
         if left_out:
             self._config.hook.pytest_deselected(items=left_out)
 
@@ -78,6 +80,14 @@ class _Selecting:
     def pytest_sessionfinish(self) -> None:
         """Called when all tests are over."""
         self._plan.over()
+
+
+def _twin(item: Any) -> Any:
+    """Return another item like *item*: the same one would not be torn down before it ran again."""
+    twin = copy(item)
+    if hasattr(twin, "_initrequest"):
+        twin._initrequest()
+    return twin
 
 
 def _line_of(report: Any) -> str:

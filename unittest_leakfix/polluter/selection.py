@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import unittest
+from copy import copy
 from types import FunctionType
 from typing import Any, Iterable, Iterator, List, Optional, Sequence, Set
 
@@ -16,6 +17,7 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import PASSING
 from unittest_leakfix.cli import LeakFixProgram
+from unittest_leakfix.polluter.growth import Growth
 from unittest_leakfix.polluter.ids import FAILED, PASSED, PLAN, SKIPPED, NotOne, Numbered, match
 from unittest_leakfix.runner import LeakFixTestRunner
 
@@ -43,6 +45,8 @@ class Plan:
         with open(os.environ.pop(PLAN), encoding="utf-8") as file:
             value = _loads(file.read())
         self.only: Optional[List[str]] = value["only"]
+        self.times: int = value.get("times", 1)
+        self._growth = Growth(value["growth"]) if value.get("growth") else None
         self._file: str = value["events"]
         self._pid = _getpid()
         self.typed: str = value["victim"]
@@ -79,12 +83,16 @@ class Plan:
         before = names[:names.index(self.victim)]
         self.note("tests", victim=self.victim, before=before, total=len(names),
                   modules=list(dict.fromkeys(modules)), **facts)
+        if self._growth is not None:
+            self._growth.begin()
         wanted = set(before if self.only is None else self.only) | {self.victim}
         return [name in wanted for name in names]
 
     def started(self, name: str) -> None:
         """The test *name* starts."""
         self.note("start", test=name)
+        if self._growth is not None:
+            self._growth.look()
 
     def became(self, outcome: str, error: Optional[BaseException] = None, text: str = "") -> None:
         """The victim got *outcome*, perhaps one of several."""
@@ -100,6 +108,8 @@ class Plan:
 
     def over(self) -> None:
         """The run is over."""
+        if self._growth is not None:
+            self._growth.write()
         self.ended()
         self.note("over")
 
@@ -126,7 +136,7 @@ class Plan:
         chosen = self.chosen(names, modules, uses=used_modules(module), top=_top(module), **facts)
         chosen_ids = {id(test) for test, wanted in zip(tests, chosen) if wanted}
         if issubclass(type(suite), unittest.TestSuite):
-            _prune(suite, chosen_ids)
+            _prune(suite, chosen_ids, self.times)
             return suite
         return suite if chosen_ids else unittest.TestSuite()
 
@@ -149,15 +159,25 @@ def _tests(suite: Any) -> Iterator[Any]:
             yield from _tests(each)
 
 
-def _prune(suite: Any, chosen_ids: Set[int]) -> None:
+def _prune(suite: Any, chosen_ids: Set[int], times: int) -> None:
     tests = getattr(suite, "_tests", None)
     if type(tests) is not list:
         return
     for each in tests:
         if not isinstance(each, unittest.TestCase):
-            _prune(each, chosen_ids)
-    suite._tests = [each for each in tests if id(each) in chosen_ids or not isinstance(
-        each, unittest.TestCase) and any(True for _ in _tests(each))]
+            _prune(each, chosen_ids, times)
+    suite._tests = [twin for each in tests if id(each) in chosen_ids or not isinstance(
+        each, unittest.TestCase) and any(True for _ in _tests(each))
+        for twin in ([each] if not isinstance(each, unittest.TestCase)
+                     else [each] + [_twin(each) for _ in range(times - 1)])]
+
+
+def _twin(test: unittest.TestCase) -> unittest.TestCase:
+    """Return another instance of *test*, which has not run: as it was made, whatever its
+    ``__init__`` took."""
+    twin = copy(test)
+    twin._cleanups = []     # type: ignore[attr-defined]
+    return twin
 
 
 def _module_of(victim: str, names: Sequence[str], modules: Sequence[str]) -> str:
