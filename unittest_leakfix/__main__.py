@@ -32,8 +32,8 @@ def _program():
 def main():
     """Run the command line. Ends in ``SystemExit`` with unittest's status.
 
-    ``sessions``, ``polluter``, ``explain``, ``compare``, ``merge`` and ``fix`` as the first word are
-    our own commands, never a test module of that name (which ``sessions.py`` is).
+    ``sessions``, ``polluter``, ``explain``, ``compare``, ``merge`` and ``fix`` as the first word
+    are our own commands, never a test module of that name (which ``sessions.py`` is).
     """
     if sys.argv[1:2] == ["fix"]:
         from unittest_leakfix._optional import fix
