@@ -6,10 +6,14 @@ import gc
 import os.path
 import sys
 
-from unittest_leakfix._core.early import bind, defer
+from unittest_leakfix._core.early import bind, defer, load_now
 
 __unittest = True
 bind(globals())
+
+# In this order: each imports those before it.
+_NEEDED = ("_core.introspection", "_core.declarations", "_core.swap", "result", "_core.gc_control",
+           "instance_release", "suite", "runner", "_optional", "cli")
 
 
 def _program():
@@ -18,6 +22,7 @@ def _program():
     collects = gc.isenabled()
     gc.disable()
     try:
+        load_now(_NEEDED)
         from unittest_leakfix.cli import LeakFixProgram
         if hasattr(gc, "freeze"):
             # All that is there grows old, as it would have by and by (3.7).

@@ -7,12 +7,13 @@ import sys
 import time
 import unittest
 
-from unittest_leakfix._core.early import bind
-from unittest_leakfix._optional import configuration, connection_counting, leak_session
+from unittest_leakfix._core.early import bind, late
 from unittest_leakfix.runner import LeakFixTestRunner
 
 __unittest = True
 bind(globals())
+
+_optional = late(globals(), "_optional")
 
 _SESSIONS = ("See also: python -m unittest_leakfix sessions --help (who holds the connections of a "
              "database server; Python 3.8 and later)")
@@ -64,11 +65,11 @@ class LeakFixProgram(unittest.TestProgram):
             most = chosen.pop("max_connections", None)
             if chosen and chosen != {"leaks": "off"}:
                 self.testRunner = _runner_with(
-                    self.testRunner, "finding", chosen, leak_session, option("leaks"),
+                    self.testRunner, "finding", chosen, _optional.leak_session, option("leaks"),
                     "leaks=%r" % chosen.get("leaks", "report"))
             if most is not None:
                 self.testRunner = _runner_with(
-                    self.testRunner, "max_connections", most, connection_counting,
+                    self.testRunner, "max_connections", most, _optional.connection_counting,
                     option("max_connections"), "max_connections=%d" % most)
         if watch is not None and isinstance(self.testRunner, type) and issubclass(
                 self.testRunner, LeakFixTestRunner):
@@ -316,7 +317,7 @@ def _environment():
 
 def _configuration():
     try:
-        return configuration()
+        return _optional.configuration()
     except ValueError as error:
         _refuse(error)
 

@@ -14,8 +14,7 @@ import unittest
 import unittest.case
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.errors import PASSING
-from unittest_leakfix._core.introspection import PLAIN, function_of
+from unittest_leakfix._core.introspection import PASSING, PLAIN, function_of
 
 __unittest = True
 bind(globals())

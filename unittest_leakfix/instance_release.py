@@ -19,7 +19,8 @@ __unittest = True
 bind(globals())
 
 held_release = late(
-    globals(), "held_release", "_core.ownership", "_core.waiting", "resources.__init__",
+    globals(), "held_release", "_core.errors", "_core.ownership", "_core.redaction",
+    "_core.secret_patterns", "_core.secret_search", "_core.waiting", "resources.__init__",
     "resources.client_table", "resources.clients", "resources.context_managers",
     "resources.database_clients", "resources.db_connections", "resources.entry_points",
     "resources.event_loops", "resources.files", "resources.kind", "resources.late_kinds",
@@ -101,7 +102,7 @@ def _is_plain(test):
     texts, numbers and lists of them. False if in doubt."""
     values = _referents(test)
     if len(values) <= _BARE and type(values[0]) is dict:
-        values = list(values[0].values())       # there is one already
+        values = _values_of(values[0])      # there is one already
     if len(values) >= _BARE and type(values[_LAST]) is dict and dict in values[_LAST]:
         # unittest's own, which come first and end with _type_equality_funcs, are not looked at.
         if len(values) == _BARE + 1 and values[_BARE] is type(test):
@@ -127,7 +128,10 @@ def _is_plain(test):
 if sys.version_info >= (3, 11) and hasattr(sys, "getrefcount"):
     # Its values, first assigned first, and its class; or its __dict__ where there is one already.
     # Not as vars(): to make one takes longer than all the rest.
-    _referents = gc.get_referents
+    _referents = _values_of = gc.get_referents      # of a dict all values, if its keys are texts
 else:
     def _referents(test):
         return [_attribute(test, "__dict__")]
+
+    def _values_of(space):
+        return list(space.values())

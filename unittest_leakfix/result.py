@@ -132,10 +132,14 @@ class LeakFixResultMixin(object):
         one, two, three, four, five = self._leakfix_lists
         number = len(one) + len(two) + len(three) + len(four) + len(five)
         if number != self._leakfix_swapped:
-            if number == self._leakfix_swapped + 1 and self._leakfix_swap_last(test):
-                self._leakfix_swapped = number
-            else:
-                self._leakfix_swap(test)
+            self._leakfix_swap_new(test, number)
+
+    def _leakfix_swap_new(self, test, number):
+        """Swap what *test* has left in unittest's lists, which have this *number* of entries."""
+        if number == self._leakfix_swapped + 1 and self._leakfix_swap_last(test):
+            self._leakfix_swapped = number
+        else:
+            self._leakfix_swap(test)
 
     def _leakfix_swap_last(self, test):
         """Swap *test* where it is the last entry of one of unittest's lists, and that the only one
@@ -178,3 +182,21 @@ class LeakFixTextTestResult(LeakFixResultMixin, unittest.TextTestResult):
     """``unittest.TextTestResult`` that keeps no finished instance."""
 
     _leakfix_ready = True
+
+
+def take_over(result):
+    """Have a run of ours look at the lists of *result* when a test is finished, and not `stopTest`
+    of the result; return whether that is so. `give_back` ends it.
+
+    A method in Python that calls that of its base costs more than all that is done after a test
+    that passed. Only where nobody can tell: for a result of a class of ours.
+    """
+    if type(result) is not LeakFixTextTestResult and type(result) is not LeakFixTestResult:
+        return False
+    result.stopTest = super(LeakFixResultMixin, result).stopTest
+    return True
+
+
+def give_back(result):
+    """The run of ours is over."""
+    del result.stopTest

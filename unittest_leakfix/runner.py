@@ -5,14 +5,15 @@ from __future__ import absolute_import
 import sys
 import unittest
 
-from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.errors import fault_text
-from unittest_leakfix._optional import connection_counting, leak_session, recording
+from unittest_leakfix._core.early import bind, late
 from unittest_leakfix.result import LeakFixResultMixin, LeakFixTextTestResult, Sweep
 from unittest_leakfix.suite import Run, Tally
 
 __unittest = True
 bind(globals())
+
+_optional = late(globals(), "_optional")
+errors = late(globals(), "_core.errors")
 
 # The keywords of ``unittest.TextTestRunner``: given these alone, a runner does not load the table
 # of options. Another one costs that, and no more.
@@ -69,8 +70,10 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         """
         proxy = test
         if not isinstance(test, SuiteProxy):    # it is one already
-            detector = leak_session(self.finding)
-            connection_counting(self.max_connections)      # raises before anything is printed
+            detector = _optional.leak_session(self.finding) if self.finding else None
+            if self.max_connections is not None:
+                # Raises before anything is printed.
+                _optional.connection_counting(self.max_connections)
             proxy = SuiteProxy(test, detector, self.watching, self._to_find)
         run = super(LeakFixTestRunner, self).run
         try:
@@ -86,10 +89,9 @@ class LeakFixTestRunner(unittest.TextTestRunner):
         finding = watcher
         if self._watch is not None:
             from unittest_leakfix.patience import WatchedObserver
-            watcher = WatchedObserver(watcher, self._watch, recording())
-        counts = connection_counting(self.max_connections)
-        if counts is not None:
-            watcher = counts(watcher)
+            watcher = WatchedObserver(watcher, self._watch, _optional.recording())
+        if self.max_connections is not None:
+            watcher = _optional.connection_counting(self.max_connections)(watcher)
         if self._progress is not None:
             from unittest_leakfix.progress import ProgressObserver
             watcher = ProgressObserver(watcher, finding, *self._progress)
@@ -121,7 +123,7 @@ class SuiteProxy(object):
             try:
                 detector = self._finding.begin(result)
             except Exception:   # no descriptor left, and the like
-                off.append("finding, by %s" % fault_text())
+                off.append("finding, by %s" % errors.fault_text())
         watcher = self._watching(detector)
         run = Run(result, sweep, watcher)
         self.tally = run.tally
@@ -139,7 +141,7 @@ class SuiteProxy(object):
                 try:
                     self._finding.end(whole)
                 except Exception:
-                    self.tally.off.append("finding, by %s" % fault_text())
+                    self.tally.off.append("finding, by %s" % errors.fault_text())
             if sweep is not None:
                 sweep()
 

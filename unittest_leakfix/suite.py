@@ -8,23 +8,26 @@ import unittest.suite
 
 from unittest_leakfix._core.declarations import most_connections
 from unittest_leakfix._core.early import bind, if_loaded, late, load_late
-from unittest_leakfix._core.errors import PASSING, fault_text
 from unittest_leakfix._core.gc_control import SOME, get_count, heap
 from unittest_leakfix._core.introspection import (
     MISSING,
+    PASSING,
     function_of,
     names_in,
     on_type,
     qualified,
 )
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix._optional import connection_counting_by_class
 from unittest_leakfix.instance_release import Tally, release
+from unittest_leakfix.result import give_back, take_over
 
 __unittest = True
 bind(globals())
 
-late_kinds = late(globals(), "resources.late_kinds")      # it is read with `held_release`
+_optional = late(globals(), "_optional")
+# What they import is read for `instance_release`.
+errors = late(globals(), "_core.errors")
+late_kinds = late(globals(), "resources.late_kinds")
 
 # Suites give their tests away: each is taken out before it runs.
 
@@ -201,6 +204,7 @@ class Run(object):
         self.result = result
         self.tally = Tally()
         self._sweep = sweep
+        self._looks = False     # at the lists of the result, in its place
         self._watcher = watcher
         self._current = None    # the class whose fixtures were set up last
         self._is_case = False   # whether its tests are a TestCase, and let go of
@@ -214,6 +218,7 @@ class Run(object):
     def all(self, test, debug=False):
         """Run *test*, a suite or a test, as the outermost one. Returns nothing."""
         _runs.append(self)
+        self._looks = take_over(self.result)
         originals.note(self._watcher is not None)
         if self._watcher is None:
             _prepare()
@@ -234,6 +239,8 @@ class Run(object):
                 test(self.result)
         finally:
             _runs.remove(self)
+            if self._looks:
+                give_back(self.result)
             heap.leave()
             originals.forget()
             if self._counting is not None:
@@ -254,7 +261,7 @@ class Run(object):
 
     def _end_watch(self):
         self._watcher = None
-        self.tally.off.append("watching, by %s" % fault_text())
+        self.tally.off.append("watching, by %s" % errors.fault_text())
 
     def _tell(self, slot, starts):
         """Tell the watcher that the test in *slot* starts, or is finished, as `_notify` does, and
@@ -309,7 +316,13 @@ class Run(object):
             slot[0].debug()
         else:
             slot[0](self.result)
-            if self._sweep is not None:
+            if self._looks:
+                # Spelled out: any() and sum() cost as much as the rest of it.
+                one, two, three, four, five = self.result._leakfix_lists
+                number = len(one) + len(two) + len(three) + len(four) + len(five)
+                if number != self.result._leakfix_swapped:
+                    self.result._leakfix_swap_new(slot[0], number)
+            elif self._sweep is not None:
                 self._sweep(slot[0])
             if self._watcher is not None:
                 self._tell(slot, False)
@@ -328,7 +341,7 @@ class Run(object):
                     raise
                 except BaseException:   # an end of letting go, not of the run
                     self._releases = False
-                    self.tally.off.append("closing and letting go, by %s" % fault_text())
+                    self.tally.off.append("closing and letting go, by %s" % errors.fault_text())
             slot[0] = None
             if young >= SOME or middle or heap.thawed_by_test:
                 if clean and not middle and not heap.thawed_by_test:
@@ -371,10 +384,10 @@ class Run(object):
         """Count them from the first class on that limits them (3.8)."""
         if not hasattr(self._watcher, "counts_connections"):
             try:
-                counting = connection_counting_by_class(self._watcher)
+                counting = _optional.connection_counting_by_class(self._watcher)
                 counting.start()
             except Exception:
-                self.tally.off.append("counting connections, by %s" % fault_text())
+                self.tally.off.append("counting connections, by %s" % errors.fault_text())
             else:
                 self._watcher = self._counting = counting
 

@@ -280,6 +280,26 @@ class LateTests(LeftTests):
         self.assertIn("resources.files", closing)
         self.assertNotIn("resources.clients", closing)
 
+    def test_what_is_loaded_now_knows_what_an_imported_module_knows(self):
+        code = (u"import sys\n"
+                u"from unittest_leakfix._core import early\n"
+                u"if sys.argv[1:]:\n"
+                u"    early.load_now(['_core.introspection', 'result'])\n"
+                u"import unittest_leakfix.result, unittest_leakfix._core.introspection\n"
+                u"for each in unittest_leakfix._core.introspection, unittest_leakfix.result:\n"
+                u"    spec = each.__spec__\n"
+                u"    print(each.__name__, each.__file__, each.__package__, spec.cached,\n"
+                u"          type(each.__loader__), each.__loader__ is spec.loader, spec.name,\n"
+                u"          spec.origin, spec.parent, spec.has_location,\n"
+                u"          each.__loader__.get_source(each.__name__)[:40],\n"
+                u"          sorted(name for name in vars(each) if name.startswith('__')))\n")
+        environ = dict(os.environ, PYTHONPATH=self.package)
+        environ.pop("PYTHONPYCACHEPREFIX", None)
+        outputs = [subprocess.check_output([sys.executable, "-c", code] + option, env=environ,
+                                           stderr=subprocess.STDOUT).decode()
+                   for option in ([], ["now"])]
+        self.assertEqual(*outputs)
+
     def test_all_that_is_loaded_late_is_read_beforehand(self):
         ours = self.same(u"""
             import atexit

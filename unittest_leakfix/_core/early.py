@@ -10,8 +10,9 @@ A test may leave no descriptor, or an empty ``sys.path``. So all that a run can 
 before its first test; but most runs from the command line need a third of it, and loading the rest
 would take more than all that we do for their tests. There (`defer`), the byte code of the others
 is read, and `late` returns what stands for such a module until something of it is used: then it is
-loaded from memory. Without valid byte code, and wherever the package is only imported, it is loaded
-at once, as ever.
+loaded from memory. What each such run needs is loaded by `load_now`, past the finders: to find and
+open a module takes longer than to load it. Without valid byte code, and wherever the package is
+only imported, all is imported as ever.
 """
 
 from __future__ import absolute_import
@@ -52,15 +53,20 @@ _SEPARATOR = os.sep
 _FOLDER = __file__.rpartition("_core")[0]       # that of the package, with a separator
 _spec = globals().get("__spec__")               # not on 2.7
 _stat = os.stat
+_open, _read, _close = os.open, os.read, os.close
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_MOST = 1 << 18     # bytes of a file
 _importlib = _modules.get("_frozen_importlib_external")
 _MAGIC = getattr(_importlib, "MAGIC_NUMBER", None)
+_CACHE = "__pycache__" + _SEPARATOR
 _TAIL = None        # of the names of files with byte code, which are valid for this interpreter
 _before, _named, _after = (getattr(_spec, "cached", None) or "").rpartition("early")
 if (sys.version_info >= (3, 7) and _MAGIC
-        and _before == _FOLDER + _SEPARATOR.join(("_core", "__pycache__", ""))):
+        and type(_spec.loader) is getattr(_importlib, "SourceFileLoader", None)
+        and _before == _FOLDER + "_core" + _SEPARATOR + _CACHE):
     _TAIL = _after
-    from io import FileIO
     from marshal import loads as _code_of
+    _module_from_spec = _modules["_frozen_importlib"].module_from_spec
 
 _around = []        # what puts the library's functions in their places while something is loaded
 _deferred = []      # what stands for the modules that are not loaded yet
@@ -90,14 +96,15 @@ class Held(object):
         """
         whole = True
         for name in names:
-            path = _FOLDER + name.replace(".", _SEPARATOR) + ".py"
             full = _HEAD + name.partition(".__init__")[0]
             if full in _modules or full in self.codes:
                 continue
-            found = _byte_code(path) if _TAIL is not None else None
+            path = _path(name)
+            found = _byte_code(name, path) if _TAIL is not None else None
             if found is None and source:
                 try:
-                    found = __loader__.get_data(path)   # noqa: F821  each module has it
+                    found = (_contents(path) if _TAIL is not None
+                             else __loader__.get_data(path))    # noqa: F821  it may be an archive
                 except Exception:   # there is byte code alone
                     pass
             if found is None:
@@ -156,20 +163,62 @@ class Held(object):
             exec(compile(code, path, "exec"), module.__dict__)
 
 
-def _byte_code(path):
-    """Return what is in the file with the byte code of the source *path*, None if there is none, or
-    it is not of this source."""
-    folder, _, name = path[:-len(".py")].rpartition(_SEPARATOR)
+def _path(name):
+    return _FOLDER + name.replace(".", _SEPARATOR) + ".py"
+
+
+def _cached(name):
+    folder, dot, last = name.rpartition(".")
+    return _FOLDER + folder + (_SEPARATOR if dot else "") + _CACHE + last + _TAIL
+
+
+def _contents(path):
+    """Return what is in this file. ``open`` takes three times as long."""
+    number = _open(path, _FLAGS)
+    try:
+        return _read(number, _MOST)
+    finally:
+        _close(number)
+
+
+def _byte_code(name, path):
+    """Return what is in the file with the byte code of the module *name*, None if there is none, or
+    it is not of the source *path*."""
     try:
         source = _stat(path)
-        with FileIO(_SEPARATOR.join((folder, "__pycache__", name + _TAIL))) as file:
-            found = file.readall()
+        found = _contents(_cached(name))
     except EnvironmentError:
         return None
-    head = _MAGIC + b"\0\0\0\0"     # no flags: it goes by the time and the size of the source
-    for number in int(source.st_mtime), source.st_size:
-        head += (number & 0xFFFFFFFF).to_bytes(4, "little")
-    return found if found[:16] == head else None
+    # Without flags it goes by the time and the size of the source. The eighth is whole seconds.
+    made = (source[8] & 0xFFFFFFFF) | (source.st_size & 0xFFFFFFFF) << 32
+    head = _MAGIC + b"\0\0\0\0" + made.to_bytes(8, "little")
+    return found if found[:16] == head and len(found) < _MOST else None
+
+
+def load_now(names):
+    """Load our modules of these *names* in this order, until there is one that was not compiled:
+    that, and those after it, are imported when they are asked for.
+
+    What a module knows of itself is what it knows when it was imported.
+    """
+    for name in names if _TAIL is not None else ():
+        full = _HEAD + name
+        if full in _modules:
+            continue
+        path = _path(name)
+        found = _byte_code(name, path)
+        if found is None:
+            return
+        spec = type(_spec)(full, _importlib.SourceFileLoader(full, path), origin=path)
+        spec.has_location = True
+        spec.cached = _cached(name)
+        module = _modules[full] = _module_from_spec(spec)
+        try:
+            exec(_code_of(memoryview(found)[16:]), module.__dict__)
+        except BaseException:
+            del _modules[full]
+            raise
+        setattr(_modules[full.rpartition(".")[0]], name.rpartition(".")[2], module)
 
 
 class _Late(object):

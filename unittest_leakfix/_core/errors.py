@@ -7,7 +7,11 @@ import sys
 import warnings
 
 from unittest_leakfix._core.early import bind, late
-from unittest_leakfix._core.introspection import name_of, own_attribute
+from unittest_leakfix._core.introspection import (  # noqa: F401  PASSING is asked for here as well
+    PASSING,
+    name_of,
+    own_attribute,
+)
 from unittest_leakfix._core.swap import originals
 
 __unittest = True
@@ -18,9 +22,6 @@ redaction = late(globals(), "_core.redaction", "_core.secret_patterns", "_core.s
 # Bound here once: a test may leave them patched.
 _warn = warnings.warn
 _exc_info = sys.exc_info
-#: What passes everywhere. Everything else that user code raises is a fault to be reported, even
-#: what is not an ``Exception`` (``CancelledError``, pytest's ``Failed``).
-PASSING = (KeyboardInterrupt, SystemExit)
 
 
 class LeakFixWarning(UserWarning):

@@ -38,7 +38,9 @@ WIDE = 1000
 identity = object.__hash__
 
 _NUMBERS = (bool, int, type(2 ** 64))
-_PASSING = (KeyboardInterrupt, SystemExit)
+#: What passes everywhere. Everything else that user code raises is a fault to be reported, even
+#: what is not an ``Exception`` (``CancelledError``, pytest's ``Failed``).
+PASSING = (KeyboardInterrupt, SystemExit)
 _COROUTINE = 0x80 | 0x100  # inspect.CO_COROUTINE | CO_ITERABLE_COROUTINE
 
 _Classic = getattr(types, "ClassType", None)  # Python 2.7: old-style classes
@@ -165,7 +167,7 @@ def is_coroutine_function(function):
         function = getattr(function, "__func__", function)
         flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
         mark = getattr(function, "_is_coroutine_mark", None)  # Python 3.12
-    except _PASSING:
+    except PASSING:
         raise
     except BaseException:  # a descriptor of the user's
         return False

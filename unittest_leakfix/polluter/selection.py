@@ -15,7 +15,7 @@ from typing import Any, Iterable, Iterator, List, Optional, Sequence, Set
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.errors import PASSING
+from unittest_leakfix._core.introspection import PASSING
 from unittest_leakfix.cli import LeakFixProgram
 from unittest_leakfix.polluter.growth import Growth
 from unittest_leakfix.polluter.ids import FAILED, PASSED, PLAN, SKIPPED, NotOne, Numbered, match
