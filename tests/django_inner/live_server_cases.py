@@ -17,8 +17,8 @@ class Requests(LiveServerTestCase):
 
     def setUp(self):
         SEEN.clear()
-        self.client = http.client.HTTPConnection(self.server_thread.host, self.server_thread.port,
-                                                 timeout=30)
+        self.address = self.server_thread.host, self.server_thread.port
+        self.client = http.client.HTTPConnection(*self.address, timeout=30)
         self.addCleanup(self.client.close)
 
     def page(self, alias):
@@ -26,14 +26,24 @@ class Requests(LiveServerTestCase):
         return self.client.getresponse().read().decode()
 
     def test_one_client_one_thread_a_connection_each(self):
-        of_thread["default"].settings_dict["CONN_MAX_AGE"] = None
-        self.addCleanup(of_thread["default"].settings_dict.update, CONN_MAX_AGE=0)
+        self.keeps_connections()
         self.assertEqual([self.page("default") for _ in range(3)], ["opened"] * 3)
         self.assertEqual(len({thread for thread, _ in SEEN}), 1)
         self.assertTrue(SEEN[0][0].is_alive())
         self.client.close()
         SEEN[0][0].join(10)
         self.assertEqual([wrapper.connection for _, wrapper in SEEN], [None] * 3)
+
+    def keeps_connections(self):
+        of_thread["default"].settings_dict["CONN_MAX_AGE"] = None
+        self.addCleanup(of_thread["default"].settings_dict.update, CONN_MAX_AGE=0)
+
+    def test_three_clients_that_do_not_hang_up(self):
+        self.keeps_connections()
+        for _ in range(3):
+            self.page("default")
+            self.client = http.client.HTTPConnection(*self.address, timeout=30)
+            self.addCleanup(self.client.close)
 
     def test_memory_is_shared_and_left(self):
         of_thread["memory"].ensure_connection()

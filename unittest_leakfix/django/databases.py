@@ -165,6 +165,7 @@ class DatabasesMixin:
             # Reported first: among those that come later are the threads whose sessions are ended
             # now.
             self._leakfix_say(self._leakfix_closed.text())
+            self._leakfix_say(live_servers.text())
             self._leakfix_say(clean_up.before_destroy(
                 old_config or (), *self._leakfix_how(), style=style_for(self._leakfix_stream)))
             super().teardown_databases(old_config, **kwargs)  # type: ignore[misc]

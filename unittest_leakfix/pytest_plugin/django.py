@@ -111,11 +111,13 @@ class DatabasesPlugin:
     def _end(self) -> None:
         from unittest_leakfix.django import databases
         from unittest_leakfix.django.blocked_flush import blocked_flushes
+        from unittest_leakfix.django.live_server import live_servers
         self._patches.back()
         drivers.remove(self)
         blocked_flushes.created = ()
         databases.end()
         self._say(self._closed.text())
+        self._say(live_servers.text())
 
     def _patch(self, place: Any, name: str, around: Any) -> None:
         original = vars(place)[name]

@@ -26,6 +26,17 @@ class OrderTests(TestCase):
         pass
 """
 
+LIVE_SERVERS = """\
+unittest_leakfix: closed 6 connections of live servers' requests, for clients that did not hang up
+  Requests.test_three_clients_that_do_not_hang_up: 3 connections opened by request threads, \
+at most 1 at once; 3 of them closed for you, without that up to 3 at once
+  Requests.test_one_client_one_thread_a_connection_each: 3 connections opened by request threads, \
+at most 1 at once; 3 of them closed for you, without that up to 1 at once
+  they would have stayed: a thread keeps its connection while it waits for its client, where \
+CONN_MAX_AGE is not 0 (default: None)
+in your settings for tests: DATABASES["default"]["CONN_MAX_AGE"] = 0
+or in your code: with requests.Session() as session:, or the like, so that the client hangs up
+"""
 COPIES = """\
 connection 'default' to FILE was left open 1 test
     tests.django_inner.copies_cases.KEPT[0]
@@ -112,6 +123,9 @@ class Inner(unittest.TestCase):
 
     def test_live_server(self):
         self.assertNotIn("unittest_leakfix: closed", self.passes("live_server_cases"))
+        printed = self.passes("live_server_cases", "--leaks=report")
+        self.assertIn(LIVE_SERVERS, printed)
+        self.assertNotIn("test_memory_is_shared", printed.partition("closed 6 connections")[2])
 
     def test_clean_up(self):
         self.assertNotIn("unittest_leakfix: ", self.passes("clean_up_cases"))
