@@ -116,21 +116,21 @@ class LiveServers:
         """Return what was closed for clients that did not hang up, by test, "" for nothing; and
         forget it."""
         tests, self._tests = self._tests, {}
-        kept = sorted(((name, each) for name, each in tests.items() if each.closed),
+        stayed = sorted(((name, each) for name, each in tests.items() if each.closed),
                       key=lambda pair: (-pair[1].would_be_open, pair[0]))
-        if not kept:
+        if not stayed:
             return ""
         lines = ["unittest_leakfix: closed %s of live servers' requests, for clients that did not "
-                 "hang up" % _count(sum(each.closed for _, each in kept))]
-        for name, each in kept[:_SHOWN]:
+                 "hang up" % _count(sum(each.closed for _, each in stayed))]
+        for name, each in stayed[:_SHOWN]:
             lines.append("  %s: %s opened by request threads, at most %d at once; %d of them "
                          "closed for you, without that up to %d at once" % (
                              redaction.redact_id(readable_id(name)) if name
                              else "outside of the tests", _count(each.opened), each.at_once,
                              each.closed, each.would_be_open))
-        if len(kept) > _SHOWN:
-            lines.append("  and %d more tests" % (len(kept) - _SHOWN))
-        ages = {alias: age for _, each in kept for alias, age in each.ages.items()}
+        if len(stayed) > _SHOWN:
+            lines.append("  and %d more tests" % (len(stayed) - _SHOWN))
+        ages = {alias: age for _, each in stayed for alias, age in each.ages.items()}
         lines.append("  they would have stayed: a thread keeps its connection while it waits for "
                      "its client, where CONN_MAX_AGE is not 0 (%s)" % ", ".join(
                          "%s: %s" % each for each in sorted(ages.items())))
