@@ -26,7 +26,6 @@ exclude_patterns = ["requirements.txt"]
 myst_heading_anchors = 3
 # Single backticks in docstrings are names of this package.
 default_role = "code"
-autodoc_mock_imports = ["django"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 # Blocks without a language are terminals.
