@@ -18,7 +18,9 @@ bind(globals())
 
 
 _CONFIGURATIONS = ("unittest_leakfix.cfg", "pyproject.toml", "setup.cfg")
-_access = os.access
+_access, _getcwd = os.access, os.getcwd
+# A pipe is not waited for.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def configuration(folder="", pytest=False):
@@ -29,10 +31,7 @@ def configuration(folder="", pytest=False):
     above it up to the root of the repository that it is in: not in those of others, which /tmp is.
     Raises ``ValueError`` for what makes no sense.
     """
-    try:
-        path = configuration_file(folder)
-    except (IOError, OSError):      # the folder is gone, or a file may not be read
-        return {}
+    path = configuration_file(folder)
     if not path:
         return {}
     from unittest_leakfix.configuration import read
@@ -40,34 +39,49 @@ def configuration(folder="", pytest=False):
 
 
 def configuration_file(folder=""):
-    """Return the path of the nearest file that has our name in it, "" for none."""
-    here = os.path.join(folder, "")
+    """Return the path of the nearest file that has our name in it, "" for none.
+
+    Every run does this: of what tells whether a file is there, `os.access` costs the least.
+    """
+    here = folder + os.sep if folder else ""
     found = _configured(here)
-    if found:
-        return os.path.abspath(found)
+    if found or _access(here + ".git", 0):
+        return found
+    try:
+        above = (folder or _getcwd()).count(os.sep)
+    except (IOError, OSError):      # this folder is gone
+        return ""
     folders = []
-    for _ in range(os.path.abspath(folder).count(os.sep)):
-        if _access(here + ".git", 0) or _access(here + ".hg", 0):
-            break
-        here = os.path.join(here, os.pardir, "")
+    while above > 0:
+        above -= 1
+        here += "../"
         folders.append(here)
-    else:
-        return ""       # not in a repository
-    for here in folders:
-        found = _configured(here)
-        if found:
-            return os.path.abspath(found)
-    return ""
+        if _access(here + ".git", 0):
+            for here in folders:
+                found = _configured(here)
+                if found:
+                    break
+            return found
+    return ""       # not in a repository
 
 
 def _configured(folder):
+    """Return the path of the file in *folder* that has our name in it."""
     for name in _CONFIGURATIONS:
-        path = folder + name
-        if _access(path, 4) and os.path.isfile(path):
-            with open(path, "rb") as file:
-                if b"unittest_leakfix" in file.read():
-                    return path
+        if _access(folder + name, 4) and b"unittest_leakfix" in _bytes_of(folder + name):
+            return os.path.abspath(folder + name)
     return ""
+
+
+def _bytes_of(path):
+    try:
+        file = os.open(path, _FLAGS)
+        try:
+            return os.read(file, 1 << 20)
+        finally:
+            os.close(file)
+    except (IOError, OSError):      # a folder
+        return b""
 
 
 def leak_session(options):
