@@ -276,6 +276,17 @@ class TimelineTests(BrowserCase):
         name.click()
         self.assertEqual(text, page.inner_text("#readout .test"))
 
+    def test_what_one_of_several_tests_left(self):
+        tests = tests_of(100)
+        leak = Leak("patch", "the patch of shop.send was not stopped",
+                    candidates=tuple(tests[20:40]))
+        page = self.open(Findings((leak,), tests=100, timeline=timeline_of(tests)))
+        page.click("#cause-1 [data-in-timeline]")
+        self.assertEqual("tests 21 to 40 of 100", self.range(page))
+        self.assertIn("left by this or another of 20 tests: the patch of shop.send",
+                      page.text_content("#readout"))
+        self.assertAccessible(page)
+
     def test_the_table_is_sorted_by_any_column(self):
         page = self.open(self.page())
 

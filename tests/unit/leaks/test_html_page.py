@@ -270,6 +270,16 @@ class TimelineTests(PageCase):
             value = Page(to_html(findings, style=self.style)).data()
             self.assertEqual([first], [tests[at] for at, _ in value["marks"]], fixture)
 
+    def test_what_one_of_several_tests_left(self):
+        tests = tests_of(100)
+        leak = Leak("patch", "the patch of shop.send was not stopped",
+                    candidates=tuple(tests[20:40]))
+        page = Page(to_html(Findings((leak,), tests=100, timeline=timeline_of(tests)),
+                            style=self.style))
+        self.assertEqual([[0, 20, 39, 20]], page.data()["perhaps"])
+        self.assertEqual([], page.data()["marks"])
+        self.assertIn("1 of 20 tests", page.texts("summary")[0])
+
     def test_several_processes(self):
         """Each begins anew: nothing is more or less than what another one had."""
         one, other = timeline_of(tests_of(30)), timeline_of(tests_of(60)[30:])

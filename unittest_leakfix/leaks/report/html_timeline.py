@@ -62,11 +62,17 @@ class Marks:
             firsts.setdefault(owner.rpartition("::" if "::" in owner else ".")[0], at)
         self.of: Dict[int, List[int]] = {}
         """The indexes of the causes of each test that left any."""
+        self.perhaps: List[Tuple[int, int, int, int]] = []
+        """Of a cause that one of several tests left: its index, the places of the first and the
+        last of these, and how many they are."""
         for index, cause in enumerate(causes):
             for test in cause.leak.tests:
                 place = firsts.get(owner_of(test)) if is_fixture(test) else places.get(test)
                 if place is not None and index not in self.of.setdefault(place, []):
                     self.of[place].append(index)
+            perhaps = [places[test] for test in cause.leak.candidates if test in places]
+            if perhaps:
+                self.perhaps.append((index, min(perhaps), max(perhaps), len(perhaps)))
 
 
 def processes_of(timeline: Timeline) -> List[int]:
@@ -307,6 +313,8 @@ def _values(timeline: Timeline, causes: Sequence[Cause], marks: Marks, chosen: S
         "kept": column(timeline.kept), "peak": column(timeline.peak),
         "traced": column(timeline.traced) if timeline.traced else None, "processes": begun,
         "marks": [[index, marks.of[at]] for index, at in enumerate(chosen) if at in marks.of],
+        "perhaps": [[cause, bisect_left(chosen, first), bisect_left(chosen, last), number]
+                    for cause, first, last, number in marks.perhaps],
         "causes": [[cause.number, cause.anchor, style.plain(cause.leak.subject)]
                    for cause in causes[:2000]],
     }

@@ -239,7 +239,13 @@ function timeline(data) {
       things.append(item);
     }
     if (left.length > 6) things.append(made("li", "faint", "and " + (left.length - 6) + " more"));
-    head.append(left.length ? things : made("div", "faint", "left nothing behind"));
+    for (const [at, , , number_] of data.perhaps.filter(each => each[1] <= index && index <= each[2]).slice(0, 3)) {
+      const item = made("li"), link = made("a", "", (data.causes[at] || ["", "", ""])[2]);
+      link.href = "#" + (data.causes[at] || ["", "causes"])[1];
+      item.append(made("span", "faint", "left by this or another of " + counted(number_, "test") + ": "), link);
+      things.append(item);
+    }
+    head.append(things.children.length ? things : made("div", "faint", "left nothing behind"));
     const figures = made("dl");
     const add = (name, text) => {
       const pair = made("div");
@@ -409,11 +415,16 @@ function timeline(data) {
   for (const [index, left] of data.marks) {
     for (const at of left) if (data.causes[at] && !firsts.has(data.causes[at][1])) firsts.set(data.causes[at][1], index);
   }
+  const ranges = new Map(data.perhaps.filter(each => data.causes[each[0]])
+    .map(([at, from, to]) => [data.causes[at][1], [from, to]]));
   all("[data-in-timeline]").forEach(button => {
-    const index = firsts.get(button.closest(".cause").id);
-    if (index === undefined) return;
+    const cause = button.closest(".cause").id, index = firsts.get(cause), range = ranges.get(cause);
+    if (index === undefined && !range) return;
     button.hidden = false;
-    button.addEventListener("click", () => goTo(index));
+    button.addEventListener("click", () => {
+      if (index === undefined) zoom(range[0], range[1] + 1);
+      goTo(index === undefined ? range[0] : index);
+    });
   });
   all("[data-place]").forEach(name => {
     const index = places ? lower(places, +name.dataset.place) : +name.dataset.place;
