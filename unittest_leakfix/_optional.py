@@ -102,7 +102,9 @@ def leak_session(options):
     from unittest_leakfix.options import decided
     watch_locks()
     LeakSession.loading += time.process_time() - began      # the first call loads
-    return LeakSession(**decided(chosen))
+    session = LeakSession(**decided(chosen))
+    session.run_again = run_again
+    return session
 
 
 def asserting(test, message):
@@ -162,6 +164,13 @@ def explain(arguments):
         return 2
     from unittest_leakfix.polluter.explain import main
     return main(arguments)
+
+
+def run_again(tests, framework="unittest", root=""):
+    """Run *tests* twice each in a child process; return what each kept the second time, by its id,
+    and why others could not be run (3.8). *root*: the folder that pytest's ids begin in."""
+    from unittest_leakfix.polluter.again import run_again
+    return run_again(tests, framework, root)
 
 
 def polluter(arguments):

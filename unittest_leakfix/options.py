@@ -15,6 +15,7 @@ import os
 import re
 import sys
 
+from unittest_leakfix._core.declarations import bytes_of
 from unittest_leakfix._core.early import bind
 
 __unittest = True
@@ -212,6 +213,14 @@ OPTIONS = (
         pytest="--leakfix-memory", pytest_short="--memory", key="memory",
         environment="UNITTEST_LEAKFIX_MEMORY"),
     Option(
+        "max_memory", SIZE,
+        "Fail the test that keeps more than SIZE (50MB), once that is confirmed: it runs again, "
+        "twice, in a child process after the run, and the second time counts",
+        metavar="SIZE", part=FINDING, implies=True, python=(3, 8),
+        command="--max-memory", keyword="max_memory", django="--max-memory",
+        pytest="--leakfix-max-memory", pytest_short="--max-memory", key="max_memory",
+        environment="UNITTEST_LEAKFIX_MAX_MEMORY"),
+    Option(
         "memory_traced", FLAG,
         "With --memory: trace Python's own allocations as well (tracemalloc; the tests take two to "
         "four times as long)",
@@ -289,6 +298,8 @@ class Options(object):
                 value = given.pop(option.name, option.default)
                 if option.choices and value not in option.choices:
                     raise ValueError("%s=%r: %s" % (option.name, value, choose(option.choices)))
+                if option.type == SIZE and value is not None:
+                    value = bytes_of(value)
                 setattr(self, option.name, value)
         if given:
             raise TypeError("finding has no option %s" % ", ".join(sorted(given)))
@@ -405,6 +416,8 @@ def read_text(option, text, choices):
         if text.lower() not in _FLAGS:
             raise ValueError("choose from 1 and 0, true and false, yes and no, on and off")
         return _FLAGS[text.lower()]
+    if option.type == SIZE:
+        return bytes_of(text)
     if option.type in (NUMBER, SOME):
         seconds = option.unit == "seconds"
         if not re.match(r"[0-9]+(\.[0-9]+)?$" if seconds else "[0-9]+$", text):
@@ -493,12 +506,22 @@ def how(option, choices, file=None):
     if option.type == OUTPUTS:
         return dict({"metavar": option.metavar, "action": "append"},
                     **({"type": output} if file else {}))
+    if option.type == SIZE:
+        return {"metavar": option.metavar, "type": _size}
     if option.type == SOME:
         return {"metavar": option.metavar, "nargs": "?", "const": option.bare,
                 "type": _some(option)}
     if option.type in (NUMBER, SEED):
         return {"metavar": option.metavar, "type": float if option.unit == "seconds" else int}
     return dict({"metavar": option.metavar}, **({"type": file} if file else {}))
+
+
+def _size(text):
+    import argparse
+    try:
+        return bytes_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("%r: %s" % (text, error))
 
 
 def _some(option):

@@ -66,6 +66,7 @@ class Options:
     leaks_stacks: bool
     restore: bool
     memory: int | None
+    max_memory: int | str | None
     memory_traced: bool
     # end of options
     def __init__(self, **given: Any) -> None: ...

@@ -50,6 +50,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_stacks: bool = False,
             restore: bool = False,
             memory: int | None = None,
+            max_memory: int | str | None = None,
             memory_traced: bool = False,
             max_connections: int | None = None,
             # end of options
@@ -80,6 +81,7 @@ class LeakFixTestRunner(unittest.TextTestRunner):
             leaks_stacks: bool = False,
             restore: bool = False,
             memory: int | None = None,
+            max_memory: int | str | None = None,
             memory_traced: bool = False,
             max_connections: int | None = None,
             # end of options

@@ -1,7 +1,8 @@
-"""How many connections the tests of a class may have open, as the class says."""
+"""How many connections the tests of a class may have open, as the class says; sizes in words."""
 
 from __future__ import absolute_import
 
+import re
 import sys
 
 from unittest_leakfix._core.early import bind
@@ -34,3 +35,21 @@ def most_connections(cls):
         if "leakfix_max_connections" in names_in(base) and base is not Limited:
             return None     # switched off again
     return None
+
+
+_UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1000, "m": 1000 ** 2, "mb": 1000 ** 2, "g": 1000 ** 3,
+          "gb": 1000 ** 3, "kib": 1024, "mib": 1024 ** 2, "gib": 1024 ** 3}
+
+
+def bytes_of(value):
+    """Return the number of bytes that *value* says: a number, or "50 MB", "1.5GB", "512 KiB".
+
+    Raises ``ValueError`` for anything else.
+    """
+    if any(type(value) is each for each in _INTEGERS) and value >= 0:
+        return value
+    found = re.match(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([A-Za-z]*)\s*$", value) if isinstance(
+        value, str) else None
+    if not found or found.group(2).lower() not in _UNITS:
+        raise ValueError("give a number of bytes, or a size such as 50MB, 1.5GB or 512KiB")
+    return int(float(found.group(1)) * _UNITS[found.group(2).lower()])

@@ -20,7 +20,7 @@ from unittest_leakfix.django.databases import ReapingObserver, begin, say
 from unittest_leakfix.django.observers import observers_of
 from unittest_leakfix.django.options import DjangoOptions
 from unittest_leakfix.instance_release import Tally
-from unittest_leakfix.leaks import suppressions
+from unittest_leakfix.leaks import memory_limit, suppressions
 from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model.leak import Findings, Leak, by_test, merge
 from unittest_leakfix.leaks.report import json_report, text_report
@@ -357,6 +357,10 @@ class ParallelSession(LeakSession):
     def findings(self) -> Findings:
         """Return what the workers found."""
         found = replace(merge(self.parts), ran=frozenset(self.ran))
+        if found.timeline is not None and found.timeline.limits:
+            found = replace(found, timeline=found.timeline._replace(limits=tuple(
+                memory_limit.confirmed(found.timeline.limits, None,
+                                       "under this runner tests are not run again"))))
         return found if self._baseline is None else self._baseline.compared(found)
 
 

@@ -85,6 +85,8 @@ class _RunnerProxy:
         else:
             run = None
             session = leak_session(owner.leakfix.finding)
+            if session is not None:
+                session.run_again = None    # its databases are in use
             proxy = SuiteProxy(suite, session, owner.leakfix_watching, _TO_FIND)
 
         def through(proxy: Any) -> Any:

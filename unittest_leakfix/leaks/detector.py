@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unittest
 from typing import (
     Any,
@@ -13,13 +14,14 @@ from typing import (
     Set,
     Tuple,
 )
+from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import mro, qualified
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.leaks import classify, identify, suppressions
+from unittest_leakfix.leaks import classify, identify, memory_limit, suppressions
 from unittest_leakfix.leaks.application_state import ApplicationState
 from unittest_leakfix.leaks.captured_warnings import (
     is_reported,
@@ -31,6 +33,7 @@ from unittest_leakfix.leaks.listening import ListeningObserver
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import TestIds
 from unittest_leakfix.leaks.model.leak import Findings, Leak
+from unittest_leakfix.leaks.model.timeline import OverLimit
 from unittest_leakfix.leaks.reported_changes import (
     Pending,
     ReportedChanges,
@@ -49,6 +52,7 @@ from unittest_leakfix.tracing import os_facts
 
 __unittest = True
 bind(globals())
+_exc_info = sys.exc_info
 
 _UNKNOWN = ("what came in it is not known: it has thawed the heap, or switched on "
             "gc.set_debug()")
@@ -99,7 +103,12 @@ class LeakDetector(ListeningObserver):
         self._ended: List[str] = []     # the tests, and fixtures, since the last close look
         self._ids = TestIds()
         self._recorder = self._recording() if (
-            options.memory is not None or options.leaks_html is not None) else None
+            options.memory is not None or options.leaks_html is not None
+            or options.max_memory is not None) else None
+        self._limits: Dict[str, Optional[int]] = {}     # of the class under way
+        most = options.max_memory
+        self.most_memory: Optional[int] = most if isinstance(most, int) else None
+        self._limit = self.most_memory      # of the test that runs
         if not options.leaks_failed:
             self._changed.failed = self._reported_leaks.failed
 
@@ -165,6 +174,41 @@ class LeakDetector(ListeningObserver):
     def test_started(self, test: unittest.TestCase) -> None:
         if self._is_active():
             self._begin(self._ids.of(test))
+            if self._limits:
+                self._limit = self._limits.get(getattr(test, "_testMethodName", ""),
+                                               self._limits.get("", self.most_memory))
+
+    def limits_of(self, cls: type) -> None:
+        """Take the limits that a class declares: where it does, memory is recorded from now on."""
+        self._limit = self.most_memory
+        try:
+            self._limits = memory_limit.declared(cls)
+        except ValueError as error:
+            self._limits = {}
+            self._unmeasured.add(qualified(cls), str(error))
+        if self._limits:
+            self._record()
+
+    def limit(self, most: Optional[int]) -> None:
+        """The test that runs next may keep *most* bytes."""
+        self._limit = most
+        if most is not None:
+            self._record()
+
+    def _record(self) -> None:
+        if self._recorder is None:
+            self._recorder = self._recording()
+            self._recorder.open()
+
+    @property
+    def over_limit(self) -> List[OverLimit]:
+        """The tests that kept more than they may."""
+        return [] if self._recorder is None else self._recorder.limits
+
+    @over_limit.setter
+    def over_limit(self, over: List[OverLimit]) -> None:
+        if self._recorder is not None:
+            self._recorder.limits = over
 
     def _begin(self, name: str) -> None:
         self._test = name
@@ -232,7 +276,7 @@ class LeakDetector(ListeningObserver):
             if self._measuring:
                 self._end(test)
                 if self._recorder is not None:
-                    self._recorder.end(test)
+                    self._recorder.end(test, self._limit)
                 if began is not None:
                     self._governor.add_test(*self._parts, (began, self._governor.begin()))
         except errors.PASSING:
@@ -422,6 +466,7 @@ class LeakDetector(ListeningObserver):
             try:
                 self._acquisitions.renew_probe()
                 self._fixtures.begin(cls)
+                self.limits_of(cls)
                 self._imported_resources.take(cls, qualified(cls), self._no_test_yet())
                 self._governor.class_begins()
                 self._close = self._governor.looks_at_class()
@@ -622,6 +667,13 @@ class LeakDetector(ListeningObserver):
         taken = {id(each) for each in (*reported.leaks, *(item.leak for item in reported.known))}
         fresh, self._new_leaks = self._new_leaks, []
         self._reported_leaks.take([each for each in fresh if id(each) not in taken])
+
+    def fail(self, name: str, message: str, test: Any = None) -> None:
+        """Make *message* a failure of the test *name*, of which *test* may be another instance."""
+        try:
+            raise AssertionError(message)
+        except AssertionError:
+            self._result.addFailure(test or _ErrorHolder(name), _exc_info())
 
     def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
         """Take the leaks of a class that is over; return those that are not known."""

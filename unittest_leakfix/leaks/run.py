@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import unittest
 from _thread import _count as _count_threads
 from typing import Any, Dict, List, Optional
-from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.finished_test import finished
-from unittest_leakfix.leaks import suppressions
+from unittest_leakfix.leaks import memory_limit, suppressions
 from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import readable_id
@@ -27,10 +25,6 @@ from unittest_leakfix.options import Options
 __unittest = True
 bind(globals())
 
-
-_exc_info = sys.exc_info
-
-
 _NESTED = ("this run", "it is part of a test of a run that finds already")
 
 
@@ -40,6 +34,9 @@ class LeakSession:
 
     Raises ValueError for an unknown mode, or a baseline that cannot be read.
     """
+
+    run_again: Optional[memory_limit.RunsAgain] = None
+    """Runs tests of this run again, in a process of their own; None where that cannot be done."""
 
     loading = 0.0
     """The seconds that it took to load what finds."""
@@ -73,10 +70,22 @@ class LeakSession:
         try:
             if self._detector is not None:
                 self._detector.stop()
+                if whole and self._detector.over_limit:
+                    self._confirm_limits(self._detector)
             self._whole = whole
         except KeyboardInterrupt:
             self._stop = not whole      # the second one
             raise
+
+    @originals.around
+    def _confirm_limits(self, detector: LeakDetector) -> None:
+        """Run the tests again that kept more than they may; those that do so again fail."""
+        detector.over_limit = memory_limit.confirmed(
+            detector.over_limit, self.run_again,
+            "under this runner tests are not run again")
+        for each in detector.over_limit:
+            if each.fails:
+                detector.fail(each.test, memory_limit.message(each))
 
     def findings(self) -> Findings:
         """Return what was found."""
@@ -179,10 +188,7 @@ class _FailingDetector(LeakDetector):
     def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
         reported = super().report_leaks(leaks)
         for name, mine in leak_model.by_test(reported).items():
-            try:
-                raise AssertionError(text_report.failure_text(mine))
-            except AssertionError:
-                self._result.addFailure(self._twins.get(name) or _ErrorHolder(name), _exc_info())
+            self.fail(name, text_report.failure_text(mine), self._twins.get(name))
         return reported
 
 

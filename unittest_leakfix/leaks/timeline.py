@@ -18,7 +18,13 @@ from array import array
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.model.timeline import COLUMNS, KERNEL, RESOURCE, Timeline
+from unittest_leakfix.leaks.model.timeline import (
+    COLUMNS,
+    KERNEL,
+    RESOURCE,
+    OverLimit,
+    Timeline,
+)
 from unittest_leakfix.process_state.descriptors import Reserve
 
 try:
@@ -158,6 +164,7 @@ class Recorder:
                  traces: bool = False) -> None:
         """*most*: how many tests the report lists; *traces*: Python's allocations are traced."""
         self._most, self._traces = most, traces
+        self.limits: List[OverLimit] = []
         self._tracing = False       # we have begun it
         self._traced_before = 0
         self._connections, self._descriptors = connections, descriptors
@@ -205,8 +212,8 @@ class Recorder:
         self._seconds = self._clock() - self._started
         self._peak = self._memory.peak()
 
-    def end(self, name: str) -> None:
-        """The test *name* was let go of."""
+    def end(self, name: str, limit: Optional[int] = None) -> None:
+        """The test *name* was let go of, which may keep as many bytes as *limit* says."""
         if self._seconds < 0:
             self.finished()
         before, peak = self._before, self._peak
@@ -215,6 +222,8 @@ class Recorder:
             grown = None
         else:
             grown, peak = now - before, max(before, now, peak or 0)
+            if limit is not None and grown > limit:
+                self.limits.append(OverLimit(name, grown, limit))
         if self._traces:
             self._figures[7].append(_traced()[0] - self._traced_before)
         self._tests.append(name)
@@ -237,7 +246,7 @@ class Recorder:
 
     def forget(self) -> None:
         """What was recorded so far was taken."""
-        self._tests = []
+        self._tests, self.limits = [], []
         for time_column in self._times:
             del time_column[:]
         for column in self._figures:
@@ -250,4 +259,4 @@ class Recorder:
         columns: Dict[str, Any] = dict(zip(COLUMNS, (
             tuple(self._tests), *map(tuple, self._times), *figures)))
         return Timeline()._replace(**columns, source=self._memory.source, exact=self._exact,
-                                   most=self._most)
+                                   most=self._most, limits=tuple(self.limits))

@@ -11,9 +11,10 @@ import threading
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.polluter.frameworks import Framework, Tests
-from unittest_leakfix.polluter.ids import FAILED, PLAN, RECORDED
+from unittest_leakfix.polluter.ids import AGAIN, FAILED, PLAN, RECORDED
 
 __unittest = True
 bind(globals())
@@ -93,7 +94,7 @@ class Children:
                        "growth": stem + ".growth" if traces else ""}, file)
         paths = [place["PYTHONPATH"] for place in (variables, more, os.environ)
                  if place.get("PYTHONPATH")]
-        environment = {**os.environ, **recorded, **more, PLAN: stem + ".plan"}
+        environment = {**os.environ, **recorded, **more, PLAN: stem + ".plan", AGAIN: "1"}
         if paths:
             environment["PYTHONPATH"] = os.pathsep.join(paths)
         started = time.monotonic()
@@ -114,7 +115,7 @@ class Children:
             if self._stopped:
                 raise CannotRun("stopped")
             child = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+                command, env=environment, cwd=START, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=output and subprocess.STDOUT, start_new_session=True)
             self._running.add(child)
         try:

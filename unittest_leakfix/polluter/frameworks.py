@@ -16,6 +16,7 @@ Command = Tuple[List[str], Dict[str, str]]
 """What to run, and the variables that it needs besides those that there are. PYTHONPATH stands
 before the one that there is."""
 
+_abspath, _basename, _dirname = os.path.abspath, os.path.basename, os.path.dirname
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _RUNNER = "unittest_leakfix.polluter.django_selection.Runner"
 
@@ -152,6 +153,19 @@ class Django(Framework):
 
 
 FRAMEWORKS = {kind.name: kind for kind in (Unittest, Pytest, Django)}
+
+
+def top_of(name: str) -> str:
+    """Return the folder that the name of the module *name* begins in, "" if it is not known."""
+    path = getattr(sys.modules.get(name), "__file__", None)
+    if not isinstance(path, str):
+        return ""
+    path = _abspath(path)
+    if _basename(path).startswith("__init__."):
+        path = _dirname(path)
+    for _ in name.split("."):
+        path = _dirname(path)
+    return path
 
 
 def _python() -> List[str]:

@@ -19,6 +19,9 @@ PLAN = "UNITTEST_LEAKFIX_POLLUTER_PLAN"
 RECORDED = "UNITTEST_LEAKFIX_MEMORY"
 """The variable by which a child records what each test takes."""
 
+AGAIN = "UNITTEST_LEAKFIX_AGAIN"
+"""The variable that says that this process is such a child, which runs no test in another one."""
+
 _SHOWN = 8
 
 

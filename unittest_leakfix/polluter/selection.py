@@ -17,6 +17,7 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import PASSING
 from unittest_leakfix.cli import LeakFixProgram
+from unittest_leakfix.polluter.frameworks import top_of
 from unittest_leakfix.polluter.growth import Growth
 from unittest_leakfix.polluter.ids import FAILED, PASSED, PLAN, SKIPPED, NotOne, Numbered, match
 from unittest_leakfix.runner import LeakFixTestRunner
@@ -28,7 +29,6 @@ _open, _write, _close = os.open, os.write, os.close
 _flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 _dumps, _loads = json.dumps, json.loads
 _getpid = os.getpid
-_abspath, _basename, _dirname = os.path.abspath, os.path.basename, os.path.dirname
 
 # The worst counts.
 _WORSE = (PASSED, SKIPPED, FAILED)
@@ -133,7 +133,7 @@ class Plan:
         names = [numbered(_id(test)) for test in tests]
         modules = [type(test).__module__ for test in tests]
         module = _module_of(self.typed, names, modules)
-        chosen = self.chosen(names, modules, uses=used_modules(module), top=_top(module), **facts)
+        chosen = self.chosen(names, modules, uses=used_modules(module), top=top_of(module), **facts)
         chosen_ids = {id(test) for test, wanted in zip(tests, chosen) if wanted}
         if issubclass(type(suite), unittest.TestSuite):
             _prune(suite, chosen_ids, self.times)
@@ -186,19 +186,6 @@ def _module_of(victim: str, names: Sequence[str], modules: Sequence[str]) -> str
         return modules[names.index(match(victim, names))]
     except NotOne:
         return ""
-
-
-def _top(name: str) -> str:
-    """Return the folder that the name of the module *name* begins in, "" if it is not known."""
-    path = getattr(sys.modules.get(name), "__file__", None)
-    if not isinstance(path, str):
-        return ""
-    path = _abspath(path)
-    if _basename(path).startswith("__init__."):
-        path = _dirname(path)
-    for _ in name.split("."):
-        path = _dirname(path)
-    return path
 
 
 def used_modules(name: str) -> List[str]:

@@ -29,6 +29,8 @@ _MARKERS = (
     MOST
     + "(number): this many connections to database servers may be open at the same time; the call "
     "that would open one more fails",
+    'leakfix_max_memory("50 MB"): a test that keeps more than that fails, where leaks are found '
+    "and it does so again in a child process after the run",
 )
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:

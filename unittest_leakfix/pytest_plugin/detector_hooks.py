@@ -42,6 +42,7 @@ from unittest_leakfix.process_state.warning_filters import WarningFilters
 from unittest_leakfix.pytest_plugin import options, xdist
 from unittest_leakfix.pytest_plugin.failure_text import Reports
 from unittest_leakfix.pytest_plugin.leak_words import PytestWording
+from unittest_leakfix.pytest_plugin.memory_limits import MemoryLimits
 from unittest_leakfix.pytest_plugin.options import PytestOptions
 from unittest_leakfix.pytest_plugin.scopes import Key, Scope, ScopeData
 from unittest_leakfix.resources import scan
@@ -470,4 +471,6 @@ def begin(config: pytest.Config, chosen: PytestOptions) -> SessionDetector:
     watch_locks(descriptor)
     config.add_cleanup(lambda: watch_locks_no_more(descriptor))
     config.pluginmanager.register(watching.reports, "leakfix-reports")
+    config.pluginmanager.register(MemoryLimits(config, watching, watching.most_memory),
+                                  "leakfix-memory")
     return watching

@@ -79,6 +79,10 @@ class Reports:
         if self._failing:
             self._error(failure, report)
 
+    def error(self, failure: FailureText) -> None:
+        """Report *failure* as an error in the tear-down of its test, whatever leaks are."""
+        self._error(failure, self._reports.get(failure.test))
+
     def _error(self, failure: FailureText, like: Any) -> None:
         """Report an error in the tear-down of a test, whose own report is *like* it."""
         report: Any = pytest.TestReport(

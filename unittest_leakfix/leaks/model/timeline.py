@@ -15,6 +15,24 @@ KERNEL, RESOURCE = "kernel", "resource"
 module ``resource`` has, the most that was ever resident, which only rises."""
 
 
+class OverLimit(NamedTuple):
+    """A test that kept more than it may."""
+
+    test: str
+    grown: int
+    """What it kept, in bytes."""
+    limit: int
+    again: Optional[int] = None
+    """What it kept when it ran for the second time in a process of its own; None: not known."""
+    why: str = ""
+    """Why that is not known."""
+
+    @property
+    def fails(self) -> bool:
+        """Whether that fails the test."""
+        return self.again is not None and self.again > self.limit
+
+
 class Timeline(NamedTuple):
     """The columns, all of one length: an item for each test, None where it is not known.
 
@@ -50,6 +68,8 @@ class Timeline(NamedTuple):
     most: Optional[int] = None
     """How many tests the report lists; None where it was recorded for something else."""
     processes: int = 1
+    limits: Tuple[OverLimit, ...] = ()
+    """The tests that kept more than they may."""
 
 
 COLUMNS = Timeline._fields[:11]
@@ -66,7 +86,8 @@ def joined(parts: Sequence[Tuple[str, Optional[Timeline]]]) -> Optional[Timeline
     columns: Dict[str, Any] = {
         name: tuple(each for part in known for each in getattr(part, name)) for name in COLUMNS}
     return Timeline(**columns, source=known[0].source, exact=all(part.exact for part in known),
-                    most=known[0].most, processes=sum(processes.values()))
+                    most=known[0].most, processes=sum(processes.values()),
+                    limits=tuple(each for part in known for each in part.limits))
 
 
 def to_value(timeline: Timeline, name: Any) -> Dict[str, Any]:
@@ -75,10 +96,12 @@ def to_value(timeline: Timeline, name: Any) -> Dict[str, Any]:
     value["tests"] = list(map(name, timeline.tests))
     for column in ("started", "seconds"):
         value[column] = [round(each, 6) for each in value[column]]
+    value["limits"] = [dict(each._asdict(), test=name(each.test)) for each in timeline.limits]
     return dict(value, **{field: getattr(timeline, field) for field in _PLAIN})
 
 
 def from_value(value: Dict[str, Any]) -> Timeline:
     """Return the timeline that `to_value` made *value* of."""
     fields: Dict[str, Any] = {column: tuple(value.get(column, ())) for column in COLUMNS}
+    fields["limits"] = tuple(OverLimit(**each) for each in value.get("limits", ()))
     return Timeline(**fields, **{name: value[name] for name in _PLAIN if name in value})

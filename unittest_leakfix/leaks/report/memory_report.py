@@ -103,7 +103,7 @@ def _first(rows: Sequence[Row], field: str, most: int) -> Tuple[Row, ...]:
 def render(timeline: Optional[Timeline], style: Style = Style()) -> str:
     """Return the section of the report, ending in a newline; "" where none is wanted."""
     if timeline is None or timeline.most is None:
-        return ""
+        return "\n".join(_limits(timeline, style)) + "\n" if timeline and timeline.limits else ""
     found = summary(timeline, timeline.most)
     names = Names(timeline.tests)
     parts = [[style.paint(_head(timeline, found), "bold")]]
@@ -119,8 +119,30 @@ def render(timeline: Optional[Timeline], style: Style = Style()) -> str:
     note = [] if timeline.exact and timeline.source == KERNEL else [_NOTES[timeline.source]]
     if timeline.traced:
         note.append("Traced is what Python's own allocations grew by (tracemalloc).")
-    text = "\n\n".join("\n".join(lines) for lines in [*parts, note] if lines)
+    limits = _limits(timeline, style) if timeline.limits else []
+    text = "\n\n".join("\n".join(lines) for lines in [*parts, limits, note] if lines)
     return text + "\n"
+
+
+def _limits(timeline: Timeline, style: Style) -> List[str]:
+    """Return a line for each test that kept more than it may."""
+    failing = sum(each.fails for each in timeline.limits)
+    lines = [style.paint("MEMORY  %s above %s; confirmed: %s" % (
+        count(len(timeline.limits), "test was", "tests were"),
+        "its limit" if len(timeline.limits) == 1 else "their limits", format(failing, ",")),
+        "bold", *(["red"] if failing else []))]
+    for each in timeline.limits:
+        text = "    %s kept %s, more than %s" % (style.test(each.test), amount(each.grown),
+                                                 amount(each.limit))
+        if each.again is None:
+            text += "; unconfirmed, so it does not fail: %s" % style.plain(each.why)
+        elif each.fails:
+            text += "; when it ran again, %s" % amount(each.again)
+        else:
+            text += "; when it ran again, %s: the first time fills a cache" % amount(
+                max(each.again, 0))
+        lines.append(text)
+    return lines
 
 
 def _head(timeline: Timeline, found: Summary) -> str:
