@@ -12,6 +12,7 @@ import re
 import sys
 import unittest
 
+from tests.support.schema import jsonschema, strict_problems
 from tests.tiers import NEWEST, full_on, nightly
 from tests.zoo.case import ROOT, ZooCase, each_animal, keeper
 from tests.zoo.healing import CannotType, heal
@@ -74,7 +75,10 @@ class AdviceCase(ZooCase):
 
     def leaks(self, name):
         answer = keeper.ask(name, options={"leaks_json": "ZOO/leaks.json"})
-        return json.loads(answer["files"]["leaks.json"])["leaks"]
+        value = json.loads(answer["files"]["leaks.json"])
+        if jsonschema is not None:
+            self.assertEqual([], strict_problems(value, "docs/report.schema.json"))
+        return value["leaks"]
 
 
 @unittest.skipIf(sys.version_info < (3, 9), "ast.unparse came with Python 3.9")

@@ -94,6 +94,15 @@ class PlaceTests(OutputCase):
                                              tests=("x.X.test",))))
 
 
+class KnownTests(OutputCase):
+    def test_what_is_known_is_one_cause_however_often_it_occurred(self):
+        known = tuple(Known(replace(self.thread(), tests=("t.T.test_%d" % number,)), "why", "x:1")
+                      for number in range(30))
+        report = self.report(known=known)
+        self.assertEqual([30], [len(each.tests) for each in report.known])
+        self.assertEqual(["why"], [each.reason for each in report.known])
+
+
 class GithubTests(OutputCase):
     def test_commands(self):
         lines = github.text(self.examples()).splitlines()

@@ -13,7 +13,7 @@ from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.ids import is_node_id, method_of, owner_of, within_owner
 from unittest_leakfix.leaks.model.kinds import count, rank
-from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.model.leak import Findings, Known, Leak, merge
 from unittest_leakfix.leaks.report.describe import described
 from unittest_leakfix.leaks.report.terminal import Style
 from unittest_leakfix.leaks.report.text_report import Blocks, header, is_of_test
@@ -97,7 +97,7 @@ def report_of(findings: Findings, failing: bool = False, root: str = "",
 
     *root*: the folder of the repository, by default that of *start*, the folder of the run.
     """
-    findings = described(findings)
+    findings = merge([described(findings)])     # known leaks come one by one
     leaks = sorted(findings.leaks, key=rank)
     places = _Places(root or root_of(start), start)
     style = Style(width=_WIDTH, root=start)
@@ -127,8 +127,12 @@ def _annotation(leak: Leak, blocks: Blocks, places: "_Places", taken: Dict[str, 
 def _identity(fingerprint: str, taken: Dict[str, int]) -> str:
     """Return a digest of the *fingerprint*; the second cause that has the same gets another."""
     taken[fingerprint] = number = taken.get(fingerprint, 0) + 1
-    text = fingerprint if number == 1 else "%s #%d" % (fingerprint, number)
-    return str(_sha256(text.encode("utf-8", "backslashreplace")).hexdigest())
+    return digest(fingerprint if number == 1 else "%s #%d" % (fingerprint, number))
+
+
+def digest(fingerprint: str) -> str:
+    """Return what stands for a fingerprint where that has to be short and plain."""
+    return str(_sha256(fingerprint.encode("utf-8", "backslashreplace")).hexdigest())
 
 
 def counted(report: Report) -> str:

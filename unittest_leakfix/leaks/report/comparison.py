@@ -7,7 +7,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model.kinds import amount, count, rank
 from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.report import markdown
-from unittest_leakfix.leaks.report.annotations import report_of
+from unittest_leakfix.leaks.report.annotations import digest, report_of
 from unittest_leakfix.leaks.report.describe import described
 from unittest_leakfix.leaks.report.terminal import Style
 from unittest_leakfix.leaks.report.text_report import WORTH, one_line
@@ -125,7 +125,7 @@ def as_markdown(old: Findings, new: Findings) -> str:
     """Return what differs between *old* and *new* as Markdown, with nothing of the suite's as
     markup."""
     compared = compare(described(old), described(new))
-    places = {each.title: each.place for findings in (old, new)
+    places = {each.identity: each.place for findings in (old, new)
               for each in report_of(findings).annotations}
 
     was = {before.leak.fingerprint: before for before, _ in compared.grown}
@@ -134,7 +134,7 @@ def as_markdown(old: Findings, new: Findings) -> str:
         found: List[Tuple[str, ...]] = []
         for cause in causes:
             title = Style().plain(cause.leak.subject)
-            place = places.get(title)
+            place = places.get(digest(cause.leak.fingerprint))
             before = was.get(cause.leak.fingerprint)
             figures = cause.figures + (", was %s" % before.figures if before is not None else "")
             found.append((markdown.code(title), figures,

@@ -5,7 +5,6 @@ Modules are loaded when a run asks for their output, before its first test.
 """
 from __future__ import annotations
 
-import difflib
 import os
 from importlib import import_module
 from typing import Callable, Iterable, NamedTuple, Tuple, Union
@@ -49,6 +48,7 @@ class Chosen:
         name, colon, file = given.partition(":")
         rows = [row for row in OUTPUTS if row.name == name]
         if not rows:
+            import difflib
             near = difflib.get_close_matches(name, NAMES, 1)
             raise ValueError("%s is not an output%s: choose from %s" % (
                 name or "''", ", did you mean %s" % near[0] if near else "", ", ".join(NAMES)))
