@@ -30,6 +30,19 @@ class LookTests(BrowserCase):
                     self.assertEqual(size[0], page.evaluate(
                         "document.documentElement.scrollWidth"))
 
+    def test_long_names_stay_within_the_page(self):
+        long = "x" * 400
+        tests = ("tests.test_%s.T%s.test_%s" % (long, long, long), "t/%s.py::test[x]" % long)
+        opened = self.opened(tests[0], ("shop/%s.py" % long, 3, long))
+        leak = replace(self.kept(), subject=long, kind=long, tests=tests, notes=((long, long),),
+                       holding=((long, long, 3),), acquisition=opened, remedy="self.%s()" % long)
+        findings = Findings((leak, replace(leak, cause="x", kind="file")),
+                            (Known(leak, long, long),), (long,), 2, ((tests[0], long),),
+                            timeline=timeline_of(tests, tests))
+        for size in (DESKTOP, PHONE):
+            page = self.open(findings, size=size)
+            self.assertEqual(size[0], page.evaluate("document.documentElement.scrollWidth"))
+
     def test_no_leaks_are_accessible_too(self):
         page = self.open(Findings(tests=30, timeline=timeline_of(tests_of(30))), size=PHONE)
         self.assertAccessible(page)
