@@ -115,7 +115,7 @@ class FinishedTest(object):
 
     def shortDescription(self):
         """Return the first line of the test's document, or None, as it was."""
-        return self._short
+        return _short_of(self)
 
     def _text_of(self, slot):
         """Return the text in *slot*; what was left for later is said now."""
@@ -256,6 +256,7 @@ _TEXT_OF = {"_id": _ID, "_repr": _REPR}
 # Past our __getattribute__.
 _str_of = FinishedTest.__dict__["_str"].__get__
 _class_of = FinishedTest.__dict__["_class"].__get__
+_short_of = FinishedTest.__dict__["_short"].__get__
 
 
 def _describes_itself(kind, test):

@@ -33,8 +33,7 @@ class _ExpectingFailure(object):
     def __get__(self, test, kind):
         if test is not None:
             known = kind._leakfix_declarations
-            if (known.passes(kind, "__unittest_expecting_failure__")
-                    and known.passes(kind, "__getattr__")):
+            if known.passes(kind, "__unittest_expecting_failure__", "__getattr__"):
                 return False
         if test is None:
             return getattr(super(LeakFixMixin, kind), "__unittest_expecting_failure__", False)

@@ -245,7 +245,8 @@ class TestSnapshot(object):
         can be closed: it waits for the end then. *gained* are the names, if they are known.
         """
         kind = type(test)
-        if gained is None:
+        known = gained is not None      # that there may be a resource among them, too
+        if not known:
             self.none = kind._leakfix_declarations.none(kind)
             gained = self._gained(test, before)
             if self.none and not may_hold(map(attributes.read(test).get, gained)):
@@ -253,7 +254,7 @@ class TestSnapshot(object):
         if self.pid != _getpid():
             return _NOTHING     # a forked child: these may be its parent's
         stages = self._found(
-            test, gained, () if self.none else declared(kind, "leakfix_close"), late)
+            test, gained, () if self.none else declared(kind, "leakfix_close"), late, known)
         if self.tried:
             stages = [[each for each in found if not self._is_tried(each.value)]
                       for found in stages[:3]] + [stages[3]]
@@ -267,12 +268,12 @@ class TestSnapshot(object):
         # It may have died, and another have its id.
         return kind is type(value) and (known is None or known() is value)
 
-    def _found(self, test, names, closed, late):
+    def _found(self, test, names, closed, late, known=False):
         """Return the open resources among the attributes *names* of *test* that it owns, or
         that are named to be *closed*; in stages.
 
-        *late*: an exception that is garbage in a cycle (3.12) may
-        seem to share what the frames on its way held, until it is collected.
+        *known*: that there may be a resource. *late*: an exception that is garbage in a cycle
+        (3.12) may seem to share what the frames on its way held, until it is collected.
         """
         now = attributes.read(test)
         if not self.none:
@@ -280,9 +281,10 @@ class TestSnapshot(object):
             names = [name for name in names if name not in keep]
         elif _is_async(test):
             names = [name for name in names if name not in _OF_UNITTEST]
-        if not closed and not may_hold([now[name] for name in names]):
+        if not known and not closed and not may_hold([now[name] for name in names]):
             return _NOTHING
-        names = scan.not_plain(now, names)
+        if not known or len(names) > 1:
+            names = scan.not_plain(now, names)
         # Nothing of unittest's own is walked through: it has all the tests before.
         past = [id(test), id(self.values), id(self), self.result]
         past.extend(map(id, map(now.get, _OF_TESTCASE)))

@@ -179,12 +179,12 @@ class Declarations(object):
         """Tell whether it was made for *cls* and the bases it has now."""
         return self._mro is cls.__mro__
 
-    def passes(self, cls, name):
-        """Tell whether no base of *cls* but ours defines *name*; False if in doubt."""
+    def passes(self, cls, name, also=None):
+        """Tell whether no base of *cls* but ours defines *name*, nor *also*; False if in doubt."""
         if self._mro is not cls.__mro__:
             return False
         for space in self._spaces:
-            if name in space:
+            if name in space or also in space:
                 return False
         return True
 

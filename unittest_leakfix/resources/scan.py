@@ -95,7 +95,7 @@ def open_resources(values, names, owned, unsure=False):
     seen = set()
     for name in reversed(list(names)):
         _gather(name, values[name], owned, unsure, found, seen, 0)
-    return _in_order(found, owned)
+    return _in_order(found, owned) if len(found) > 1 else found
 
 
 def mark_awaited(owner, found):
@@ -246,7 +246,10 @@ def in_stages(found, values, names, owned):
     folder, or another object beside it, there is nothing inside; *owned* as in `open_resources`.
     """
     # Those of declared resources come first, whatever they are.
-    found = _in_order(found, owned)
+    if len(found) > 1:
+        found = _in_order(found, owned)
+    elif "tempfile" not in _modules:
+        return [found, [], [], []]
     last = [each for each in found if _leads_to_folder(each.value, owned)]
     if not last:
         return [found, [], [], []]
