@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import socket
 import sys
 import unittest
 import warnings
 
-from tests.zoo import market, office, shop
+from tests.zoo import market, office, pipeline_app, service_app, shop, web_app
 
 
 class Afterwards(unittest.TestCase):
@@ -66,6 +68,35 @@ class Afterwards(unittest.TestCase):
         for each in office.connect():
             each.close()
         office.serve().server_close()
+
+    def test_the_pipeline_works(self):
+        self.assertEqual(2, pipeline_app.Stage("load").run(pipeline_app.Batch([1, 2])))
+        self.assertEqual([], pipeline_app.clean.listeners)
+        self.assertEqual((["clean"], {"int": int}, 500, False), (
+            list(pipeline_app.stages), pipeline_app.converters, pipeline_app.batch_size,
+            pipeline_app.strict))
+        self.assertTrue(next(pipeline_app.rows_of(__file__)))
+        self.assertIsNone(pipeline_app._store)
+        self.addCleanup(setattr, pipeline_app, "_store", None)
+        with contextlib.closing(pipeline_app.store()) as store:
+            self.assertEqual([(1,)], store.execute("select 1").fetchall())
+
+    def test_the_web_shop_works(self):
+        self.assertEqual(("index", None), (web_app.handle("/"), web_app.handle("/new")))
+        self.assertEqual([], web_app.order_paid.send(order=1))
+        self.assertEqual("hi", web_app.mailer.send("hi"))
+        web_app.mailer.sent = 0
+        self.assertEqual((3, 1), (web_app.Payments.retries, web_app.Payments.charge(1)))
+        self.assertEqual((False, "plain", "shop.example", ["mail"], {"payment": 5}, set()), (
+            web_app.Settings.debug, web_app.Settings.theme, web_app.Settings.host,
+            web_app.Settings.backends, web_app.Settings.timeouts, web_app.flags))
+        self.assertIsNone(web_app.request.get())
+        self.assertEqual((logging.NOTSET, [], True), (
+            web_app.log.level, web_app.log.handlers, web_app.log.propagate))
+
+    def test_the_service_works(self):
+        service_app.feed.publish("price")
+        self.assertEqual((set(), {}), (service_app.subscribers, service_app.handlers))
 
     def test_the_process_is_as_it_was(self):
         self.assertEqual(os.getcwd(), START)

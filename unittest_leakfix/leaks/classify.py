@@ -6,6 +6,7 @@ Objects are judged all at once, when the run is over: what tests share has ended
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import threading
 from collections import defaultdict
@@ -73,6 +74,10 @@ ALL = 60
 _FEW, _OF_CERTAIN, _MORE = 2, 20, 8
 _SIZED = 20
 _LEAST_SIZE = 1000     # bytes from which an attribute of a kept test is reported
+
+
+_MEMO = re.compile(r"(?i)(?:cache|memo)\w*(?:\.data)?\)*\[|\.__(?:kw)?defaults__\[")
+"""Where an application keeps what it has worked out, by what it is asked for."""
 
 
 class _Candidate(NamedTuple):
@@ -224,8 +229,11 @@ class Classifier:
         leaks: List[Leak] = []
         for survivor, leak in pairs:
             lost = suspects.lost.get((survivor.module, survivor.type), ())
-            if leak.kind != "growth" or suspects.timeline.grows(self._grown[leak.cause], lost,
-                                                                self.grows):
+            if leak.kind != "growth" or suspects.timeline.grows(
+                    self._grown[leak.cause], lost, self.grows) and not (
+                        self.grows > 1 and leak.chain is not None
+                        and _MEMO.search(leak.chain.expression)
+                        and suspects.timeline.seldom(self._grown[leak.cause])):
                 survivor.reported = True
                 leaks.append(_counted(leak, survivor))
         return leaks
@@ -287,6 +295,9 @@ class Classifier:
             return False
         kind = survivor.module, survivor.type
         alive = [each.nth for each in suspects if (each.module, each.type) == kind]
+        # What is kept by a name may have been made once for each; a list gets what it is given.
+        if len(set(alive)) >= GROWS and chain.steps[-1].link in (Link.INDEX, Link.MEMBER):
+            return False
         return not suspects.timeline.grows(alive, suspects.lost.get(kind, ()), AGAIN)
 
     def _started(self, chain: Chain) -> bool:

@@ -37,6 +37,7 @@ from unittest_leakfix.leaks.model.timeline import OverLimit
 from unittest_leakfix.leaks.reported_changes import (
     Pending,
     ReportedChanges,
+    opened_by_fixtures,
     pending_leaks,
     without_parts,
 )
@@ -100,6 +101,7 @@ class LeakDetector(ListeningObserver):
         self._by_fixture: Dict[Tuple[object, ...], str] = {}    # what fixtures have changed
         self._scoped = [False, False]   # the class, the module under way has fixtures
         self._close = True              # the class under way is looked at closely
+        self._set_up_unseen = False     # what its setUpClass has set up, its tearDownClass ends
         self._ended: List[str] = []     # the tests, and fixtures, since the last close look
         self._ids = TestIds()
         self._recorder = self._recording() if (
@@ -319,7 +321,7 @@ class LeakDetector(ListeningObserver):
                 self._new_leaks += [identify.of_change(change, test, opened)
                                     for change, opened in closed]
         state = self._states[0]
-        if not (self._closely or governor.looks_at_test()):
+        if self._set_up_unseen or not (self._closely or governor.looks_at_test()):
             state.skip()
             return
         times = governor.times_also(governor.looks, self._timed)
@@ -442,7 +444,8 @@ class LeakDetector(ListeningObserver):
                     self._fixture = "%s (%s)" % (
                         _fixture_of(cls, "tearDownClass", "setUpClass"), qualified(cls))
                 elif cls is not None and _fixture_of(cls, "tearDownClass"):
-                    self._catch_up()
+                    if not self._set_up_unseen:
+                        self._catch_up()
                     self._unseen(name)
             except errors.PASSING:
                 raise
@@ -481,6 +484,7 @@ class LeakDetector(ListeningObserver):
                     self._fixture = name
                 elif fixture:
                     self._unseen(name)
+                    self._set_up_unseen = True
                 self._governor.add("classes", began)
             except errors.PASSING:
                 raise
@@ -489,6 +493,7 @@ class LeakDetector(ListeningObserver):
 
     def class_finished(self, cls: type) -> None:
         self._acquisitions.current = ""
+        self._set_up_unseen = False
         self._ids.forget()
         if self._is_active():
             name = "setUpClass (%s)" % qualified(cls)
@@ -603,6 +608,10 @@ class LeakDetector(ListeningObserver):
                 self._suspects.add([survivor("resource", test, "", each) for each, test in
                                     self._acquisitions.connections_left(
                                         self._connections, known, self._open_fixtures())])
+                # What a fixture put elsewhere than on its class or module.
+                self._suspects.add([survivor("resource", test, "", each)
+                                    for each, test in opened_by_fixtures(
+                                        waiting, self._fixtures.covered)])
             if last:
                 self._application.forget()
             if fresh or waiting or last or explains and self._suspects:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import deque
 from dataclasses import replace
 from typing import (
     Any,
@@ -25,12 +26,17 @@ from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model import leak as leak_model
+from unittest_leakfix.leaks.model.ids import is_fixture
 from unittest_leakfix.leaks.model.leak import Leak
+from unittest_leakfix.leaks.resource_parts import having
+from unittest_leakfix.leaks.retention import objects
+from unittest_leakfix.leaks.retention.edges import referents
 from unittest_leakfix.process_state import environment
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.client_table import NATIVE
 from unittest_leakfix.tracing import frameworks, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
+from unittest_leakfix.tracing.stacks import is_installed
 
 __unittest = True
 bind(globals())
@@ -284,7 +290,7 @@ class Pending(NamedTuple):
             return not any(leak.left_by == self.test and leak.kind in (change.kind, "event loop")
                            for leak in leaks)
         if change.thread:
-            return ("thread", change.thread) not in covered
+            return ("thread", change.thread) not in covered and not _is_idle(change.thread)
         if change.pid:
             return ("pid", change.pid) not in covered
         if change.kind == "shared memory" and any(
@@ -298,6 +304,25 @@ class Pending(NamedTuple):
                 and os_facts.target(change.fd) == self.target)
 
 
+def _is_idle(ident: int) -> bool:
+    """Tell whether a thread waits in a pool that an installed package has for the whole process:
+    an object of that package runs in it, which a container of its module has, as trio's does."""
+    thread = threading._active.get(ident)  # type: ignore[attr-defined]
+    worker = getattr(os_facts.attributes(thread).get("_target"), "__self__", None)
+    module = os_facts.loaded(objects.module_of(type(worker))) if worker is not None else None
+    file = (objects.own_dict(module) or {}).get("__file__") if module is not None else None
+    if type(file) is not str or not is_installed(file):
+        return False
+    values = list((objects.own_dict(module) or {}).values())
+    values += [value for each in values if objects.module_of(type(each)) == objects.module_of(
+        type(worker)) and not isinstance(each, type) for value in referents(each)]
+    return any(each is worker for value in values if type(value) in _POOLS
+               for each in list(value))
+
+
+_POOLS = (dict, list, set, deque)
+
+
 def without_parts(found: Sequence[Leak], leaks: Sequence[Leak]) -> List[Leak]:
     """Return the leaks *found*, without the tests and objects among them that are kept by what one
     of all *leaks* of the same test is: they are part of it."""
@@ -308,13 +333,14 @@ def without_parts(found: Sequence[Leak], leaks: Sequence[Leak]) -> List[Leak]:
             keepers.setdefault(test, []).append((leak, re.compile(place)))
     return [leak for leak in found if not (
         leak.chain is not None and leak.kind in _PARTS and leak.tests and all(any(
-            keeper is not leak and place.search(leak.chain.expression)
+            keeper is not leak and place.search(_LOOKED_UP.sub(r".\1", leak.chain.expression))
             and (leak.kind != "child process" or keeper.kind == leak.kind)
             for keeper, place in keepers.get(test, ())) for test in leak.tests))]
 
 
 #: The kinds of what may be part of a change or of a resource that leads to it. A child process is
 #: where its object was dropped: subprocess keeps that until the child has ended.
+_LOOKED_UP = re.compile(r"\.__dict__\['(\w+)'\]")
 _PARTS = ("object", "kept test", "child process")
 #: What keeps in which of the interpreter's tables, where that is not what is called so.
 _TABLES = {"signal handler": r"\Asignal\.getsignal\(", "warning filter": r"\Awarnings\.filters\b",
@@ -350,6 +376,17 @@ def _place_of(leak: Leak) -> str:
     name = change.name.rpartition(".")[2] if change.kind == "library setting" else change.name
     started = r"|\Aunittest\.mock\._patch\._active_patches\[" * (change.kind == "patch")
     return r"(?<!\w)%s(?!\w)%s" % (re.escape(name), started)
+
+
+def opened_by_fixtures(pending: Sequence[Pending],
+                       covered: Container[object]) -> List[Tuple[Any, str]]:
+    """Return the objects that have the descriptors which fixtures opened and that are not
+    *covered*, and which fixture."""
+    by = {each.change.fd: each.test for each in pending if each.change.fd >= 0
+          and each.change.fd not in covered
+          and is_fixture(each.test) and each.acquisition is not None
+          and os_facts.target(each.change.fd) == each.target}
+    return [(value, by[fd]) for value, fd in having(by)] if by else []
 
 
 def pending_leaks(pending: Sequence[Pending], covered: Set[object],

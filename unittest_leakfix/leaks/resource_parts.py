@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import types
-from typing import Any, Iterator, List, Optional, Set, Tuple
+from typing import Any, Container, Iterator, List, Optional, Set, Tuple
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import is_tracked
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.edges import referents
@@ -20,6 +22,7 @@ __unittest = True
 bind(globals())
 
 _realpath = os.path.realpath
+_get_objects = gc.get_objects
 _Thread = threading.Thread
 _active = threading._active  # type: ignore[attr-defined]
 _MOST_PARTS, _MOST_OF_CLIENT = 400, 3000
@@ -65,6 +68,21 @@ def held_resources(value: object,
                 seen.add(id(referent))
                 queue.append(referent)
     return stands, parts
+
+
+def having(descriptors: Container[int]) -> List[Tuple[Any, int]]:
+    """Return the resources of the whole heap that have one of these *descriptors*, with it."""
+    heap.thaw()
+    values = _get_objects()
+    types = list(map(id, map(type, values)))
+    kinds = {key for key, value in dict(zip(types, values)).items() if kind_of(value) is not None}
+    found: List[Tuple[Any, int]] = []
+    for key, value in zip(types, values) if kinds else ():
+        if key in kinds:
+            fd = max(os_facts.descriptor_of(value), os_facts.socket_descriptor(value))
+            if fd >= 0 and fd in descriptors:
+                found.append((value, fd))
+    return found
 
 
 def _elsewhere(value: object) -> bool:

@@ -65,6 +65,12 @@ class Timeline:
             return True     # to the end of a class
         return self.now - left[-1] <= max(left[-1] - left[0], 1)
 
+    def seldom(self, left: Collection[int]) -> bool:
+        """Tell whether less than half of the tests of the classes that the numbers *left* are of
+        are among them: what a cache of results does, which is asked for another one at times."""
+        spans = {self.span(nth) for nth in left}
+        return 2 * len(set(left)) < sum(last - first + 1 for first, last in spans)
+
 
 class Suspects:
     """The survivors of all tests so far. Keeps none of them alive."""

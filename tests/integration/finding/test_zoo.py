@@ -64,7 +64,7 @@ class ScopeTests(ZooCase):
         self.see("scopes.Same")
 
 
-@each_animal("silent", "silent_scopes")
+@each_animal("silent", "silent_scopes", "silent_apps")
 class LookAlikeTests(ZooCase):
 
     def see(self, name):
@@ -100,6 +100,6 @@ class AllSilentTests(ZooCase):
     """Look-alikes do not become leaks in company."""
 
     def test_silent(self):
-        answer = keeper.ask("silent", "silent_scopes")
+        answer = keeper.ask("silent", "silent_scopes", "silent_apps")
         self.assertEqual("", answer["report"])
         self.assertTrue(answer["successful"], answer["output"])

@@ -296,7 +296,22 @@ def _joined(same: Sequence[Leak]) -> Leak:
                                if test not in tests)
     return replace(same[0], tests=tuple(tests), candidates=tuple(candidates),
                    size=sum(leak.size for leak in same),
-                   growth=sum(leak.growth for leak in same), notes=_with_workers(same))
+                   growth=sum(leak.growth for leak in same), notes=_with_workers(same),
+                   seen=_with_others(same))
+
+
+def _with_others(same: Sequence[Leak]) -> Any:
+    """Return what was seen of the first, with how the test reaches others that the line opened."""
+    seen: Any = same[0].seen
+    reached = getattr(seen, "reached", "")
+    if not reached:
+        return seen
+    others = dict.fromkeys(getattr(leak.seen, "reached", "") for leak in same[1:_MOST_ENDED]
+                           if leak.tests[:1] == same[0].tests[:1])
+    return seen._replace(others=tuple(each for each in others if each and each != reached))
+
+
+_MOST_ENDED = 6
 
 
 def _with_workers(same: Sequence[Leak]) -> Tuple[Tuple[str, str], ...]:

@@ -119,6 +119,8 @@ class Resource(NamedTuple):
     one that is awaited, "matplotlib.pyplot.close" for a function that takes it."""
     advice: str = ""
     """What the framework that keeps it would have one do."""
+    others: Tuple[str, ...] = ()
+    """The user's expressions for others that the same line opened for the same test."""
 
 
 class Retained(NamedTuple):

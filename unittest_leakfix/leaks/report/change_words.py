@@ -76,6 +76,8 @@ def changed(seen: Changed, leak: Leak, site: Site) -> Words:
         made = site.opening(("start",))
         if made is not None:    # multiprocessing's
             remedy = Remedy((Call(IT + ".join"), Call(IT + ".kill")))
+    elif change.kind == "child process" and leak.acquisition is None:
+        remedy = Remedy(advice="wait for it where it is started, by its wait() or communicate()")
     if change.kind == "lock":
         remedy = calling(site.local(change.name) + ".release")
     elif change.kind == "context variable":
@@ -97,6 +99,10 @@ def _bound(change: Change, kind: str, site: Site) -> str:
     if kind in ("logging handler", "logging filter"):
         added = site.opening(("addHandler", "addFilter"))
         name = added.arguments[0] if added is not None and added.arguments else ""
+        made = site.statement
+        if not name and made is not None and len(made.targets) == 1 and made.call.endswith(
+                ("Handler", "Filter")):
+            name = made.targets[0]
         return name if name.replace(".", "").isidentifier() else ""
     name, itself = remedies.opened(kind, site)
     statement = site.opening(kinds.OPENERS.get(kind, ()))

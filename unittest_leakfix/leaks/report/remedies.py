@@ -36,6 +36,7 @@ _WEAK = ("WeakValueDictionary", "WeakKeyDictionary", "WeakSet")
 _WRAPPERS = ("partial", "partialmethod", "property", "staticmethod", "classmethod",
              "cached_property", "singledispatchmethod", "WeakMethod", "finalize", "Future", "Task")
 _PAIRS = ("socketpair", "Pipe")
+_ENDS = ("close", "shutdown", "stop", "disconnect", "terminate")
 _POOL = re.compile(r"Pool\Z")
 _MOCKS = ("Mock", "MagicMock", "AsyncMock", "NonCallableMock", "NonCallableMagicMock")
 
@@ -80,14 +81,24 @@ def opened(resource: str, site: Site, made: str = "") -> Tuple[str, bool]:
 
 def end_of_opened(seen: Resource, site: Site) -> Optional[Remedy]:
     """Return the clean-up for a resource by what the user's own statement calls it."""
+    owner, method = site.owner_of_what_opened(_ENDS)
+    if owner:
+        return Remedy((Call("%s.%s" % (IT, method)),)).of(owner)
     name, itself = opened(seen.resource, site, seen.type)
     pair = site.opening(_PAIRS)
     if pair is not None and len(pair.targets) > 1 and all(pair.targets):
         # Which of them it is, is not known; to close one twice is not an error.
         return Remedy(tuple(Call("%s.close" % each) for each in pair.targets)).of(pair.targets[0])
+    openers = (*kinds.OPENERS.get(kinds.of_resource(seen.resource).name, ()), seen.type)
+    names = site.several(openers)
+    methods = seen.ends or kinds.of_resource(seen.resource).ends
+    if names and all(names) and len(methods) == 1 and not seen.awaited:
+        return Remedy(tuple(Call("%s.%s" % (each, methods[0])) for each in names)).of(names[0])
+    if names:
+        return Remedy(advice="that line opens more than one: give each of them a name, and "
+                             "register the %s() of each" % "() and ".join(methods or ("close",)))
     if name and not itself:     # a library's, which has it inside
         return Remedy((Call(IT + ".close"),)).of(name)
-    openers = (*kinds.OPENERS.get(kinds.of_resource(seen.resource).name, ()), seen.type)
     if not name and site.statement is not None and not site.call_of(openers):
         return Remedy(advice="close what opened it there, in its own way: that line has no name "
                              "for this")
@@ -101,7 +112,10 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
     seen = seen._replace(ends=tuple(site.local(each) if "." in each else each
                                     for each in seen.ends))
     if seen.reached:
-        return end(seen.resource, seen.reached, seen.awaited, seen.ends)
+        remedy = end(seen.resource, seen.reached, seen.awaited, seen.ends)
+        return remedy and remedy._replace(calls=remedy.calls + tuple(
+            call._replace(function=call.function.replace(IT, each))
+            for each in seen.others for call in remedy.calls if call.function.startswith(IT)))
     if chain is None:
         return end_of_opened(seen, site)
     if chain.expression in STREAMS:
@@ -119,7 +133,8 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
     place = places.of(len(chain.steps) - 1) if all(
         step.link in (Link.ROOT, Link.ATTRIBUTE) for step in chain.steps) else ""
     # What the application made for itself, it would use again: closed, it is of no use to it.
-    lazily = chain.root in ("module", "class") and site.opened_elsewhere
+    lazily = chain.root in ("module", "class") and (
+        site.opened_elsewhere or _is_of_application(chain, places, site))
     pool = seen.resource == "process pool"
     old = _put_back(chain.steps, places, site) if place and (pool or lazily) else None
     if old is not None and old.when is When.BEFORE:
@@ -130,6 +145,15 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
         return end_of_opened(seen, site)
     return (end(seen.resource, place, seen.awaited, seen.ends) if place
             else end_of_opened(seen, site))
+
+
+def _is_of_application(chain: Chain, places: _Places, site: Site) -> bool:
+    """Tell whether the last attribute of a chain is one that the application declares as None: it
+    makes it when it is first wanted."""
+    index = len(chain.steps) - 1
+    module, path = user_code.split(places.dotted(index)) if places.dotted(index) else ("", "")
+    return bool(module) and module != (site.names or {}).get("__name__") and user_code.existed(
+        module, path) == "None"
 
 
 def _by_its_keeper(chain: Chain, site: Site) -> Optional[Remedy]:
@@ -150,7 +174,7 @@ def dropped(resource: str, site: Site) -> Optional[Remedy]:
     call = site.call_of(kinds.OPENERS.get(row.name, ()))
     # The pipes of a child are closed by communicate().
     ends = ("communicate", "kill") if row.name == "child process" and "PIPE" in call else ()
-    if ends or opened(resource, site)[0]:
+    if ends or opened(resource, site)[0] or site.owner_of_what_opened(_ENDS)[0]:
         return end_of_opened(Resource("", resource=resource, ends=ends), site)
     if not call or row.name in ("event loop", "temporary file", "child process") or (
             row.name == "temporary folder" and "TemporaryDirectory" not in call):

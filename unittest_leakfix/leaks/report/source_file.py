@@ -37,6 +37,8 @@ class Statement(NamedTuple):
     arguments."""
     entered: bool = False
     """It is the head of a ``with`` statement."""
+    repeats: bool = False
+    """It has a comprehension, which may call what it calls more than once."""
 
 
 class Source(NamedTuple):
@@ -97,7 +99,7 @@ def _statement(node: Any, lines: List[str]) -> Optional[Statement]:
         targets = node.targets[:1]
     elif _kind(node) == "AnnAssign":
         targets = [node.target]
-    elif _kind(node) not in ("Expr", "Return"):
+    elif _kind(node) not in ("Expr", "Return", "AugAssign"):
         return None
     if targets and _kind(targets[0]) in ("Tuple", "List"):
         targets = targets[0].elts
@@ -107,7 +109,7 @@ def _statement(node: Any, lines: List[str]) -> Optional[Statement]:
     given = [*value.args, *(each.value for each in value.keywords)] if called is not None else []
     return Statement(node.lineno, last, tuple(_name(each) for each in targets), _name(called),
                      tuple(_argument(each, lines) for each in given),
-                     _all_calls(value, lines), entered)
+                     _all_calls(value, lines), entered, _has_comprehension(value))
 
 
 def _all_calls(node: Any, lines: List[str]) -> Tuple[Tuple[str, str], ...]:
@@ -119,6 +121,16 @@ def _all_calls(node: Any, lines: List[str]) -> Tuple[Tuple[str, str], ...]:
             found.append((_name(node.func), _call(node, lines)))
         waiting += _parts_of(node)
     return tuple(found)
+
+
+def _has_comprehension(node: Any) -> bool:
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if hasattr(node, "generators"):
+            return True
+        waiting += _parts_of(node)
+    return False
 
 
 def _parts_of(node: Any) -> List[Any]:

@@ -108,6 +108,24 @@ class Site:
         frames = self._frames
         return bool(frames) and self._frame is not frames[0]
 
+    def owner_of_what_opened(self, methods: Iterable[str]) -> Tuple[str, str]:
+        """Return what the test's own line calls the object in which the application opened it, and
+        by which of the *methods* that object ends; "" where that is not known."""
+        frame = self._frame
+        if not self.opened_elsewhere or frame is None or self.names is None:
+            return "", ""
+        source = source_of(_join(START, frame.file))
+        found = [each for each in source.statements if each.first <= frame.line <= each.last
+                 ] if source is not None else []
+        if len(found) != 1 or len(found[0].targets) != 1 or not found[0].targets[0]:
+            return "", ""
+        first, _, path = found[0].call.partition(".")
+        made = self.names.get(first)
+        made = _static(made, path) if path and made is not None else made
+        ends = [each for each in methods if isinstance(made, type)
+                and callable(objects.type_attribute(made, each))]
+        return (found[0].targets[0], ends[0]) if ends else ("", "")
+
     @property
     def statement(self) -> Optional[Statement]:
         """The statement that opened it; None where there are several in that line."""
@@ -126,6 +144,21 @@ class Site:
         found = {text for each in self._statements for called, text in each.calls
                  if called.rpartition(".")[2] in openers}
         return found.pop() if len(found) == 1 else ""
+
+    def several(self, openers: Iterable[str]) -> List[str]:
+        """Return what the line calls what it opens, if that is more than one thing: "" for each
+        that has no name there. Nothing for a single one."""
+        names: List[str] = []
+        repeats = False
+        for each in self._statements:
+            called = [name for name, _ in each.calls if name.rpartition(".")[2] in openers]
+            count = max(map(called.count, called), default=0)
+            if count:
+                named = count == len(each.targets) and (
+                    count > 1 or each.call.rpartition(".")[2] in openers)
+                names += each.targets if named else [""] * count
+                repeats |= each.repeats
+        return names if len(names) > 1 or repeats else []
 
     def made_in(self, called: str) -> str:
         """Return the one call of the function *called* in the test or fixture, with its arguments;
