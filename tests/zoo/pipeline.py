@@ -44,16 +44,16 @@ class Files(unittest.TestCase):
 class Stages(unittest.TestCase):
 
     def test_listener_stays(self):
-        pipeline_app.clean.listeners.append(self.heard)
+        pipeline_app.clean.listeners.append(self.received)
         pipeline_app.clean.run(pipeline_app.Batch(ROWS))
 
     def test_stage_of_a_test(self):
         stage = pipeline_app.Stage("mine")
-        stage.listeners.append(self.heard)
+        stage.listeners.append(self.received)
         pipeline_app.stages["mine"] = stage
 
     def test_converter_by_hand(self):
-        pipeline_app.converters["upper"] = self.heard
+        pipeline_app.converters["upper"] = self.received
 
     def test_size_of_batches(self):
         pipeline_app.batch_size = 2
@@ -67,7 +67,7 @@ class Stages(unittest.TestCase):
     def test_rows_kept(self):
         pipeline_app.batches.append([bytearray(1500000)])
 
-    def heard(self, batch):
+    def received(self, batch):
         return batch
 
 

@@ -16,10 +16,10 @@ class Loops(unittest.TestCase):
 
     def test_callback_that_waits(self):
         loop = asyncio.new_event_loop()
-        loop.call_later(60, self.heard)
+        loop.call_later(60, self.received)
         service_app.pending.append(loop)
 
-    def heard(self, *items):
+    def received(self, *items):
         pass
 
 
@@ -29,14 +29,14 @@ class Feeds(unittest.IsolatedAsyncioTestCase):
         service_app.subscribers.add(self)
 
     async def test_callback_stays(self):
-        service_app.feed.callbacks.append(self.heard)
+        service_app.feed.callbacks.append(self.received)
 
     async def test_handler_stays(self):
-        service_app.handlers["price"] = self.heard
+        service_app.handlers["price"] = self.received
 
     async def test_test_in_a_list(self):
         service_app.pending.append(self)
         await asyncio.sleep(0)
 
-    def heard(self, item):
+    def received(self, item):
         return item

@@ -58,8 +58,8 @@ class Pipeline(unittest.TestCase):
         pipeline_app.clean.run(self.batch)
 
     def test_listener_taken_away(self):
-        pipeline_app.clean.listeners.append(self.heard)
-        self.addCleanup(pipeline_app.clean.listeners.remove, self.heard)
+        pipeline_app.clean.listeners.append(self.received)
+        self.addCleanup(pipeline_app.clean.listeners.remove, self.received)
 
     def test_size_put_back(self):
         self.addCleanup(setattr, pipeline_app, "batch_size", pipeline_app.batch_size)
@@ -102,7 +102,7 @@ class Pipeline(unittest.TestCase):
         self.jobs = queue.Queue()
         self.jobs.put(self)
 
-    def heard(self, batch):
+    def received(self, batch):
         return batch
 
 

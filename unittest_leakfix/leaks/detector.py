@@ -474,6 +474,7 @@ class LeakDetector(ListeningObserver):
                 self._governor.class_begins()
                 self._close = self._governor.looks_at_class()
                 fixture = _fixture_of(cls, "setUpClass", "tearDownClass")
+                self._set_up_unseen = False
                 self._scoped[0] = bool(fixture) and self._close
                 if fixture:
                     self._catch_up()
