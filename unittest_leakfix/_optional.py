@@ -19,6 +19,9 @@ bind(globals())
 
 _CONFIGURATIONS = ("unittest_leakfix.cfg", "pyproject.toml", "setup.cfg")
 _access, _getcwd = os.access, os.getcwd
+_abspath = os.path.abspath
+_open, _read, _close = os.open, os.read, os.close
+_process_time = getattr(time, "process_time", None)     # 3.3
 # A pipe is not waited for.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -69,17 +72,17 @@ def _configured(folder):
     """Return the path of the file in *folder* that has our name in it."""
     for name in _CONFIGURATIONS:
         if _access(folder + name, 4) and b"unittest_leakfix" in _bytes_of(folder + name):
-            return os.path.abspath(folder + name)
+            return _abspath(folder + name)
     return ""
 
 
 def _bytes_of(path):
     try:
-        file = os.open(path, _FLAGS)
+        file = _open(path, _FLAGS)
         try:
-            return os.read(file, 1 << 20)
+            return _read(file, 1 << 20)
         finally:
-            os.close(file)
+            _close(file)
     except (IOError, OSError):      # a folder
         return b""
 
@@ -97,11 +100,11 @@ def leak_session(options):
         raise ValueError("%s: finding leaks needs Python 3.8 or later; closing and letting go "
                          "works here too"
                          % ", ".join("%s=%r" % each for each in sorted(chosen.items())))
-    began = time.process_time()
+    began = _process_time()
     from unittest_leakfix.leaks.run import LeakSession
     from unittest_leakfix.options import decided
     watch_locks()
-    LeakSession.loading += time.process_time() - began      # the first call loads
+    LeakSession.loading += _process_time() - began      # the first call loads
     session = LeakSession(**decided(chosen))
     session.run_again = run_again
     return session
@@ -247,7 +250,7 @@ def watch_locks_no_more(descriptor):
     LockWatch.end()
     LockWatch.descriptor = None
     if descriptor >= 0:
-        os.close(descriptor)
+        _close(descriptor)
 
 
 def two_connections():

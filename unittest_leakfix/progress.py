@@ -35,6 +35,7 @@ _getpid = os.getpid
 _write, _open, _read, _close = os.write, os.open, os.read, os.close
 _size = getattr(os, "get_terminal_size", None)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_TextIOWrapper = io.TextIOWrapper
 _KEPT = []      # a stream that goes closes its descriptor, and tests may have kept it
 
 
@@ -127,7 +128,7 @@ def over(stream, bar):
 def shows_progress(stream, environ=os.environ):
     """Tell whether *stream* is a terminal that can take a line back."""
     try:
-        return (stream.isatty() and isinstance(stream, io.TextIOWrapper) and _size is not None
+        return (stream.isatty() and isinstance(stream, _TextIOWrapper) and _size is not None
                 and environ.get("TERM") not in (None, "", "dumb"))
     except Exception:   # closed, or no stream
         return False

@@ -45,6 +45,7 @@ from unittest_leakfix.tracing.opened_connections import ConnectionRecord, connec
 __unittest = True
 bind(globals())
 _sleep = time.sleep
+_get_objects = gc.get_objects
 _DRIVERS = ("pymysql", "MySQLdb", "mysql.connector", "aiomysql", "psycopg2", "psycopg", "asyncpg")
 _MOMENT = 2.0
 """Seconds that the server may take until what waited goes on."""
@@ -284,7 +285,7 @@ class Holders:
     over."""
 
     def __init__(self, connection: Any, current: str, ending: bool) -> None:
-        gc.get_objects()        # a run freezes the heap: this thaws it
+        _get_objects()        # a run freezes the heap: this thaws it
         self.clients = clients = _clients(connection)
         past = _past(current, ending)
         self.attribute = next((name for each in past.tests for name, value in _attributes(each)
@@ -336,12 +337,12 @@ def _past(current: str, ending: bool) -> _Past:
     is being torn down."""
     head, scope = fixture_of(current)
     owner = scope or owner_of(current)
-    cases = [each for each in gc.get_objects() if issubclass(type(each), type)
+    cases = [each for each in _get_objects() if issubclass(type(each), type)
              and issubclass(each, unittest.TestCase)]
     running = {id(each) for case in cases if _full_name(case) == owner
                for each in objects.mro(case)}
     tests = []
-    for each in gc.get_objects():
+    for each in _get_objects():
         if issubclass(type(each), unittest.TestCase):
             name = "%s.%s" % (_full_name(type(each)), own_attribute(each, "_testMethodName"))
             if ending or name != current:
@@ -369,7 +370,7 @@ def _clients(connection: Any) -> List[Any]:
     the outermost first; the connection itself where there are none."""
     kinds: Dict[int, Any] = {}
     found: List[Tuple[int, Any]] = []
-    for each in gc.get_objects():
+    for each in _get_objects():
         key = id(type(each))
         if key not in kinds:
             kind = kind_of(each)

@@ -49,6 +49,7 @@ from unittest_leakfix.resources import scan
 
 __unittest = True
 bind(globals())
+_dup = os.dup
 
 # What pytest itself keeps objects by, for as long as a session or a scope lasts.
 
@@ -465,7 +466,7 @@ def begin(config: pytest.Config, chosen: PytestOptions) -> SessionDetector:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(watching, "leakfix-finding")
     try:
-        descriptor = os.dup(2)      # a hang must be seen while output is captured
+        descriptor = _dup(2)      # a hang must be seen while output is captured
     except OSError:     # it is closed
         descriptor = -1
     watch_locks(descriptor)

@@ -30,6 +30,7 @@ bind(globals())
 Raw = Tuple[Any, ...]
 DRIVER, TEST, THREAD, IDENT, PID, SERIAL, PLAIN = range(7)
 _getpid = os.getpid
+_main_thread = threading.main_thread
 _SWEPT = 64
 
 
@@ -154,7 +155,7 @@ class ConnectionRegistry:
     def _watch(self) -> None:
         """Have waits for locks watched, now that one connection can be in the way of another."""
         if self.lock_watch is not None and self.has_two():
-            self.lock_watch.begin(threading.main_thread().ident)
+            self.lock_watch.begin(_main_thread().ident)
 
     def has_two(self) -> bool:
         """Tell whether the objects of two connections are alive. The newest come first."""

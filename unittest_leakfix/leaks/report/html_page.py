@@ -34,11 +34,12 @@ from unittest_leakfix.version import __version__
 
 __unittest = True
 bind(globals())
+_join, _dirname = os.path.join, os.path.dirname
 
 
 def _read(name: str) -> Markup:
     # By the loader, which knows the way into a zip archive.
-    path = os.path.join(os.path.dirname(__file__), name)
+    path = _join(_dirname(__file__), name)
     text: bytes = __loader__.get_data(path)  # type: ignore[name-defined]
     return Markup(text.decode("utf-8"))
 

@@ -146,7 +146,7 @@ def write(path: str, text: str) -> None:
 def write_bytes(path: str, data: bytes) -> None:
     """Write *data* to the file *path*, whole or not at all; a symbolic link stays one. Raises
     OSError."""
-    _whole(os.path.realpath(path), data)
+    _whole(_realpath(path), data)
 
 
 def shown(name: Any) -> str:
