@@ -82,6 +82,7 @@ MODULES = (
     ("test_pytest_options", MIDDLE),
     ("test_pytest_pages", ONE),
     ("test_pytest_xdist", ONE),
+    ("test_patience_frameworks", ONE),
     ("test_patience", CORE),
     ("test_polluter", ONE),
     ("test_pytest", BOTH),

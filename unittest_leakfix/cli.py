@@ -215,16 +215,12 @@ _LOADED_AFTER = 4.0     # seconds: in time for the 5 after which it says what ke
 
 def _watch(patience, exit_after):
     """Return what watches a run that was given one of these."""
-    if patience is not None and not patience > 0:
-        _refuse("--patience needs a number of seconds above 0")
-    if exit_after is not None and not exit_after >= 0:
-        _refuse("--exit-after needs a number of seconds, 0 or more")
     from unittest_leakfix._optional import look_at_locks, two_connections
-    from unittest_leakfix.patience import Watch
-    watch = Watch(patience, exit_after, look=look_at_locks, two=two_connections)
-    if patience is not None:
-        watch.start()       # before finding looks which threads there are
-    return watch
+    from unittest_leakfix.patience import watch
+    try:
+        return watch(patience, exit_after, look_at_locks, two_connections)
+    except ValueError as error:
+        _refuse(error)
 
 
 def _may_not_end(watch, status, result):

@@ -243,12 +243,14 @@ OPTIONS = (
         "Say on standard error with the stacks of all threads when a test or fixture takes longer "
         "than N seconds, and what keeps the process when it has not ended N seconds after the run; "
         "without it, only the latter is said, after 5 seconds",
-        metavar="N", unit="seconds", command="--patience", key="patience"),
+        metavar="N", unit="seconds", command="--patience", django="--patience",
+        pytest="--leakfix-patience", pytest_short="--patience", key="patience"),
     Option(
         "exit_after", NUMBER,
         "End the process N seconds after the run, if it has not ended by then, with the run's own "
         "status, after what is registered with atexit",
-        metavar="N", unit="seconds", command="--exit-after", key="exit_after"),
+        metavar="N", unit="seconds", command="--exit-after", django="--exit-after",
+        pytest="--leakfix-exit-after", pytest_short="--exit-after", key="exit_after"),
     # What Django and pytest have, each in its own way.
     Option(
         "progress", FLAG,

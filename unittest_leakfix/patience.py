@@ -15,12 +15,21 @@ import os
 import sys
 import time
 
-from unittest_leakfix._core.code_origin import OURS, is_users_file, origin_of, short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.ownership import ours, resting
 from unittest_leakfix._core.redaction import shown
 from unittest_leakfix.observer import ForwardingObserver
+from unittest_leakfix.stack_text import (
+    child_texts,
+    function_at_exit,
+    is_ending,
+    is_of_executor,
+    line_of_user,
+    outermost_at_exit,
+    place,
+    stack,
+)
 
 try:
     from _thread import allocate_lock, get_ident, start_new_thread
@@ -47,7 +56,6 @@ _register_at_fork = getattr(os, "register_at_fork", None)     # 3.7
 _current_frames = sys._current_frames
 _get_native_id = getattr(sys.modules.get("_thread"), "get_native_id", lambda: 0)    # 3.8
 _run_at_exit = atexit._run_exitfuncs
-_FRAMES = 12    # of a stack that are shown
 
 
 class Watch(object):
@@ -61,11 +69,13 @@ class Watch(object):
     :param look: takes that look; see ``lock_waits.look``.
     :param two: returns what runs, None where fewer than two connections are open: none of them
         can wait for another.
+    :param descriptor: what it writes to; None: standard error, as it is now.
     """
 
     _running_one = None     # what watches this run by ``--patience``, or for locks alone
 
-    def __init__(self, patience=None, exit_after=None, main=None, locks=None, look=None, two=None):
+    def __init__(self, patience=None, exit_after=None, main=None, locks=None, look=None, two=None,
+                 descriptor=None):
         self._patience = patience
         self._look, self._two = look, two
         self._locks = locks or patience
@@ -78,7 +88,7 @@ class Watch(object):
         self._exit_after = exit_after
         self._main = get_ident() if main is None else main
         self._pid = _getpid()
-        self._descriptor = _descriptor(sys.__stderr__)
+        self._descriptor = _descriptor(sys.__stderr__) if descriptor is None else descriptor
         self._current = None, 0     # what runs, and since when
         self._reported = None
         self._end = None            # when the run was over
@@ -215,7 +225,7 @@ class Watch(object):
             shown(str(name), 200), seconds)]
         for ident, frame in self._frames():
             lines.append("  %s" % self._label(ident))
-            lines += ["    " + each for each in _stack(frame)]
+            lines += ["    " + each for each in stack(frame)]
         return lines
 
     # A test that waits for a lock of a database.
@@ -228,14 +238,14 @@ class Watch(object):
         runs = self._two()
         if runs is None:
             return
-        at = runs, _line_of_user(_current_frames().get(self._main))
+        at = runs, line_of_user(_current_frames().get(self._main))
         if at != self._stands[0]:
             self._stands = at, now
         if now - self._stands[1] < self._locks or now - self._looked < self._locks:
             return
         self._looked = now
         try:
-            self._look(self._locks, _is_ending(_current_frames().get(self._main)),
+            self._look(self._locks, is_ending(_current_frames().get(self._main)),
                        self._say_once)
         except Exception:       # what a test broke ends this look, not the watch
             pass
@@ -250,22 +260,22 @@ class Watch(object):
     def _keeping(self, seconds):
         lines = ["the run is over, and the process has not ended for %.0f s." % seconds]
         threads = self._threads()
-        children = _children()
+        children = child_texts()
         for ident, thread, frame in threads:
             lines.append("  waits for %s" % self._label(ident, thread))
-            lines.append("    now at %s" % _place(frame))
+            lines.append("    now at %s" % place(frame))
             where = self._started_by.get(getattr(thread, "_name", None))
             if where:
                 lines.append("    started by %s" % where)
         for child in children:
             lines.append("  waits for child process %s" % child)
         main = dict(self._frames()).get(self._main)
-        function = _function_at_exit(main)
+        function = function_at_exit(main)
         if function:
             lines.append("  runs %s, which was registered with atexit" % function)
-            lines.append("    now at %s" % _place(main))
+            lines.append("    now at %s" % place(main))
         elif not threads and not children and main is not None:
-            lines.append("  the main thread is now at %s" % _place(main))
+            lines.append("  the main thread is now at %s" % place(main))
         if threads and not self._started_by and sys.version_info >= (3, 8):
             lines.append("--leaks=report says which test started a thread, and on which line.")
         if self._exit_after is None:
@@ -285,7 +295,7 @@ class Watch(object):
             thread = known.get(ident)
             if ident != self._main and thread is not None and (
                     not getattr(thread, "_daemonic", getattr(thread, "_Thread__daemonic", False))
-                    or _is_of_executor(thread)):
+                    or is_of_executor(thread)):
                 found.append((ident, thread, frame))
         return found
 
@@ -299,7 +309,7 @@ class Watch(object):
             return "a thread without a Thread object"
         name = getattr(thread, "_name", getattr(thread, "_Thread__name", "?"))
         label = 'thread "%s" (%s)' % (shown(str(name)), qualified(type(thread)))
-        return label + " of an executor that was not shut down" * bool(_is_of_executor(thread))
+        return label + " of an executor that was not shut down" * bool(is_of_executor(thread))
 
     # The end by force.
 
@@ -307,7 +317,7 @@ class Watch(object):
         """End the process with the run's own status, after what ``atexit`` has."""
         main = dict(self._frames()).get(self._main)
         # Each function is called once: not while the main thread is at it.
-        at_exit = _outermost_at_exit(main) is None
+        at_exit = outermost_at_exit(main) is None
         done = []
 
         def last():
@@ -331,6 +341,24 @@ class Watch(object):
             self._exit_after, self._status, "" if done and at_exit else
             "; what is registered with atexit had not ended")])
         _exit(self._status)
+
+
+def watch(patience, exit_after, look, two, descriptor=None):
+    """Return the `Watch` for what was given as ``--patience`` and ``--exit-after``, None for
+    neither. It has begun where tests are watched. The other arguments are those of `Watch`.
+
+    Raises ``ValueError`` for a number that makes no sense.
+    """
+    if patience is not None and not patience > 0:
+        raise ValueError("--patience needs a number of seconds above 0")
+    if exit_after is not None and not exit_after >= 0:
+        raise ValueError("--exit-after needs a number of seconds, 0 or more")
+    if patience is None and exit_after is None:
+        return None
+    found = Watch(patience, exit_after, look=look, two=two, descriptor=descriptor)
+    if patience is not None:
+        found.start()       # before finding looks which threads there are
+    return found
 
 
 class WatchedObserver(ForwardingObserver):
@@ -397,95 +425,6 @@ class _Name(object):
         return "%s.%s" % (qualified(self._kind), self._method)
 
 
-def _children_of_multiprocessing():
-    module = sys.modules.get("multiprocessing.process")
-    return getattr(module, "_children", None) or getattr(
-        getattr(module, "_current_process", None), "_children", None) or ()
-
-
-def _children():
-    """Return texts for the children that multiprocessing waits for."""
-    found = []
-    for child in list(_children_of_multiprocessing()):
-        popen = getattr(child, "_popen", None)
-        if popen is not None and getattr(popen, "returncode", None) is None:
-            found.append('"%s" (%s), process %s' % (
-                shown(str(getattr(child, "_name", "?"))), type(child).__name__,
-                getattr(popen, "pid", "?")))
-    return found
-
-
-def _is_of_executor(thread):
-    target = getattr(thread, "_target", None)
-    return getattr(target, "__module__", "") == "concurrent.futures.thread"
-
-
-def _outermost_at_exit(frame):
-    """Return the frame of the function of ``atexit`` that the main thread runs, whose innermost
-    *frame* this is; None if it runs none.
-
-    Such a function is called by C code, so its frame is the outermost one; so is the interpreter's
-    wait for threads, of `threading`.
-    """
-    if frame is None:
-        return None
-    while frame.f_back is not None:
-        frame = frame.f_back
-    if frame.f_code.co_name == "<module>" or frame.f_globals.get("__name__") in (
-            "threading", "runpy"):
-        return None
-    return frame
-
-
-def _function_at_exit(frame):
-    """Return what that function is called, "" for none, and for the waits for executors (3.8) and
-    for children."""
-    frame = _outermost_at_exit(frame)
-    module = "?" if frame is None else frame.f_globals.get("__name__", "?")
-    if frame is None or module in ("concurrent.futures.thread", "multiprocessing.util"):
-        return ""
-    return "%s.%s (%s)" % (module, getattr(frame.f_code, "co_qualname", frame.f_code.co_name),
-                           _line(frame.f_code.co_filename, frame.f_code.co_firstlineno))
-
-
-def _place(frame):
-    """Return the innermost line of the user's code at *frame*, or its own: "shop/mail.py:61 in
-    _loop"."""
-    if frame is None:
-        return "an unknown place"
-    each = frame
-    while each is not None and not is_users_file(each.f_code.co_filename):
-        each = each.f_back
-    found = frame if each is None else each
-    text = "%s in %s" % (_line(found.f_code.co_filename, found.f_lineno), found.f_code.co_name)
-    if found is not frame:
-        text += ", in %s of %s" % (frame.f_code.co_name, frame.f_globals.get("__name__", "?"))
-    return text
-
-
-#: Where a test's own part is over, and its fixtures end.
-_ENDING = frozenset(["tearDown", "asyncTearDown", "doCleanups", "tearDownClass", "doClassCleanups",
-                     "tearDownModule", "doModuleCleanups", "_fixture_teardown", "_post_teardown"])
-
-
-def _line_of_user(frame):
-    """Return what tells the innermost line of the user's code, as it runs now, from others."""
-    innermost = frame
-    while frame is not None and not is_users_file(frame.f_code.co_filename):
-        frame = frame.f_back
-    frame = innermost if frame is None else frame
-    return None if frame is None else (id(frame), frame.f_lasti)
-
-
-def _is_ending(frame):
-    """Tell whether the test or fixture at *frame* is in its clean-ups."""
-    while frame is not None:
-        if frame.f_code.co_name in _ENDING:
-            return True
-        frame = frame.f_back
-    return False
-
-
 def watch_locks(main, look, two, descriptor=None):
     """Begin to watch for waits before the locks of databases, in a thread that ends when fewer than
     two connections are open. The arguments are those of `Watch`, and the descriptor to
@@ -493,8 +432,8 @@ def watch_locks(main, look, two, descriptor=None):
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         return      # nothing would be owned while another thread is alive
     if Watch._running_one is None:
-        Watch._running_one = watch = Watch(main=main, locks=AT_LOCK, look=look, two=two)
-        watch._descriptor = watch._descriptor if descriptor is None else descriptor
+        Watch._running_one = Watch(main=main, locks=AT_LOCK, look=look, two=two,
+                                   descriptor=descriptor)
     if Watch._running_one._for_locks:
         Watch._running_one.start()
 
@@ -503,25 +442,6 @@ def stop_watching_locks():
     """The run is over."""
     if Watch._running_one is not None and Watch._running_one._for_locks:
         Watch._running_one.stop()
-
-
-def _stack(frame):
-    """Return the lines of a stack, outermost first, without the runner's and ours: the innermost
-    ones, and of those further out the user's."""
-    lines = []
-    while frame is not None and len(lines) < 2 * _FRAMES:
-        name = frame.f_code.co_filename
-        if frame.f_globals.get("__unittest") or origin_of(name) == OURS:
-            if any(is_users_file(each) for each, _ in lines):
-                break       # the rest is the way to the test
-        elif len(lines) < _FRAMES or is_users_file(name):
-            lines.append((name, "%s in %s" % (_line(name, frame.f_lineno), frame.f_code.co_name)))
-        frame = frame.f_back
-    return [line for _, line in reversed(lines)]
-
-
-def _line(name, number):
-    return "%s:%d" % (short(name), number)
 
 
 def _descriptor(stream):

@@ -19,7 +19,8 @@ bind(globals())
 _BOTH = [option for option in options_in("setting") if option.django]
 
 # What a configuration file says to unittest's command line alone is not ours.
-_KEYS = frozenset(option.name for option in options_in("key") if option.part is not None)
+_KEYS = frozenset(option.name for option in options_in("key")
+                  if option.part is not None or option.django)
 
 _HELP = ("The settings %s say the same for every run. With --parallel, each process has a budget "
          "of its own." % ", ".join(str(option.setting) for option in _BOTH))
@@ -27,11 +28,14 @@ _HELP = ("The settings %s say the same for every run. With --parallel, each proc
 
 class DjangoOptions(NamedTuple):
     """finding: the options of finding, by their names on the runner; max_connections: the budget of
-    each process; release_classes: classes are put back to what they had before ``setUpClass``."""
+    each process; release_classes: classes are put back to what they had before ``setUpClass``;
+    patience, exit_after: as on unittest's command line."""
 
     finding: Dict[str, Any]
     max_connections: Optional[int] = None
     release_classes: bool = False
+    patience: Optional[float] = None
+    exit_after: Optional[float] = None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -53,11 +57,12 @@ def take(options: Dict[str, Any]) -> DjangoOptions:
         file = {name: value for name, value in configuration().items() if name in _KEYS}
         found = decided(given, [from_environment(), settings, file], "django")
         most = found.pop("max_connections", None)
+        waits = found.pop("patience", None), found.pop("exit_after", None)
         leak_session(found)
         connection_counting(most)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    return DjangoOptions(found, most, bool(setting("release_classes")))
+    return DjangoOptions(found, most, bool(setting("release_classes")), *waits)
 
 
 def setting(name: str) -> Any:

@@ -6,10 +6,11 @@ import unittest
 from argparse import ArgumentParser
 from typing import Any, Optional
 
+from django.core.management.base import CommandError
 from django.test.runner import DiscoverRunner, ParallelTestSuite
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._optional import leak_session
+from unittest_leakfix._optional import leak_session, look_at_locks, two_connections
 from unittest_leakfix.django import options as options_of
 from unittest_leakfix.django.databases import DatabasesMixin
 from unittest_leakfix.django.observers import observers_of
@@ -32,9 +33,18 @@ class LeakFixRunnerMixin(DatabasesMixin):
     """
 
     test_runner: Any
+    _leakfix_threads: Any = None        # who started those that still run
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.leakfix = options_of.take(options)
+        self._leakfix_watch: Any = None     # of --patience and --exit-after
+        if self.leakfix.patience is not None or self.leakfix.exit_after is not None:
+            from unittest_leakfix.patience import watch
+            try:
+                self._leakfix_watch = watch(
+                    self.leakfix.patience, self.leakfix.exit_after, look_at_locks, two_connections)
+            except ValueError as error:
+                raise CommandError(str(error)) from None
         super().__init__(*args, **options)
 
     @classmethod
@@ -46,14 +56,28 @@ class LeakFixRunnerMixin(DatabasesMixin):
     def leakfix_watching(self, watcher: Optional[RunObserver]) -> RunObserver:
         """Return the observer of the run in this process: *watcher*, of finding or None, behind
         others."""
-        return observers_of(watcher, self.leakfix, super().leakfix_watching)
+        watching = observers_of(watcher, self.leakfix, super().leakfix_watching)
+        if self._leakfix_watch is None:
+            return watching
+        from unittest_leakfix.patience import WatchedObserver
+        return WatchedObserver(watching, self._leakfix_watch)
+
+    def run_tests(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the tests as Django does, and watch the end of the process where that was asked
+        for."""
+        failures = super().run_tests(*args, **kwargs)  # type: ignore[misc]
+        if self._leakfix_watch is not None:
+            self._leakfix_watch.over(int(bool(failures)), self._leakfix_threads)
+        return failures
 
     def run_suite(self, suite: unittest.TestSuite, **kwargs: Any) -> Any:
         """Run *suite* with the ``test_runner``, and tell what was closed and found."""
         theirs = self.test_runner
         self.test_runner = lambda **options: _RunnerProxy(theirs, options, self)
         try:
-            return super().run_suite(suite, **kwargs)  # type: ignore[misc]
+            result = super().run_suite(suite, **kwargs)  # type: ignore[misc]
+            self._leakfix_threads = getattr(result, "_leakfix_started_by", None)
+            return result
         finally:
             self.test_runner = theirs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 from _thread import _count as _count_threads
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
@@ -96,12 +96,7 @@ class LeakSession:
     def started_by(self) -> Dict[str, str]:
         """Return by the names of threads that were left which test started them, and on which
         line."""
-        if not _count_threads():
-            return {}
-        found = self.findings()
-        return {leak.name: "%s  %s:%d in %s" % (readable_id(leak.left_by), *leak.user_line)
-                for leak in [*found.leaks, *(known.leak for known in found.known)]
-                if leak.kind in ("thread", "timer") and leak.name and leak.user_line}
+        return who_started(self.findings) if _count_threads() else {}
 
     @originals.around
     def write_report(self, stream: Any, verbose: bool) -> None:
@@ -159,6 +154,14 @@ class LeakSession:
         """Give up what is held for the files."""
         if self._files is not None:
             self._files.end()
+
+
+def who_started(findings: Callable[[], Findings]) -> Dict[str, str]:
+    """Return what `LeakSession.started_by` does, of these *findings*."""
+    found = findings()
+    return {leak.name: "%s  %s:%d in %s" % (readable_id(leak.left_by), *leak.user_line)
+            for leak in [*found.leaks, *(known.leak for known in found.known)]
+            if leak.kind in ("thread", "timer") and leak.name and leak.user_line}
 
 
 class _FailingDetector(LeakDetector):

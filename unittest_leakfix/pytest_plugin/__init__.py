@@ -134,4 +134,5 @@ def _is_chosen(config: pytest.Config) -> bool:
         return False
     from unittest_leakfix.pytest_plugin.options import configuration
     found = configuration(config)
-    return found.get("leaks", "off") != "off" or "max_connections" in found
+    return found.get("leaks", "off") != "off" or any(
+        name in found for name in ("max_connections", "patience", "exit_after"))

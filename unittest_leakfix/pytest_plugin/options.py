@@ -29,20 +29,24 @@ bind(globals())
 _join = os.path.join
 _ROWS = options_in("pytest")
 # What a configuration file says to unittest's command line alone is not ours.
-_KEYS = frozenset(option.name for option in options_in("key") if option.part is not None)
+_KEYS = frozenset(option.name for option in options_in("key")
+                  if option.part is not None or option.pytest)
 
 
 class PytestOptions(NamedTuple):
     """mode: "off", "release", "report" or "fail"; options: those of finding, by their names in the
     table; most: how many connections, None for any.
 
-    short: whether the short names of the options are ours, --leaks for --leakfix.
+    short: whether the short names of the options are ours, --leaks for --leakfix; patience,
+    exit_after: as on unittest's command line.
     """
 
     mode: str
     options: Options
     most: Optional[int]
     short: bool
+    patience: Optional[float] = None
+    exit_after: Optional[float] = None
 
     @property
     def prefix(self) -> str:
@@ -80,9 +84,10 @@ def chosen_options(config: pytest.Config) -> PytestOptions:
                                 for each in found[option.name]]
                   for option in _ROWS if option.type == OUTPUTS and found.get(option.name)})
     most = _number(found.pop("max_connections", None))
+    patience, exit_after = found.pop("patience", None), found.pop("exit_after", None)
     mode = found.pop("leaks")
     options = Options(leaks=mode if mode in FINDS else "off", **found)
-    return PytestOptions(mode, options, most, short)
+    return PytestOptions(mode, options, most, short, patience, exit_after)
 
 
 def configuration(config: pytest.Config) -> Dict[str, Any]:

@@ -375,13 +375,19 @@ def _is_last_try() -> bool:
 
 
 def register(config: pytest.Config, chosen: PytestOptions) -> None:
-    """Register what does the things *thawed_by_test*."""
+    """Register what does the things that were *chosen*."""
+    watch = None
+    if chosen.patience is not None or chosen.exit_after is not None:
+        from unittest_leakfix.pytest_plugin.patience import register as register_watch
+        watch = register_watch(config, chosen)      # first: it has a thread
     if chosen.mode != "off":
         from unittest_leakfix.pytest_plugin import summary
         watcher = None
         if chosen.finds:
             from unittest_leakfix.pytest_plugin.detector_hooks import begin
             watcher = begin(config, chosen)
+            if watch is not None:
+                watch.findings = watcher.findings
         following = ReleasePlugin(watcher)
         config.pluginmanager.register(following, "leakfix-following")
         summary.register(config, chosen, following, watcher)
