@@ -15,6 +15,9 @@ from unittest_leakfix.options import CHOICE, NUMBER, SETTINGS, decided, from_env
 __unittest = True
 bind(globals())
 
+# What explains a test, as it is typed.
+EXPLAIN = "explain --django TEST"
+
 # The options that are settings too. An option that is given comes first.
 _BOTH = [option for option in options_in("setting") if option.django]
 

@@ -18,7 +18,7 @@ from unittest_leakfix.django.closed_connections import ReapedConnections
 from unittest_leakfix.django.connections import connections
 from unittest_leakfix.django.databases import ReapingObserver, begin, say
 from unittest_leakfix.django.observers import observers_of
-from unittest_leakfix.django.options import DjangoOptions
+from unittest_leakfix.django.options import EXPLAIN, DjangoOptions
 from unittest_leakfix.instance_release import Tally
 from unittest_leakfix.leaks import memory_limit, suppressions
 from unittest_leakfix.leaks.detector import LeakDetector
@@ -337,6 +337,8 @@ class ParallelRun:
 
 class ParallelSession(LeakSession):
     """Finding in a parallel run: the workers find, this one merges and reports."""
+
+    explain = EXPLAIN
 
     def __init__(self, chosen: DjangoOptions) -> None:
         super().__init__(**chosen.finding)

@@ -14,6 +14,7 @@ from unittest_leakfix._optional import leak_session, look_at_locks, two_connecti
 from unittest_leakfix.django import options as options_of
 from unittest_leakfix.django.databases import DatabasesMixin
 from unittest_leakfix.django.observers import observers_of
+from unittest_leakfix.django.options import EXPLAIN
 from unittest_leakfix.observer import RunObserver
 from unittest_leakfix.runner import SuiteProxy
 
@@ -111,6 +112,7 @@ class _RunnerProxy:
             session = leak_session(owner.leakfix.finding)
             if session is not None:
                 session.run_again = None    # its databases are in use
+                session.explain = EXPLAIN
             proxy = SuiteProxy(suite, session, owner.leakfix_watching, _TO_FIND)
 
         def through(proxy: Any) -> Any:

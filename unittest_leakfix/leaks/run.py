@@ -38,6 +38,9 @@ class LeakSession:
     run_again: Optional[memory_limit.RunsAgain] = None
     """Runs tests of this run again, in a process of their own; None where that cannot be done."""
 
+    explain = "explain TEST"
+    """What explains a test of this run, as it is typed."""
+
     loading = 0.0
     """The seconds that it took to load what finds."""
 
@@ -110,7 +113,8 @@ class LeakSession:
             text = text_report.render(found, text_report.style_for(stream),
                                       stacks=self.options.leaks_stacks,
                                verbose=verbose, failing=self.options.leaks == "fail"
-                                      or bool(self.options.leaks_only_new))
+                                      or bool(self.options.leaks_only_new),
+                                      explain=self.explain)
             text = "\n".join(filter(None, (
                 text, memory_report.render(found.timeline, text_report.style_for(stream)))))
         except Exception:

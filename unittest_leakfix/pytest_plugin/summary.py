@@ -163,14 +163,15 @@ class Summary:
         leaks = text_report.render(
             found, style, stacks=self._chosen.options.leaks_stacks, verbose=verbose,
             failing=self._chosen.mode == "fail" or bool(self._chosen.options.leaks_only_new),
-            mark=MARK, options=self._chosen.prefix)
+            mark=MARK, options=self._chosen.prefix, explain="explain TEST")
         return "\n".join(filter(None, (leaks, memory_report.render(found.timeline, style))))
 
     def _loud(self, found: Findings) -> bool:
         """Tell whether there is anything to tell."""
         return bool(found.leaks or found.known or found.unmeasured or found.more or found.rules
                     or self._chosen.options.leaks_baseline
-                    or self._chosen.options.memory is not None)
+                    or self._chosen.options.memory is not None
+                    or found.timeline is not None and found.timeline.limits)
 
 
 def files_of(chosen: PytestOptions, baseline: Optional[Baseline]) -> Optional[Files]:

@@ -257,13 +257,15 @@ _INDENT = "    "
 
 
 def render(findings: Findings, style: Style = Style(), stacks: bool = False, verbose: bool = False,
-           failing: bool = False, mark: str = "ignore", options: str = "--leaks") -> str:
+           failing: bool = False, mark: str = "ignore", options: str = "--leaks",
+           explain: str = "") -> str:
     """Return the report of a run, ending in a newline; "" when there is nothing to tell.
 
     ``stacks`` shows whole acquisition stacks, chains, test lists and how to silence each leak
     (``--leaks-stacks``); ``verbose`` says that nothing was found, and why known leaks are known;
     ``failing`` tells that leaks already count as failures (``--leaks=fail``); ``mark`` is what the
-    last line calls ``ignore``, and ``options`` what the names of all options begin with.
+    last line calls ``ignore``, ``options`` what the names of all options begin with, and
+    ``explain`` the command that explains a test, which is named where something grows.
     """
     findings = described(findings)
     leaks = sorted(findings.leaks, key=rank)
@@ -274,7 +276,7 @@ def render(findings: Findings, style: Style = Style(), stacks: bool = False, ver
     more = findings.more + len(leaks) - len(shown)
     if more:
         parts.append(["and %s more" % format(more, ",")])
-    parts.append(_rest(findings, leaks, blocks, verbose, failing, mark, options))
+    parts.append(_rest(findings, leaks, blocks, verbose, failing, mark, options, explain))
     if not leaks and not findings.more and verbose:
         line = "LEAKS  none in %s" % count(findings.tests, "test")
         parts = [[style.paint(line, "green")] + parts[0]]
@@ -348,7 +350,7 @@ def summary_parts(findings: Findings, leaks: Sequence[Leak]) -> Tuple[str, List[
 
 
 def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bool, failing: bool,
-          mark: str, options: str) -> List[str]:
+          mark: str, options: str, explain: str) -> List[str]:
     style, lines = blocks.style, []
     if findings.known and (leaks or verbose):
         lines += _known(findings, style, verbose or blocks.stacks)
@@ -381,6 +383,8 @@ def _rest(findings: Findings, leaks: Sequence[Leak], blocks: Blocks, verbose: bo
     if leaks:
         more = [] if blocks.stacks else ["More: %s-stacks" % options]
         more += [] if failing else ["As failures: %s=fail" % options]
+        if explain and any(leak.growth for leak in leaks):
+            more += ["Explain one: python -m unittest_leakfix %s" % explain]
         silences = [leak.silence for leak in leaks if leak.silence]
         rules = [leak.rule for leak in leaks if leak.rule] if findings.rules else []
         if rules:
