@@ -11,6 +11,8 @@ from unittest_leakfix._core.introspection import mro, name_of, names_in
 __unittest = True
 bind(globals())
 
+#: What ``leakfix_max_connections`` may limit apart: a dict of numbers by these names.
+SORTS = ("database", "redis", "http")
 _INTEGERS = (int, type(2 ** 64))
 
 
@@ -21,16 +23,22 @@ class Limited(object):
 
 
 def most_connections(cls):
-    """Return how many connections may be open at once in the tests of *cls*, or None.
+    """Return how many connections may be open at once in the tests of *cls*, or None: a number of
+    connections to databases, or a dict of numbers by the names in `SORTS`.
 
-    None, too, before Python 3.8. Raises ``TypeError`` for anything but a number.
+    None, too, before Python 3.8. Raises ``TypeError`` for anything else.
     """
     for base in mro(cls):
         most = names_in(base).get("leakfix_max_connections")
         if most is not None:
-            if not any(type(most) is each for each in _INTEGERS) or most < 0:
+            numbers = list(most.values()) if type(most) is dict else [most]
+            if not all([any([type(number) is each for each in _INTEGERS]) and number >= 0
+                        for number in numbers]):
                 raise TypeError("%s.leakfix_max_connections = %r is not a number of connections" % (
                     name_of(base)[1], most))
+            if type(most) is dict and not set(SORTS).issuperset(most):
+                raise TypeError("%s.leakfix_max_connections = %r: the names are %s" % (
+                    name_of(base)[1], most, ", ".join(SORTS)))
             return most if sys.version_info >= (3, 8) else None
         if "leakfix_max_connections" in names_in(base) and base is not Limited:
             return None     # switched off again

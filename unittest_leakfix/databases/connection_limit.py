@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import unittest
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 from unittest.util import strclass
 
 from unittest_leakfix._core import errors, redaction
@@ -13,7 +13,8 @@ from unittest_leakfix._core.declarations import most_connections
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix.observer import ForwardingObserver, RunObserver
-from unittest_leakfix.tracing.drivers import drivers
+from unittest_leakfix.tracing.client_connections import CLIENTS
+from unittest_leakfix.tracing.drivers import Drivers, drivers
 from unittest_leakfix.tracing.opened_connections import (
     PID,
     ConnectionRecord,
@@ -71,8 +72,9 @@ class ConnectionBudgetError(AssertionError):
     ``most``: how many are; ``open``: the `ConnectionRecord` of each that is open, oldest first.
     """
 
-    def __init__(self, most: int, given: str, open: Tuple[ConnectionRecord, ...]) -> None:
-        super().__init__(message(most, given, open))
+    def __init__(self, most: int, given: str, open: Tuple[ConnectionRecord, ...],
+                 noun: str = "connection") -> None:
+        super().__init__(message(most, given, open, noun))
         self.most = most
         self.open = open
 
@@ -93,6 +95,7 @@ class Budget:
     began last counts. Set `current` to the test or fixture that runs.
     """
 
+    noun = "connection"
     _budgets: List["Budget"] = []
     _lock = threading.RLock()   # a finalizer that connects may run inside
 
@@ -105,48 +108,121 @@ class Budget:
         self.current = ""
         self._pid = 0
 
+    @property
+    def _drivers(self) -> Drivers:
+        return drivers
+
+    def _in_force(self) -> List["Budget"]:
+        """Return the budgets that hold now, of this sort of connections."""
+        return Budget._budgets
+
     def begin(self) -> None:
         """Begin to count. Connections that were opened under records before count as well."""
-        drivers.install(self)
+        self._drivers.install(self)
         self._pid = connection_registry.pid
-        Budget._budgets.append(self)
-        connection_registry.before_connect = Budget._before_connect
+        self._in_force().append(self)
+        self._drivers.registry.before_connect = self._before_connect
 
     def end(self) -> None:
         """Allow any number again, or what the budget that began before this one allows."""
-        if self in Budget._budgets:
-            Budget._budgets.remove(self)
-        if not Budget._budgets:
-            connection_registry.before_connect = None
-        drivers.remove(self)
+        in_force = self._in_force()
+        if self in in_force:
+            in_force.remove(self)
+        if not in_force:
+            self._drivers.registry.before_connect = None
+        self._drivers.remove(self)
 
-    @staticmethod
-    def _before_connect(connection: object, raw: Raw) -> Optional[ConnectionBudgetError]:
-        budget = Budget._budgets[-1] if Budget._budgets else None
+    def _before_connect(self, connection: object, raw: Raw) -> Optional[ConnectionBudgetError]:
+        # Of several the last one counts, whichever has put this function there.
+        in_force, registry = self._in_force(), self._drivers.registry
+        budget = in_force[-1] if in_force else None
         # A forked child is not part of the run; and a thread that it lacks may hold its lock.
         if budget is not None and raw[PID] == budget._pid:
             with Budget._lock:
                 if not budget._has_room(connection):
-                    records = tuple(connection_registry.open_records(connection))
-                    return ConnectionBudgetError(budget.most, budget.given, records)
-                connection_registry.reserve(raw)
+                    records = tuple(registry.open_records(connection))
+                    return ConnectionBudgetError(budget.most, budget.given, records, budget.noun)
+                registry.reserve(raw)
         return None
 
     def _has_room(self, connection: object) -> bool:
-        if connection_registry.count(connection) < self.most:
+        registry = self._drivers.registry
+        if registry.count(connection) < self.most:
             return True
         # What waits for the collector would be gone soon: first that of this test, then all.
         for collect in (heap.collect_new, _collect):
             collect()
-            if connection_registry.count(connection) < self.most:
+            if registry.count(connection) < self.most:
                 return True
         return False
 
 
-def of_class(cls: type, most: int, test: Optional[unittest.TestCase] = None) -> Budget:
+class ClientBudget(Budget):
+    """The same for connections of another *sort*: "redis", "http"."""
+
+    _of_sort: Dict[str, List[Budget]] = {}
+
+    def __init__(self, sort: str, most: int, given: str) -> None:
+        super().__init__(most, given)
+        self._sort = sort
+        self.noun = "%s connection" % {"http": "HTTP"}.get(sort, sort)
+
+    @property
+    def _drivers(self) -> Drivers:
+        return CLIENTS[self._sort]
+
+    def _in_force(self) -> List[Budget]:
+        return ClientBudget._of_sort.setdefault(self._sort, [])
+
+
+class Budgets:
+    """Those that one class has, of several sorts of connections."""
+
+    def __init__(self, most: Dict[str, int], given: str) -> None:
+        self._each = [Budget(number, given) if sort == "database"
+                      else ClientBudget(sort, number, given)
+                      for sort, number in sorted(most.items())]
+        # Which test runs is known to the records of databases.
+        self._recorded = _Current()
+
+    @property
+    def current(self) -> str:
+        """Return the test or fixture that runs."""
+        return self._recorded.current
+
+    @current.setter
+    def current(self, name: str) -> None:
+        self._recorded.current = name
+
+    def begin(self) -> None:
+        """Begin all."""
+        drivers.install(self._recorded)
+        for each in self._each:
+            each.begin()
+
+    def end(self) -> None:
+        """End them, the last one first."""
+        for each in reversed(self._each):
+            each.end()
+        drivers.remove(self._recorded)
+
+
+class _Current:
+    current = ""
+
+
+def budgets_of(most: Union[int, Dict[str, int]], name: str) -> Union[Budget, Budgets]:
+    """Return the budget of a class with ``leakfix_max_connections = most``; *name* says whose."""
+    given = "%s.leakfix_max_connections = %r" % (name, most)
+    return Budgets(most, given) if type(most) is dict else Budget(
+        most, given)  # type: ignore[arg-type]
+
+
+def of_class(cls: type, most: Union[int, Dict[str, int]],
+             test: Optional[unittest.TestCase] = None) -> Union[Budget, Budgets]:
     """Begin, and return, the budget of a class with ``leakfix_max_connections = most``; of one
     *test*."""
-    budget = Budget(most, "%s.leakfix_max_connections = %d" % (cls.__name__, most))
+    budget = budgets_of(most, cls.__name__)
     budget.current = "" if test is None else name_of(test)
     budget.begin()
     return budget
@@ -160,7 +236,8 @@ def name_of(test: unittest.TestCase) -> str:
         return errors.label(test)
 
 
-def message(most: int, given: str, records: Tuple[ConnectionRecord, ...]) -> str:
+def message(most: int, given: str, records: Tuple[ConnectionRecord, ...],
+            noun: str = "connection") -> str:
     """Return what the error says: *records* grouped by opening line, test and thread.
 
     >>> message(0, "max_connections=0", ())
@@ -168,10 +245,10 @@ def message(most: int, given: str, records: Tuple[ConnectionRecord, ...]) -> str
     """
     given = redaction.visible(given)
     if not most:
-        head = "no connection may be open here (%s)" % given
+        head = "no %s may be open here (%s)" % (noun, given)
     else:
-        head = "one connection more than the %s that may be open at the same time (%s)" % (
-            most, given)
+        head = "one %s more than the %s that may be open at the same time (%s)" % (
+            noun, most, given)
     if not records:
         return head
     lines = [head, "open now:"] + grouped(records)
@@ -193,7 +270,7 @@ class CountingObserver(ForwardingObserver):
         super().__init__(watcher)
         self.current = ""
         self._of_run = None if most is None else Budget(most)
-        self._of_class: Optional[Budget] = None
+        self._of_class: Union[Budget, Budgets, None] = None
 
     def start(self) -> None:
         """Begin to record, and to count if the run has a budget."""

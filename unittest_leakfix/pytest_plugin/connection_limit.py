@@ -2,13 +2,13 @@
 ``leakfix_max_connections``."""
 from __future__ import annotations
 
-from typing import Any, Generator, Optional
+from typing import Any, Generator, Optional, Union
 
 import pytest
 
 from unittest_leakfix._core.declarations import most_connections
 from unittest_leakfix._core.early import bind
-from unittest_leakfix.databases.connection_limit import Budget
+from unittest_leakfix.databases.connection_limit import Budget, Budgets, budgets_of
 from unittest_leakfix.pytest_plugin import MOST
 
 __unittest = True
@@ -47,7 +47,7 @@ class BudgetPlugin:
             budget.end()
 
 
-def _of_item(item: pytest.Item) -> Optional[Budget]:
+def _of_item(item: pytest.Item) -> Union[Budget, Budgets, None]:
     mark = item.get_closest_marker(MOST)
     if mark is not None:
         most = _number(item, mark)
@@ -56,7 +56,7 @@ def _of_item(item: pytest.Item) -> Optional[Budget]:
     limit = most_connections(cls) if isinstance(cls, type) else None
     if limit is None or cls is None:
         return None
-    return Budget(limit, "%s.%s = %d" % (cls.__name__, MOST, limit))
+    return budgets_of(limit, cls.__name__)
 
 
 def _number(item: pytest.Item, mark: Any) -> int:

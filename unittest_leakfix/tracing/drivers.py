@@ -204,11 +204,12 @@ POINTS: Tuple[Point, ...] = (
 class Drivers:
     """The patches of all drivers. There is one, `drivers`."""
 
-    def __init__(self, book: ConnectionRegistry = connection_registry) -> None:
+    def __init__(self, book: ConnectionRegistry = connection_registry,
+                 points: Tuple[Point, ...] = POINTS) -> None:
         self.registry = book
-        self._late = LateImports(frozenset(point.module for point in POINTS), self.look)
+        self._late = LateImports(frozenset(point.module for point in points), self.look)
         self._patches = LateSwap([(point.module, point.owner, point.name,
-                                   partial(_patch, point, book)) for point in POINTS])
+                                   partial(_patch, point, book)) for point in points])
 
     def install(self, subscriber: Subscriber) -> None:
         """Begin to record for *subscriber*; patches the drivers for the first one."""

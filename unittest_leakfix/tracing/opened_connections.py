@@ -66,8 +66,8 @@ class Subscriber(Protocol):
 
 
 class ConnectionRegistry:
-    """The records of this process. There is one, `connection_registry`; the patches in
-    `drivers.py` write it."""
+    """The records of this process, which the patches in `drivers.py` write: those of connections
+    to databases are `connection_registry`."""
 
     _threads: Dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]
 
@@ -85,6 +85,7 @@ class ConnectionRegistry:
         self._opening: Dict[int, Raw] = {}
         self._serial = count(1)
         self._reported: Set[int] = set()
+        _registries.append(ref(self))
 
     # What the patches call. Microseconds count: a local connection takes a hundred of them.
 
@@ -281,27 +282,35 @@ class ConnectionRegistry:
     def _open(self) -> List[Tuple[Any, Raw]]:
         pid = self.pid
         alive = [(each(), raw) for each, raw in tuple(self._ties.values()) if raw[PID] == pid]
-        return [(each, raw) for each, raw in alive if each is not None and _is_open(each)]
+        return [(each, raw) for each, raw in alive if each is not None and self.is_open(each)]
+
+    def is_open(self, connection: object) -> bool:
+        """Tell whether a connection is open; it is where that cannot be known."""
+        kind = kind_of(connection)
+        return kind is None or kind.is_open(connection) is not False
+
+    def place_of(self, connection: object, driver: str) -> str:
+        """Return what a connection is, and where it leads."""
+        return place_of(connection, driver)
 
     def record_from(self, connection: object, raw: Raw) -> ConnectionRecord:
         """Return a record as it is returned to callers."""
         thread = self._threads.get(raw[IDENT])
         return ConnectionRecord(
-            raw[DRIVER], place_of(connection, raw[DRIVER]),
+            raw[DRIVER], self.place_of(connection, raw[DRIVER]),
             raw[TEST], raw[THREAD], getattr(thread, "_name", None) == raw[THREAD], raw[PID],
             session_of(raw[DRIVER], connection), connection is None, frames_of(raw[PLAIN:]))
 
 
-def _is_open(connection: object) -> bool:
-    kind = kind_of(connection)
-    return kind is None or kind.is_open(connection) is not False
-
-
+_registries: List[ref[ConnectionRegistry]] = []
 connection_registry = ConnectionRegistry()
 
 
 def _forked() -> None:
-    connection_registry.pid = _getpid()
+    for each in _registries:
+        registry = each()
+        if registry is not None:
+            registry.pid = _getpid()
 
 
 # asking for it each time would cost each connection a system call
