@@ -6,6 +6,7 @@ Drivers are `Driver` values; the awaited ones are asked in an ``IsolatedAsyncioT
 
 from __future__ import annotations
 
+import re
 from typing import Dict, NamedTuple
 
 NUMBER = 60
@@ -28,6 +29,7 @@ SHAPES: Dict[str, Shape] = {
     "unfinished result": Shape("self.db = take(); self.cursor = unfinished(self.db)", "pass", True),
     "in a traceback": Shape("pass", "db = take(); fail_with(db)", True),
     "pool of the test": Shape("self.pool = pool(); use(self.pool)", "pass", True),
+    "session of the test": Shape("self.session = session()", "pass", True),
     "module global": Shape("KEPT.append(take())", "pass", False),
     "running thread": Shape("hold()", "pass", False),
 }
@@ -57,8 +59,12 @@ class Driver(NamedTuple):
     def shapes(self) -> Dict[str, Shape]:
         """The shapes of its suites, by name."""
         pooled = not self.awaited or "pool()" in self.ways
-        return {name: shape for name, shape in (AWAITED if self.awaited else SHAPES).items()
-                if pooled or "pool" not in name}
+        shapes = {name: shape for name, shape in (AWAITED if self.awaited else SHAPES).items()
+                  if pooled or "pool" not in name}
+        if self.awaited or self.server == "redis":      # the session is SQLAlchemy's
+            shapes.pop("session of the test")
+        return {name: shape for name, shape in shapes.items()
+                if self.server != "redis" or not re.search("cursor|result|pool", name)}
 
 
 def suite(driver: Driver, shape: Shape) -> str:
@@ -76,8 +82,10 @@ settings = json.loads(os.environ["SETTINGS"])
 settings = dict((str(key), value) for key, value in settings.items())
 driver = importlib.import_module(os.environ["DRIVER"])
 watching = importlib.import_module(os.environ["WATCHER"])
-watcher = watching.connect(**json.loads(os.environ["WATCHED"]))
-watcher.autocommit = True if "psycopg" in os.environ["WATCHER"] else watcher.autocommit
+watcher = getattr(watching, "connect", getattr(watching, "Redis", None))(
+    **json.loads(os.environ["WATCHED"]))
+if "psycopg" in os.environ["WATCHER"]:
+    watcher.autocommit = True
 KEPT, PEAK = [], [0]
 STOP = threading.Event()
 
@@ -116,6 +124,12 @@ def pool():
 
 def use(pool):
     pool.connect().close()
+
+def session():
+    from sqlalchemy.orm import Session
+    made = Session(pool())
+    made.connection()
+    return made
 
 def hold():
     ready = threading.Event()
@@ -265,6 +279,21 @@ async def pool():
     return pool
 """
 
+_REDIS = u"""
+class driver(object):
+    @staticmethod
+    def connect(**settings):
+        # Not tried again for many seconds where the server is full.
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+        db = watching.Redis(retry=Retry(NoBackoff(), 0), **settings)
+        db.ping()
+        return db
+
+def count():
+    return watcher.info("clients")["connected_clients"] - 1
+"""
+
 DRIVERS: Dict[str, Driver] = {each.name: each for each in (
     Driver("pymysql", "pymysql", "mysql", "database", u"DIALECT = 'mysql+pymysql'" + _STREAMED),
     Driver("MySQLdb", "MySQLdb", "mysql", "database", u"DIALECT = 'mysql+mysqldb'" + _STREAMED),
@@ -277,5 +306,6 @@ DRIVERS: Dict[str, Driver] = {each.name: each for each in (
     Driver("asyncpg", "asyncpg", "postgresql", "database", _ASYNCPG, True),
     Driver("psycopg async", "psycopg", "postgresql", "dbname", _PSYCOPG, True),
     Driver("aiomysql", "aiomysql", "mysql", "db", _AIOMYSQL, True),
+    Driver("redis", "redis", "redis", "", _REDIS),
     Driver("connector aio", "mysql.connector.aio", "mysql", "database", _CONNECTOR, True),
 )}

@@ -1,7 +1,7 @@
 """Connections: how many are open at once on a real server, and what recording them costs.
 
 ``python benchmarks/connections.py [--python PATH] [--driver NAME ...] [--shape NAME ...]`` starts a
-private MariaDB and a private PostgreSQL that admit 20 sessions, and runs 60 tests that each open a
+private MariaDB, PostgreSQL and redis that admit 20 sessions, and runs 60 tests that each open a
 connection, for each driver and shape under ``python -m unittest`` and ``python -m
 unittest_leakfix``. A cell is the peak of ``Threads_connected`` or of the rows in
 ``pg_stat_activity``, asked in each test by a session of another account, that one not counted;
@@ -31,7 +31,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
 BOUND = 2
-FULL = ("Too many connections", "too many clients", "remaining connection slots",
+FULL = ("Too many connections", "too many clients", "remaining connection slots", "max number of clients",
         "PoolTimeout: ")
 
 
@@ -39,11 +39,14 @@ class Server:
     """A server, and how its sessions are counted."""
 
     def __init__(self, name: str) -> None:
-        from tests.support import servers, servers_postgresql
+        from tests.support import servers, servers_postgresql, servers_redis
         if name == "mysql":
             self.server: Any = servers.mariadb()
             self.count = "show status like 'Threads_connected'"
             self.watcher, self.less = "pymysql", 1
+        elif name == "redis":
+            self.server = servers_redis.redis_server()
+            self.count, self.watcher, self.less = "", "redis", 1
         else:
             self.server = servers_postgresql.postgresql()
             self.count, self.watcher, self.less = (
@@ -52,6 +55,10 @@ class Server:
 
     def environment(self, driver: Driver) -> Dict[str, str]:
         """Return what the suites of *driver* are given."""
+        if driver.server == "redis":
+            place = json.dumps({"host": self.server.host, "port": self.server.port})
+            return dict(os.environ, PYTHONPATH=ROOT, SETTINGS=place, DRIVER=driver.module,
+                        WATCHER=self.watcher, WATCHED=place)
         settings = self.server.settings()
         settings[driver.database] = settings.pop("dbname", None) or settings.pop("database")
         return dict(os.environ, PYTHONPATH=ROOT, SETTINGS=json.dumps(settings),
@@ -94,7 +101,8 @@ def table(python: str, drivers: List[str], shapes: List[str]) -> int:
         if driver.server not in servers:
             servers[driver.server] = Server(driver.server)
         for name, shape in driver.shapes.items():
-            if shapes and name not in shapes or not driver.awaited and "pool" in name and not _has(
+            if shapes and name not in shapes or not driver.awaited and (
+                        "pool" in name or "session" in name) and not _has(
                     python, "sqlalchemy"):
                 continue
             plain = peak(python, "unittest", driver, name, servers[driver.server])
