@@ -6,6 +6,7 @@ so when it is called: plain runs never load them, and before Python 3.8 they are
 
 from __future__ import absolute_import
 
+import gc
 import os
 import sys
 import time
@@ -101,8 +102,14 @@ def leak_session(options):
                          "works here too"
                          % ", ".join("%s=%r" % each for each in sorted(chosen.items())))
     began = _process_time()
-    from unittest_leakfix.leaks.run import LeakSession
-    from unittest_leakfix.options import decided
+    collects = gc.isenabled()
+    gc.disable()        # nothing of what is loaded is garbage
+    try:
+        from unittest_leakfix.leaks.run import LeakSession
+        from unittest_leakfix.options import decided
+    finally:
+        if collects:
+            gc.enable()
     watch_locks()
     LeakSession.loading += _process_time() - began      # the first call loads
     session = LeakSession(**decided(chosen))

@@ -269,6 +269,17 @@ def late(namespace, name, *below):
     return _modules[full]
 
 
+def later(namespace, name):
+    """Return our module *name*, or what stands for it in this *namespace* until it is needed, in
+    any run: for what explains and reports what was found. That is mostly nothing, or not until the
+    tests have run. What it imports is read with `held`."""
+    full = _HEAD + name
+    if full not in _modules and _TAIL is not None and held.read((name,)):
+        return _Late(full, namespace)
+    __import__(full)
+    return _modules[full]
+
+
 def if_loaded(module):
     """Return this *module*, which `late` returned, or None if it was not needed so far."""
     if type(module) is not _Late:

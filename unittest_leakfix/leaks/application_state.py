@@ -7,26 +7,24 @@ registry that an import fills, a counter. docs/how-it-works.md has the rules.
 from __future__ import annotations
 
 import re
-from typing import Any, Container, Dict, List, NamedTuple, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Container, Dict, List, NamedTuple, Sequence, Set, Tuple
 
 from unittest_leakfix._core.code_origin import is_users_file
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, later
 from unittest_leakfix._core.introspection import dict_slot, module_slot, mro
-from unittest_leakfix.leaks.model.leak import Leak, RecordedChange
-from unittest_leakfix.leaks.state_rules import (
-    FIXTURES,
-    Judge,
-    Record,
-    Window,
-    expressions_of,
-    is_bounded,
-    named,
-)
 from unittest_leakfix.leaks.suspects import Timeline
 from unittest_leakfix.process_state import places
 from unittest_leakfix.process_state.application import Modules, put_back
 from unittest_leakfix.process_state.base import Pace
 from unittest_leakfix.process_state.module_state import Difference
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks import state_rules
+    from unittest_leakfix.leaks.model import leak as leak_model
+    from unittest_leakfix.leaks.model.leak import Leak
+else:
+    state_rules = later(globals(), "leaks.state_rules")
+    leak_model = later(globals(), "leaks.model.leak")
 
 __unittest = True
 bind(globals())
@@ -52,7 +50,7 @@ class ApplicationState:
         self._restores = restores
         self._users = Modules(True, restores)
         self._installed = Modules(False)
-        self._records: Dict[str, Record] = {}
+        self._records: Dict[str, state_rules.Record] = {}
         self._unseen: List[str] = []        # tests since the last look at the user's modules
         self._unseen_rare: List[str] = []
         self._stale = True
@@ -96,7 +94,7 @@ class ApplicationState:
         over = [each for each in self._set_up if each.fixture in fixtures]
         self._set_up = [each for each in self._set_up if each not in over]
         for each in over if seen else ():
-            self._add(Window(nth, (each.fixture,), each.difference, False, scope=True))
+            self._add(state_rules.Window(nth, (each.fixture,), each.difference, False, scope=True))
 
     def class_fixtures(self, cls: Any, name: str = "", nth: int = 0) -> bool:
         """The fixtures of *cls* are about to run, of which *name* is the first; "" where they are
@@ -104,7 +102,7 @@ class ApplicationState:
         changes = cls is None or any(
             name in space and is_users_file(places.file_of(module_slot(base)))
             for base in mro(cls) for space in [dict_slot(base) or {}]
-            for name in FIXTURES)
+            for name in places.FIXTURES)
         if changes and name:
             self.fixture_begins(name, nth)
         elif changes:
@@ -171,7 +169,7 @@ class ApplicationState:
         if record is not None and not difference.items > 0:
             record.windows = [each for each in record.windows if each.restored or each.scope]
         elif tests and _is_new(difference):
-            self._add(Window(nth, tests, difference, True, mixed=True))
+            self._add(state_rules.Window(nth, tests, difference, True, mixed=True))
 
     def after_test(self, test: str, nth: int, failed: bool = False) -> None:
         """One test is over: look what it has changed of the user's, where that is affordable."""
@@ -228,13 +226,13 @@ class ApplicationState:
                 self._settle(difference)
             if not _is_new(difference):
                 continue
-            self._add(Window(nth, tests, difference, imported, restored))
+            self._add(state_rules.Window(nth, tests, difference, imported, restored))
 
-    def _add(self, window: Window) -> None:
+    def _add(self, window: state_rules.Window) -> None:
         place = window.difference.place
         record = self._records.get(place.expression)
         if record is None:
-            record = self._records[place.expression] = Record(place)
+            record = self._records[place.expression] = state_rules.Record(place)
         record.add(window)
 
     def forget(self) -> None:
@@ -244,9 +242,9 @@ class ApplicationState:
 
     # When the run is over.
 
-    def recorded(self) -> Tuple[RecordedChange, ...]:
+    def recorded(self) -> Tuple[leak_model.RecordedChange, ...]:
         """Return all changes, of which not all are leaks, in order of the places' first."""
-        return tuple(RecordedChange(
+        return tuple(leak_model.RecordedChange(
             record.place.expression,
             tuple(dict.fromkeys(each.tests[0] for each in record.windows if len(each.tests) == 1)),
             tuple(dict.fromkeys(test for each in record.windows if len(each.tests) > 1
@@ -255,15 +253,17 @@ class ApplicationState:
 
     def leaks(self, reported: Sequence[Leak], timeline: Timeline) -> List[Leak]:
         """Return the leaks among what was recorded, but for what one of those *reported* is."""
-        judge = Judge(timeline, self._failed, self.windows, self._scopes)
+        if not self._records:
+            return []       # nothing is loaded for it
+        judge = state_rules.Judge(timeline, self._failed, self.windows, self._scopes)
         found: List[Leak] = []
-        expressions = [text for leak in reported for text in expressions_of(leak)]
-        values = {id(value) for value in map(named, expressions) if value is not None}
+        expressions = [text for leak in reported for text in state_rules.expressions_of(leak)]
+        values = {id(value) for value in map(state_rules.named, expressions) if value is not None}
         for record in self._records.values():
             worded = record.place.expression
             whole = re.compile(r"(?<![\w.])%s(?!\w)" % re.escape(worded))
             if record.windows and not any(whole.search(each) for each in expressions) and not (
-                    worded in self._shrunk or is_bounded(record, values)):
+                    worded in self._shrunk or state_rules.is_bounded(record, values)):
                 leak = judge.leak(record)
                 if leak is not None:
                     found.append(leak)

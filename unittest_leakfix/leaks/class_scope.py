@@ -6,15 +6,11 @@ import sys
 import threading
 import weakref
 from types import FunctionType, ModuleType
-from typing import Any, Container, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Container, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from unittest_leakfix._core.code_origin import short
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, later
 from unittest_leakfix._core.introspection import names_in, qualified
-from unittest_leakfix.leaks import identify, sizes
-from unittest_leakfix.leaks.model import kinds
-from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.resource_parts import held_resources
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.registry import kind_of
@@ -23,6 +19,16 @@ from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 from unittest_leakfix.tracing.frameworks import stays_open
 from unittest_leakfix.tracing.stacks import Frame
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks import identify, resource_parts, sizes
+    from unittest_leakfix.leaks.model import kinds
+    from unittest_leakfix.leaks.model.leak import Leak
+else:
+    identify = later(globals(), "leaks.identify")
+    resource_parts = later(globals(), "leaks.resource_parts")
+    sizes = later(globals(), "leaks.sizes")
+    kinds = later(globals(), "leaks.model.kinds")
 
 __unittest = True
 bind(globals())
@@ -76,7 +82,7 @@ class SharedResources:
         for holder in (self._cls, sys.modules.get(objects.module_of(self._cls))):
             for value in list(objects.namespace_of(holder).values()):
                 if kind_of(value) is not None and not objects.inherits(value, _Thread):
-                    if ("thread", thread) in held_resources(value, None)[0]:
+                    if ("thread", thread) in resource_parts.held_resources(value, None)[0]:
                         return True
         return False
 
@@ -178,7 +184,7 @@ class Fixtures:
             opened = self._acquisitions.of(value)
             if opened is not None and opened.test in fixtures:
                 leaks.append(identify.of_scope(form % name, value, kind, opened, opened.test))
-                self.covered |= held_resources(value, opened)[0]
+                self.covered |= resource_parts.held_resources(value, opened)[0]
                 self._acquisitions.mark_connection_reported(value)
         return leaks
 

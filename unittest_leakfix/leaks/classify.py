@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import re
-import sys
 import threading
 from collections import defaultdict
 from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
@@ -27,7 +26,7 @@ from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.leaks.retention.known_caches import LAST_TEST
 from unittest_leakfix.leaks.retention.search import Trace, traces
 from unittest_leakfix.leaks.survivors import is_users, looked_up
-from unittest_leakfix.leaks.suspects import Suspects
+from unittest_leakfix.leaks.suspects import Suspects, TestImports
 from unittest_leakfix.process_state.logging_state import is_attached
 from unittest_leakfix.resources.client_table import IDLE
 from unittest_leakfix.resources.registry import kind_of
@@ -39,29 +38,6 @@ __unittest = True
 bind(globals())
 
 _get_objects = gc.get_objects
-
-# Which modules a test has imported: what hangs on them is warm-up.
-
-class TestImports:
-    """The modules that each test has imported, by its id."""
-
-    def __init__(self) -> None:
-        self._of: Dict[str, Set[str]] = {}
-        self._count = len(sys.modules)
-        self._known = set(sys.modules)
-
-    def note(self, test: str) -> None:
-        """Take note of what is loaded since the last time as imported by *test*."""
-        if len(sys.modules) != self._count:
-            self._count = len(sys.modules)
-            now = set(sys.modules)
-            self._of.setdefault(test, set()).update(now - self._known)
-            self._known |= now
-
-    def by(self, test: str, module: str) -> bool:
-        """Tell whether *test* has imported *module*."""
-        return module in self._of.get(test, ())
-
 
 GROWS = 3
 """The number of tests in which instances of a class must survive to be more than a warm cache."""

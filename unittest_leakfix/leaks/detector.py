@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import unittest
 from typing import (
+    TYPE_CHECKING,
     Any,
     Container,
     Dict,
@@ -17,22 +18,19 @@ from typing import (
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix._core import errors
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, later
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import mro, qualified
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.leaks import classify, identify, memory_limit, suppressions
+from unittest_leakfix.leaks import memory_limit, suppressions
 from unittest_leakfix.leaks.application_state import ApplicationState
 from unittest_leakfix.leaks.captured_warnings import (
     is_reported,
 )
 from unittest_leakfix.leaks.class_scope import Fixtures, ImportedResources, SharedResources
-from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.governor import Began
 from unittest_leakfix.leaks.listening import ListeningObserver
-from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import TestIds
-from unittest_leakfix.leaks.model.leak import Findings, Leak
 from unittest_leakfix.leaks.model.timeline import OverLimit
 from unittest_leakfix.leaks.reported_changes import (
     Pending,
@@ -41,15 +39,24 @@ from unittest_leakfix.leaks.reported_changes import (
     pending_leaks,
     without_parts,
 )
-from unittest_leakfix.leaks.retention import objects
+from unittest_leakfix.leaks.retention.objects import namespace_of
 from unittest_leakfix.leaks.suppressions import ReportedLeaks
 from unittest_leakfix.leaks.survivors import survivor
-from unittest_leakfix.leaks.suspects import Suspects
+from unittest_leakfix.leaks.suspects import Suspects, TestImports
 from unittest_leakfix.leaks.timeline import Recorder
 from unittest_leakfix.leaks.unmeasured import Unmeasured
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.tracing import os_facts
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks import classify, identify
+    from unittest_leakfix.leaks.model import leak as leak_model
+    from unittest_leakfix.leaks.model.leak import Findings, Leak
+else:
+    classify = later(globals(), "leaks.classify")
+    identify = later(globals(), "leaks.identify")
+    leak_model = later(globals(), "leaks.model.leak")
 
 __unittest = True
 bind(globals())
@@ -67,6 +74,7 @@ class LeakDetector(ListeningObserver):
     """
 
     _module = ""    # the one whose fixtures are set up
+    _counts_seldom = True       # objects, after several tests, where that is expensive
 
     def __init__(self, options: Options = Options(), result: Optional[unittest.TestResult] = None,
                  baseline: Optional[suppressions.Baseline] = None) -> None:
@@ -365,7 +373,7 @@ class LeakDetector(ListeningObserver):
 
     def _counts(self) -> bool:
         """Tell whether what the test that ends has left is counted now."""
-        return self._governor.counts_objects()
+        return not self._counts_seldom or self._governor.counts_objects()
 
     def _count_rest(self) -> None:
         """Count what those tests have left after which that was not done: no test comes next."""
@@ -693,7 +701,7 @@ class LeakDetector(ListeningObserver):
 def _fixture_of(holder: Any, *names: str) -> str:
     """Return the first of these fixtures that a class or module has: "setUpClass"; "" for none.
     unittest's own, which do nothing, do not count."""
-    spaces = [objects.namespace_of(each) for each in (mro(holder) if isinstance(holder, type)
+    spaces = [namespace_of(each) for each in (mro(holder) if isinstance(holder, type)
                                                       else [holder] if holder is not None else [])]
     written = [space for space in spaces
            if space.get("__module__") not in ("unittest.case", "unittest.async_case")]

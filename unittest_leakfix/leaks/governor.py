@@ -13,22 +13,25 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Callable, Dict, Hashable, Tuple
 
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, later
 from unittest_leakfix.process_state.base import Pace
 
 if TYPE_CHECKING:
+    from unittest_leakfix.leaks.model import leak as leak_model
     from unittest_leakfix.leaks.model.leak import Overhead
+else:
+    leak_model = later(globals(), "leaks.model.leak")
 
 __unittest = True
 bind(globals())
 
 SHARE = 0.05
 """What finding may cost of the time that the tests take, before it begins to leave things out."""
-FLOOR = 0.25
-"""The seconds that it may cost besides, of any run: a share of nothing would leave out all. To load
-what finds takes 0.06 on an idle machine, the first look at the modules of an application 0.02 to
-0.05, a full collection and a search on its heap 0.1. So a run of half a second is followed and
-explained whole, and one of five costs at most a tenth more."""
+FLOOR = 0.2
+"""The seconds that it may cost besides, of any run, and without what it takes to load it: a share
+of nothing would leave out all. On an idle machine loading takes 0.05, the first look at the modules
+of an application 0.02 to 0.05, a full collection and a search on its heap 0.1. So a run of half a
+second is followed and explained whole, and one of five costs at most a tenth more."""
 _RUNNING = 0.7
 """The part of this that may be spent before the run is over: the rest is for its explanation."""
 _PARTS = 16
@@ -235,7 +238,7 @@ class Governor(Pace):
     @property
     def limit(self) -> float:
         """The seconds that finding may have cost by now."""
-        return FLOOR + SHARE * self._tests_took
+        return self._costs["starting"] + self._allowance()
 
     @property
     def _tests_took(self) -> float:
@@ -243,19 +246,21 @@ class Governor(Pace):
 
     def _over(self) -> bool:
         """Tell whether the account is overdrawn for a run that goes on."""
-        return self._seconds > _RUNNING * self.limit
+        return self._seconds - self._costs["starting"] > _RUNNING * self._allowance()
+
+    def _allowance(self) -> float:
+        return FLOOR + SHARE * self._tests_took
 
     def _part(self) -> float:
-        return self.limit / _PARTS
+        return self._allowance() / _PARTS
 
     def _is_dear(self, cost: float) -> bool:
         return cost > self._part()
 
     def account(self) -> Overhead:
         """Return what finding cost, and what was left out for it."""
-        from unittest_leakfix.leaks.model.leak import Overhead
         tests = self._tests_took
-        return Overhead(
+        return leak_model.Overhead(
             seconds=round(self._seconds, 4),
             share=round(self._seconds / tests, 4) if tests > 0 else 0.0,
             phases=tuple((phase, round(cost, 4)) for phase, cost in self._costs.items()),

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
+import fnmatch
+import keyword
 import os
-from typing import Any, Callable, Dict, List, Set, Tuple
+import re
+import tokenize
+import unicodedata
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Set, Tuple
 
 from unittest_leakfix._core import attributes
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, held, later
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.leaks import identify
 from unittest_leakfix.leaks.captured_warnings import ComplaintCapture
 from unittest_leakfix.leaks.governor import SLACK, Governor
-from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.passing_warnings import PassThroughCapture
-from unittest_leakfix.leaks.resource_parts import held_resources
 from unittest_leakfix.leaks.retention import registries
 from unittest_leakfix.leaks.survivors import SurvivorWatch
 from unittest_leakfix.leaks.unmeasured import NoCapture, NoSurvivorWatch
@@ -26,8 +30,28 @@ from unittest_leakfix.resources import late_kinds, scan
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 from unittest_leakfix.tracing.stacks import Frame
 
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks import identify, resource_parts
+    from unittest_leakfix.leaks.model.leak import Leak
+else:
+    identify = later(globals(), "leaks.identify")
+    resource_parts = later(globals(), "leaks.resource_parts")
+
 __unittest = True
 bind(globals())
+# What explains and reports, loaded when something was found: `held` has its code, and what it
+# imports of the standard library is loaded.
+LATE_LIBRARY = dataclasses, enum, fnmatch, keyword, re, tokenize, unicodedata
+LATE = tuple(
+    ["leaks." + name for name in ("classify", "fingerprint", "identify", "resource_parts", "sizes",
+                                  "state_rules")]
+    + ["leaks.model." + name for name in ("chain", "kinds", "leak", "remedy", "timeline")]
+    + ["leaks.retention." + name for name in ("edges", "known_caches", "paths", "roots", "search")]
+    + ["leaks.report." + name for name in (
+        "__init__", "change_words", "describe", "memory_report", "reference_chain", "remedies",
+        "remedy_text", "source_file", "state_words", "terminal", "text_report", "user_code")]
+    + ["tracing." + name for name in ("deduced", "driver_ids", "writers")]
+    + ["_core.redacted_source"])
 late_kinds.load_all()     # nothing is imported while tests run
 
 
@@ -89,6 +113,7 @@ class ListeningObserver(RunObserver):
         self._pid = self._getpid()
         self._installed = first
         if first:
+            held.read(LATE, source=True)
             self._acquisitions.install()
             self._first_imports.install()
             registries.callbacks.install()
@@ -159,7 +184,7 @@ class ListeningObserver(RunObserver):
         """What is closed with a client is a part of it, and so are the complaints about that."""
         leak = self._new_leaks[-1]
         value, closer = found.value, found.kind.closed_with(found.value)
-        parts = held_resources(value, None)[1] | {id(value)}
+        parts = resource_parts.held_resources(value, None)[1] | {id(value)}
         parts.update(map(id, found.kind.parts(value)))
         if closer is not None and any(id(closer) in other for other, _, _ in self._clients):
             self._new_leaks.pop()

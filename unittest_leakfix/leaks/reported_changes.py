@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from dataclasses import replace
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Container,
@@ -21,22 +22,29 @@ from typing import (
     Tuple,
 )
 
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, later
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.leaks import identify
-from unittest_leakfix.leaks.model import kinds
-from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import is_fixture
-from unittest_leakfix.leaks.model.leak import Leak
-from unittest_leakfix.leaks.resource_parts import having
 from unittest_leakfix.leaks.retention import objects
-from unittest_leakfix.leaks.retention.edges import referents
 from unittest_leakfix.process_state import environment
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.client_table import NATIVE
 from unittest_leakfix.tracing import frameworks, os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisition, Acquisitions
 from unittest_leakfix.tracing.stacks import is_installed
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks import identify, resource_parts
+    from unittest_leakfix.leaks.model import kinds
+    from unittest_leakfix.leaks.model import leak as leak_model
+    from unittest_leakfix.leaks.model.leak import Leak
+    from unittest_leakfix.leaks.retention import edges
+else:
+    identify = later(globals(), "leaks.identify")
+    kinds = later(globals(), "leaks.model.kinds")
+    leak_model = later(globals(), "leaks.model.leak")
+    resource_parts = later(globals(), "leaks.resource_parts")
+    edges = later(globals(), "leaks.retention.edges")
 
 __unittest = True
 bind(globals())
@@ -315,7 +323,7 @@ def _is_idle(ident: int) -> bool:
         return False
     values = list((objects.own_dict(module) or {}).values())
     values += [value for each in values if objects.module_of(type(each)) == objects.module_of(
-        type(worker)) and not isinstance(each, type) for value in referents(each)]
+        type(worker)) and not isinstance(each, type) for value in edges.referents(each)]
     return any(each is worker for value in values if type(value) in _POOLS
                for each in list(value))
 
@@ -386,7 +394,7 @@ def opened_by_fixtures(pending: Sequence[Pending],
           and each.change.fd not in covered
           and is_fixture(each.test) and each.acquisition is not None
           and os_facts.target(each.change.fd) == each.target}
-    return [(value, by[fd]) for value, fd in having(by)] if by else []
+    return [(value, by[fd]) for value, fd in resource_parts.having(by)] if by else []
 
 
 def pending_leaks(pending: Sequence[Pending], covered: Set[object],

@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import unittest
 from _thread import _count as _count_threads
-from typing import Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
 from unittest_leakfix._core import errors
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, later
 from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.finished_test import finished
 from unittest_leakfix.leaks import memory_limit, suppressions
 from unittest_leakfix.leaks.detector import LeakDetector
-from unittest_leakfix.leaks.model import leak as leak_model
 from unittest_leakfix.leaks.model.ids import readable_id
-from unittest_leakfix.leaks.model.leak import Findings, Leak
-from unittest_leakfix.leaks.report import memory_report, text_report
-from unittest_leakfix.leaks.report.describe import described
-from unittest_leakfix.leaks.report_files import Files
 from unittest_leakfix.observer import RunObserver
-from unittest_leakfix.options import Options
+from unittest_leakfix.options import FILE, OPTIONS, OUTPUTS, Options
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks import report_files
+    from unittest_leakfix.leaks.model import leak as leak_model
+    from unittest_leakfix.leaks.model.leak import Findings, Leak
+    from unittest_leakfix.leaks.report import describe, memory_report, text_report
+else:
+    leak_model = later(globals(), "leaks.model.leak")
+    describe = later(globals(), "leaks.report.describe")
+    memory_report = later(globals(), "leaks.report.memory_report")
+    text_report = later(globals(), "leaks.report.text_report")
+    report_files = later(globals(), "leaks.report_files")
 
 __unittest = True
 bind(globals())
 
 _NESTED = ("this run", "it is part of a test of a run that finds already")
+
+
+def _writes(options: Options) -> bool:
+    """Tell whether one of the *options* asks for a file; most runs have none, and load nothing for
+    it."""
+    return bool(options.leaks_update_baseline or any(
+        getattr(options, each.name, None) for each in OPTIONS if each.type in (FILE, OUTPUTS)))
 
 
 class LeakSession:
@@ -49,7 +63,8 @@ class LeakSession:
         read = options.leaks_baseline
         self._baseline = None if read is None else suppressions.Baseline(read)
         suppressions.rules_of(options)      # raises before the run
-        self._files = Files.of(options, self._baseline)
+        self._files = report_files.Files.of(
+            options, self._baseline) if _writes(options) else None
         self._detector: Optional[LeakDetector] = None
         self._begun = False
         self._whole = False         # all tests have run, and what they left is known
@@ -93,7 +108,7 @@ class LeakSession:
     def findings(self) -> Findings:
         """Return what was found."""
         if self._detector is not None:
-            return described(self._detector.findings())
+            return describe.described(self._detector.findings())
         return leak_model.Findings(unmeasured=(_NESTED,) if self._begun else ())
 
     def started_by(self) -> Dict[str, str]:

@@ -30,8 +30,6 @@ bind(globals())
 
 LARGE = 1000000
 """From how many bytes on what a container has gained is reported."""
-FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData", "setup_class", "teardown_class",
-            "setUpModule", "tearDownModule", "setup_module", "teardown_module")
 _DEDUCING = 200000
 """How many instructions of the tests' code may be looked through for lines: not seconds, so that
 a busy machine says what an idle one does."""
@@ -235,7 +233,7 @@ class Judge:
         methods = set(map(method_of, window.tests))
         of_tests = [each for each in found if each.function in methods]
         helpers = [each for each in found if not each.function.startswith("test")
-                   and not (window.mixed and each.function in FIXTURES)]
+                   and not (window.mixed and each.function in places.FIXTURES)]
         return next(iter(of_tests or helpers), None)
 
     def _writers(self, place: Place, tests: Sequence[str]) -> List[Tuple[Frame, str]]:

@@ -9,6 +9,7 @@ import sys
 import unittest
 from dataclasses import replace
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     Dict,
@@ -24,12 +25,17 @@ from typing import (
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.code_origin import short
-from unittest_leakfix._core.early import bind
-from unittest_leakfix.leaks.fingerprint import steady
-from unittest_leakfix.leaks.model import leak as leak_model
+from unittest_leakfix._core.early import bind, later
 from unittest_leakfix.leaks.model.ids import is_fixture, owner_of
-from unittest_leakfix.leaks.model.leak import Findings, Ignored, Known, Leak, RuleUse
 from unittest_leakfix.options import Options
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks import fingerprint
+    from unittest_leakfix.leaks.model import leak as leak_model
+    from unittest_leakfix.leaks.model.leak import Findings, Ignored, Known, Leak, RuleUse
+else:
+    fingerprint = later(globals(), "leaks.fingerprint")
+    leak_model = later(globals(), "leaks.model.leak")
 
 __unittest = True
 bind(globals())
@@ -70,7 +76,7 @@ def _entry(what: Dict[str, str], reason: str, test: str, frame: Any = None) -> I
         raise TypeError("ignore() needs a reason that a colleague understands in a year")
     (kind, pattern), = what.items()
     where = "" if frame is None else "%s:%d" % (short(frame.f_code.co_filename), frame.f_lineno)
-    return Ignored(kind, str(pattern), test, reason, where)
+    return leak_model.Ignored(kind, str(pattern), test, reason, where)
 
 
 def of_class(cls: type) -> List[Ignored]:
@@ -81,7 +87,7 @@ def of_class(cls: type) -> List[Ignored]:
     found: List[Ignored] = []
     for base in cls.__mro__:
         for entry in base.__dict__.get("leakfix_ignore", ()):
-            if not isinstance(entry, Ignored):
+            if not isinstance(entry, leak_model.Ignored):
                 given = dict(entry)
                 made = _entry({key: given[key] for key in given if key not in ("reason", "test")},
                               given.get("reason", ""), given.get("test", "*"))
@@ -99,10 +105,10 @@ def match(leak: Leak, entries: Iterable[Ignored]) -> Optional[Known]:
         # The name has no numbers any more; one that was copied from a headline may.
         if (entry.kind == kind
                 and (name == entry.pattern or fnmatch.fnmatchcase(name, entry.pattern)
-                     or redaction.visible(steady(entry.pattern)) == name)
+                     or redaction.visible(fingerprint.steady(entry.pattern)) == name)
                 and any(fnmatch.fnmatchcase(test, entry.test)
                         for test in leak.tests + leak.candidates)):
-            return Known(leak, entry.reason, entry.where)
+            return leak_model.Known(leak, entry.reason, entry.where)
     return None
 
 

@@ -6,6 +6,7 @@ them have is looked at once, after a full collection of the thawed heap.
 from __future__ import annotations
 
 import bisect
+import sys
 from collections import defaultdict
 from typing import Any, Collection, Dict, List, Sequence, Set, Tuple
 
@@ -144,3 +145,26 @@ class Suspects:
                 self.lost[each.module, each.type].add(each.nth)
         self._all = found
         return list(found)
+
+
+# Which modules a test has imported: what hangs on them is warm-up.
+
+class TestImports:
+    """The modules that each test has imported, by its id."""
+
+    def __init__(self) -> None:
+        self._of: Dict[str, Set[str]] = {}
+        self._count = len(sys.modules)
+        self._known = set(sys.modules)
+
+    def note(self, test: str) -> None:
+        """Take note of what is loaded since the last time as imported by *test*."""
+        if len(sys.modules) != self._count:
+            self._count = len(sys.modules)
+            now = set(sys.modules)
+            self._of.setdefault(test, set()).update(now - self._known)
+            self._known |= now
+
+    def by(self, test: str, module: str) -> bool:
+        """Tell whether *test* has imported *module*."""
+        return module in self._of.get(test, ())

@@ -7,13 +7,24 @@ from __future__ import annotations
 import gc
 import time
 from functools import partial
-from typing import Callable, Collection, Dict, Iterable, List, Optional, Set, Tuple, Type, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Callable,
+    Collection,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Set,
+    Tuple,
+    Type,
+    TypeVar,
+)
 from weakref import ref
 
 from unittest_leakfix._core import errors
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, later
 from unittest_leakfix._core.ownership import COUNTED
-from unittest_leakfix.leaks.model.kinds import restored_changes
 from unittest_leakfix.process_state import (
     environment,
     interpreter_settings,
@@ -34,6 +45,11 @@ from unittest_leakfix.process_state.threads import Threads
 from unittest_leakfix.process_state.warning_filters import WarningFilters
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks.model import kinds
+else:
+    kinds = later(globals(), "leaks.model.kinds")
+
 __unittest = True
 bind(globals())
 
@@ -47,8 +63,8 @@ def live() -> List["ProcessState"]:
     return [state for state in (each() for each in _live) if state is not None]
 
 
-RESTORED = restored_changes()
-"""The kinds of changes that `restore` puts back unless others are given."""
+RESTORED: Optional[Collection[str]] = None
+"""The kinds of changes that `restore` puts back; None for those that are said to be."""
 
 
 Make = Callable[[Optional[Acquisitions]], Monitor]
@@ -203,14 +219,15 @@ class ProcessState:
         return found
 
     def restore(self, changes: Iterable[Change]) -> List[Change]:
-        """Put back those of the last report's `changes` that are of `RESTORED` kinds; return what
+        """Put back those of the last report's `changes` that are of `RESTORED`; return what
         was put back.
 
         What cannot be put back (the folder is gone) is left out of the answer, and raises nothing.
         """
         wanted, done = list(changes), []
+        restored = kinds.restored_changes() if RESTORED is None else RESTORED
         for change, undo in self._undo:
-            if undo is None or change not in wanted or change.kind not in RESTORED:
+            if undo is None or change not in wanted or change.kind not in restored:
                 continue
             try:
                 undo()

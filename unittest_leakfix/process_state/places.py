@@ -46,6 +46,8 @@ from unittest_leakfix._core.introspection import (
 
 __unittest = True
 bind(globals())
+FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData", "setup_class", "teardown_class",
+            "setUpModule", "tearDownModule", "setup_module", "teardown_module")
 
 LRU_CACHE: Any = type(functools.lru_cache(maxsize=1)(lambda: None))
 _HEAP_TYPE, _TYPE_SUBCLASS = 1 << 9, 1 << 31

@@ -25,7 +25,6 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._optional import watch_locks, watch_locks_no_more
 from unittest_leakfix.leaks import identify, passing_warnings, suppressions
-from unittest_leakfix.leaks.classify import TestImports
 from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model.ids import is_pytest_fixture
 from unittest_leakfix.leaks.model.leak import Ignored, Leak
@@ -35,6 +34,7 @@ from unittest_leakfix.leaks.report import (
     text_report,  # noqa: F401
 )
 from unittest_leakfix.leaks.retention import objects, roots
+from unittest_leakfix.leaks.suspects import TestImports
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.process_state.monitors import ProcessState
@@ -90,6 +90,7 @@ class ScopedDetector(LeakDetector):
     of is over; *entries* returns what the markers of a test or scope make known.
     """
 
+    _counts_seldom = False      # fixtures of wider scopes may come before the next test
     def __init__(self, options: Options, baseline: Optional[suppressions.Baseline],
                  entries: Callable[[str], List[Ignored]],
                  on_leaks: Callable[[List[Leak]], None]) -> None:
@@ -164,11 +165,6 @@ class ScopedDetector(LeakDetector):
             raise
         except BaseException:
             self._unmeasured.fault(self._test)
-
-    def _counts(self) -> bool:
-        """Tell whether what the test that ends has left is counted now: always, since fixtures of
-        wider scopes may come before the next."""
-        return True
 
     def suspected(self) -> Set[str]:
         """Return the ids of the tests of which something may be reported later."""

@@ -13,7 +13,6 @@ from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.model.remedy import Call, CodeScope, Remedy, calling, restoring
 from unittest_leakfix.leaks.report import describe, remedies, remedy_text
-from unittest_leakfix.process_state import monitors
 from unittest_leakfix.process_state.base import Change
 
 PACKAGE = os.path.dirname(os.path.abspath(unittest_leakfix.__file__))
@@ -139,7 +138,7 @@ class KindTests(unittest.TestCase):
             if row.watched_by.startswith("process_state."):
                 with self.subTest(row.name):
                     self.assertNotEqual(row.restored, bool(row.why_not_restored))
-        self.assertEqual(sorted(monitors.RESTORED), [
+        self.assertEqual(sorted(kinds.restored_changes()), [
             "alarm", "context variable", "current event loop", "decimal context", "environment",
             "event loop policy", "hook", "interpreter setting", "library setting", "locale",
             "lock", "logging filter", "logging handler", "logging level", "module", "patch",

@@ -16,11 +16,11 @@ import unittest.mock
 import weakref
 from unittest import mock
 
+from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.process_state import (
     environment,
     interpreter_settings,
     library_settings,
-    monitors,
 )
 from unittest_leakfix.process_state.monitors import ProcessState
 from unittest_leakfix.tracing.acquisitions import Acquisitions
@@ -210,7 +210,7 @@ class EachSettingTest(SettingCase):
     def test_each_is_put_back_or_it_is_said_why_not(self):
         for row in ROWS.values():
             self.assertNotEqual(row.put is None, not row.why_not, row)
-            self.assertIn(row.kind, monitors.RESTORED)
+            self.assertIn(row.kind, kinds.restored_changes())
 
     def test_each_has_a_remedy(self):
         self.assertEqual([], [row.name for row in ROWS.values() if row.remedy is None])

@@ -8,13 +8,18 @@ import functools
 import sys
 import types
 import weakref
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core import errors, redaction
 from unittest_leakfix._core.code_origin import is_library_file, short
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, later
 from unittest_leakfix._core.introspection import dict_slot, mro_slot, name_slot, qualname_slot
-from unittest_leakfix.leaks.model.chain import Thing
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks.model import chain
+    from unittest_leakfix.leaks.model.chain import Thing
+else:
+    chain = later(globals(), "leaks.model.chain")
 
 __unittest = True
 bind(globals())
@@ -212,34 +217,34 @@ def thing(obj: object) -> Thing:
     except errors.PASSING:
         raise
     except BaseException:  # some C type that is half made
-        return Thing("object", str(name_slot(type(obj))))
+        return chain.Thing("object", str(name_slot(type(obj))))
 
 
 def _thing(obj: object) -> Thing:
     if inherits(obj, types.ModuleType):
         name = _MODULE_DICT(obj).get("__name__")
-        return Thing("module", name if type(name) is str else "?")
+        return chain.Thing("module", name if type(name) is str else "?")
     if inherits(obj, type):
-        return Thing("class", class_name(obj))  # type: ignore[arg-type]
+        return chain.Thing("class", class_name(obj))  # type: ignore[arg-type]
     if type(obj) is types.MethodType:
         owner: Any = obj.__self__ if inherits(obj.__self__, type) else type(obj.__self__)
-        return Thing(
+        return chain.Thing(
             "bound method", class_name(owner), _callable_name(obj.__func__).rpartition(".")[2]
         )
     if type(obj) is types.FunctionType:
-        return Thing("function", _callable_name(obj))
+        return chain.Thing("function", _callable_name(obj))
     if type(obj) is types.FrameType:
-        return Thing("frame", obj.f_code.co_name)
+        return chain.Thing("frame", obj.f_code.co_name)
     for prefix, kind in _FRAMED:
         if type(obj) is kind:
-            return Thing(str(name_slot(kind)), getattr(obj, prefix + "_code").co_name)
+            return chain.Thing(str(name_slot(kind)), getattr(obj, prefix + "_code").co_name)
     if type(obj) is LRU_CACHE:
-        return Thing("lru_cache", _callable_name((own_dict(obj) or {}).get("__wrapped__")))
+        return chain.Thing("lru_cache", _callable_name((own_dict(obj) or {}).get("__wrapped__")))
     base: Any
     for base in CONTAINERS:
         if inherits(obj, base):
-            return Thing("container", str(name_slot(type(obj))), length=base.__len__(obj))
+            return chain.Thing("container", str(name_slot(type(obj))), length=base.__len__(obj))
     if type(obj) is weakref.ref:
-        return Thing("weak reference")
+        return chain.Thing("weak reference")
     method = _test_method(obj)
-    return Thing("test" if method else "object", class_name(type(obj)), method)
+    return chain.Thing("test" if method else "object", class_name(type(obj)), method)
