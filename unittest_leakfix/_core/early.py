@@ -169,7 +169,8 @@ def _path(name):
 
 def _cached(name):
     folder, dot, last = name.rpartition(".")
-    return _FOLDER + folder.replace(".", _SEPARATOR) + (_SEPARATOR if dot else "") + _CACHE + last + _TAIL
+    folder = folder.replace(".", _SEPARATOR)
+    return _FOLDER + folder + (_SEPARATOR if dot else "") + _CACHE + last + _TAIL
 
 
 def _contents(path):

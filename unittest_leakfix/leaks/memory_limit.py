@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import unittest
 from types import FunctionType
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from unittest_leakfix._core.declarations import bytes_of
-from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.early import bind, later
 from unittest_leakfix._core.errors import PASSING, fault_text
 from unittest_leakfix._core.introspection import mro, name_of, names_in
-from unittest_leakfix.leaks.model.kinds import amount
 from unittest_leakfix.leaks.model.timeline import OverLimit
+
+if TYPE_CHECKING:
+    from unittest_leakfix.leaks.model import kinds
+else:
+    kinds = later(globals(), "leaks.model.kinds")
 
 __unittest = True
 bind(globals())
@@ -82,4 +86,4 @@ def message(over: OverLimit) -> str:
     """Return why the test fails."""
     assert over.again is not None
     return "kept %s, and %s when it ran again: more than %s (%s)" % (
-        amount(over.grown), amount(over.again), amount(over.limit), NAME)
+        kinds.amount(over.grown), kinds.amount(over.again), kinds.amount(over.limit), NAME)
