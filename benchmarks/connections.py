@@ -31,8 +31,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
 BOUND = 2
-FULL = ("Too many connections", "too many clients", "remaining connection slots", "max number of clients",
-        "PoolTimeout: ")
+FULL = ("Too many connections", "too many clients", "remaining connection slots",
+        "max number of clients", "PoolTimeout: ")
 
 
 class Server:
