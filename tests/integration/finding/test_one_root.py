@@ -37,6 +37,8 @@ def tearDownModule():
 class OneRootTests(ZooCase):
 
     def see(self, name):
+        if name.endswith("function_of_a_connection") and sys.version_info < (3, 10):
+            self.skipTest("before Python 3.10 the collector does not know sqlite3's connections")
         answer = keeper.ask(name, options={"leaks_json": "ZOO/leaks.json"})
         self.assertTrue(answer["successful"], answer["output"])
         leaks = json.loads(answer["files"]["leaks.json"])["leaks"]

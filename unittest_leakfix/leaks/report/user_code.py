@@ -31,6 +31,7 @@ bind(globals())
 _join = os.path.join
 
 _COROUTINE = 0x80       # inspect.CO_COROUTINE
+_COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
 class Site:
@@ -93,7 +94,7 @@ class Site:
         """Return the statements of the test or fixture in the line that opened it, if that itself
         did."""
         frame = self._frame
-        if acquisition is None or frame is None or frame is not acquisition.frames[0]:
+        if acquisition is None or frame is None or self.opened_elsewhere:
             return ()
         source = source_of(_join(START, frame.file))
         found = [each for each in source.statements
@@ -105,8 +106,10 @@ class Site:
     @property
     def opened_elsewhere(self) -> bool:
         """Tell whether it is known to have been opened by another line than the test's own."""
-        frames = self._frames
-        return bool(frames) and self._frame is not frames[0]
+        # Before 3.12 a comprehension has a frame of its own.
+        own = next((each for each in self._frames
+                    if each.function.rpartition(".")[2] not in _COMPREHENSIONS), None)
+        return bool(self._frames) and self._frame is not own
 
     def owner_of_what_opened(self, methods: Iterable[str]) -> Tuple[str, str]:
         """Return what the test's own line calls the object in which the application opened it, and
