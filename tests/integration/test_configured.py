@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from tests.integration.finding.test_leaks_files import FolderCase
 from tests.support.paths import ROOT
 from tests.support.schema import jsonschema, strict_problems
+from tests.tiers import nightly
 
 SAMPLE = """\
 import os, unittest
@@ -165,9 +166,11 @@ class OnlyNewTests(ConfiguredCase):
     def test_unittest(self):
         self.check("unittest", "--leaks-only-new")
 
+    @nightly
     def test_pytest(self):
         self.check("pytest", "--leakfix-only-new")
 
+    @nightly
     def test_django(self):
         self.check("django", "--leaks-only-new")
 
