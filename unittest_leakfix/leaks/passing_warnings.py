@@ -64,7 +64,7 @@ class PassThroughCapture(ComplaintCapture):
         self._let_through()
         # A test that puts a hook of its own there expects what comes.
         self._hooks = threading.excepthook, sys.unraisablehook
-        self._stream = sys.stderr
+        self._stream = getattr(sys, "stderr", None)
         if self._swap:
             if self._logger is not None or "asyncio.base_events" not in sys.modules:
                 self._logger_filters = self._filters_of_logger()
@@ -166,7 +166,7 @@ class PassThroughCapture(ComplaintCapture):
     def _is_read(self) -> bool:
         """Tell whether the test has put a stream of its own in the place of ``sys.stderr``: it
         reads there what is printed. unittest's ``--buffer`` puts one there as well."""
-        stream = sys.stderr
+        stream = getattr(sys, "stderr", None)
         return stream is not self._stream and stream is not getattr(
             self.result, "_stderr_buffer", None)
 
