@@ -43,7 +43,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _UNKNOWN = -1 << 63
 _SHARE = 100
 """What is sampled may take one part in this many of the tests' time."""
-_FREE, _MOST = 0.05, 1.0
+_FREE, _MOST = 0.02, 1.0
 """Seconds that it may always take, and the most that are saved up."""
 _SLACK = 1 << 20
 """Bytes by which two of the kernel's counters may differ: each processor has a share of them that
