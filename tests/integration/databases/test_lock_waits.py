@@ -19,7 +19,7 @@ from tests.support import private_server, servers, servers_postgresql
 from tests.support.paths import ROOT
 
 SUITE = """\
-import json, os, subprocess, sys, unittest
+import json, os, subprocess, sys, threading, time, unittest
 import {driver} as driver
 from sqlalchemy import Column, Integer, String, create_engine, text
 from sqlalchemy.orm import Session, declarative_base, scoped_session, sessionmaker
@@ -41,14 +41,26 @@ def run(connection, statement):
     cursor = connection.cursor()
     cursor.execute(statement)
     cursor.close()
-def apart(statement):
+def apart(statement, until_reported=""):
     connection = connect()
+    run(connection, "{timeout}")
+    ends = threading.Thread(target=cancel, args=(connection, until_reported))
+    if until_reported:
+        ends.start()
     try:
-        run(connection, "{timeout}")
         run(connection, statement)
         connection.commit()
     finally:
+        if until_reported:
+            ends.join()
         connection.close()
+def cancel(connection, test):
+    from unittest_leakfix.patience import Watch
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not any(
+            type(key) is tuple and key[0] == test for key in list(Watch._running_one._seen)):
+        time.sleep(0.05)
+    {cancel}
 def setUpModule():
     Base.metadata.create_all(engine)
 def tearDownModule():
@@ -79,7 +91,7 @@ class D_KeptByModule(unittest.TestCase):
         run(KEPT[0], "SELECT id FROM cell")
     def test_2_waits(self):
         with self.assertRaises(driver.Error):
-            apart("ALTER TABLE cell ADD COLUMN d INT")
+            apart("ALTER TABLE cell ADD COLUMN d INT", self.id())
         run(KEPT[0], "SELECT name FROM cell")
         KEPT.pop().close()
 class E_StillRuns(unittest.TestCase):
@@ -88,7 +100,7 @@ class E_StillRuns(unittest.TestCase):
         run(own, "{begin}")
         run(own, "SELECT id FROM cell")
         with self.assertRaises(driver.Error):
-            apart("ALTER TABLE cell ADD COLUMN e INT")
+            apart("ALTER TABLE cell ADD COLUMN e INT", self.id())
         own.close()
 class F_AnotherProcess(unittest.TestCase):
     def test_waits(self):
@@ -100,7 +112,7 @@ class F_AnotherProcess(unittest.TestCase):
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         other.stdout.readline()
         with self.assertRaises(driver.Error):
-            apart("ALTER TABLE cell ADD COLUMN f INT")
+            apart("ALTER TABLE cell ADD COLUMN f INT", self.id())
         self.assertIsNone(other.poll())
         other.communicate()
 class G_Notify(unittest.TestCase):
@@ -128,7 +140,8 @@ class LockWaits:
         cls.addClassCleanup(shutil.rmtree, folder)
         with open(os.path.join(folder, "test_it.py"), "w", encoding="utf-8") as file:
             file.write(textwrap.dedent(SUITE).replace("{driver}", cls.given["driver"]).replace(
-                "{begin}", cls.given["begin"]).replace("{timeout}", cls.given["timeout"]))
+                "{begin}", cls.given["begin"]).replace("{timeout}", cls.given["timeout"]).replace(
+                    "{cancel}", cls.given["cancel"]))
         env = dict(os.environ, PYTHONPATH=ROOT, SETTINGS=json.dumps(settings),
                    ADDRESS="%s://%s:%s@%s:%d/%s" % (
                        cls.scheme, server.user, server.password, server.host, server.port,
@@ -136,7 +149,7 @@ class LockWaits:
         child = subprocess.run(
             [sys.executable, "-m", "unittest_leakfix", "--leaks=report", "--patience=0.6",
              "test_it"], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=120, universal_newlines=True, encoding="utf-8")
+            timeout=300, universal_newlines=True, encoding="utf-8")
         cls.status, cls.output = child.returncode, child.stdout
         cls.secret = server.password
         blocks = [block for block in re.split(r"\n\n|\n(?=unittest_leakfix: )", cls.output)
@@ -198,7 +211,8 @@ def without_numbers(text):
 class PostgreSQLTest(LockWaits, unittest.TestCase):
     start = staticmethod(servers_postgresql.postgresql)
     scheme = "postgresql+psycopg2"
-    given = dict(driver="psycopg2", begin="SELECT 1", timeout="SET lock_timeout = 4000")
+    given = dict(driver="psycopg2", begin="SELECT 1", timeout="SET lock_timeout = 90000",
+                 cancel="connection.cancel()")
 
     def test_statement_up_to_its_first_string(self):
         self.assertIn("    SELECT * FROM cell WHERE name = ***\n",
@@ -210,5 +224,7 @@ class MariaDBTest(LockWaits, unittest.TestCase):
 
     start = staticmethod(servers.mariadb)
     scheme = "mysql+pymysql"
-    given = dict(driver="pymysql", begin="BEGIN", timeout="SET lock_wait_timeout = 4")
+    given = dict(driver="pymysql", begin="BEGIN", timeout="SET lock_wait_timeout = 90",
+                 cancel="other = connect(); run(other, 'KILL QUERY %d' % connection.thread_id()); "
+                        "other.close()")
     test_another_process = None     # such an account sees nothing of its transaction
