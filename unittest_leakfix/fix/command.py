@@ -12,6 +12,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.fix import edits as edits_of
 from unittest_leakfix.fix.mending import ByHand, edits_for
+from unittest_leakfix.leaks.model.kinds import rank
 from unittest_leakfix.leaks.model.leak import Leak
 from unittest_leakfix.leaks.report import json_report, whole_file
 from unittest_leakfix.leaks.report.whole_file import reason, shown
@@ -89,7 +90,9 @@ def mend(leaks: Sequence[Leak], written_at: float) -> Tuple[List[Mended], List[T
     """
     by_file: Dict[str, List[Tuple[int, Leak]]] = {}
     left = []
-    for number, leak in enumerate(leaks, 1):
+    numbers = {id(leak): number for number, leak in enumerate(sorted(leaks, key=rank), 1)}
+    for leak in leaks:
+        number = numbers[id(leak)]
         if leak.ends is None or leak.ends.site is None:
             left.append((number, leak, ""))
         else:

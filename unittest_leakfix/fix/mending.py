@@ -251,6 +251,8 @@ def _after_yield(lines: List[str], function: Any, remedy: Remedy) -> List[object
     """Call what ends it after the fixture's ``yield``, which takes the place of its ``return``."""
     if remedy.when is not When.AFTER or not remedy.it and remedy_text.needs_name(remedy):
         raise ByHand("")
+    if remedy.it == function.name:      # what its tests call it: there it is the function
+        raise ByHand("what is opened there has no name in the fixture")
     code = remedy_text.statements(remedy)
     yields = [each for each in function.body if _yields(each)]
     last = function.body[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -218,6 +219,59 @@ class FixTest(unittest.TestCase):
                 "self.two = open(os.devnull)\n",
                 "self.two = open(os.devnull)\n        self.addCleanup(self.two.close)\n"))
 
+    def test_a_local_name_that_is_kept_later(self):
+        """The name of the line itself: the attribute is not there yet when the clean-up is."""
+        self.write(test_orders=textwrap.dedent('''
+            import os
+            import sqlite3
+            import unittest
+
+            class OrderTests(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls):
+                    db = sqlite3.connect(":memory:")
+                    cls.db = db
+
+                def test_list(self):
+                    other = open(os.devnull)
+                    self.kept = [other]
+
+                def test_loop(self):
+                    self.kept = []
+                    for _ in range(2):
+                        file = open(os.devnull)
+                        self.kept.append(file)
+            '''))
+        before = self.report()
+        self.assertEqual(before, ["connection", "file", "file"], self.printed)
+        done = self.run_python("fix", "leaks.json", "--write")
+        self.assertEqual(done.returncode, 0, self.printed)
+        text = self.read("test_orders.py")
+        for line in ("        cls.addClassCleanup(db.close)\n        cls.db = db\n",
+                     "        self.addCleanup(other.close)\n        self.kept = [other]\n",
+                     "            self.addCleanup(file.close)\n            self.kept.append"):
+            self.assertIn(line, text)
+        self.assertEqual(self.report(), [], self.printed)
+        self.assertIn("\nOK\n", self.printed)
+
+    def test_what_is_left_has_the_number_of_the_report(self):
+        self.write(test_orders=textwrap.dedent('''
+            import os
+            import threading
+            import unittest
+
+            class OrderTests(unittest.TestCase):
+                def test_thread(self):
+                    threading.Thread(target=threading.Event().wait, args=(20,), daemon=True).start()
+
+                def test_zone(self):
+                    os.environ["SHOP"] = "1"
+            '''))
+        self.report()
+        numbers = re.findall(r"^\[(\d)\] thread ", self.printed, re.MULTILINE)
+        self.assertEqual(numbers, ["1"], self.printed)
+        self.assertIn("\nby hand:\n  [1] thread ", self.run_python("fix", "leaks.json").stderr)
+
     def test_what_is_not_a_report(self):
         self.write(other="")
         for name, why in (("none.json", "No such file"), ("other.py", "error: other.py cannot be")):
@@ -243,6 +297,52 @@ class FixTest(unittest.TestCase):
         self.run_python(*arguments, module="pytest")
         self.assertIn("2 passed", self.printed)
         self.assertNotIn("LEAKS", self.printed)
+
+    def test_fixtures_of_wide_scopes(self):
+        """The fixture's own name for it, which is not that of the fixture; without one, by hand."""
+        try:
+            import pytest  # noqa: F401
+        except ImportError:
+            self.skipTest("needs pytest")
+        self.write(test_orders=textwrap.dedent('''
+            import os
+            import pytest
+
+            @pytest.fixture(scope="module")
+            def log():
+                f = open(os.devnull)
+                yield f
+
+            @pytest.fixture(scope="session")
+            def trace():
+                g = open(os.devnull)
+                return g
+
+            @pytest.fixture(scope="module")
+            def plain():
+                return open(os.devnull)
+
+            @pytest.fixture
+            def narrow():
+                yield open(os.devnull)
+
+            def test_one(log, trace, plain, narrow):
+                pass
+            '''))
+        before = self.read("test_orders.py")
+        arguments = ("-p", "unittest_leakfix.pytest_plugin", "-p", "no:cacheprovider",
+                     "--leakfix-json=leaks.json")
+        self.run_python(*arguments, module="pytest")
+        done = self.run_python("fix", "leaks.json", "--write")
+        self.assertEqual(done.returncode, 0, self.printed)
+        self.assertEqual(self.read("test_orders.py"), before.replace(
+            "    yield f\n", "    yield f\n    f.close()\n").replace(
+            "    return g\n", "    yield g\n    g.close()\n"))
+        self.assertEqual(done.stderr.count("(what is opened there has no name in the fixture)\n"),
+                         2, done.stderr)
+        self.run_python(*arguments, module="pytest")
+        self.assertIn("1 passed", self.printed)
+        self.assertNotIn("error", self.printed)
 
 
 if __name__ == "__main__":

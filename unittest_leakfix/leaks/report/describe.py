@@ -10,7 +10,7 @@ from unittest_leakfix._core import redaction
 from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
 from unittest_leakfix.leaks.model import kinds
-from unittest_leakfix.leaks.model.ids import readable_id
+from unittest_leakfix.leaks.model.ids import is_pytest_fixture, readable_id
 from unittest_leakfix.leaks.model.kinds import amount
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
 from unittest_leakfix.leaks.model.remedy import (
@@ -78,7 +78,7 @@ def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = N
     site = _site(leak)
     frames = leak.acquisition.frames if leak.acquisition is not None else ()
     line = site.line
-    if "::" in leak.left_by and frames and (
+    if ("::" in leak.left_by or is_pytest_fixture(leak.left_by)) and frames and (
             frames[0].function == remedy.it or frames[0] == remedy.site
             and remedy.scope is CodeScope.FIXTURE):
         # A fixture of pytest's, which is called so, has opened it, under a name of its own.

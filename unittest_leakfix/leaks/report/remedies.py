@@ -37,6 +37,7 @@ _WRAPPERS = ("partial", "partialmethod", "property", "staticmethod", "classmetho
              "cached_property", "singledispatchmethod", "WeakMethod", "finalize", "Future", "Task")
 _PAIRS = ("socketpair", "Pipe")
 _ENDS = ("close", "shutdown", "stop", "disconnect", "terminate")
+_BY_THE_LINE = (CodeScope.TEST, CodeScope.CLASS, CodeScope.MODULE)
 _POOL = re.compile(r"Pool\Z")
 _MOCKS = ("Mock", "MagicMock", "AsyncMock", "NonCallableMock", "NonCallableMagicMock")
 
@@ -112,6 +113,10 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
     seen = seen._replace(ends=tuple(site.local(each) if "." in each else each
                                     for each in seen.ends))
     if seen.reached:
+        name, itself = opened(seen.resource, site, seen.type)
+        if name and itself and site.scope in _BY_THE_LINE:
+            # Where the clean-up is to stand, the attribute may not be there yet.
+            return end(seen.resource, name, seen.awaited, seen.ends)
         remedy = end(seen.resource, seen.reached, seen.awaited, seen.ends)
         return remedy and remedy._replace(calls=remedy.calls + tuple(
             call._replace(function=call.function.replace(IT, each))
