@@ -15,8 +15,10 @@ bind(globals())
 
 _optional = late(globals(), "_optional")
 
-_SESSIONS = ("See also: python -m unittest_leakfix sessions --help (who holds the connections of a "
-             "database server; Python 3.8 and later)")
+_COMMANDS = ("Other commands, as in python -m unittest_leakfix polluter --help: polluter (which test "
+             "breaks another), explain (what one test leaks), fix (type the remedies of a report), "
+             "compare and merge (reports), sessions (who holds the connections of a database "
+             "server). Python 3.8 and later")
 
 
 class LeakFixProgram(unittest.TestProgram):
@@ -116,7 +118,7 @@ class LeakFixProgram(unittest.TestProgram):
             parser = super(LeakFixProgram, self)._getParentArgParser()
             if self._leakfix_chosen:
                 from unittest_leakfix.options import add_arguments
-                add_arguments(parser.add_argument_group("options of unittest_leakfix", _SESSIONS),
+                add_arguments(parser.add_argument_group("options of unittest_leakfix", _COMMANDS),
                               "command")
             return parser
     else:

@@ -133,7 +133,7 @@ OPTIONS = (
     Option(
         "leaks_suppressions", FILE,
         "The leaks that the rules in FILE name are known, each for its reason: one rule a line, "
-        "as the last line of the report says it",
+        "as thread=\"mailer-*\"  # why it is known",
         metavar="FILE", part=FINDING, implies=True, python=(3, 8),
         command="--leaks-suppressions", keyword="leaks_suppressions",
         django="--leaks-suppressions",

@@ -237,8 +237,9 @@ Options of unittest_leakfix:
 """
 HELP_3 = u"""\
 options of unittest_leakfix:
-  See also: python -m unittest sessions --help (who holds the connections of a database server; \
-Python 3.8 and later)
+  Other commands, as in python -m unittest polluter --help: polluter (which test breaks another), \
+explain (what one test leaks), fix (type the remedies of a report), compare and merge (reports), \
+sessions (who holds the connections of a database server). Python 3.8 and later
 
 """
 USAGE_3 = u""
