@@ -15,10 +15,11 @@ bind(globals())
 
 _optional = late(globals(), "_optional")
 
-_COMMANDS = ("Other commands, as in python -m unittest_leakfix polluter --help: polluter (which test "
-             "breaks another), explain (what one test leaks), fix (type the remedies of a report), "
-             "compare and merge (reports), sessions (who holds the connections of a database "
-             "server). Python 3.8 and later")
+_COMMANDS = (
+    "Other commands, as in python -m unittest_leakfix polluter --help: polluter (which test breaks "
+    "another), explain (what one test leaks), fix (type the remedies of a report), compare and "
+    "merge (reports), sessions (who holds the connections of a database server). Python 3.8 and "
+    "later")
 
 
 class LeakFixProgram(unittest.TestProgram):

@@ -21,6 +21,8 @@ from unittest_leakfix.polluter.frameworks import FRAMEWORKS, Tests
 __unittest = True
 bind(globals())
 
+_NO_MODULE = "unittest.loader._FailedTest."
+
 TIMES = 4
 """How often the test runs and is measured, unless another number is given."""
 
@@ -83,6 +85,13 @@ def _runs(children: Children, test: str, rest: List[str], times: int) -> Tuple[O
         try:
             outcome = children.run([test], find=True, named=named, tests=Tests(test, ()),
                                    times=times)
+            if outcome.tests is not None and outcome.tests.victim.startswith(_NO_MODULE):
+                # The end of a name, which was taken for a module: perhaps it is one of all tests.
+                try:
+                    return (children.run([test], find=True, times=times),
+                            children.run([test], times=times, traces=True))
+                except CannotRun:
+                    pass
             return outcome, children.run([test], named=named, tests=Tests(test, ()), times=times,
                                          traces=True)
         except CannotRun:

@@ -106,6 +106,13 @@ class StoryTests(ExplainCase):
         self.assertNotIn("GROWS", text)
         self.assertIn("It ran 3 times", text)
 
+    def test_the_last_word_of_a_name(self) -> None:
+        # By itself it is the name of a module that there is not.
+        text = self.explain("--times=2", "test_grows")
+        self.assertIn("EXPLAIN  test_shop.ShopTests.test_grows leaks: 200 kB more each time", text)
+        text = self.explain("--times=2", "test_absent", status=1)
+        self.assertIn("it fails: ImportError: Failed to import test module: test_absent", text)
+
     def test_pytests_name_and_a_report(self) -> None:
         try:
             import pytest  # noqa: F401
