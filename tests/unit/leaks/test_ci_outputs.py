@@ -16,16 +16,21 @@ from tests.unit.leaks.leak_kinds import every_kind
 from tests.unit.leaks.leak_samples import ORDERS, TextCase, chain
 from unittest_leakfix.leaks import report_files
 from unittest_leakfix.leaks.model.leak import Findings, Known, Leak
+from unittest_leakfix.leaks.model.seen import ClassAttributes, Resource, Retained
 from unittest_leakfix.leaks.report import (
     annotations,
+    describe,
     github,
     gitlab,
+    html_page,
+    json_report,
     junit,
     markdown,
     outputs,
     sarif,
 )
 from unittest_leakfix.leaks.report.outputs import NAMES, chosen
+from unittest_leakfix.leaks.report.text_report import render, render_brief
 from unittest_leakfix.options import OPTIONS, Options
 
 HOSTILE = ("</code></pre><script>alert(1)</script> | @all `x` **b** [a](http://b) ]]> "
@@ -54,6 +59,50 @@ class OutputCase(TextCase):
 
     def every(self):
         return self.report(*every_kind(self), known=self.example().known, more=3, failed=2)
+
+
+class CandidatesTests(OutputCase):
+    """What one of several tests left, where no test is proven: each form of the report has it."""
+
+    CANDIDATES = (ORDERS + "test_checkout", ORDERS + "test_cancel")
+
+    def candidates(self, *some):
+        """Yield each kind, of *some* tests that are not proven."""
+        for leak in every_kind(self):
+            yield replace(leak, tests=(), candidates=some)
+
+    def facts(self, *some):
+        """Yield what is not in words yet."""
+        for kind, seen in (("object", Retained("Order", "self.order")),
+                           ("kept test", Retained("OrderTests")), ("growth", Retained("Order")),
+                           ("class attribute", ClassAttributes("t.OrderTests", 1200)),
+                           ("file", Resource("file 'x'", "self.file"))):
+            yield Leak(kind, "", (), candidates=some, seen=seen, cause=kind,
+                       holding=((".rows", "list", 1200),))
+
+    def test_of_each_kind(self):
+        for some in (self.CANDIDATES, self.CANDIDATES[:1], ()):
+            for leak in (*self.candidates(*some), *self.facts(*some)):
+                found = Findings((leak,), tests=2)
+                with self.subTest(leak.kind, candidates=len(some)):
+                    report = self.report(leak)
+                    texts = [render(found, self.style), render_brief(found, self.style),
+                             html_page.to_html(found, self.style), json_report.to_text(found)]
+                    texts += [made.text(report) for made in (github, gitlab, sarif, markdown,
+                                                             junit)]
+                    for text in texts:
+                        self.assertNotIn("not described", text)
+
+    def test_in_words(self):
+        leak = describe.in_words(next(self.facts(*self.CANDIDATES)))
+        self.assertEqual(leak.subject, "Order was kept after one of 2 tests (its self.order)")
+
+    def test_a_fault_in_the_words_of_one(self):
+        """The others are described as ever, and it is not lost."""
+        with mock.patch.dict(describe._WORDS, {ClassAttributes: lambda seen, leak: 1 // 0}):
+            text = render(Findings(tuple(self.facts(*self.CANDIDATES)), tests=2), self.style)
+        self.assertIn("Order was kept after one of 2 tests", text)
+        self.assertRegex(text, "not described +ZeroDivisionError")
 
 
 class PlaceTests(OutputCase):

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.code_origin import START
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.errors import fault_text
 from unittest_leakfix.leaks.model import kinds
 from unittest_leakfix.leaks.model.ids import is_pytest_fixture, readable_id
 from unittest_leakfix.leaks.model.kinds import amount
@@ -40,9 +41,18 @@ bind(globals())
 
 def described(findings: Findings) -> Findings:
     """Return *findings* with each leak in words."""
-    return replace(findings, leaks=tuple(map(in_words, findings.leaks)),
-                   known=tuple(Known(in_words(leak), reason, where)
+    return replace(findings, leaks=tuple(map(_worded, findings.leaks)),
+                   known=tuple(Known(_worded(leak), reason, where)
                                for leak, reason, where in findings.known))
+
+
+def _worded(leak: Leak) -> Leak:
+    """Return *leak* in words. A fault of ours in one of them does not take the others away."""
+    try:
+        return in_words(leak)
+    except Exception:
+        return replace(leak, subject=leak.cause or leak.kind, seen=None,
+                       notes=leak.notes + (("not described", fault_text()),))
 
 
 def in_words(leak: Leak) -> Leak:
@@ -113,8 +123,15 @@ def _resource(seen: Resource, leak: Leak) -> Words:
                  closed=_AWAITED if seen.without_loop else closed)
 
 
+def _whose(leak: Leak) -> str:
+    """Return which test left it: where the process was not looked at after each, one of several."""
+    if leak.tests or len(leak.candidates) == 1:
+        return readable_id((leak.tests or leak.candidates)[0])
+    return "one of %d tests" % len(leak.candidates) if leak.candidates else "a test"
+
+
 def _retained(seen: Retained, leak: Leak) -> Words:
-    test = readable_id(leak.tests[0])
+    test = _whose(leak)
     if leak.kind == "growth":
         return Words("%s objects grow test after test" % seen.type,
                      remedies.let_go(leak.chain, "", _site(leak)))

@@ -154,7 +154,8 @@ class Blocks:
         owners: Dict[str, List[str]] = {}
         for test in leak.candidates:
             owners.setdefault(owner_of(test), []).append(test)
-        return ["one of the %s of %s" % (scopes(tests).replace(", ", " and "),
+        return [self.style.test(tests[0]) if len(tests) == 1 else
+                "one of the %s of %s" % (scopes(tests).replace(", ", " and "),
                                          self.style.test(owner))
                 for owner, tests in owners.items()]
 
