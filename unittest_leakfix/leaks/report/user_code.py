@@ -107,9 +107,9 @@ class Site:
     def opened_elsewhere(self) -> bool:
         """Tell whether it is known to have been opened by another line than the test's own."""
         # Before 3.12 a comprehension has a frame of its own.
-        own = next((each for each in self._frames
-                    if each.function.rpartition(".")[2] not in _COMPREHENSIONS), None)
-        return bool(self._frames) and self._frame is not own
+        first = next((each for each in self._frames
+                      if each.function.rpartition(".")[2] not in _COMPREHENSIONS), None)
+        return bool(self._frames) and self._frame is not first
 
     def owner_of_what_opened(self, methods: Iterable[str]) -> Tuple[str, str]:
         """Return what the test's own line calls the object in which the application opened it, and
