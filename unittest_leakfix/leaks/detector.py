@@ -231,7 +231,7 @@ class LeakDetector(ListeningObserver):
             self._suspects.timeline.now += 1
             if self.options.leaks_baseline is not None:
                 self._ran.add(name)
-            self._acquisitions.current = name
+            self._acquisitions.begin(name)
             if self._fixtures_ran:
                 self._fixtures_ran = False
                 if self._fixtures.cls is not None:

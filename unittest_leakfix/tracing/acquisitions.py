@@ -62,7 +62,8 @@ class Acquisition(NamedTuple):
 class Acquisitions(Records):
     """Records what was opened, by which test and line, between `install()` and `remove()`.
 
-    Set `current` to the id of the test (or the name of the fixture) that is about to run.
+    Call `begin` with the id of the test that is about to run, or set `current` to the name of the
+    fixture.
     """
 
     def __init__(self) -> None:
@@ -90,6 +91,11 @@ class Acquisitions(Records):
                                  self._wrappers.look)
         self._late.install()
         drivers.install(self)
+
+    def begin(self, test: str) -> None:
+        """This *test* is about to run."""
+        self.current = test
+        self._origins.renew()
 
     def remove(self) -> None:
         """Stop recording, forget everything, undo the wrappers."""

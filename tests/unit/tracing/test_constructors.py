@@ -1,5 +1,6 @@
 """What watches constructors and functions is not seen by what is watched."""
 # needs Python 3.8
+import asyncio
 import copy
 import functools
 import gzip
@@ -12,11 +13,13 @@ import selectors
 import shelve
 import sys
 import tempfile
+import threading
 import traceback
 import types
 import unittest
 import warnings
 import zipfile
+from asyncio import constants
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
@@ -24,6 +27,7 @@ from unittest_leakfix import register_resource
 from unittest_leakfix.resources import registry
 from unittest_leakfix.tracing import constructors
 from unittest_leakfix.tracing.acquisitions import Acquisitions
+from unittest_leakfix.tracing.coroutine_origins import DEPTH
 
 OURS = os.path.dirname(os.path.abspath(constructors.__file__))
 PLACES = [(module, name) for module, kinds in constructors.CONSTRUCTORS.items()
@@ -253,6 +257,15 @@ class FunctionTest(WatchedCase):
         self.assertEqual(here, self.records.of(file).frames[0].line)
 
 
+def origin_of_new():
+    async def fetch():
+        pass
+
+    coroutine = fetch()
+    coroutine.close()
+    return coroutine.cr_origin and len(coroutine.cr_origin)
+
+
 class RemovedTest(unittest.TestCase):
 
     def seen(self):
@@ -263,7 +276,9 @@ class RemovedTest(unittest.TestCase):
                 found[module, owner] = vars(place).get("__init__")
         for module, name in FUNCTIONS:
             found[module, name] = getattr(sys.modules.get(module), name, None)
-        found["depth"] = sys.get_coroutine_origin_tracking_depth()
+        found["depth"] = (sys.get_coroutine_origin_tracking_depth,
+                          sys.set_coroutine_origin_tracking_depth)
+        found["origin"] = origin_of_new()
         found["words"] = warnings._warn_unawaited_coroutine
         found["finders"] = list(sys.meta_path)
         return found
@@ -320,6 +335,82 @@ class CoroutineTest(unittest.TestCase):
         self.assertEqual(7, sys.get_coroutine_origin_tracking_depth())
         records.remove()
         self.assertEqual(7, sys.get_coroutine_origin_tracking_depth())
+
+    def installed(self):
+        records = Acquisitions()
+        records.install()
+        self.addCleanup(records.remove)
+        return records
+
+    def test_who_asks_for_the_depth_gets_the_one_without_us(self):
+        real = sys.get_coroutine_origin_tracking_depth, sys.set_coroutine_origin_tracking_depth
+        records = self.installed()
+        self.assertEqual(DEPTH, origin_of_new())
+        self.assertEqual(0, sys.get_coroutine_origin_tracking_depth())
+        for ours, its in zip((sys.get_coroutine_origin_tracking_depth,
+                              sys.set_coroutine_origin_tracking_depth), real):
+            self.assertEqual((its.__name__, its.__doc__), (ours.__name__, ours.__doc__))
+        records.remove()
+        self.assertEqual((0, None), (real[0](), origin_of_new()))
+        self.assertEqual(real, (sys.get_coroutine_origin_tracking_depth,
+                                sys.set_coroutine_origin_tracking_depth))
+
+    def test_who_sets_the_depth_gets_it_until_the_next_test(self):
+        records = self.installed()
+        self.addCleanup(sys.set_coroutine_origin_tracking_depth, 0)
+        for depth in 1, DEPTH, 2, 0:
+            sys.set_coroutine_origin_tracking_depth(depth)
+            self.assertEqual((depth, depth or None),
+                             (sys.get_coroutine_origin_tracking_depth(), origin_of_new()))
+        records.begin("shop.Tests.test_next")
+        self.assertEqual((0, DEPTH),
+                         (sys.get_coroutine_origin_tracking_depth(), origin_of_new()))
+        with self.assertRaises(ValueError):
+            sys.set_coroutine_origin_tracking_depth(-1)
+        with self.assertRaises(TypeError):
+            sys.set_coroutine_origin_tracking_depth("2")
+        self.assertEqual(0, sys.get_coroutine_origin_tracking_depth())
+
+    def test_depth_that_was_left_stays(self):
+        for depth in DEPTH, 7:
+            with self.subTest(depth):
+                records = Acquisitions()
+                records.install()
+                self.addCleanup(sys.set_coroutine_origin_tracking_depth, 0)
+                sys.set_coroutine_origin_tracking_depth(depth=depth)
+                records.begin("shop.Tests.test_next")
+                self.assertEqual(depth, sys.get_coroutine_origin_tracking_depth())
+                records.remove()
+                self.assertEqual(depth, sys.get_coroutine_origin_tracking_depth())
+                sys.set_coroutine_origin_tracking_depth(0)
+
+    def test_other_threads_have_their_own(self):
+        self.installed()
+        seen = []
+
+        def work():
+            seen.append(sys.get_coroutine_origin_tracking_depth())
+            for depth in 0, DEPTH:
+                sys.set_coroutine_origin_tracking_depth(depth)
+                seen.extend([sys.get_coroutine_origin_tracking_depth(), origin_of_new()])
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        self.assertEqual([0, 0, None, DEPTH], seen[:4])
+        self.assertEqual((0, DEPTH),
+                         (sys.get_coroutine_origin_tracking_depth(), origin_of_new()))
+
+    def test_loop_in_debug_mode(self):
+        self.installed()
+
+        async def depth():
+            return sys.get_coroutine_origin_tracking_depth()
+
+        for _ in range(2):
+            self.assertEqual(constants.DEBUG_STACK_DEPTH, asyncio.run(depth(), debug=True))
+            self.assertEqual((0, DEPTH),
+                             (sys.get_coroutine_origin_tracking_depth(), origin_of_new()))
+        self.assertEqual(0, asyncio.run(depth(), debug=False))
 
     def test_line_of_a_mock(self):
         records = Acquisitions()
