@@ -251,7 +251,10 @@ def _after_yield(lines: List[str], function: Any, remedy: Remedy) -> List[object
     """Call what ends it after the fixture's ``yield``, which takes the place of its ``return``."""
     if remedy.when is not When.AFTER or not remedy.it and remedy_text.needs_name(remedy):
         raise ByHand("")
-    if remedy.it == function.name:      # what its tests call it: there it is the function
+    # What its tests call it is the function there, unless it gives that name to the value too.
+    if remedy.it == function.name and not any(
+            isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+            and each.id == remedy.it for each in ast.walk(function)):
         raise ByHand("what is opened there has no name in the fixture")
     code = remedy_text.statements(remedy)
     yields = [each for each in function.body if _yields(each)]

@@ -232,7 +232,8 @@ def _redis_place(value):
     return "%s/%s" % (where, given.get("db") or 0)
 
 
-def _redis_connected(connection):
+def redis_connected(connection):
+    """Tell whether a *connection* of redis is open."""
     # Those that are awaited have __slots__ since redis 8.
     return any(getattr(connection, each, None) is not None for each in ("_sock", "_writer"))
 
@@ -246,7 +247,7 @@ def _redis_connections(pool):
 
 
 def _redis_pool_open(pool):
-    return any(_redis_connected(each) for each in _redis_connections(pool))
+    return any(redis_connected(each) for each in _redis_connections(pool))
 
 
 def _redis_parts(value):
@@ -256,7 +257,7 @@ def _redis_parts(value):
 
 def _redis_open(value):
     single = own_attribute(value, "connection")
-    if single is not None and _redis_connected(single):
+    if single is not None and redis_connected(single):
         return True
     # A pool that the user has made is the user's to close.
     if own_attribute(value, "auto_close_connection_pool", True) is False:
@@ -270,7 +271,7 @@ def _redis_of(value):
 
 def _pubsub_open(value):
     connection = own_attribute(value, "connection")
-    return connection is not None and _redis_connected(connection)
+    return connection is not None and redis_connected(connection)
 
 
 def _aclose(value):

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import own_attribute
 from unittest_leakfix.resources.client_table import address_text, as_text
+from unittest_leakfix.resources.database_clients import redis_connected
 from unittest_leakfix.resources.kind import short_text
 from unittest_leakfix.tracing.drivers import (
     Drivers,
@@ -54,10 +55,6 @@ class ClientRegistry(ConnectionRegistry):
 
 # -- redis
 
-def _redis_is_open(connection: Any) -> bool:
-    return any(getattr(connection, each, None) is not None for each in ("_sock", "_writer"))
-
-
 def _redis_place(connection: Any) -> str:
     path = short_text(getattr(connection, "path", ""))
     where = path or address_text(getattr(connection, "host", ""),
@@ -101,7 +98,7 @@ _HTTP = (
 )
 
 CLIENTS: Dict[str, Drivers] = {
-    "redis": Drivers(ClientRegistry(_redis_is_open, _redis_place), _REDIS),
+    "redis": Drivers(ClientRegistry(redis_connected, _redis_place), _REDIS),
     "http": Drivers(ClientRegistry(_http_is_open, _http_place), _HTTP),
 }
 """By what ``leakfix_max_connections`` calls them."""
