@@ -26,7 +26,6 @@ from unittest_leakfix.leaks.model.leak import Findings, Leak, by_test, merge
 from unittest_leakfix.leaks.report import json_report, text_report
 from unittest_leakfix.leaks.run import LeakSession
 from unittest_leakfix.leaks.suppressions import Baseline
-from unittest_leakfix.leaks.unmeasured import Unmeasured
 from unittest_leakfix.options import Options
 from unittest_leakfix.result import Sweep
 from unittest_leakfix.runner import SuiteProxy
@@ -78,11 +77,10 @@ class WorkerDetector(LeakDetector):
             self._new_leaks += self._changed.known_of_failed(self._listed.has)
         self._classify_rest()
         found, ran, failures = self.findings(), tuple(self._ran), tuple(self._failures)
-        if self._recorder is not None:
-            self._recorder.forget()
-        self._all_leaks.clear()
+        self.memory.forget()
+        self._explanation.leaks.clear()
         self._reported_leaks.leaks, self._reported_leaks.known, self._tests = [], [], 0
-        self._unmeasured = Unmeasured()
+        self._unmeasured.forget()
         self._ran.clear()
         self._failures.clear()
         return found, ran, failures

@@ -19,7 +19,6 @@ from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind, later
-from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.introspection import mro, qualified
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import memory_limit, suppressions
@@ -28,33 +27,25 @@ from unittest_leakfix.leaks.captured_warnings import (
     is_reported,
 )
 from unittest_leakfix.leaks.class_scope import Fixtures, ImportedResources, SharedResources
+from unittest_leakfix.leaks.explanation import Explanation
 from unittest_leakfix.leaks.governor import Began
 from unittest_leakfix.leaks.listening import ListeningObserver
 from unittest_leakfix.leaks.model.ids import TestIds
-from unittest_leakfix.leaks.model.timeline import OverLimit
-from unittest_leakfix.leaks.reported_changes import (
-    Pending,
-    ReportedChanges,
-    opened_by_fixtures,
-    pending_leaks,
-    without_parts,
-)
+from unittest_leakfix.leaks.reported_changes import Pending, ReportedChanges
 from unittest_leakfix.leaks.retention.objects import namespace_of
 from unittest_leakfix.leaks.suppressions import ReportedLeaks
-from unittest_leakfix.leaks.survivors import survivor
-from unittest_leakfix.leaks.suspects import Suspects, TestImports
-from unittest_leakfix.leaks.timeline import Recorder
+from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.leaks.unmeasured import Unmeasured
 from unittest_leakfix.options import Options
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.tracing import os_facts
+from unittest_leakfix.tracing.acquisitions import Acquisitions
 
 if TYPE_CHECKING:
-    from unittest_leakfix.leaks import classify, identify
+    from unittest_leakfix.leaks import identify
     from unittest_leakfix.leaks.model import leak as leak_model
     from unittest_leakfix.leaks.model.leak import Findings, Leak
 else:
-    classify = later(globals(), "leaks.classify")
     identify = later(globals(), "leaks.identify")
     leak_model = later(globals(), "leaks.model.leak")
 
@@ -86,19 +77,15 @@ class LeakDetector(ListeningObserver):
                                              suppressions.rules_of(options))
         self._result: Any = result
         self._test_capture.result = result
-        self._results = {id(result)}    # a runner of the user's may have another one
-        self._shared = SharedResources(self._acquisitions)
-        self._fixtures = Fixtures(self._acquisitions)
-        self._imported_resources = ImportedResources(self._acquisitions)
-        self._changed = ReportedChanges(self._acquisitions)
-        self._imported = TestImports()
-        self._classifier: Optional[classify.Classifier] = None
         self._suspects = Suspects()
         self._application = ApplicationState(options.restore, self._governor)
+        self._unmeasured = Unmeasured()
+        self._explanation = Explanation(self._suspects, self._application, self._governor,
+                                        self._unmeasured)
+        self._explanation.results.add(id(result))
+        self._follow(self._acquisitions)
         self._timed = False         # the test that runs is one of those
         self._parts: List[Tuple[Began, Began]] = []     # of the time that was spent on it
-        self._all_leaks: List[Leak] = []     # all leaks so far, known or not
-        self._unmeasured = Unmeasured()
         self._ran: Set[str] = set()     # for the baseline's sake
         self._tests = 0
         self._runs_again = False         # the finished test stands in the suite once more
@@ -112,36 +99,33 @@ class LeakDetector(ListeningObserver):
         self._set_up_unseen = False     # what its setUpClass has set up, its tearDownClass ends
         self._ended: List[str] = []     # the tests, and fixtures, since the last close look
         self._ids = TestIds()
-        self._recorder = self._recording() if (
-            options.memory is not None or options.leaks_html is not None
-            or options.max_memory is not None) else None
-        self._limits: Dict[str, Optional[int]] = {}     # of the class under way
-        most = options.max_memory
-        self.most_memory: Optional[int] = most if isinstance(most, int) else None
-        self._limit = self.most_memory      # of the test that runs
+        self.memory = memory_limit.KeptMemory(
+            options, self._acquisitions.connection_count,
+            lambda: self._states[0].descriptor_count())
         if not options.leaks_failed:
             self._changed.failed = self._reported_leaks.failed
 
-    def start(self) -> bool:
-        if self._recorder is not None:
-            self._recorder.open()   # before the open descriptors are looked at
-        started = super().start()
-        if self._recorder is not None and not started:
-            self._recorder.close()
-        return started
+    def _follow(self, acquisitions: Acquisitions) -> None:
+        """Follow what is opened in this run."""
+        self._acquisitions = acquisitions
+        self._shared = SharedResources(acquisitions)
+        self._fixtures = Fixtures(acquisitions)
+        self._imported_resources = ImportedResources(acquisitions)
+        self._changed = ReportedChanges(acquisitions)
+        self._explanation.follow(acquisitions, self._fixtures)
 
-    def _recording(self) -> Recorder:
-        """Return what records this run, where a timeline was asked for."""
-        return Recorder(self._acquisitions.connection_count,
-                        lambda: self._states[0].descriptor_count(), most=self.options.memory,
-                        traces=self.options.memory_traced)
+    def start(self) -> bool:
+        self.memory.open()      # before the open descriptors are looked at
+        started = super().start()
+        if not started:
+            self.memory.close()
+        return started
 
     def stop(self) -> None:
         try:
             super().stop()
         finally:
-            if self._recorder is not None:
-                self._recorder.close()
+            self.memory.close()
             self._governor.stop()
 
     def silent(self) -> bool:
@@ -162,14 +146,13 @@ class LeakDetector(ListeningObserver):
                                    else self._reported_leaks.old_baseline,
                                    ran=frozenset(self._ran), overhead=self._governor.account(),
                                    state=self._application.recorded(),
-                                   timeline=None if self._recorder is None
-                                   else self._recorder.timeline(),
+                                   timeline=self.memory.timeline(),
                                    rules=self._reported_leaks.rules_used())
 
     def leaks_so_far(self) -> int:
         """Return how many leaks are known before the end, of which explanations may take back
         some."""
-        return len(self._all_leaks) + len(self._new_leaks)
+        return len(self._explanation.leaks) + len(self._new_leaks)
 
     def _ran_tests(self) -> int:
         """Return how many tests ran, as the result counts them."""
@@ -179,46 +162,13 @@ class LeakDetector(ListeningObserver):
     # What the run calls. Nothing that goes wrong here may break the run.
 
     def run_started(self, result: unittest.TestResult) -> None:
-        self._results.add(id(result))
+        self._explanation.results.add(id(result))
 
     def test_started(self, test: unittest.TestCase) -> None:
         if self._is_active():
             self._begin(self._ids.of(test))
-            if self._limits:
-                self._limit = self._limits.get(getattr(test, "_testMethodName", ""),
-                                               self._limits.get("", self.most_memory))
-
-    def limits_of(self, cls: type) -> None:
-        """Take the limits that a class declares: where it does, memory is recorded from now on."""
-        self._limit = self.most_memory
-        try:
-            self._limits = memory_limit.declared(cls)
-        except ValueError as error:
-            self._limits = {}
-            self._unmeasured.add(qualified(cls), str(error))
-        if self._limits:
-            self._record()
-
-    def limit(self, most: Optional[int]) -> None:
-        """The test that runs next may keep *most* bytes."""
-        self._limit = most
-        if most is not None:
-            self._record()
-
-    def _record(self) -> None:
-        if self._recorder is None:
-            self._recorder = self._recording()
-            self._recorder.open()
-
-    @property
-    def over_limit(self) -> List[OverLimit]:
-        """The tests that kept more than they may."""
-        return [] if self._recorder is None else self._recorder.limits
-
-    @over_limit.setter
-    def over_limit(self, over: List[OverLimit]) -> None:
-        if self._recorder is not None:
-            self._recorder.limits = over
+            if self.memory.declared:
+                self.memory.test_begins(getattr(test, "_testMethodName", ""))
 
     def _begin(self, name: str) -> None:
         self._test = name
@@ -246,8 +196,8 @@ class LeakDetector(ListeningObserver):
             self._test_capture.install()
             if began is not None:
                 self._parts = [(began, self._governor.begin())]
-            if self._recorder is not None:
-                self._recorder.begin(fresh)
+            if self.memory.recorder is not None:
+                self.memory.recorder.begin(fresh)
             self._survivor_watch.begin(name)
             self._measuring = True
         except errors.PASSING:
@@ -260,8 +210,8 @@ class LeakDetector(ListeningObserver):
             return
         began = self._governor.begin() if self._timed else None
         try:
-            if self._recorder is not None:
-                self._recorder.finished()
+            if self.memory.recorder is not None:
+                self.memory.recorder.finished()
             text = self._reported_leaks.ended(self._test)
             if text and self._changed.recorded:
                 self._new_leaks += self._changed.failed_with(self._test, text)
@@ -285,8 +235,8 @@ class LeakDetector(ListeningObserver):
         try:
             if self._measuring:
                 self._end(test)
-                if self._recorder is not None:
-                    self._recorder.end(test, self._limit)
+                if self.memory.recorder is not None:
+                    self.memory.recorder.end(test, self.memory.limit)
                 if began is not None:
                     self._governor.add_test(*self._parts, (began, self._governor.begin()))
         except errors.PASSING:
@@ -309,7 +259,7 @@ class LeakDetector(ListeningObserver):
             if began is not None:
                 governor.add("objects", began, times)
         self._acquisitions.current = ""
-        self._imported.note(test)
+        self._explanation.imported.note(test)
         if survivors is None:
             self._unmeasured.add(test, _UNKNOWN)
         # What a test has that runs once more is looked at after its last time.
@@ -477,7 +427,10 @@ class LeakDetector(ListeningObserver):
             try:
                 self._acquisitions.renew_probe()
                 self._fixtures.begin(cls)
-                self.limits_of(cls)
+                try:
+                    self.memory.class_begins(cls)
+                except ValueError as error:
+                    self._unmeasured.add(qualified(cls), str(error))
                 self._imported_resources.take(cls, qualified(cls), self._no_test_yet())
                 self._governor.class_begins()
                 self._close = self._governor.looks_at_class()
@@ -611,20 +564,12 @@ class LeakDetector(ListeningObserver):
         if explains:
             waiting, self._changed.pending = self._changed.pending, []
         try:
-            # Those that fixtures opened, and those of tests that could not be measured.
             if explains:
-                known = {each.key for each in self._suspects}
-                self._suspects.add([survivor("resource", test, "", each) for each, test in
-                                    self._acquisitions.connections_left(
-                                        self._connections, known, self._open_fixtures())])
-                # What a fixture put elsewhere than on its class or module.
-                self._suspects.add([survivor("resource", test, "", each)
-                                    for each, test in opened_by_fixtures(
-                                        waiting, self._fixtures.covered)])
+                self._explanation.suspect(self._connections, self._open_fixtures(), waiting)
             if last:
                 self._application.forget()
             if fresh or waiting or last or explains and self._suspects:
-                self._classify_all(explains, waiting, fresh, last)
+                self._report(fresh, waiting, explains, last)
         except KeyboardInterrupt:
             self._new_leaks = fresh + self._new_leaks
             raise
@@ -643,41 +588,9 @@ class LeakDetector(ListeningObserver):
         return ("setUpModule (%s)" % self._module,)
 
     @originals.around
-    def _classify_all(self, explains: bool, waiting: List[Pending], fresh: List[Leak],
-                      last: bool = False) -> None:
-        covered: Set[object] = set()
-        if explains and self._suspects:
-            leaks, covered = self._objects()
-            fresh += leaks
-        if last:
-            began = self._governor.begin()
-            fresh += self._application.leaks(self._all_leaks + fresh, self._suspects.timeline)
-            self._governor.add("state", began)
-        self._all_leaks += fresh
-        if waiting:
-            covered = covered | self._fixtures.covered | self._acquisitions.connection_descriptors()
-            fresh += pending_leaks(waiting, covered, self._all_leaks)
-        self.report_leaks(without_parts(fresh, [*self._all_leaks, *fresh]) if explains else fresh)
-
-    def _objects(self) -> Tuple[List[Leak], Set[object]]:
-        began = self._governor.begin()
-        try:
-            if self._classifier is None:
-                self._classifier = classify.Classifier(self._acquisitions, self._imported)
-            self._classifier.results = self._results
-            self._classifier.governor = self._governor
-            heap.thaw()
-            heap.collect_all()
-            return self._classifier.objects(self._suspects)
-        except errors.PASSING:
-            raise
-        except BaseException:
-            self._unmeasured.fault(next(iter(self._suspects)).test)
-            return [], set()
-        finally:
-            if heap.thawed():
-                heap.full()
-            self._governor.add("explaining", began)
+    def _report(self, fresh: List[Leak], waiting: List[Pending], objects: bool,
+                last: bool) -> None:
+        self.report_leaks(self._explanation.of(fresh, waiting, objects, last))
 
     def take_interrupted(self) -> None:
         """The run was interrupted: take what was found and not reported yet."""

@@ -88,7 +88,7 @@ class LeakSession:
         try:
             if self._detector is not None:
                 self._detector.stop()
-                if whole and self._detector.over_limit:
+                if whole and self._detector.memory.over:
                     self._confirm_limits(self._detector)
             self._whole = whole
         except KeyboardInterrupt:
@@ -98,10 +98,10 @@ class LeakSession:
     @originals.around
     def _confirm_limits(self, detector: LeakDetector) -> None:
         """Run the tests again that kept more than they may; those that do so again fail."""
-        detector.over_limit = memory_limit.confirmed(
-            detector.over_limit, self.run_again,
+        detector.memory.over = memory_limit.confirmed(
+            detector.memory.over, self.run_again,
             "under this runner tests are not run again")
-        for each in detector.over_limit:
+        for each in detector.memory.over:
             if each.fails:
                 detector.fail(each.test, memory_limit.message(each))
 

@@ -51,6 +51,10 @@ class Unmeasured:
         interpreter and this system do not show, which alone does not make a report."""
         return UNCOUNTED + UNSEEN + tuple(self._reasons)
 
+    def forget(self) -> None:
+        """What was noted so far was taken."""
+        self._reasons.clear()
+
     def add(self, name: str, reason: str) -> None:
         """Note that *name* could not be measured."""
         self._reasons[name, reason] = None

@@ -8,13 +8,11 @@ from typing import Any, List, Optional, Type
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
-from unittest_leakfix.leaks import classify
-from unittest_leakfix.leaks.class_scope import Fixtures
+from unittest_leakfix.leaks import classify  # noqa: F401 (loaded before the block)
 from unittest_leakfix.leaks.detector import LeakDetector
 from unittest_leakfix.leaks.model.leak import Leak, group
 from unittest_leakfix.leaks.report import text_report
 from unittest_leakfix.leaks.report.describe import in_words
-from unittest_leakfix.leaks.reported_changes import ReportedChanges
 
 __unittest = True
 bind(globals())
@@ -29,12 +27,9 @@ class _BlockDetector(LeakDetector):
         """Begin to find in a block of code; inside a run that finds, too."""
         outer = self._active[-1] if self._active else None
         if outer is not None:
-            self._acquisitions = outer._acquisitions
-            self._fixtures, self._changed = Fixtures(self._acquisitions), ReportedChanges(
-                self._acquisitions)
+            self._follow(outer._acquisitions)
             self._asker = self._acquisitions.current
-        self._classifier = classify.Classifier(self._acquisitions, self._imported)
-        self._classifier.grows = 1       # one instance will do: a block runs once
+        self._explanation.of_block()
         self._listen(outer is None)
         self._begin(name)
 

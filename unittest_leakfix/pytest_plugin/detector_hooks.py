@@ -105,7 +105,7 @@ class ScopedDetector(LeakDetector):
         self._put_back: FrozenSet[str] = frozenset()    # names of what pytest puts back
 
     def start(self, session: Any = None) -> bool:
-        self._imported = TestImports()     # the test modules are loaded by now
+        self._explanation.imported = TestImports()     # the test modules are loaded by now
         self._finds = super().start()
         if self._finds:
             roots.running = PytestRoots(session, self._scopes)
@@ -154,8 +154,8 @@ class ScopedDetector(LeakDetector):
         if not self._is_active() or not self._measuring:
             return
         try:
-            if self._recorder is not None:
-                self._recorder.finished()
+            if self.memory.recorder is not None:
+                self.memory.recorder.finished()
             if slot[0] is not None and issubclass(type(slot[0]), unittest.TestCase):
                 self._survivor_watch.finished(slot[0])
             elif slot[0] is not None:
@@ -468,6 +468,6 @@ def begin(config: pytest.Config, chosen: PytestOptions) -> SessionDetector:
     watch_locks(descriptor)
     config.add_cleanup(lambda: watch_locks_no_more(descriptor))
     config.pluginmanager.register(watching.reports, "leakfix-reports")
-    config.pluginmanager.register(MemoryLimits(config, watching, watching.most_memory),
+    config.pluginmanager.register(MemoryLimits(config, watching, watching.memory.most),
                                   "leakfix-memory")
     return watching

@@ -29,7 +29,7 @@ class MemoryLimits:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """*item* is about to run."""
-        self._watching.limit(self._limit_of(item))
+        self._watching.memory.limit_next(self._limit_of(item))
 
     def _limit_of(self, item: Any) -> Optional[int]:
         mark = item.get_closest_marker(memory_limit.NAME)
@@ -59,7 +59,7 @@ class MemoryLimits:
     def pytest_runtestloop(self) -> Generator[None, Any, None]:
         """All tests are over: those that keep too much each time fail."""
         outcome = yield
-        if outcome.excinfo is None and self._watching.over_limit:
+        if outcome.excinfo is None and self._watching.memory.over:
             self._confirm()
 
     @originals.around
@@ -67,10 +67,10 @@ class MemoryLimits:
         worker = hasattr(self._config, "workerinput")
         root = str(self._config.rootpath)
         over = memory_limit.confirmed(
-            self._watching.over_limit,
+            self._watching.memory.over,
             None if worker else lambda tests: run_again(tests, "pytest", root),
             "in a worker of pytest-xdist tests are not run again")
-        self._watching.over_limit = over
+        self._watching.memory.over = over
         for each in over:
             if each.fails:
                 self._watching.reports.error(FailureText(each.test, memory_limit.message(each), ()))
