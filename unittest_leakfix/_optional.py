@@ -19,6 +19,7 @@ bind(globals())
 
 
 _CONFIGURATIONS = ("unittest_leakfix.cfg", "pyproject.toml", "setup.cfg")
+_isenabled, _enable, _disable = gc.isenabled, gc.enable, gc.disable
 _access, _getcwd = os.access, os.getcwd
 _abspath = os.path.abspath
 _open, _read, _close = os.open, os.read, os.close
@@ -102,14 +103,14 @@ def leak_session(options):
                          "works here too"
                          % ", ".join("%s=%r" % each for each in sorted(chosen.items())))
     began = _process_time()
-    collects = gc.isenabled()
-    gc.disable()        # nothing of what is loaded is garbage
+    collects = _isenabled()
+    _disable()        # nothing of what is loaded is garbage
     try:
         from unittest_leakfix.leaks.run import LeakSession
         from unittest_leakfix.options import decided
     finally:
         if collects:
-            gc.enable()
+            _enable()
     watch_locks()
     LeakSession.loading += _process_time() - began      # the first call loads
     session = LeakSession(**decided(chosen))

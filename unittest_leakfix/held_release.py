@@ -7,9 +7,9 @@ The class of the test knows nothing of us. Loaded when the first such test is fi
 from __future__ import absolute_import
 
 import os
-import types
 import unittest
 import weakref
+from types import FunctionType
 
 from unittest_leakfix._core import ownership
 from unittest_leakfix._core.early import bind
@@ -19,6 +19,7 @@ from unittest_leakfix.resources import scan
 
 __unittest = True
 bind(globals())
+_ref = weakref.ref
 
 _getpid = os.getpid
 _OF_UNITTEST = frozenset(vars(unittest.TestCase("run")))
@@ -57,12 +58,12 @@ def release_held(slot, alone, tally):
         [slot[0], values], [1, 1], (id(slot), id(type(slot[0]))))
     if id(slot[0]) not in owned:
         tally.kept += 1
-        heap.suspect(weakref.ref(slot[0]))
+        heap.suspect(_ref(slot[0]))
         return
     tally.released += 1
     _close_all(slot[0], values, names, owned, tally)
     _break_cycle(values, cycle, type(slot[0]))
-    left = weakref.ref(slot[0])
+    left = _ref(slot[0])
     slot[0] = None
     if left() is not None:
         # What leads back may be in a cycle of its own, without the test.
@@ -125,5 +126,5 @@ def _break_cycle(values, cycle, kind):
 def _needs_nothing(kind):
     """Tell whether the class *kind* has no ``__del__`` of its own, which may need attributes."""
     finalizer = on_type(kind, "__del__")
-    return finalizer is MISSING or (type(finalizer) is types.FunctionType
+    return finalizer is MISSING or (type(finalizer) is FunctionType
                                     and finalizer.__module__ == "unittest.async_case")

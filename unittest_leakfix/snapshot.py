@@ -23,6 +23,7 @@ from unittest_leakfix.resources.scan import may_hold
 
 __unittest = True
 bind(globals())
+_ref = weakref.ref
 
 _TEXTS = ("id", "__str__", "__repr__", "shortDescription")
 _SMALL = PLAIN | frozenset([type])
@@ -325,7 +326,7 @@ class TestSnapshot(object):
 
 def _weakly(value):
     try:
-        return weakref.ref(value)
+        return _ref(value)
     except TypeError:
         return None
 

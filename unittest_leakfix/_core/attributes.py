@@ -8,8 +8,8 @@ No user code runs to look or to drop: attributes are read from and taken out of 
 from __future__ import absolute_import
 
 import functools
-import types
 import weakref
+from types import MemberDescriptorType
 
 from unittest_leakfix._core.declarations import Limited
 from unittest_leakfix._core.early import bind
@@ -17,6 +17,8 @@ from unittest_leakfix._core.introspection import mro, name_of, names_in
 
 __unittest = True
 bind(globals())
+_ref = weakref.ref
+_wraps = functools.wraps
 
 #: {id: weak reference to a class without slots}, of those that were looked at.
 slotless = {}
@@ -39,11 +41,11 @@ def slots(holder):
         members = names_in(base)
         if "__slots__" in members:
             for name, member in members.items():
-                if type(member) is types.MemberDescriptorType:
+                if type(member) is MemberDescriptorType:
                     found[name] = member
     if not found:
         # Forgotten with the class; nothing of a metaclass is called.
-        slotless[id(type(holder))] = weakref.ref(
+        slotless[id(type(holder))] = _ref(
             type(holder), lambda _, key=id(type(holder)), forget=slotless.pop:
             forget(key, None))
     return found
@@ -227,7 +229,7 @@ def before_set_up(cls, original, name):
     if type(original) is not classmethod:
         return      # none, or something that only its author can call
 
-    @functools.wraps(original.__func__)
+    @_wraps(original.__func__)
     def setUpClass(cls):
         getattr(cls, name)()
         _setting_up.append(cls)

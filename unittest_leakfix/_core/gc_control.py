@@ -36,6 +36,7 @@ bind(globals())
 
 _get_threshold = getattr(gc, "get_threshold", None)    # not on PyPy
 _isenabled = gc.isenabled
+_getframe = sys._getframe
 
 #: The functions of gc that see, or change, less of the heap while it is frozen.
 NAMES = ("get_objects", "get_referrers", "freeze", "unfreeze")
@@ -114,7 +115,7 @@ def thaw_first(name, thaw):
         def call(*objects):
             thaw()
             found = original(*objects)
-            caller = sys._getframe(1)
+            caller = _getframe(1)
             # Called itself it would not find our arguments; nor, from 3.11 to 3.13, what a frame
             # has that runs, of which one can see here that a generator or coroutine has it.
             return [each for each in found if each is not objects

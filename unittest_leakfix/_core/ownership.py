@@ -22,6 +22,7 @@ import types
 import weakref
 from functools import partial
 from itertools import islice, repeat
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 
 try:
     from _thread import _count as _thread_count
@@ -44,6 +45,7 @@ from unittest_leakfix._core.introspection import (
 
 __unittest = True
 bind(globals())
+_ref = weakref.ref
 _getframe = sys._getframe
 
 #: How many objects one question may look at: 4 to 25 microseconds for a
@@ -61,14 +63,14 @@ _NESTED = 0x10      # CO_NESTED: a closure's references are counted
 _current_frames = getattr(sys, "_current_frames", dict)
 _call = partial.__call__    # in C
 _get_referents = gc.get_referents
-_Function, _Frame = types.FunctionType, types.FrameType
+_Function, _Frame = FunctionType, FrameType
 
 # Never walked through: they lead to half the process, and whatever hangs in a
 # cycle through one of them is not ours to judge.
-_STOPS = (type, getattr(types, "ClassType", type), types.ModuleType)
+_STOPS = (type, getattr(types, "ClassType", type), ModuleType)
 # Nothing lies behind these; leaving them out keeps the walk short.
-_ATOMS = PLAIN | frozenset([object, types.BuiltinFunctionType, types.CodeType, types.ModuleType])
-_names_in = types.ModuleType.__dict__["__dict__"].__get__
+_ATOMS = PLAIN | frozenset([object, BuiltinFunctionType, CodeType, ModuleType])
+_names_in = ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 _IMMUTABLE = 1 << 8 if sys.version_info >= (3, 10) else 0     # made by a C module
 #: The numbers of our own threads (`patience`), and of those that wait now and hold nothing.
@@ -248,7 +250,7 @@ def _judged(held, references, past, limit, ending=0):
 
 def _is_deferred(node):
     """Tell whether a free-threaded build counts no references from running frames to *node*."""
-    return (type(node) is types.FunctionType and not node.__code__.co_flags & _NESTED
+    return (type(node) is FunctionType and not node.__code__.co_flags & _NESTED
             or issubclass(type(node), type))
 
 
@@ -371,7 +373,7 @@ def _lasts(stop):
         return True
     name = module_slot(stop)
     module = sys.modules.get(name) if type(name) is str else None      # it may be anything
-    if not issubclass(type(module), types.ModuleType):
+    if not issubclass(type(module), ModuleType):
         return False
     known = _names_in(module)
     named = known.get(name_slot(stop))
@@ -384,7 +386,7 @@ def _lasts(stop):
 
 
 def _note_lasting(stop):
-    _lasting[id(stop)] = weakref.ref(
+    _lasting[id(stop)] = _ref(
         stop, lambda _, key=id(stop), forget=_lasting.pop: forget(key, None))
 
 

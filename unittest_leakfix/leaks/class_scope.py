@@ -32,6 +32,7 @@ else:
 
 __unittest = True
 bind(globals())
+_ref = weakref.ref
 _Thread = threading.Thread
 
 HEAVY = 100000
@@ -125,7 +126,7 @@ class SharedResources:
             opened = self._acquisitions.of(value)
             fd = max(os_facts.descriptor_of(value), os_facts.socket_descriptor(value))
             try:
-                ref = weakref.ref(value)
+                ref = _ref(value)
             except TypeError:
                 ref = None
             found.append(_Shared(holder, name, type(value), ref, id(value), fd,

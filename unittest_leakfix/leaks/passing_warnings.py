@@ -32,6 +32,7 @@ __unittest = True
 bind(globals())
 
 _getframe = sys._getframe
+_exc_info = sys.exc_info
 
 
 def catchers_now() -> Tuple[Any, ...]:
@@ -155,7 +156,7 @@ class PassThroughCapture(ComplaintCapture):
         return invoke_excepthook
 
     def _on_raised(self, thread: Any) -> None:
-        kind, value, trace = sys.exc_info()
+        kind, value, trace = _exc_info()
         if kind is None or kind is SystemExit or self._is_read() or not _as_before(
                 threading.excepthook, self._hooks[0]):
             return

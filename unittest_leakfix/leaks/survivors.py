@@ -34,6 +34,7 @@ from unittest_leakfix.resources.scan import is_atom
 
 __unittest = True
 bind(globals())
+_ref = weakref.ref
 
 _CROWD = 64
 """From how many objects on those of one class that outlived one test are judged together."""
@@ -74,7 +75,7 @@ class _Class:
 
     def __init__(self, value: object, forget: Callable[[Any], None]) -> None:
         cls = type(value)
-        self.ref = weakref.ref(cls, forget)
+        self.ref = _ref(cls, forget)
         module = module_slot(cls)
         self.name, self.module = str(name_slot(cls)), module if type(module) is str else ""
         self.kind = kind_of(value)
@@ -131,7 +132,7 @@ class SurvivorWatch:
         # and later the result keeps how long the test took: (str, float).
         new = None if self._tests else heap.since(self._window)
         values = namespace(test)
-        self._test_ref = weakref.ref(test)
+        self._test_ref = _ref(test)
         if self._tests or new is not None and len(new) < _FEW and all(map(_is_plain, new)):
             if len(values) == _BARE or all(map(_is_plain, values.values())):
                 self._alone, self._new = True, 0 if new is None else len(new)
@@ -265,7 +266,7 @@ class SurvivorWatch:
 
     def _note(self, what: str, value: object, name: str, fixture: bool = False) -> None:
         try:
-            weakref.ref(value)
+            _ref(value)
         except TypeError:
             return
         self._held.append(survivor(what, self._test, name, value, fixture))
@@ -288,7 +289,7 @@ def _is_plain(value: object) -> bool:
 
 def _reference(value: object) -> Callable[[], Any]:
     try:
-        return weakref.ref(value)
+        return _ref(value)
     except TypeError:
         return ById(value)
 

@@ -48,6 +48,8 @@ _set_debug: Any = getattr(gc, "set_debug", None)
 _set_threshold: Any = getattr(gc, "set_threshold", None)
 _getprofile = sys.getprofile
 _gettrace = sys.gettrace
+_recursion_limit = sys.getrecursionlimit
+_switch_interval = sys.getswitchinterval
 _modules = sys.modules
 _tzset = getattr(time, "tzset", None)
 _OTHERS = "a coverage tool or a debugger may have set it"
@@ -213,14 +215,13 @@ def _timer_runs() -> bool:
 
 def values() -> Settings:
     """Return the monitor of limits, collector and time zone: quick to read."""
-    limit, interval = sys.getrecursionlimit, sys.getswitchinterval
     if _get_threshold is not None:
         return Settings(VALUES, lambda: (
-            limit(), _isenabled(), interval(), _socket_timeout(), _timer_runs(), time.tzname,
-            _get_threshold(), _get_debug()), plain=True)
+            _recursion_limit(), _isenabled(), _switch_interval(), _socket_timeout(), _timer_runs(),
+            time.tzname, _get_threshold(), _get_debug()), plain=True)
     return Settings(VALUES, lambda: (
-        limit(), _isenabled(), interval(), _socket_timeout(), _timer_runs(), time.tzname),
-        plain=True)
+        _recursion_limit(), _isenabled(), _switch_interval(), _socket_timeout(), _timer_runs(),
+        time.tzname), plain=True)
 
 
 # What costs more to read: rows of the `Table`. Not there is what cannot be read without being set:

@@ -51,7 +51,8 @@ FIXTURES = ("setUpClass", "tearDownClass", "setUpTestData", "setup_class", "tear
 
 LRU_CACHE: Any = type(functools.lru_cache(maxsize=1)(lambda: None))
 _HEAP_TYPE, _TYPE_SUBCLASS = 1 << 9, 1 << 31
-_LISTS = (list, collections.deque, bytearray, array.array)
+_deque, _partial = collections.deque, functools.partial
+_LISTS = (list, _deque, bytearray, array.array)
 _DICTS = (dict, collections.OrderedDict, collections.defaultdict, collections.Counter)
 KINDS: Tuple[Any, ...] = (*_LISTS, *_DICTS, set)
 """The containers whose items are looked at: exactly these, so that no code of theirs runs."""
@@ -115,7 +116,7 @@ def is_bounded(value: Any) -> bool:
     """Tell whether a container drops its oldest for its newest, once it is full."""
     if type(value) is LRU_CACHE:
         return value.cache_info().maxsize is not None
-    return type(value) is collections.deque and value.maxlen is not None
+    return type(value) is _deque and value.maxlen is not None
 
 
 def items_of(value: Any, most: int) -> Optional[Tuple[Any, ...]]:
@@ -288,7 +289,7 @@ class Walk:
             content = _content(cell)
             if is_container(content):
                 self.cells.append(Cell("%s.__closure__[%d].cell_contents" % (worded, place),
-                                       functools.partial(_content, cell), CLOSURE, worded))
+                                       _partial(_content, cell), CLOSURE, worded))
 
 
 def _constant(value: Any) -> Callable[[str], Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __unittest = True
 bind(globals())
 
-_close = os.close
+_close, _dup = os.close, os.dup
 
 
 class PatiencePlugin:
@@ -83,7 +83,7 @@ def register(config: pytest.Config, chosen: PytestOptions) -> PatiencePlugin:
     """Register the plugin, and return it. Raises ``pytest.UsageError`` for a number that makes no
     sense."""
     is_worker = hasattr(config, "workerinput")
-    descriptor = os.dup(2)
+    descriptor = _dup(2)
     try:
         watch = patience.watch(chosen.patience, None if is_worker else chosen.exit_after,
                                look_at_locks, two_connections, descriptor)

@@ -24,6 +24,7 @@ from unittest_leakfix.pytest_plugin.scopes import Scope, Scopes
 
 __unittest = True
 bind(globals())
+_ref = weakref.ref
 
 # The instance of a test's class: what a pytest item has of it, and the letting go of it.
 
@@ -96,7 +97,7 @@ class HeldInstance:
             return True
         alone = is_alone(held)
         if not alone and not last and not self._is_owned():
-            self._left = weakref.ref(held[0])
+            self._left = _ref(held[0])
             self._count = getrefcount(held[0])
             if self._turns >= self._next:
                 self._next = 2 * self._next if self._next < _LAST_TURN else 0

@@ -15,6 +15,7 @@ from __future__ import absolute_import
 import sys
 import types
 import weakref
+from types import FunctionType, MethodType, ModuleType
 
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import (
@@ -34,17 +35,18 @@ from unittest_leakfix.resources.late_kinds import LAST, TABLE, NotNow, load, pen
 
 __unittest = True
 bind(globals())
+_ref = weakref.ref
 
 _CONNECTION_SHAPE = ("cursor", "commit", "rollback", "close")
 _CURSOR_SHAPE = ("execute", "fetchone", "fetchall", "close")
 __all__ = ["Kind", "kind_of", "register_resource"]
 _Classic = getattr(types, "ClassType", None)  # Python 2.7
 _Instance = getattr(types, "InstanceType", None)
-_names_in = types.ModuleType.__dict__["__dict__"].__get__
+_names_in = ModuleType.__dict__["__dict__"].__get__
 _HEAP_TYPE = 1 << 9
 # What most attributes are; it spares a run without resources the shipped table.
-_NEVER = PLAIN | CONTAINERS | frozenset([type, object, types.FunctionType, types.MethodType,
-                                         types.ModuleType])
+_NEVER = PLAIN | CONTAINERS | frozenset([type, object, FunctionType, MethodType,
+                                         ModuleType])
 _kinds = {}  # id(class) -> Kind or None; forgotten with the class
 _refs = {}  # id(class) -> weak reference, whose callback forgets
 _registered = {}  # id(class) -> (class, Kind)
@@ -80,7 +82,7 @@ def _kind_of_class(cls):
         return None
     # By id and weakly: no metaclass's hash is called, and a class made
     # inside a test dies with its test.
-    _refs[key] = weakref.ref(cls, _forgetter(key))
+    _refs[key] = _ref(cls, _forgetter(key))
     _kinds[key] = kind
     return kind
 
@@ -95,7 +97,7 @@ def _forgetter(key, kinds=_kinds, refs=_refs):
 def _find(cls):
     bases = mro(cls)
     # By identity: a metaclass may have an __eq__ of its own.
-    if any(base is type or base is types.ModuleType for base in bases):
+    if any(base is type or base is ModuleType for base in bases):
         return None
     for base in bases if pending else ():
         name = name_of(base)
@@ -127,7 +129,7 @@ def _is_really(cls, module):
     if type(cls) is not _Classic and not flags_slot(cls) & _HEAP_TYPE:
         return True  # a C type; no Python code can make one
     module = sys.modules.get(module)
-    if not issubclass(type(module), types.ModuleType):
+    if not issubclass(type(module), ModuleType):
         return False
     # Not under its name alone: that may be patched, or differ
     # (asyncio.tasks._PyTask calls itself Task).
@@ -193,7 +195,7 @@ def add_kind(cls, kind):
 def _check_class(cls):
     if not (isinstance(cls, type) or _Classic is not None and type(cls) is _Classic):
         raise TypeError("type: expected a class, not %s" % _noun(cls))
-    if any(cls is each for each in (object, type, types.ModuleType, _Instance)):
+    if any(cls is each for each in (object, type, ModuleType, _Instance)):
         raise TypeError("type: %s is not a kind of resource" % name_of(cls)[1])
 
 

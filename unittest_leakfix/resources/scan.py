@@ -19,6 +19,7 @@ from unittest_leakfix.resources.registry import kind_of
 
 __unittest = True
 bind(globals())
+_ref = weakref.ref
 _get_referents = gc.get_referents
 _sleep = time.sleep
 _modules = sys.modules
@@ -272,7 +273,7 @@ def in_stages(found, values, names, owned):
 
 def _weakly(value):
     try:
-        return [weakref.ref(value)]
+        return [_ref(value)]
     except TypeError:
         return []
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import sys
-import types
 from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Callable, Dict, List, Tuple
 
 from unittest_leakfix._core.code_origin import LIBRARY, USER, origin_of
@@ -200,7 +200,7 @@ class Function:
         delattr(self.__wrapped__, name)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if type(self.__wrapped__) is types.MethodType:      # random.seed
+        if type(self.__wrapped__) is MethodType:      # random.seed
             return self.__wrapped__.__reduce_ex__(protocol)
         return self.__wrapped__.__qualname__    # looked up where it is: that is this one
 
@@ -282,20 +282,20 @@ class Constructors:
             if id(cls) not in self._classes:
                 self._classes[id(cls)] = cls
                 original = vars(cls).get("__init__")
-                if type(original) is types.FunctionType and not kind.opens_later:
+                if type(original) is FunctionType and not kind.opens_later:
                     self._swap.put(
                         cls, "__init__", Method(original, partial(self._made, kind.name)))
 
     def _method(self, note: Callable[[Any, Any], None], original: Any) -> Any:
-        return Method(original, note) if type(original) is types.FunctionType else original
+        return Method(original, note) if type(original) is FunctionType else original
 
     def _shared(self, original: Any) -> Any:
-        return original if type(original) is not types.BuiltinFunctionType else Function(
+        return original if type(original) is not BuiltinFunctionType else Function(
             original, self._made_shared)
 
     def _function(self, what: str, descriptors: int, original: Any) -> Any:
-        if type(original) not in (types.FunctionType, types.BuiltinFunctionType,
-                                  types.MethodType):
+        if type(original) not in (FunctionType, BuiltinFunctionType,
+                                  MethodType):
             return original     # somebody else's already
         known = self._functions.get(original.__name__)
         if known is not None and known.__wrapped__ is original:

@@ -23,6 +23,8 @@ from tests.tiers import NEWEST, full_on, nightly
 
 PACKAGE = os.path.join(ROOT, "unittest_leakfix")
 MODULES = ("os", "io", "time", "gc", "threading", "socket", "json", "builtins")
+#: Whose functions are bound: these, and some of which few are called.
+BOUND = MODULES[:-1] + ("weakref", "types", "functools", "collections", "sys")
 
 
 class ReplacedCase(unittest.TestCase):
@@ -97,8 +99,9 @@ class LeftTests(unittest.TestCase):
 
     maxDiff = None
 
-    def same(self, left: str, fails: bool = True) -> None:
-        """*fails*: plain unittest can still show a failure, whatever is *left*."""
+    def same(self, left: str, fails: bool = True) -> "list[str]":
+        """*fails*: plain unittest can still show a failure, whatever is *left*. Return the output
+        of each run."""
         source = textwrap.dedent("""\
             import builtins, gc, linecache, os, socket, subprocess, sys, tempfile, threading, time, traceback
             import tokenize, unittest, warnings
@@ -131,6 +134,7 @@ class LeftTests(unittest.TestCase):
             with open(os.path.join(folder, "sample.py"), "w") as file:
                 file.write(source)
             runs = []
+            printed = []
             for number, command in enumerate((["unittest"], ["unittest_leakfix"], [
                     "unittest_leakfix", "--leaks=report",
                     "--leaks-json=" + os.path.join(folder, "report.json")])):
@@ -141,6 +145,7 @@ class LeftTests(unittest.TestCase):
                     timeout=120,
                     env=dict(os.environ, PYTHONPATH=ROOT + os.pathsep + folder),
                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                printed.append(child.stdout)
                 runs.append((replaced.verdicts(child.stdout), child.returncode))
                 self.assertNotRegex(child.stdout, r'File ".*/unittest_leakfix/', command)
             self.assertEqual(len(runs[0][0]), 7, runs[0])
@@ -148,6 +153,7 @@ class LeftTests(unittest.TestCase):
             self.assertEqual(runs[2], runs[0])
             with open(os.path.join(folder, "report.json")) as report:
                 self.assertEqual(json.load(report)["version"], 1)
+        return printed
 
     def test_clock_that_stands_still(self) -> None:
         self.same("time.time = time.monotonic = time.perf_counter = lambda: 1.0; time.sleep = "
@@ -175,6 +181,16 @@ class LeftTests(unittest.TestCase):
     def test_folders_of_the_system(self) -> None:
         self.same("os.listdir = os.scandir = os.stat = os.lstat = os.readlink = os.open = boom",
                   fails=False)
+
+    def test_references_and_types(self) -> None:
+        printed = self.same(
+                  "import types, weakref, functools, collections; "
+                  "weakref.ref = types.ModuleType = types.FunctionType = "
+                  "types.MemberDescriptorType = boom; functools.wraps = functools.partial = "
+                  "collections.deque = collections.Counter = sys.exc_info = boom", fails=False)
+        for output in printed:
+            self.assertNotRegex(output, "switched off|no report|failed:")
+        self.assertIn("Thing", printed[2])
 
     def test_collector(self) -> None:
         self.same(
@@ -339,7 +355,7 @@ class BoundTests(unittest.TestCase):
         "polluter/inquiry.py", "polluter/text.py", "polluter/explain.py", "configuration.py",
         "fix/command.py", "leaks/report_commands.py")
     #: Meant to be replaced, and read as they are.
-    STATE = {"threading.excepthook"}
+    STATE = {"threading.excepthook", "sys.unraisablehook", "sys.__unraisablehook__"}
 
     def test_functions(self) -> None:
         found = []
@@ -360,10 +376,14 @@ class BoundTests(unittest.TestCase):
             "os.path.join(os.sep)\n"
             "g = lambda: time.sleep(os.getpid())\n")), [
             (4, "os.path.join"), (5, "os.getpid"), (5, "time.sleep")])
+        self.assertEqual(list(_looked_up(
+            "import sys, types, weakref\ndef f(a: types.FunctionType):\n"
+            "    return weakref.ref(a), type(a) is types.FunctionType, sys.modules\n")), [
+            (3, "types.FunctionType"), (3, "weakref.ref")])
 
 
 def _looked_up(source: str) -> "list[tuple[int, str]]":
-    """Return (line, "os.getpid") for each function of `MODULES` that a function in *source* looks
+    """Return (line, "os.getpid") for each function of `BOUND` that a function in *source* looks
     up."""
     tree = _Bare().visit(ast.parse(source))
     modules = {each.asname or each.name.partition(".")[0]: each.name.partition(".")[0]
@@ -377,7 +397,7 @@ def _looked_up(source: str) -> "list[tuple[int, str]]":
             if not isinstance(node, ast.Attribute):
                 continue
             words = ast.unparse(node).split(".") if hasattr(ast, "unparse") else _words(node)
-            if modules.get(words[0]) not in MODULES[:-1] or not 2 <= len(words) <= 3:
+            if modules.get(words[0]) not in BOUND or not 2 <= len(words) <= 3:
                 continue
             value = importlib.import_module(modules[words[0]])
             for word in words[1:]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os.path
 import sys
-import types
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from unittest_leakfix._core import errors
@@ -259,7 +259,7 @@ def declared_in(module: str) -> Optional[Source]:
     """Return what the source of a module that is loaded says; None where there is none."""
     value = sys.modules.get(module)
     path = (objects.own_dict(value) or {}).get("__file__") if type(
-        value) is types.ModuleType else None
+        value) is ModuleType else None
     return source_of(path) if type(path) is str and path.endswith(".py") else None
 
 
@@ -267,7 +267,7 @@ def is_library(module: str) -> bool:
     """Tell whether a module is of an installed package or the standard library."""
     value = sys.modules.get(module)
     file = (objects.own_dict(value) or {}).get("__file__") if type(
-        value) is types.ModuleType else None
+        value) is ModuleType else None
     return type(file) is not str or is_installed(file)
 
 
@@ -319,7 +319,7 @@ def _alias(names: Dict[str, Any], value: Any, liked: str) -> str:
                  if each is value and type(name) is str and not name.startswith("__")), "")
 
 
-def _lines(code: types.CodeType) -> List[int]:
+def _lines(code: CodeType) -> List[int]:
     """Return the numbers of the lines of a function, and of those inside of it."""
     found = [code.co_firstlineno]
     if hasattr(code, "co_lines"):       # 3.10
@@ -330,7 +330,7 @@ def _lines(code: types.CodeType) -> List[int]:
             line += step - 256 if step > 127 else step
             found.append(line)
     for each in code.co_consts:
-        if type(each) is types.CodeType:
+        if type(each) is CodeType:
             found += _lines(each)
     return found
 
@@ -344,7 +344,7 @@ def _frame_of_test(test: str, acquisition: Optional[Acquisition]) -> Any:
     return None
 
 
-def _written(test: str, function: str) -> Tuple[Any, Optional[types.FunctionType]]:
+def _written(test: str, function: str) -> Tuple[Any, Optional[FunctionType]]:
     """Return the module of a test or fixture, and its function as it was written."""
     try:
         return _looked_up(test, function)
@@ -354,12 +354,12 @@ def _written(test: str, function: str) -> Tuple[Any, Optional[types.FunctionType
         return None, None
 
 
-def _looked_up(test: str, function: str) -> Tuple[Any, Optional[types.FunctionType]]:
+def _looked_up(test: str, function: str) -> Tuple[Any, Optional[FunctionType]]:
     name, scope = fixture_of(test) if is_fixture(test) else ("", without_parameters(test))
     if "::" in scope or scope.endswith(".py"):
         path, *rest = scope.split("::")
         module = next((each for each in list(sys.modules.values())
-                       if type(each) is types.ModuleType
+                       if type(each) is ModuleType
                        and str((objects.own_dict(each) or {}).get("__file__", "")).replace(
                            os.sep, "/").endswith("/" + path)), None)
     else:
@@ -381,7 +381,7 @@ def _looked_up(test: str, function: str) -> Tuple[Any, Optional[types.FunctionTy
         if below is value:
             break
         value = below
-    if type(value) is not types.FunctionType or origin_of(value.__code__.co_filename) in (RUNNER,
+    if type(value) is not FunctionType or origin_of(value.__code__.co_filename) in (RUNNER,
                                                                                         LIBRARY):
         value = None        # TestCase's own setUpClass
     return module, value

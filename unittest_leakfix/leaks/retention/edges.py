@@ -8,9 +8,20 @@ import functools
 import gc
 import keyword
 import sys
-import types
 import weakref
-from types import ModuleType
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CellType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+    TracebackType,
+)
 from typing import Any, Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from unittest_leakfix._core import errors
@@ -28,27 +39,28 @@ _getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda value: 0
 _gettrace = sys.gettrace
 # C types whose attributes are read by getset descriptors known to run no user's code.
 _KNOWN: Tuple[Tuple[type, Tuple[str, ...]], ...] = (
-    (types.MethodType, ("__self__", "__func__")),
-    (types.FunctionType,
+    (MethodType, ("__self__", "__func__")),
+    (FunctionType,
      ("__closure__", "__defaults__", "__kwdefaults__", "__globals__", "__code__")),
-    (types.BuiltinFunctionType, ("__self__",)),
+    (BuiltinFunctionType, ("__self__",)),
     (functools.partial, ("func", "args", "keywords")),
     (property, ("fget", "fset", "fdel")),
-    (types.CellType, ("cell_contents",)),
-    (types.TracebackType, ("tb_frame", "tb_next")),
-    (types.GeneratorType, ("gi_frame", "gi_yieldfrom")),
-    (types.CoroutineType, ("cr_frame", "cr_await")),
-    (types.AsyncGeneratorType, ("ag_frame", "ag_await")),
+    (CellType, ("cell_contents",)),
+    (TracebackType, ("tb_frame", "tb_next")),
+    (GeneratorType, ("gi_frame", "gi_yieldfrom")),
+    (CoroutineType, ("cr_frame", "cr_await")),
+    (AsyncGeneratorType, ("ag_frame", "ag_await")),
     (BaseException, ("__traceback__", "__context__", "__cause__", "args")),
     (weakref.ref, ("__callback__",)),
     (type, ("__mro__", "__bases__")),
 )
 _FRAMES = (
-    (types.GeneratorType, "gi_frame"), (types.CoroutineType, "cr_frame"),
-    (types.AsyncGeneratorType, "ag_frame"))
-_SEQUENCES = (list, tuple, collections.deque)
+    (GeneratorType, "gi_frame"), (CoroutineType, "cr_frame"),
+    (AsyncGeneratorType, "ag_frame"))
+_deque, _Counter = collections.deque, collections.Counter
+_SEQUENCES = (list, tuple, _deque)
 _CONTAINERS: Tuple[Any, ...] = _SEQUENCES + (dict, set, frozenset)
-_PLAIN_LOOKUP = (object.__getattribute__, type.__getattribute__, types.ModuleType.__getattribute__)
+_PLAIN_LOOKUP = (object.__getattribute__, type.__getattribute__, ModuleType.__getattribute__)
 _HAMT = ("hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node")
 # Before 3.13 a frame keeps the dict that f_locals made, with every local in it.
 _SNAPSHOTS = sys.version_info < (3, 13)
@@ -83,7 +95,7 @@ class Edge(NamedTuple):
 _Edges = Callable[[object, Collection[int]], Iterator[Tuple[int, Edge]]]
 
 
-def frame_locals(frame: types.FrameType) -> List[Tuple[str, Any]]:
+def frame_locals(frame: FrameType) -> List[Tuple[str, Any]]:
     """The local variables of a frame, leaving no copy of them behind in the frame."""
     optimized = frame.f_code.co_flags & 1  # CO_OPTIMIZED: elsewhere f_locals is the true namespace
     found = frame.f_locals
@@ -113,13 +125,13 @@ _SNAPSHOT_COUNT = _snapshot_count()
 def is_part(obj: object) -> bool:
     """Tells whether an object may be but a part of its holder: a ``__dict__``, a generator's
     frame."""
-    return type(obj) is dict or type(obj) is types.FrameType or name_slot(type(obj)) in _HAMT
+    return type(obj) is dict or type(obj) is FrameType or name_slot(type(obj)) in _HAMT
 
 
 def owns(owner: object, part: object) -> bool:
     """Tells whether `part` is the ``__dict__`` (or generator frame, or context table) of
     `owner`."""
-    if type(part) is types.FrameType:
+    if type(part) is FrameType:
         return any(type(owner) is kind and getattr(owner, name) is part for kind, name in _FRAMES)
     if type(part) is not dict:
         return type(owner) is contextvars.Context or name_slot(type(owner)) in _HAMT
@@ -217,7 +229,7 @@ def _by_attribute(holder: object, child: object) -> Optional[Edge]:
 
 def _class_edge(name: str, value: object) -> Edge:
     bound = objects.type_attribute(type(value),
-                                   "__get__") is not None and type(value) is not types.FunctionType
+                                   "__get__") is not None and type(value) is not FunctionType
     if bound or not attribute(name):
         return Edge(".__dict__[%r]" % name, "", ".__dict__[%r]" % name, True,
                     Link.ATTRIBUTE if attribute(name) else Link.OTHER, name)
@@ -230,7 +242,7 @@ def _instance_edge(holder: object, name: str) -> Edge:
     kind = type(holder)
     if not any(objects.type_attribute(kind, "__getattribute__") is plain
                for plain in _PLAIN_LOOKUP):
-        if type(objects.type_attribute(kind, "__getattribute__")) is types.FunctionType:
+        if type(objects.type_attribute(kind, "__getattribute__")) is FunctionType:
             return Edge("." + name, "object.__getattribute__(", ", %r)" % name)
     shadow = objects.type_attribute(kind, name)
     if shadow is not None and objects.type_attribute(type(shadow), "__set__") is not None:
@@ -245,7 +257,7 @@ def _by_member(holder: object, child: object) -> Optional[Edge]:
             known = names
     for cls in objects.mro(type(holder)):
         namespace = objects.class_dict(cls)
-        slots = [name for name in namespace if type(namespace[name]) is types.MemberDescriptorType]
+        slots = [name for name in namespace if type(namespace[name]) is MemberDescriptorType]
         for name in [known_name for known_name in known if known_name in namespace] + slots:
             try:
                 value = namespace[name].__get__(holder, type(holder))
@@ -263,7 +275,7 @@ def _by_local(holder: object, child: object) -> Optional[Edge]:
     for kind, name in _FRAMES:
         if type(holder) is kind:
             prefix, frame = "." + name, getattr(holder, name)
-    if type(frame) is not types.FrameType:
+    if type(frame) is not FrameType:
         return None
     for name, value in frame_locals(frame):
         if value is child:
@@ -293,7 +305,7 @@ def _subscript(holder: object, base: type, shown: str, key: str) -> Edge:
     if objects.type_attribute(type(holder), "__getitem__") is base.__dict__["__getitem__"]:
         return Edge("[%s]" % shown, "", "[%s]" % key, True, link, key)
     # the exact base where a subclass has code of its own
-    name = "collections.deque" if base is collections.deque else base.__name__
+    name = "collections.deque" if base is _deque else base.__name__
     return Edge("[%s]" % shown, name + ".__getitem__(", ", %s)" % key, True, link, key)
 
 
@@ -322,7 +334,7 @@ def _by_key(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge
 def _by_membership(holder: object, wanted: Collection[int]) -> Iterator[Tuple[int, Edge]]:
     kind: Any = set if objects.inherits(holder, set) else frozenset
     members, base = list(kind.__iter__(holder)), kind.__name__
-    alike = collections.Counter(map(id, map(type, members)))
+    alike = _Counter(map(id, map(type, members)))
     link = Link.MEMBER if kind is set else Link.OTHER
     for index, member in enumerate(members):
         if id(member) not in wanted:

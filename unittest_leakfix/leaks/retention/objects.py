@@ -6,8 +6,19 @@ from __future__ import annotations
 import collections
 import functools
 import sys
-import types
 import weakref
+from types import (
+    AsyncGeneratorType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from unittest_leakfix._core import errors, redaction
@@ -23,9 +34,10 @@ else:
 
 __unittest = True
 bind(globals())
+_ref = weakref.ref
 
-_MODULE_DICT: Any = vars(types.ModuleType)["__dict__"].__get__
-_DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+_MODULE_DICT: Any = vars(ModuleType)["__dict__"].__get__
+_DESCRIPTORS = (GetSetDescriptorType, MemberDescriptorType)
 CONTAINERS = (list, tuple, dict, set, frozenset, collections.deque)
 LRU_CACHE = type(functools.lru_cache(maxsize=1)(lambda: None))
 _WRAPPERS = 20
@@ -71,7 +83,7 @@ def type_attribute(cls: type, name: str) -> Any:
 def own_dict(obj: object) -> Optional[Dict[Any, Any]]:
     """The ``__dict__`` of a module or an instance by its C descriptor, or None. Classes have none
     here."""
-    if inherits(obj, types.ModuleType):
+    if inherits(obj, ModuleType):
         names: Dict[Any, Any] = _MODULE_DICT(obj)
         return names
     if inherits(obj, type):
@@ -120,7 +132,7 @@ def plain_key(key: object) -> bool:
     return _is_simple(key) and len(repr(key)) <= 200
 
 
-def is_library(module: Optional[types.ModuleType]) -> bool:
+def is_library(module: Optional[ModuleType]) -> bool:
     """Tells whether a module belongs to the standard library or is built in."""
     namespace = _MODULE_DICT(module) if module is not None else {}
     path = namespace.get("__file__")
@@ -129,18 +141,18 @@ def is_library(module: Optional[types.ModuleType]) -> bool:
     return is_library_file(path)
 
 
-def _code_place(code: types.CodeType, line: Optional[int] = None) -> str:
+def _code_place(code: CodeType, line: Optional[int] = None) -> str:
     return "%s:%s" % (short(code.co_filename), line or code.co_firstlineno)
 
 
 def place(obj: object) -> str:
     """``file:line`` of a function, method, class (3.13+), test or running frame, else an empty
     text."""
-    if type(obj) is types.MethodType:
+    if type(obj) is MethodType:
         obj = obj.__func__
-    if type(obj) is types.FunctionType:
+    if type(obj) is FunctionType:
         return _code_place(obj.__code__)
-    if type(obj) is types.FrameType:
+    if type(obj) is FrameType:
         return _code_place(obj.f_code, obj.f_lineno)
     for prefix, kind in _FRAMED:
         if type(obj) is kind:
@@ -158,17 +170,17 @@ def unwrapped(function: Any, name: str) -> Any:
     noted, or what a closure without that has under this name."""
     for _ in range(_WRAPPERS):
         inner = (own_dict(function) or {}).get("__wrapped__")
-        plain = type(function) is types.FunctionType
+        plain = type(function) is FunctionType
         if inner is None and plain and function.__code__.co_name != name:
             inner = next((each for each in _in_cells(function)
-                          if type(each) is types.FunctionType and each.__name__ == name), None)
+                          if type(each) is FunctionType and each.__name__ == name), None)
         if inner is None:
             break
         function = inner
     return function
 
 
-def _in_cells(function: types.FunctionType) -> List[Any]:
+def _in_cells(function: FunctionType) -> List[Any]:
     found = []
     for cell in function.__closure__ or ():
         try:
@@ -178,14 +190,14 @@ def _in_cells(function: types.FunctionType) -> List[Any]:
     return found
 
 
-_FRAMED = (("gi", types.GeneratorType), ("cr", types.CoroutineType),
-           ("ag", types.AsyncGeneratorType))
+_FRAMED = (("gi", GeneratorType), ("cr", CoroutineType),
+           ("ag", AsyncGeneratorType))
 
 
 def _class_place(cls: type) -> str:
     line = class_dict(cls).get("__firstlineno__")  # 3.13 and later
     module = sys.modules.get(module_of(cls))
-    path = _MODULE_DICT(module).get("__file__") if type(module) is types.ModuleType else None
+    path = _MODULE_DICT(module).get("__file__") if type(module) is ModuleType else None
     return "%s:%d" % (short(path), line) if type(line) is int and type(path) is str else ""
 
 
@@ -197,7 +209,7 @@ def module_of(cls: type) -> str:
 
 def _test_method(obj: object) -> str:
     case = sys.modules.get("unittest.case")
-    base = _MODULE_DICT(case).get("TestCase") if type(case) is types.ModuleType else None
+    base = _MODULE_DICT(case).get("TestCase") if type(case) is ModuleType else None
     if type(base) is not type or not inherits(obj, base):
         return ""
     name = (own_dict(obj) or {}).get("_testMethodName")
@@ -205,7 +217,7 @@ def _test_method(obj: object) -> str:
 
 
 def _callable_name(obj: Any) -> str:
-    name = obj.__qualname__ if type(obj) is types.FunctionType else name_slot(type(obj))
+    name = obj.__qualname__ if type(obj) is FunctionType else name_slot(type(obj))
     return str(name).rpartition("<locals>.")[2]
 
 
@@ -221,19 +233,19 @@ def thing(obj: object) -> Thing:
 
 
 def _thing(obj: object) -> Thing:
-    if inherits(obj, types.ModuleType):
+    if inherits(obj, ModuleType):
         name = _MODULE_DICT(obj).get("__name__")
         return chain.Thing("module", name if type(name) is str else "?")
     if inherits(obj, type):
         return chain.Thing("class", class_name(obj))  # type: ignore[arg-type]
-    if type(obj) is types.MethodType:
+    if type(obj) is MethodType:
         owner: Any = obj.__self__ if inherits(obj.__self__, type) else type(obj.__self__)
         return chain.Thing(
             "bound method", class_name(owner), _callable_name(obj.__func__).rpartition(".")[2]
         )
-    if type(obj) is types.FunctionType:
+    if type(obj) is FunctionType:
         return chain.Thing("function", _callable_name(obj))
-    if type(obj) is types.FrameType:
+    if type(obj) is FrameType:
         return chain.Thing("frame", obj.f_code.co_name)
     for prefix, kind in _FRAMED:
         if type(obj) is kind:
@@ -244,7 +256,7 @@ def _thing(obj: object) -> Thing:
     for base in CONTAINERS:
         if inherits(obj, base):
             return chain.Thing("container", str(name_slot(type(obj))), length=base.__len__(obj))
-    if type(obj) is weakref.ref:
+    if type(obj) is _ref:
         return chain.Thing("weak reference")
     method = _test_method(obj)
     return chain.Thing("test" if method else "object", class_name(type(obj)), method)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import types
+from types import CellType, ModuleType, TracebackType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -176,11 +176,11 @@ def _along(above: Path, edge: edges.Edge, child: Any) -> Path:
 
 
 def _is_cell_or_traceback(obj: Any) -> bool:
-    return type(obj) is types.CellType or type(obj) is types.TracebackType
+    return type(obj) is CellType or type(obj) is TracebackType
 
 
 def _outlives_call(obj: Any) -> bool:
-    return objects.inherits(obj, type) or objects.inherits(obj, types.ModuleType)
+    return objects.inherits(obj, type) or objects.inherits(obj, ModuleType)
 
 
 def _container(obj: Any) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextvars
 import sys
 import threading
-import types
+from types import CodeType, FrameType, ModuleType
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
 from unittest_leakfix._core.early import bind
@@ -81,7 +81,7 @@ class Roots:
 
     def __init__(self, ignored: Set[int]) -> None:
         self.modules: Dict[int, str] = {}
-        self.namespaces: Dict[int, types.ModuleType] = {}
+        self.namespaces: Dict[int, ModuleType] = {}
         self.threads: Dict[int, str] = {}
         self.values: Dict[int, List[Root]] = {}
         self.counts: Dict[int, int] = {}
@@ -110,7 +110,7 @@ class Roots:
         for name, module in objects.items(sys.modules):
             if type(name) is str and module is not None and not is_ours(name):
                 self.modules.setdefault(id(module), name)
-                if objects.inherits(module, types.ModuleType):
+                if objects.inherits(module, ModuleType):
                     self.namespaces[id(objects.own_dict(module))] = module
 
     def _note_threads(self, ignored: Set[int]) -> None:
@@ -244,7 +244,7 @@ def resolve(module_name: str, path: str) -> object:
 
 def _library(name: str) -> bool:
     module = sys.modules.get(name)
-    return type(module) is types.ModuleType and objects.is_library(module)
+    return type(module) is ModuleType and objects.is_library(module)
 
 
 def _registry_root(registry: str, access: str) -> Root:
@@ -266,7 +266,7 @@ def _class_root(cls: type) -> List[Root]:
     return [Root(rank, "class", expression, True, hop)]
 
 
-def _frame_root(frame: types.FrameType, here: bool, expression: str, name: str) -> Root:
+def _frame_root(frame: FrameType, here: bool, expression: str, name: str) -> Root:
     where = objects.place(frame)
     if here:
         shown = "<frame of %s()>" % frame.f_code.co_name
@@ -279,7 +279,7 @@ def _frame_root(frame: types.FrameType, here: bool, expression: str, name: str) 
     return Root(THREAD, "thread", expression, True, Hop(expression, what, where, lasting=True))
 
 
-def _held(code: types.CodeType, variable: str) -> int:
+def _held(code: CodeType, variable: str) -> int:
     # Up to 3.10 the caller's value stack holds an argument for as long as the call lasts.
     is_argument = variable in code.co_varnames[:code.co_argcount]
     return 2 if is_argument and sys.version_info < (3, 11) else 1
