@@ -22,7 +22,7 @@ from unittest_leakfix.leaks.fingerprint import (
 )
 from unittest_leakfix.leaks.model.leak import Leak, group
 from unittest_leakfix.leaks.report import whole_file
-from unittest_leakfix.leaks.run import Files
+from unittest_leakfix.leaks.report_files import Files
 from unittest_leakfix.options import Options
 from unittest_leakfix.tracing.stacks import Frame
 

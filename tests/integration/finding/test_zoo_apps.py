@@ -65,6 +65,9 @@ LEAKS = {
     "service.Feeds.test_handler_stays": ("kept test", "tests.zoo.service_app.handlers['price']"),
     "service.Feeds.test_test_in_a_list": ("kept test", "tests.zoo.service_app.pending[0]"),
 }
+# Up to 3.9 the collector does not see what a connection of sqlite3 refers to, nor it.
+UNSEEN_BEFORE_3_10 = ("pipeline.Stores.test_store_replaced",
+                      "pipeline.Stores.test_function_of_the_store")
 # Of these what is advised is in words, or the line to be changed is not the one that is shown.
 WORDS = ("pipeline.Runs.test_watcher", "pipeline.Files.test_spool_folder")
 
@@ -77,6 +80,8 @@ def tearDownModule():
 class AppsTests(ZooCase):
 
     def see(self, name):
+        if name in UNSEEN_BEFORE_3_10 and sys.version_info < (3, 10):
+            self.skipTest("sqlite3's connections are seen from Python 3.10 on")
         answer = keeper.ask(name, options={"leaks_json": "ZOO/leaks.json"})
         self.assertTrue(answer["successful"], answer["output"])
         leak, = json.loads(answer["files"]["leaks.json"])["leaks"]
