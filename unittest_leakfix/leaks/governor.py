@@ -27,11 +27,12 @@ bind(globals())
 
 SHARE = 0.05
 """What finding may cost of the time that the tests take, before it begins to leave things out."""
-FLOOR = 0.2
+FLOOR = 0.5
 """The seconds that it may cost besides, of any run, and without what it takes to load it: a share
 of nothing would leave out all. On an idle machine loading takes 0.05, the first look at the modules
-of an application 0.02 to 0.05, a full collection and a search on its heap 0.1. So a run of half a
-second is followed and explained whole, and one of five costs at most a tenth more."""
+of an application 0.02 to 0.05, a full collection and a search on its heap 0.1; on a busy one, two or
+three times as much, and a run of a second is to be reported alike on both: followed and explained
+whole."""
 _RUNNING = 0.7
 """The part of this that may be spent before the run is over: the rest is for its explanation."""
 _PARTS = 16

@@ -38,8 +38,10 @@ _NESTED = ("this run", "it is part of a test of a run that finds already")
 def _writes(options: Options) -> bool:
     """Tell whether one of the *options* asks for a file; most runs have none, and load nothing for
     it."""
+    # A name without a letter is an error, which is for report_files to say.
     return bool(options.leaks_update_baseline or any(
-        getattr(options, each.name, None) for each in OPTIONS if each.type in (FILE, OUTPUTS)))
+        getattr(options, each.name, None) not in (None, False, ()) for each in OPTIONS
+        if each.type in (FILE, OUTPUTS)))
 
 
 class LeakSession:

@@ -386,7 +386,7 @@ ROWS: Tuple[Setting, ...] = (
                                  "the test")),
     Setting(_KIND, "django.core.cache: LocMemCache", "django.core.cache.backends.locmem",
             _local_caches, _set_local_caches,
-            remedy=cleaning("django.core.cache.cache.clear")),
+            remedy=cleaning("django.core.cache.cache.clear"), quiet=True),
     Setting(_KIND, "django.core.mail.outbox", "django.core.mail", _outbox, _cut_outbox,
             same=_same_outbox, show=lambda value: "%d mails" % value[1],
             remedy=cleaning("django.core.mail.outbox.clear")),

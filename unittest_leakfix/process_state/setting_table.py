@@ -94,6 +94,8 @@ class Setting(NamedTuple):
     same: Callable[[Any, Any], bool] = alike
     """Tells whether what was read last is not a change of what was read before."""
     show: Callable[[Any], str] = shown
+    quiet: bool = False
+    """What tests leave there is put back by ``--restore``, and is not a leak by itself: a cache."""
 
 
 def attribute(name: str) -> Callable[[Any], Any]:
@@ -186,9 +188,10 @@ def _change(row: Setting, module: Any, old: Any, new: Any) -> FoundChange:
     if type(old) is dict and type(new) is dict:
         return Change(row.kind, row.name, "changed", restorable=undo is not None,
                       added=_keys(new, old), removed=_keys(old, new),
-                      after=_of_same_keys(old, new)), undo
+                      after=_of_same_keys(old, new), quiet=row.quiet), undo
     how = "replaced" if row.kind == "patch" else ""
-    return Change(row.kind, row.name, how, row.show(old), row.show(new), undo is not None), undo
+    return Change(row.kind, row.name, how, row.show(old), row.show(new), undo is not None,
+                  quiet=row.quiet), undo
 
 
 def _putting(put: Optional[Callable[[Any, Any], object]], module: Any, value: Any) -> Undo:

@@ -25,7 +25,7 @@ class Second(unittest.TestCase):
         pass
 def setUpModule():
     from unittest_leakfix import runner
-    from unittest_leakfix.leaks import classify, detector, run
+    from unittest_leakfix.leaks import classify, detector, report_files, run
     from unittest_leakfix.leaks.report import json_report, text_report, whole_file
     %s
 """
@@ -78,7 +78,7 @@ LEAKS  3 causes were found before the run was interrupted
         self.assertEqual(1, output.count("LEAKS"))
 
     def test_while_a_file_is_written(self):
-        for press in ("press_at(run.Files, 'write')", "press_at(json_report, 'to_text')",
+        for press in ("press_at(report_files.Files, 'write')", "press_at(json_report, 'to_text')",
                       "press_at(whole_file, '_whole')",
                       "press_at(whole_file, '_replace')", "press_at(whole_file, '_fsync')",
                       "press_at(run.suppressions, 'baseline_text')"):

@@ -179,7 +179,7 @@ class InterruptTests(FilesCase):
         import pytest
         from tests.support.interrupts import press_at
         def pytest_collection_finish():
-            from unittest_leakfix.leaks import classify, detector, run
+            from unittest_leakfix.leaks import classify, detector, report_files, run
             from unittest_leakfix.leaks.report import text_report, whole_file
             %s
     """
@@ -200,7 +200,7 @@ class InterruptTests(FilesCase):
         return done.stdout, done.returncode
 
     def test_after_the_tests(self):
-        for press in ("press_at(run.Files, 'write')", "press_at(whole_file, '_replace')",
+        for press in ("press_at(report_files.Files, 'write')", "press_at(whole_file, '_replace')",
                       "press_at(text_report, 'render')"):
             with self.subTest(press):
                 text, status = self.interrupted(press)
@@ -239,7 +239,7 @@ class InterruptTests(FilesCase):
         self.assertEqual(-signal.SIGINT, status, text)
         self.assertNotIn("LEAKS", text)
         text, status = self.interrupted(
-            "press_at(run.Files, 'write'); press_at(whole_file, '_replace')")
+            "press_at(report_files.Files, 'write'); press_at(whole_file, '_replace')")
         self.assertEqual((-signal.SIGINT, OLD), (status, self.text("a.json")), text)
         self.assertNotIn("LEAKS", text)
 
