@@ -92,6 +92,9 @@ class Network(unittest.TestCase):
         here.close()
         web_app.outbox.append(there)
 
+    def test_pair_on_self(self):
+        self.here, self.there = socket.socketpair()
+
     def test_mail_thread(self):
         timer = threading.Timer(60, web_app.mailer.send, ("late",))
         timer.start()

@@ -37,7 +37,8 @@ class Resolver:
         return cls.pool
 '''
 SAMPLE = '''
-import contextlib, io, threading, unittest
+import contextlib, io, socket, threading, unittest
+import unittest_leakfix as leakfix
 import truth_app as app
 A, B = __file__, app.__file__
 
@@ -54,6 +55,23 @@ class OneLine(unittest.TestCase):
         app.files += [open(A), open(B)]
     def test_comprehension(self):
         app.files.append([open(each) for each in (A, B)])
+
+    def test_pair(self):
+        self.a, self.b = socket.socketpair()
+    def test_files(self):
+        self.a, self.b = open(A), open(B)
+    def test_loop(self):
+        for name in "ab":
+            setattr(self, name, open(A))
+    def test_kinds(self):
+        self.a, self.b = open(A), socket.socket()
+
+class OfClass(leakfix.ClassLeakFixMixin, unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.a, cls.b = socket.socketpair()
+    def test_it(self):
+        pass
 
 class Copies(unittest.TestCase):
     def test_put_back(self):
@@ -170,6 +188,20 @@ class TruthTests(ZooCase):
             with self.subTest(name):
                 leak, = self.leaks("OneLine.test_" + name)
                 self.assertTrue(leak["remedy"].startswith(wanted), leak["remedy"])
+
+    def test_several_attributes_of_one_line(self):
+        both = "self.addCleanup(self.b.close); self.addCleanup(self.a.close)"
+        for name, wanted in (
+                ("OneLine.test_pair", [both]), ("OneLine.test_files", [both]),
+                ("OfClass", [both.replace("self.addCleanup", "cls.addClassCleanup").replace(
+                    "self", "cls")]),
+                # After the line there is not yet the other; and what is not of one kind is two.
+                ("OneLine.test_loop",
+                 ["self.addCleanup(self.a.close)", "self.addCleanup(self.b.close)"]),
+                ("OneLine.test_kinds",
+                 ["self.addCleanup(self.a.close)", "self.addCleanup(self.b.close)"])):
+            with self.subTest(name):
+                self.assertEqual(wanted, sorted(leak["remedy"] for leak in self.leaks(name)))
 
     def test_copies_that_are_put_back(self):
         self.assertEqual([], self.leaks("Copies"))

@@ -55,6 +55,7 @@ LEAKS = {
     "web.Receivers.test_session_kept": ("kept test", "tests.zoo.web_app.outbox[0].basket[0]"),
     "web.Network.test_listening": ("socket", "socket.create_server("),
     "web.Network.test_pair_that_is_dropped": ("socket", "here, there = socket.socketpair()"),
+    "web.Network.test_pair_on_self": ("socket", "self.here, self.there = socket.socketpair()"),
     "web.Network.test_mail_thread": ("timer", "timer.start()"),
     "web.Base.test_it": ("file", "web_app.outbox.append(open("),
     "service.Loops.test_loop_of_the_test": ("event loop", "asyncio.new_event_loop()"),

@@ -264,14 +264,29 @@ def group(leaks: Iterable[Leak]) -> List[Leak]:
     """Merge leaks of one cause: the first is kept, with everyone's tests, sizes and growths. Order
     stays.
 
-    What was opened on two lines is two causes.
+    What was opened on two lines is two causes. What one line has assigned to several attributes,
+    such as both ends of a pair, is one.
     """
     causes: Dict[Tuple[object, ...], List[Leak]] = {}
+    targets: Dict[Tuple[object, ...], str] = {}
     for leak in leaks:
+        if _is_target(leak):
+            frames = leak.acquisition.frames if leak.acquisition is not None else ()
+            cause = targets.setdefault((leak.kind, leak.tests, frames), leak.cause)
+            leak = replace(leak, cause=cause) if cause != leak.cause else leak
         opened = leak.acquisition.frames[:1] if leak.acquisition is not None else ()
         line = opened[0].line if opened else 0
         causes.setdefault((leak.kind, leak.cause or leak.subject, line), []).append(leak)
     return [_joined(same) for same in causes.values()]
+
+
+def _is_target(leak: Leak) -> bool:
+    """Tell whether the line that opened it has the attribute in it as which it was found, and
+    closed."""
+    seen: Any = leak.seen
+    reached = getattr(seen, "reached", "") if getattr(seen, "was_closed", False) else ""
+    code = leak.cause.partition(" by `")[2]
+    return bool(reached and code and re.search(r"(?<![\w.])%s(?![\w.])" % re.escape(reached), code))
 
 
 def interrupted(found: Findings) -> Findings:
