@@ -47,6 +47,8 @@ class LeakFixRunnerMixin(DatabasesMixin):
             except ValueError as error:
                 raise CommandError(str(error)) from None
         super().__init__(*args, **options)
+        if self._leakfix_watch is not None:     # else our frame would be in Django's tracebacks
+            self.run_tests = self._leakfix_run_tests
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:
@@ -63,12 +65,10 @@ class LeakFixRunnerMixin(DatabasesMixin):
         from unittest_leakfix.patience import WatchedObserver
         return WatchedObserver(watching, self._leakfix_watch)
 
-    def run_tests(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the tests as Django does, and watch the end of the process where that was asked
-        for."""
+    def _leakfix_run_tests(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the tests as Django does, and watch the end of the process."""
         failures = super().run_tests(*args, **kwargs)  # type: ignore[misc]
-        if self._leakfix_watch is not None:
-            self._leakfix_watch.over(int(bool(failures)), self._leakfix_threads)
+        self._leakfix_watch.over(int(bool(failures)), self._leakfix_threads)
         return failures
 
     def run_suite(self, suite: unittest.TestSuite, **kwargs: Any) -> Any:

@@ -30,7 +30,7 @@ SHARE = 0.05
 FLOOR = 0.5
 """The seconds that it may cost besides, of any run, and without what it takes to load it: a share
 of nothing would leave out all. On an idle machine loading takes 0.05, the first look at the modules
-of an application 0.02 to 0.05, a full collection and a search on its heap 0.1; on a busy one, two or
+of an application 0.02 to 0.05, a full collection and a search on its heap 0.1; on a busy one two or
 three times as much, and a run of a second is to be reported alike on both: followed and explained
 whole."""
 _RUNNING = 0.7
