@@ -203,16 +203,27 @@ class Classifier:
             if leak.kind == "growth":
                 self._grown[leak.cause].add(survivor.nth)
         leaks: List[Leak] = []
+        known: Dict[Tuple[str, str, str, str], bool] = {}   # a cause has as many as tests ran
         for survivor, leak in pairs:
-            lost = suspects.lost.get((survivor.module, survivor.type), ())
-            if leak.kind != "growth" or suspects.timeline.grows(
-                    self._grown[leak.cause], lost, self.grows) and not (
-                        self.grows > 1 and leak.chain is not None
-                        and _MEMO.search(leak.chain.expression)
-                        and suspects.timeline.seldom(self._grown[leak.cause])):
-                survivor.reported = True
-                leaks.append(_counted(leak, survivor))
+            if leak.kind == "growth":
+                key = (leak.cause, survivor.module, survivor.type,
+                       leak.chain.expression if leak.chain is not None else "")
+                if key not in known:
+                    known[key] = self._is_growing(suspects, survivor, leak)
+                if not known[key]:
+                    continue
+            survivor.reported = True
+            leaks.append(_counted(leak, survivor))
         return leaks
+
+    def _is_growing(self, suspects: Suspects, survivor: Survivor, leak: Leak) -> bool:
+        """Tell whether more and more is left in the place of this leak, other than what was worked
+        out and is kept."""
+        nths = self._grown[leak.cause]
+        lost = suspects.lost.get((survivor.module, survivor.type), ())
+        return suspects.timeline.grows(nths, lost, self.grows) and not (
+            self.grows > 1 and leak.chain is not None and bool(_MEMO.search(leak.chain.expression))
+            and suspects.timeline.seldom(nths))
 
     def _leak(self, suspects: Suspects, case: _Candidate, trace: Trace,
               sized: bool) -> Optional[Leak]:

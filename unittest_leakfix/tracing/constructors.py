@@ -15,7 +15,7 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Callable, Dict, List, Tuple
 
-from unittest_leakfix._core.code_origin import LIBRARY, USER, origin_of
+from unittest_leakfix._core.code_origin import HARNESS, LIBRARY, USER, origin_of
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.swap import LateSwap, Swap
 from unittest_leakfix.resources import clients, entry_points, registry
@@ -137,6 +137,7 @@ _SEEN_ANYWAY = frozenset([
 #: Those that may be imported while a test runs.
 MODULES = frozenset(CONSTRUCTORS) | frozenset(FUNCTIONS) | frozenset([
     "unittest.mock", "mock.mock", "_posixshmem"])
+_ENTERS = ("__enter__", "__exit__")
 #: Where a function is at home, if that is elsewhere: a pickle of it is looked up there.
 _HOMES = {"os": ("posix", "nt"), "socket": ("_socket",), "asyncio": ("asyncio.events",)}
 
@@ -327,10 +328,13 @@ class Constructors:
             self._records.tie(patch, self._records.record("patch", "", frame))
 
     def _logger(self, what: str, logger: Any, frame: Any) -> None:
+        code = frame.f_code
+        if code.co_name in _ENTERS and origin_of(code.co_filename) == HARNESS:
+            return      # what pytest sets up around each phase of a test, and takes back
         if self._listens() and type(getattr(logger, "name", None)) is str:
             records = self._records
-            if origin_of(frame.f_code.co_filename) == USER and is_installed(
-                    frame.f_code.co_filename) and logger.name != "root":
+            if origin_of(code.co_filename) == USER and is_installed(
+                    code.co_filename) and logger.name != "root":
                 # As redis does with its own logger when its first pub/sub is made.
                 records.set_up.setdefault((what, logger.name), records.current)
             records.changed(what, logger.name, frame)

@@ -186,6 +186,26 @@ class NameTests(AdviceCase):
         site = user_code.Site("no.such.Test.test_x", None)
         self.assertEqual((site.names, site.place, site.statement), (None, "", None))
 
+    def test_the_module_of_a_path_is_found_again_and_not_once_it_is_gone(self):
+        module = types.ModuleType("test_baskets_of_this")
+        module.__file__ = os.path.join(os.sep, "somewhere", "tests", "test_baskets_of_this.py")
+        path = "tests/test_baskets_of_this.py"
+        self.assertIsNone(user_code._module_of(path))
+        sys.modules[module.__name__] = module
+        self.addCleanup(sys.modules.pop, module.__name__, None)
+        for _ in range(2):
+            self.assertIs(module, user_code._module_of(path))
+        again = types.ModuleType(module.__name__)
+        again.__file__ = os.path.join(os.sep, "elsewhere", "test_baskets_of_this.py")
+        sys.modules[module.__name__] = again
+        self.assertIsNone(user_code._module_of(path))
+        again.__file__ = module.__file__
+        sys.modules["another name"] = sys.modules.pop(module.__name__)
+        self.addCleanup(sys.modules.pop, "another name")
+        self.assertIsNone(user_code._module_of(path))   # there are as many modules as before
+        sys.modules[module.__name__] = module
+        self.assertIs(again, user_code._module_of(path))
+
 
 class WayOutTests(AdviceCase):
     """How an object is taken out of what keeps it, by the kind of reference."""

@@ -121,6 +121,20 @@ class ClassTest(WatchedCase):
         self.assertEqual((__file__, here), (caught.filename, caught.lineno))
         self.assertMadeAt(value, here)
 
+    def test_what_pytest_does_around_each_phase_is_not_noted(self):
+        handler, noted = logging.NullHandler(), []
+        self.addCleanup(logging.getLogger().removeHandler, handler)
+        for file, function in (("/x/_pytest/logging.py", "__enter__"),
+                               ("/x/_pytest/logging.py", "set_level"),
+                               ("/x/tests/shop.py", "__enter__")):
+            space = {"logging": logging, "handler": handler}
+            exec(compile("def %s():\n    logging.getLogger().addHandler(handler)" % function, file,
+                         "exec"), space)
+            before = self.records.latest
+            space[function]()
+            noted.append(self.records.latest > before)
+        self.assertEqual([False, True, True], noted)
+
     def test_mock_of_the_constructor(self):
         with mock.patch.object(http.client.HTTPConnection, "__init__", return_value=None) as made:
             http.client.HTTPConnection("mocked")

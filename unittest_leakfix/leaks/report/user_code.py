@@ -354,14 +354,39 @@ def _written(test: str, function: str) -> Tuple[Any, Optional[FunctionType]]:
         return None, None
 
 
+_by_path: Dict[str, Tuple[str, int]] = {}
+"""The name of the module of each path, "" for none, and how many modules there were then: a kept
+test class asks for the same one a thousand times."""
+
+
+def _module_of(path: str) -> Optional[ModuleType]:
+    """Return the module whose file has a *path* that ends with this one; None where none has."""
+    known, many = _by_path.get(path, ("", 0))
+    if known:
+        module = sys.modules.get(known)
+        if type(module) is ModuleType and _has_path(module, path):
+            return module
+    elif many == len(sys.modules):
+        return None
+    for name, module in list(sys.modules.items()):
+        if type(module) is ModuleType and _has_path(module, path):
+            _by_path[path] = name, 0
+            return module
+    _by_path[path] = "", len(sys.modules)
+    return None
+
+
+def _has_path(module: ModuleType, path: str) -> bool:
+    # A module itself, of no class of somebody's own: its namespace may be asked for.
+    file = module.__dict__.get("__file__")
+    return file is not None and str(file).replace(os.sep, "/").endswith("/" + path)
+
+
 def _looked_up(test: str, function: str) -> Tuple[Any, Optional[FunctionType]]:
     name, scope = fixture_of(test) if is_fixture(test) else ("", without_parameters(test))
     if "::" in scope or scope.endswith(".py"):
         path, *rest = scope.split("::")
-        module = next((each for each in list(sys.modules.values())
-                       if type(each) is ModuleType
-                       and str((objects.own_dict(each) or {}).get("__file__", "")).replace(
-                           os.sep, "/").endswith("/" + path)), None)
+        module = _module_of(path)
     else:
         dotted, below = _split(scope.partition(" ")[0])
         module, rest = sys.modules.get(dotted), below.split(".") if below else []
