@@ -252,7 +252,8 @@ class ApplicationState:
             for record in self._records.values() if record.windows)
 
     def leaks(self, reported: Sequence[Leak], timeline: Timeline) -> List[Leak]:
-        """Return the leaks among what was recorded, but for what one of those *reported* is."""
+        """Return the leaks among what was recorded, but for what one of those *reported* is, and
+        for what it has returned before: pytest's session is over before the run is."""
         if not self._records:
             return []       # nothing is loaded for it
         judge = state_rules.Judge(timeline, self._failed, self.windows, self._scopes)
@@ -262,10 +263,11 @@ class ApplicationState:
         for record in self._records.values():
             worded = record.place.expression
             whole = re.compile(r"(?<![\w.])%s(?!\w)" % re.escape(worded))
-            if record.windows and not any(whole.search(each) for each in expressions) and not (
+            if record.windows and not record.reported and not any(whole.search(each) for each in expressions) and not (
                     worded in self._shrunk or state_rules.is_bounded(record, values)):
                 leak = judge.leak(record)
                 if leak is not None:
+                    record.reported = True
                     found.append(leak)
         return judge.together(found)
 

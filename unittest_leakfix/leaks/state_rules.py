@@ -61,6 +61,7 @@ class Record:
         self.windows: List[Window] = []
         self.changed = 0        # how often, in all
         self.shrank = False
+        self.reported = False
 
     def add(self, window: Window) -> None:
         """Note one more."""

@@ -113,6 +113,34 @@ class ModeTests(PytestCase):
                       "fixture whole (session)\n",
                       text.replace(" (by fixture whole (session))", ""))
 
+    def test_changes_of_the_application_are_counted_once(self):
+        # At the end all is judged when the session is over, and again after it.
+        self.write(shop='''
+            rows, log = [], []
+            def price(): return 2
+        ''', test_functions='''
+            import shop
+            def test_rows(): shop.rows.append(bytearray(2000000))
+            def test_again(): shop.rows.append(bytearray(2000000))
+            def test_patched(): shop.price = lambda: 1
+        ''', test_cases='''
+            import unittest, pytest, shop
+            @pytest.fixture(scope="module", autouse=True)
+            def log():
+                shop.log.append(bytearray(2000000))
+            class Tests(unittest.TestCase):
+                def test_rows(self): shop.rows.append(bytearray(2000000))
+                def test_again(self): shop.rows.append(bytearray(2000000))
+        ''')
+        text, status = self.pytest("-q", "--leaks=fail", "--leaks-json=leaks.json")
+        self.assertIn("5 passed, 1 error in 0 s\n", text)
+        with open(os.path.join(self.folder, "leaks.json"), encoding="utf-8") as file:
+            leaks = {leak["subject"].partition(" ")[0]: leak for leak in json.load(file)["leaks"]}
+        self.assertEqual({"shop.rows", "shop.log", "shop.price"}, set(leaks))
+        self.assertEqual(4, leaks["shop.rows"]["growth"])
+        self.assertLess(leaks["shop.rows"]["size"], 10000000)
+        self.assertEqual(["test_functions.py::test_patched"], leaks["shop.price"]["tests"])
+
     def test_properties(self):
         self.write(test_sample=KEEPS, conftest='''
             def pytest_sessionfinish(session):
