@@ -263,8 +263,9 @@ class ApplicationState:
         for record in self._records.values():
             worded = record.place.expression
             whole = re.compile(r"(?<![\w.])%s(?!\w)" % re.escape(worded))
-            if record.windows and not record.reported and not any(whole.search(each) for each in expressions) and not (
-                    worded in self._shrunk or state_rules.is_bounded(record, values)):
+            if record.windows and not record.reported and not (
+                    any(whole.search(each) for each in expressions) or worded in self._shrunk
+                    or state_rules.is_bounded(record, values)):
                 leak = judge.leak(record)
                 if leak is not None:
                     record.reported = True
