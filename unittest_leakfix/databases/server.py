@@ -138,13 +138,12 @@ def rows(connection: Any, statement: str,
 def code(error: BaseException) -> object:
     """Return the server's code of a driver's error: MySQL's number, PostgreSQL's SQLSTATE; None
     without one."""
-    for name in ("sqlstate", "pgcode", "errno"):
-        found = getattr(error, name, None)
-        # mysql.connector has a SQLSTATE too, which is coarser than the number.
-        if found and not (name == "sqlstate" and hasattr(error, "errno")):
-            return found
+    # The number first: mysql.connector and PyMySQL 1.2 have a SQLSTATE too, which is coarser.
     arguments = error.args
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+    for found in (getattr(error, "errno", None), arguments[0] if arguments else None):
+        if found and isinstance(found, int):
+            return found
+    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
 
 
 def number(value: object) -> int:

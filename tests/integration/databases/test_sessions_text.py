@@ -1,9 +1,12 @@
 """Sessions as text, whole; and no secret in any of it."""
 from __future__ import annotations
 
+import struct
 import unittest
 
+from tests.support import private_server
 from unittest_leakfix._core import redaction
+from unittest_leakfix.databases.server import code
 from unittest_leakfix.databases.server_sessions import (
     Ended,
     MissingPrivilege,
@@ -167,3 +170,30 @@ class Secrets(unittest.TestCase):
         self.assertNotIn("hunter2", str(Sessions((Session(
             1, "u", application="postgres://u:hunter2@h", database="d",
             opened_by="connect(password='hunter2')"),))))
+
+class CodeTest(unittest.TestCase):
+    """The number of an error of MySQL's, whatever else its driver has of it."""
+
+    def test_pymysql(self):
+        errors = private_server.driver("pymysql").err
+        packet = b"\xff" + struct.pack("<h", 1227) + b"#42000Access denied"
+        with self.assertRaises(errors.OperationalError) as caught:
+            errors.raise_mysql_exception(packet)    # which knows its SQLSTATE since 1.2
+        self.assertEqual(1227, code(caught.exception))
+
+    def test_connector(self):
+        errors = private_server.driver("mysql.connector").errors
+        self.assertEqual(1227, code(errors.get_exception(
+            b"\x00\x00\x00\x00\xff" + struct.pack("<h", 1227) + b"#42000Access denied")))
+
+    def test_sqlstate_beside_the_number(self):
+        error = Exception(1227, "Access denied")
+        error.sqlstate = "42000"
+        self.assertEqual(1227, code(error))
+        error = Exception("permission denied")
+        error.sqlstate = "42501"
+        self.assertEqual("42501", code(error))
+        error = Exception("permission denied")
+        error.pgcode = "42501"
+        self.assertEqual("42501", code(error))
+        self.assertIsNone(code(Exception("gone")))
