@@ -135,11 +135,15 @@ def of_closing(found: FoundResource, acquisition: Optional[Acquisition], test: s
 
 def _client(called: str, kind: Kind, value: Any) -> Resource:
     """One of ``resources.clients``, or of the user's own kinds: it says itself what ends it."""
-    ends = kind.ends
+    ends = kind.ends(value)
     if not all("." in each or _has(value, (each,)) for each in ends):
         ends = ("close",) if _has(value, ("close",)) else ()
-    ends = tuple("await " + each if "." not in each and is_coroutine_function(
-        objects.type_attribute(type(value), each)) else each for each in ends)
+    awaited = [each for each in ends if "." not in each and is_coroutine_function(
+        objects.type_attribute(type(value), each))]
+    if not awaited and kind.awaits(value):
+        # A plain function that returns what is to be awaited, as that of aiohttp's connectors.
+        awaited = [each for each in ends if "." not in each]
+    ends = tuple("await " + each if each in awaited else each for each in ends)
     return Resource(called, resource=kind.name, type=str(objects.class_name(type(value))),
                     ends=ends)
 
@@ -147,7 +151,7 @@ def _client(called: str, kind: Kind, value: Any) -> Resource:
 def _resource(called: str, kind: Kind, value: Any) -> Resource:
     if kind.client:
         return _client(called, kind, value)
-    ends = kind.ends or kinds.ENDS.get(kind.name, kinds.of_resource(kind.name).ends)
+    ends = kind.ends(value) or kinds.ENDS.get(kind.name, kinds.of_resource(kind.name).ends)
     # What a subclass or a class of the same kind ends by instead.
     state = ""
     if kind.name == "child process":
@@ -208,7 +212,7 @@ def of_import(name: str, value: Any, kind: Kind, acquisition: Optional[Acquisiti
     """An open resource that a *module*, or a class in it, opened while it was imported."""
     what = described(kind, value, acquisition)
     seen = _resource(what, kind, value)
-    end = (seen.ends or ("close",))[-1].rpartition(" ")[2]
+    end = (seen.ends or ("close",))[-1].rpartition(" ")[2].lstrip(".")
     where, registers = ("setUpClass", "cls.addClassCleanup(cls.%s.%s)") if in_class else (
         "setUpModule", "unittest.addModuleCleanup(%s.%s)")
     return Leak(kinds.of_resource(kind.name).name, "", ("module (%s)" % module,),

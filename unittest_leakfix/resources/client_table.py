@@ -64,10 +64,11 @@ def client(noun, classes, is_open, place=None, close="close", leak="client", end
            awaits=None, parts=None, whole=None, closed_with=None,
            threads=False):
     """Add a row. *classes* and *made_by* are names, with blanks between; *close* the name of a
-    method, or a callable; *ends* what the user calls, the last one first: methods, or functions
-    with a dot in their name, which take it; *parts* returns objects, paths and addresses;
-    *closed_with* returns the object that closes this one
-    when it is closed itself; *threads*: its own refer to it now and then."""
+    method, or a callable; *ends* what the user calls, the last one first: methods, ".pool.close"
+    of an attribute, or functions with a dot in their name, which take it; or what returns them for
+    one that is there, if that depends on the library's version; *parts* returns objects, paths and
+    addresses; *closed_with* returns the object that closes this one when it is closed itself;
+    *threads*: its own refer to it now and then."""
     closer = close if callable(close) else method(close)
     ends = ends or (() if callable(close) else (close,))
     if awaits is None:

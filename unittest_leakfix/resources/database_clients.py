@@ -274,20 +274,51 @@ def _pubsub_open(value):
     return connection is not None and redis_connected(connection)
 
 
+def _pubsub_parts(value):
+    return [own_attribute(value, "connection")]
+
+
+def _pubsub_ends(value):
+    # Until redis 5 close() is not a coroutine function: since Python 3.11 unittest does not await
+    # what a clean-up of that sort returns.
+    return ("aclose" if on_type(class_of(value), "aclose") is not MISSING else "reset",)
+
+
 def _aclose(value):
     """Close an awaited one: ``aclose`` since redis 5.0.1, ``close`` before."""
     return value.aclose() if on_type(class_of(value), "aclose") is not MISSING else value.close()
 
 
+def _keeps_its_pool(value):
+    """Tell whether ``close`` leaves the pool that it made open: until redis 5, nothing says there
+    whose pool it is."""
+    return own_attribute(value, "connection_pool") is not None and own_attribute(
+        value, "auto_close_connection_pool") is None
+
+
+def _redis_close(value):
+    value.close()
+    if _keeps_its_pool(value):
+        # Those that are idle: another client of the same pool opens them again.
+        for each in list(own_attribute(value.connection_pool, "_available_connections", ())):
+            each.disconnect()
+
+
+def _redis_ends(value):
+    return (".connection_pool.disconnect",) if _keeps_its_pool(value) else ("close",)
+
+
 client("redis client", "redis.client.Redis redis.cluster.RedisCluster", _redis_open, _redis_place,
-       made_by="Redis StrictRedis from_url", awaits=False, parts=_redis_parts)
+       close=_redis_close, ends=_redis_ends, made_by="Redis StrictRedis from_url", awaits=False,
+       parts=_redis_parts)
 client("redis client", "redis.asyncio.client.Redis redis.asyncio.cluster.RedisCluster",
        _redis_open, _redis_place, close=_aclose, ends=("aclose",), made_by="Redis from_url",
        awaits=True, parts=_redis_parts)
 client("redis pub/sub", "redis.client.PubSub", _pubsub_open, _redis_place, made_by="pubsub",
        closed_with=_redis_of, awaits=False)
 client("redis pub/sub", "redis.asyncio.client.PubSub", _pubsub_open, _redis_place, close=_aclose,
-       ends=("aclose",), made_by="pubsub", awaits=True, closed_with=_redis_of)
+       ends=_pubsub_ends, made_by="pubsub", awaits=True, closed_with=_redis_of,
+       parts=_pubsub_parts)
 client("redis pool", "redis.connection.ConnectionPool redis.asyncio.connection.ConnectionPool",
        _redis_pool_open, _redis_place, close="disconnect", parts=_redis_parts,
        leak="connection pool", made_by="ConnectionPool BlockingConnectionPool from_url")

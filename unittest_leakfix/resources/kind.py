@@ -51,13 +51,14 @@ class Kind(object):
     it was made, so that the line that made it says nothing. parts: a callable that
     returns what belongs to the value, and cannot be reached from it: objects, paths,
     addresses. ends: what the user calls to close it, the last one first: names of
-    methods, or of functions (with a dot), which take it. closed_with: a callable that
+    methods, of those of an attribute (".pool.close"), or of functions (with a dot), which take
+    it; or a callable that returns them. closed_with: a callable that
     returns what closes it by being closed. client: it is one of `clients`, or the
     user's. threads: its own refer to it now and then.
     """
 
     __slots__ = ("name", "opens_later", "_close", "_is_open", "_describe", "_awaits", "_parts",
-                 "ends", "_closed_with", "client", "threads")
+                 "_ends", "_closed_with", "client", "threads")
 
     def __init__(self, name, close, is_open=open_by_flags, describe=None, awaits=False,
                  opens_later=False, parts=None, ends=(), closed_with=None, client=False,
@@ -65,7 +66,7 @@ class Kind(object):
         self.name = name
         self.opens_later = opens_later
         self._parts = parts
-        self.ends = ends
+        self._ends = ends
         self._closed_with = closed_with
         self.client = client
         self.threads = threads
@@ -108,6 +109,13 @@ class Kind(object):
             raise
         except BaseException:
             return False
+
+    def ends(self, value):
+        """Return the names of what the user calls to close it, the last one first. Never
+        raises."""
+        if callable(self._ends):
+            return self._call(self._ends, value, tuple) or ()
+        return self._ends
 
     def parts(self, value):
         """Return what belongs to it, beside what it refers to: a list. Never raises."""

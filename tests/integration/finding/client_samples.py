@@ -5,6 +5,7 @@ docs/clients_table.py makes the table of docs/clients.md of them.
 
 from __future__ import absolute_import
 
+import importlib
 import importlib.util
 import re
 from collections import namedtuple
@@ -53,6 +54,14 @@ _SAA = "import sqlalchemy as sa, sqlalchemy.ext.asyncio as saa"
 _ENGINE = "global ENGINE; ENGINE = saa.create_async_engine(%s, poolclass=sa.pool.NullPool)"
 _GET = "http://%(host)s:%(port)d"
 
+
+def _end_of(module, name, other="close"):
+    """Return *name* where this version's ``Redis`` of a module has it, else *other*."""
+    if importlib.util.find_spec("redis") is None:
+        return name
+    return name if hasattr(importlib.import_module(module).Redis, name) else other
+
+
 SAMPLES = (
     sample("Engine", "sqlalchemy", "sa.create_engine(%s)" % _PG,
            "SQLAlchemy engine (psycopg2) to " + _TO, "it.connect().close()", "postgresql",
@@ -97,7 +106,9 @@ SAMPLES = (
            "mariadb", True, "self.addAsyncCleanup(it.wait_closed); self.addCleanup(it.close)"),
     sample("Redis", "redis", 'redis.Redis(host="%(host)s", port=%(port)d)',
            "redis client to %(host)s:%(port)d/0",
-           'self.sub = it.pubsub(); self.sub.subscribe("x"); it.ping()', "redis"),
+           'self.sub = it.pubsub(); self.sub.subscribe("x"); it.ping()', "redis",
+           remedy=None if _end_of("redis", "from_pool") != "close"      # 4 leaves its pool open
+           else "self.addCleanup(it.connection_pool.disconnect)"),
     sample("RedisPubSub", "redis", 'redis.Redis(host="%(host)s", port=%(port)d).pubsub()',
            "redis pub/sub to %(host)s:%(port)d/0", 'it.subscribe("x")', "redis"),
     sample("RedisPool", "redis", 'redis.ConnectionPool(host="%(host)s", port=%(port)d)',
@@ -105,14 +116,22 @@ SAMPLES = (
            remedy="self.addCleanup(it.disconnect)"),
     sample("AsyncRedis", "redis", 'aioredis.Redis(host="%(host)s", port=%(port)d)',
            "redis client to %(host)s:%(port)d/0", "await it.ping()", "redis", True,
-           "self.addAsyncCleanup(it.aclose)", imports="import redis.asyncio as aioredis"),
+           "self.addAsyncCleanup(it.%s)" % _end_of("redis.asyncio", "aclose"),
+           imports="import redis.asyncio as aioredis"),
+    sample("AsyncRedisPubSub", "redis",
+           'aioredis.Redis(host="%(host)s", port=%(port)d).pubsub()',
+           "redis pub/sub to %(host)s:%(port)d/0", 'await it.subscribe("x")', "redis", True,
+           "self.addAsyncCleanup(it.%s)" % _end_of("redis.asyncio", "aclose", "reset"),
+           imports="import redis.asyncio as aioredis"),
     sample("Mongo", "pymongo",
            'pymongo.MongoClient("mongodb://127.0.0.1:9/", serverSelectionTimeoutMS=100)',
            "MongoDB client to 127.0.0.1:9"),
     sample("Aiohttp", "aiohttp", "aiohttp.ClientSession()", "aiohttp session",
            'async with it.get("%s/") as answer: await answer.read()' % _GET, "http", True),
     sample("AiohttpConnector", "aiohttp", "aiohttp.TCPConnector()", "aiohttp connector", "", "",
-           True, "self.addAsyncCleanup(it.close)"),
+           True),
+    sample("AiohttpUnixConnector", "aiohttp", 'aiohttp.UnixConnector("/nowhere/to/be")',
+           "aiohttp connector", awaited=True),
     sample("Httpx", "httpx", 'httpx.Client(base_url="%s")' % _GET, "httpx client to " + _GET,
            'it.get("/")', "http"),
     sample("AsyncHttpx", "httpx", 'httpx.AsyncClient(base_url="%s")' % _GET,

@@ -260,5 +260,34 @@ class ApplicationTest(unittest.TestCase):
         self.assertEqual(found, REPORTED, printed)
 
 
+PAIR = """
+import unittest, aiohttp
+KEPT = []
+class Pair(unittest.IsolatedAsyncioTestCase):
+    async def test_it(self):
+        a, b = aiohttp.TCPConnector(), aiohttp.TCPConnector()
+        KEPT.append([a, b])
+"""
+
+
+class PairTest(unittest.TestCase):
+    """Two on one line, each of which is awaited."""
+
+    def test_each_has_its_clean_up(self):
+        if importlib.util.find_spec("aiohttp") is None:
+            self.skipTest("aiohttp is missing")
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "test_pair.py"), "w") as suite:
+                suite.write(PAIR)
+            ran = subprocess.run(
+                [sys.executable, "-W", "ignore", "-m", "unittest_leakfix", "--leaks=report",
+                 "test_pair"], cwd=folder, stdin=subprocess.DEVNULL, env=environment({}),
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        printed = ran.stdout.decode("utf-8", "replace")
+        self.assertEqual(ran.returncode, 0, printed)
+        self.assertIn("self.addAsyncCleanup(a.close)", printed)
+        self.assertIn("self.addAsyncCleanup(b.close)", printed)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -58,9 +58,19 @@ def end(resource: str, name: str = "", awaited: bool = False,
 def _ending(method: str, awaited: bool) -> Call:
     """Return the call of a method, or of a function that takes what it ends."""
     waits, _, name = method.rpartition(" ")
-    if "." in name:
+    if _is_function(name):
         return Call(name, (IT,))
-    return Call("%s.%s" % (IT, name), awaited=awaited or bool(waits))
+    return Call(_method(IT, name), awaited=awaited or bool(waits))
+
+
+def _is_function(name: str) -> bool:
+    """Tell whether this end of a resource is a function which takes it: "plt.close"."""
+    return "." in name[1:] and name[:1] != "."
+
+
+def _method(of: str, name: str) -> str:
+    """Return the method of what is called *of*: "close", or ".pool.close" of an attribute."""
+    return "%s.%s" % (of, name.lstrip("."))
 
 
 def named(remedy: Remedy, resource: str, name: str = "") -> Remedy:
@@ -94,10 +104,15 @@ def end_of_opened(seen: Resource, site: Site) -> Optional[Remedy]:
     names = site.several(openers)
     methods = seen.ends or kinds.of_resource(seen.resource).ends
     if names and all(names) and len(methods) == 1 and not seen.awaited:
-        return Remedy(tuple(Call("%s.%s" % (each, methods[0])) for each in names)).of(names[0])
+        call = _ending(methods[0], False)
+        return Remedy(tuple(call._replace(
+            function=call.function.replace(IT, each),
+            arguments=tuple(part.replace(IT, each) for part in call.arguments))
+            for each in names)).of(names[0])
     if names:
         return Remedy(advice="that line opens more than one: give each of them a name, and "
-                             "register the %s() of each" % "() and ".join(methods or ("close",)))
+                             "register the %s() of each" % "() and ".join([
+                                 each.lstrip(".") for each in methods or ("close",)]))
     if name and not itself:     # a library's, which has it inside
         return Remedy((Call(IT + ".close"),)).of(name)
     if not name and site.statement is not None and not site.call_of(openers):
@@ -110,7 +125,7 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
     """Return the clean-up for an open resource, which *chain* may hold."""
     if seen.advice:
         return Remedy(advice=seen.advice)
-    seen = seen._replace(ends=tuple(site.local(each) if "." in each else each
+    seen = seen._replace(ends=tuple(site.local(each) if _is_function(each) else each
                                     for each in seen.ends))
     if seen.reached:
         name, itself = opened(seen.resource, site, seen.type)
@@ -145,7 +160,7 @@ def of_resource(seen: Resource, chain: Optional[Chain], site: Site) -> Optional[
     if old is not None and old.when is When.BEFORE:
         # One that has ended has open descriptors as long as it is there.
         return old._replace(monkeypatch="", calls=(*old.calls, *(
-            Call("%s.%s" % (place, each), late=True) for each in seen.ends)))
+            Call(_method(place, each), late=True) for each in seen.ends)))
     if opened(seen.resource, site, seen.type) != ("", False):
         return end_of_opened(seen, site)
     return (end(seen.resource, place, seen.awaited, seen.ends) if place

@@ -137,8 +137,9 @@ class Site:
     def opening(self, openers: Iterable[str], made: str = "") -> Optional[Statement]:
         """Return the one statement that calls one of the *openers*, or a class that is called
         *made*."""
+        # "a, b = one(), other()" is a call of neither.
         found = [each for each in self._statements
-                 if each.call.rpartition(".")[2] in (*openers, made)]
+                 if each.call and each.call.rpartition(".")[2] in (*openers, made)]
         return found[0] if len(found) == 1 else None
 
     def call_of(self, openers: Iterable[str]) -> str:
@@ -155,7 +156,8 @@ class Site:
         repeats = False
         for each in self._statements:
             called = [name for name, _ in each.calls if name.rpartition(".")[2] in openers]
-            count = max(map(called.count, called), default=0)
+            count = (len(called) if len(called) == len(each.targets)    # "a, b = one(), other()"
+                     else max(map(called.count, called), default=0))
             if count:
                 named = count == len(each.targets) and (
                     count > 1 or each.call.rpartition(".")[2] in openers)
