@@ -75,6 +75,7 @@ MODULES = (
     ("test_lock_waits", ONE),
     ("test_own_resources", BOTH),
     ("test_planted", BOTH),
+    ("test_max_memory", ONE),
     ("test_memory_limit", ONE),
     ("test_packaging", CORE),
     ("test_page_written", ONE),

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from tests.support import servers, servers_postgresql
@@ -54,8 +55,8 @@ class MessagesTest(unittest.TestCase):
         cls.environment = Environment()
         cls.addClassCleanup(cls.environment.remove)
 
-    def follow(self, name, folder=None, **variables):
-        """Do what the page of that *name* says."""
+    def follow(self, name, folder=None, between=lambda: None, **variables):
+        """Do what the page of that *name* says; call *between* before each command."""
         if folder is None:
             folder = os.path.realpath(tempfile.mkdtemp())
             self.addCleanup(shutil.rmtree, folder)
@@ -67,6 +68,7 @@ class MessagesTest(unittest.TestCase):
                 continue
             self.assertEqual(language, "console", text)
             for command, printed in commands(text):
+                between()
                 child = subprocess.Popen(
                     command, shell=True, cwd=folder, stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -94,7 +96,18 @@ class MessagesTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, folder)
         with open(os.path.join(folder, "settings.py"), "w") as file:
             file.write("DATABASE = %r\n" % (server.settings(),))
-        self.follow("too-many-connections", folder)
+        administrator = servers.administrator(server)
+        self.addCleanup(administrator.close)
+
+        def idle():
+            """Wait until the server has noticed that a process with connections is gone."""
+            cursor = administrator.cursor()
+            for _ in range(600):
+                if cursor.execute("SHOW PROCESSLIST") == 1:
+                    break
+                time.sleep(0.1)
+
+        self.follow("too-many-connections", folder, idle)
 
     def test_accessed_by_other_users(self):
         try:
