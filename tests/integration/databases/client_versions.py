@@ -1,6 +1,6 @@
 """The tests of clients and databases with old and new versions of the libraries.
 
-``python tests/client_versions.py [NAME ...]`` makes an environment for each row of `ROWS` (or those
+``python tests/integration/databases/client_versions.py [NAME ...]`` makes an environment for each row of `ROWS` (or those
 named), in a temporary folder, runs the row's test modules there, prints one line for each, and
 removes it. The exit status is 1 when one failed. What a module skips there is counted: a library
 that is not in the row is missing. The servers are the tests' own.
@@ -15,7 +15,7 @@ import tempfile
 import venv
 from typing import Dict, List, NamedTuple, Tuple
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 CLIENTS = "tests.integration.finding.test_clients"
 BUDGETS = "tests.integration.databases.test_budget_clients"
 LOCKS = "tests.integration.databases.test_lock_waits"
