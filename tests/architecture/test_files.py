@@ -17,7 +17,6 @@ MOST, LEAST = 500, 20
 
 # File: why it may be larger, or smaller.
 LARGER: Dict[str, str] = {
-    "leaks.detector": "the detector: what it notes for the governor is about to leave it",
     "options": "one table, with a row for each option",
 }
 SMALLER: Dict[str, str] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Container, Dict, List, NamedTuple, Option
 
 from unittest_leakfix._core.code_origin import short
 from unittest_leakfix._core.early import bind, later
-from unittest_leakfix._core.introspection import names_in, qualified
+from unittest_leakfix._core.introspection import mro, names_in, qualified
 from unittest_leakfix.leaks.retention import objects
 from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.resources.registry import kind_of
@@ -188,6 +188,15 @@ class Fixtures:
                 self.covered |= resource_parts.held_resources(value, opened)[0]
                 self._acquisitions.mark_connection_reported(value)
         return leaks
+
+
+def fixture_of(holder: Any, *names: str) -> str:
+    """Return the first of these fixtures that a class or module has: "setUpClass"; "" for none.
+    unittest's own, which do nothing, do not count."""
+    holders = mro(holder) if isinstance(holder, type) else [holder] if holder is not None else []
+    written = [space for space in map(objects.namespace_of, holders)
+               if space.get("__module__") not in ("unittest.case", "unittest.async_case")]
+    return next((name for name in names if any(name in space for space in written)), "")
 
 
 _FIXTURES = ("setUpClass", "setUpTestData")

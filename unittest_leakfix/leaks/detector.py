@@ -4,49 +4,38 @@ from __future__ import annotations
 
 import sys
 import unittest
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Container,
-    Dict,
-    List,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-)
+from typing import TYPE_CHECKING, Any, Container, List, Optional, Set, Tuple
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from unittest_leakfix._core import errors
 from unittest_leakfix._core.early import bind, later
-from unittest_leakfix._core.introspection import mro, qualified
+from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.swap import originals
 from unittest_leakfix.leaks import memory_limit, suppressions
 from unittest_leakfix.leaks.application_state import ApplicationState
-from unittest_leakfix.leaks.captured_warnings import (
-    is_reported,
+from unittest_leakfix.leaks.class_scope import (
+    Fixtures,
+    ImportedResources,
+    SharedResources,
+    fixture_of,
 )
-from unittest_leakfix.leaks.class_scope import Fixtures, ImportedResources, SharedResources
 from unittest_leakfix.leaks.explanation import Explanation
 from unittest_leakfix.leaks.governor import Began
 from unittest_leakfix.leaks.listening import ListeningObserver
+from unittest_leakfix.leaks.looks import Looks
 from unittest_leakfix.leaks.model.ids import TestIds
 from unittest_leakfix.leaks.reported_changes import Pending, ReportedChanges
-from unittest_leakfix.leaks.retention.objects import namespace_of
 from unittest_leakfix.leaks.suppressions import ReportedLeaks
 from unittest_leakfix.leaks.suspects import Suspects
 from unittest_leakfix.leaks.unmeasured import Unmeasured
 from unittest_leakfix.options import Options
-from unittest_leakfix.process_state.base import Change
 from unittest_leakfix.tracing import os_facts
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
 if TYPE_CHECKING:
-    from unittest_leakfix.leaks import identify
     from unittest_leakfix.leaks.model import leak as leak_model
     from unittest_leakfix.leaks.model.leak import Findings, Leak
 else:
-    identify = later(globals(), "leaks.identify")
     leak_model = later(globals(), "leaks.model.leak")
 
 __unittest = True
@@ -91,17 +80,10 @@ class LeakDetector(ListeningObserver):
         self._runs_again = False         # the finished test stands in the suite once more
         self._measuring = False
         self._fixtures_ran = True              # fixtures came between
-        self._fixture = ""              # the last one that exists and was not looked at yet
-        self._changed_between: List[Change] = []    # what has changed since the last test
-        self._by_fixture: Dict[Tuple[object, ...], str] = {}    # what fixtures have changed
-        self._scoped = [False, False]   # the class, the module under way has fixtures
-        self._close = True              # the class under way is looked at closely
-        self._set_up_unseen = False     # what its setUpClass has set up, its tearDownClass ends
-        self._ended: List[str] = []     # the tests, and fixtures, since the last close look
         self._ids = TestIds()
         self.memory = memory_limit.KeptMemory(
             options, self._acquisitions.connection_count,
-            lambda: self._states[0].descriptor_count())
+            lambda: self._looks.states[0].descriptor_count())
         if not options.leaks_failed:
             self._changed.failed = self._reported_leaks.failed
 
@@ -113,6 +95,14 @@ class LeakDetector(ListeningObserver):
         self._imported_resources = ImportedResources(acquisitions)
         self._changed = ReportedChanges(acquisitions)
         self._explanation.follow(acquisitions, self._fixtures)
+        self._looks = Looks(self._changed, self._shared, self._governor, self._closely,
+                            self._found)
+
+    def _look_first(self) -> None:
+        self._looks.states = tuple(self._state() for _ in range(3))
+
+    def _found(self, leaks: List[Leak]) -> None:
+        self._new_leaks += leaks
 
     def start(self) -> bool:
         self.memory.open()      # before the open descriptors are looked at
@@ -188,9 +178,7 @@ class LeakDetector(ListeningObserver):
                     self._shared.take(self._fixtures.cls)
                 self._reported_leaks.mark()
                 self._application.take(self._suspects.timeline.now)
-                self._fixture_over()
-                between, self._changed_between = self._changed_between, []
-                self._new_leaks += self._changed.met(name, between)
+                self._new_leaks += self._changed.met(name, self._looks.between_tests())
             elif self._changed.failed:
                 self._new_leaks += self._changed.met(name)
             self._test_capture.install()
@@ -269,57 +257,8 @@ class LeakDetector(ListeningObserver):
                                      test in self._reported_leaks.failed)
         if self._test_capture.any or self._release_capture.any:
             self._take_complaints(test)
-        self._released_ids.clear()
-        self._released_lines.clear()
-        self._clients.clear()
-        self._ended.append(test)
-        closed = self._shared.closed() if self._shared.any else []
-        if closed:
-            with originals:
-                self._new_leaks += [identify.of_change(change, test, opened)
-                                    for change, opened in closed]
-        state = self._states[0]
-        if self._set_up_unseen or not (self._closely or governor.looks_at_test()):
-            state.skip()
-            return
-        times = governor.times_also(governor.looks, self._timed)
-        began = governor.begin() if times else None
-        changes = state.after()
-        if began is not None:
-            governor.add("looks", began, times)
-        if changes:
-            self._note_changes(changes, {change.fd for change, _ in closed})
-
-    def _note_changes(self, changes: Sequence[Change], closed: Container[int] = ()) -> None:
-        """Report what the test that has ended, or one since the last look, has changed; without the
-        descriptors that are known to be *closed*."""
-        self._changed.waited |= any(change.thread or change.pid for change in changes)
-        began = self._governor.begin()
-        try:
-            self._changes([change for change in changes if change.kind != "closed descriptor"
-                           or change.fd not in closed], self._ended[-1])
-        finally:
-            self._governor.add("changes", began)
-
-    def _catch_up(self) -> None:
-        """Look what the tests have changed after which the process was not looked at: a fixture,
-        which is not one of them, is about to run."""
-        if self._states[0].behind and self._ended:
-            changes = self._states[0].catch_up(self._changed.grace())
-            if changes:
-                self._note_changes(changes)
-
-    @originals.around
-    def _take_complaints(self, test: str) -> None:
-        for capture in (self._test_capture, self._release_capture):
-            for complaint in capture.take():
-                if not is_reported(complaint, self._released_ids, self._released_lines):
-                    # What dies unclosed later is the leak of the test that opened it.
-                    opened = complaint.acquisition.test if complaint.acquisition else ""
-                    leak = identify.of_complaint(complaint, opened or test)
-                    among = self._survivor_watch.among
-                    self._new_leaks.append(leak if opened or not among else leak_model.like(
-                        leak, tests=(), candidates=among))
+        self._forget_released()
+        self._looks.after_test(test, self._timed)
 
     def _counts(self) -> bool:
         """Tell whether what the test that ends has left is counted now."""
@@ -337,49 +276,19 @@ class LeakDetector(ListeningObserver):
                     self._release_capture.remove()
                 self._suspects.add(survivors or ())
                 if survivors is None:
-                    self._unmeasured.add(self._ended[-1], _UNKNOWN)
+                    self._unmeasured.add(self._looks.ended[-1], _UNKNOWN)
                 if self._test_capture.any or self._release_capture.any:
-                    self._take_complaints(self._ended[-1])
+                    self._take_complaints(self._looks.ended[-1])
             except errors.PASSING:
                 raise
             except BaseException:
-                self._unmeasured.fault(self._ended[-1])
+                self._unmeasured.fault(self._looks.ended[-1])
             finally:
                 self._governor.add("objects", began)
 
-    def _fixture_over(self) -> None:
-        """Look what changed since the last look, and keep in mind which fixture did it."""
-        name, self._fixture = self._fixture, ""
-        state = self._states[0]
-        if name and state.whole:
-            self._ended.clear()
-        elif name:
-            self._unseen(name)
-        elif state.behind:
-            return      # what has changed is of one of the tests before, and seen later
-        changes = state.before(costly=bool(name))
-        self._changed_between += changes
-        for change in changes if name else ():
-            self._by_fixture.setdefault(change.key, name)
-
-    def _tests_over(self, last: bool = False) -> None:
-        """All tests of a class have run: look closely at what they have left.
-
-        Where that has cost too much already, several classes are looked at together.
-        """
-        state = self._states[0]
-        if not last and not self._close:
-            return
-        changes = state.full(self._changed.grace(), last)
-        ended, self._ended = self._ended, [] if state.whole else self._ended[:]
-        if changes and ended:
-            self._changes(changes, ended[-1], 0, ended)
-
-    def _unseen(self, fixture: str) -> None:
-        """A *fixture* runs, or has run, without a close look before it: what is seen later may be
-        of it, or of the tests before."""
-        self._states[0].skip()
-        self._ended.append(fixture)
+    def _tests_over(self) -> None:
+        """The run is over: look closely at what the tests have left."""
+        self._looks.tests_over(True)
 
     def before_fixture(self, name: str) -> None:
         self._acquisitions.current = name
@@ -389,22 +298,14 @@ class LeakDetector(ListeningObserver):
                 self._application.after_class(self._suspects.timeline.now)
                 cls = self._fixtures.cls
                 if name.startswith("tearDownModule"):
-                    if _fixture_of(os_facts.loaded(self._module), "tearDownModule"):
+                    if fixture_of(os_facts.loaded(self._module), "tearDownModule"):
                         self._application.between()
                 elif cls is not None:
                     self._application.class_fixtures(cls)
                 if name.startswith("tearDownModule"):
-                    self._fixture = name if self._scoped[1] else ""
-                    if self._fixture and not self._states[0].whole:
-                        self._tests_over(True)
-                elif self._scoped[0] and cls is not None:
-                    self._tests_over()
-                    self._fixture = "%s (%s)" % (
-                        _fixture_of(cls, "tearDownClass", "setUpClass"), qualified(cls))
-                elif cls is not None and _fixture_of(cls, "tearDownClass"):
-                    if not self._set_up_unseen:
-                        self._catch_up()
-                    self._unseen(name)
+                    self._looks.module_torn_down(name)
+                elif cls is not None:
+                    self._looks.class_torn_down(cls, name)
             except errors.PASSING:
                 raise
             except BaseException:
@@ -432,21 +333,11 @@ class LeakDetector(ListeningObserver):
                 except ValueError as error:
                     self._unmeasured.add(qualified(cls), str(error))
                 self._imported_resources.take(cls, qualified(cls), self._no_test_yet())
-                self._governor.class_begins()
-                self._close = self._governor.looks_at_class()
-                fixture = _fixture_of(cls, "setUpClass", "tearDownClass")
-                self._set_up_unseen = False
-                self._scoped[0] = bool(fixture) and self._close
-                if fixture:
-                    self._catch_up()
+                has_fixtures = bool(fixture_of(cls, "setUpClass", "tearDownClass"))
+                self._looks.class_begins(has_fixtures)
+                if has_fixtures:
                     self._application.class_fixtures(cls, name, self._suspects.timeline.now)
-                self._fixture_over()
-                if self._scoped[0]:
-                    self._states[1].before(costly=True)
-                    self._fixture = name
-                elif fixture:
-                    self._unseen(name)
-                    self._set_up_unseen = True
+                self._looks.class_set_up(name if has_fixtures else "")
                 self._governor.add("classes", began)
             except errors.PASSING:
                 raise
@@ -455,19 +346,14 @@ class LeakDetector(ListeningObserver):
 
     def class_finished(self, cls: type) -> None:
         self._acquisitions.current = ""
-        self._set_up_unseen = False
+        self._looks.follow_tests()
         self._ids.forget()
         if self._is_active():
             name = "setUpClass (%s)" % qualified(cls)
             began = self._governor.begin()
             try:
                 self._application.after_class(self._suspects.timeline.now)
-                if self._scoped[0]:
-                    self._fixture_over()
-                    self._fixtures_left("%s (%s)" % (
-                        _fixture_of(cls, "setUpClass", "tearDownClass"), qualified(cls)), 1)
-                else:
-                    self._tests_over()
+                self._looks.class_over(cls)
                 self._application.scope_over((name,), self._suspects.timeline.now)
                 self._shared.forget()
                 self._new_leaks += self._fixtures.left_open(cls, "cls.%s", (name,))
@@ -490,16 +376,12 @@ class LeakDetector(ListeningObserver):
                 module = os_facts.loaded(name)
                 if module is not None:
                     self._imported_resources.take(module, name, self._no_test_yet())
-                self._by_fixture.clear()
-                self._scoped[1] = bool(_fixture_of(os_facts.loaded(name), "setUpModule",
-                                                   "tearDownModule"))
-                if self._scoped[1]:
+                has_fixtures = bool(fixture_of(module, "setUpModule", "tearDownModule"))
+                self._looks.module_begins(has_fixtures)
+                if has_fixtures:
                     self._application.fixture_begins(self._acquisitions.current,
                                                      self._suspects.timeline.now)
-                    if not self._states[0].whole:
-                        self._tests_over(True)
-                    self._states[2].before(costly=True, whole=True)
-                    self._fixture = self._acquisitions.current
+                    self._looks.module_set_up(self._acquisitions.current)
                 self._governor.add("classes", began)
             except errors.PASSING:
                 raise
@@ -508,17 +390,14 @@ class LeakDetector(ListeningObserver):
 
     def module_finished(self) -> None:
         if self._is_active() and self._module:
-            name, module = "setUpModule (%s)" % self._module, os_facts.loaded(self._module)
-            self._module = ""
+            finished, self._module = self._module, ""
+            name, module = "setUpModule (%s)" % finished, os_facts.loaded(finished)
             began = self._governor.begin()
             try:
                 if module is not None:
                     self._new_leaks += self._fixtures.left_open(module, "%s", (name,))
                     self._new_leaks += self._imported_resources.left(module.__name__)
-                if self._scoped[1]:
-                    self._fixture_over()
-                    first = _fixture_of(module, "setUpModule", "tearDownModule") or "setUpModule"
-                    self._fixtures_left(first + name[len("setUpModule"):], 2)
+                if self._looks.module_over(module, finished):
                     self._application.scope_over((name,), self._suspects.timeline.now)
                 self._changed.forget()
                 self._governor.add("classes", began)
@@ -530,34 +409,13 @@ class LeakDetector(ListeningObserver):
 
     # Classifying what was seen.
 
-    def _fixtures_left(self, name: str, scope: int) -> None:
-        """Report what the fixtures of a class (*scope* 1) or module (2) have changed: that which
-        did it is named, *name* where that was not seen."""
-        by: Dict[str, List[Change]] = {}
-        for change in self._states[scope].full(self._changed.grace(), scope > 1):
-            by.setdefault(self._by_fixture.get(change.key, name), []).append(change)
-        for fixture, changes in by.items():
-            if fixture.startswith("tearDown"):  # which is there to close what it did not open
-                changes = [each for each in changes if each.kind != "closed descriptor"]
-            self._changes(changes, fixture, scope)
-
-    def _changes(self, changes: List[Change], test: str, scope: int = 0,
-                 ended: Sequence[str] = ()) -> None:
-        if scope == 0 and any(change.thread for change in changes):
-            # What ends with the class is not the test's.
-            changes = [change for change in changes
-                       if not (change.thread and self._shared.runs_thread(change.thread))]
-        back = self._states[scope].restore(changes) if self.options.restore and changes else []
-        self._new_leaks += self._changed.leaks(changes, test, back, scope > 0,
-                                           ended if ended or scope else self._ended)
-
     def _classify_rest(self, last: bool = False) -> None:
         """A class or module is over, or the run: tell what is known by then."""
         self._count_rest()
         self._suspects.timeline.over()
         explains = last or self._explains()
         if last:
-            self._tests_over(True)
+            self._tests_over()
             self._new_leaks += self._changed.met("")
         fresh, self._new_leaks = self._new_leaks, []
         waiting: List[Pending] = []
@@ -609,13 +467,3 @@ class LeakDetector(ListeningObserver):
     def report_leaks(self, leaks: List[Leak]) -> List[Leak]:
         """Take the leaks of a class that is over; return those that are not known."""
         return self._reported_leaks.take(leaks)
-
-
-def _fixture_of(holder: Any, *names: str) -> str:
-    """Return the first of these fixtures that a class or module has: "setUpClass"; "" for none.
-    unittest's own, which do nothing, do not count."""
-    spaces = [namespace_of(each) for each in (mro(holder) if isinstance(holder, type)
-                                                      else [holder] if holder is not None else [])]
-    written = [space for space in spaces
-           if space.get("__module__") not in ("unittest.case", "unittest.async_case")]
-    return next((name for name in names if any(name in space for space in written)), "")

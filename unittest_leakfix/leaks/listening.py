@@ -17,7 +17,7 @@ from unittest_leakfix._core.early import bind, held, later
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.ownership import COUNTED
 from unittest_leakfix._core.swap import originals
-from unittest_leakfix.leaks.captured_warnings import ComplaintCapture
+from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, is_reported
 from unittest_leakfix.leaks.governor import SLACK, Governor
 from unittest_leakfix.leaks.passing_warnings import PassThroughCapture
 from unittest_leakfix.leaks.retention import registries
@@ -32,9 +32,11 @@ from unittest_leakfix.tracing.stacks import Frame
 
 if TYPE_CHECKING:
     from unittest_leakfix.leaks import identify, resource_parts
+    from unittest_leakfix.leaks.model import leak as leak_model
     from unittest_leakfix.leaks.model.leak import Leak
 else:
     identify = later(globals(), "leaks.identify")
+    leak_model = later(globals(), "leaks.model.leak")
     resource_parts = later(globals(), "leaks.resource_parts")
 
 __unittest = True
@@ -118,7 +120,7 @@ class ListeningObserver(RunObserver):
             self._first_imports.install()
             registries.callbacks.install()
             heap.meter = self._collect_heap
-        self._states = tuple(self._state() for _ in range(3))
+        self._look_first()
         scan.listeners.append(self._closing)
         attributes.drop_listeners.append(self._dropping)
         self._connections = self._acquisitions.connections_mark()
@@ -126,6 +128,10 @@ class ListeningObserver(RunObserver):
     def _collect_heap(self, collects: Callable[[], None]) -> None:
         self._governor.collect(collects)
         heap.slack = self._governor.slack
+
+    def _look_first(self) -> None:
+        """Look at the process, which is watched from now on."""
+        raise NotImplementedError
 
     def _state(self) -> ProcessState:
         """Return what watches the process from now on."""
@@ -199,6 +205,24 @@ class ListeningObserver(RunObserver):
         if leak.user_line is not None:
             self._released_lines.append(leak.user_line)
         self._released_ids.extend(parts)
+
+    @originals.around
+    def _take_complaints(self, test: str) -> None:
+        for capture in (self._test_capture, self._release_capture):
+            for complaint in capture.take():
+                if not is_reported(complaint, self._released_ids, self._released_lines):
+                    # What dies unclosed later is the leak of the test that opened it.
+                    opened = complaint.acquisition.test if complaint.acquisition else ""
+                    leak = identify.of_complaint(complaint, opened or test)
+                    among = self._survivor_watch.among
+                    self._new_leaks.append(leak if opened or not among else leak_model.like(
+                        leak, tests=(), candidates=among))
+
+    def _forget_released(self) -> None:
+        """The test was let go of: the ids of what died with it may be of something else now."""
+        self._released_ids.clear()
+        self._released_lines.clear()
+        self._clients.clear()
 
     def _dropping(self, values: Dict[str, Any]) -> None:
         if self._test and self._is_active():

@@ -13,7 +13,6 @@ from typing import (
     Iterator,
     List,
     Optional,
-    Sequence,
     Set,
 )
 
@@ -99,6 +98,7 @@ class ScopedDetector(LeakDetector):
         self._on_reported = on_leaks
         self._reported_leaks.entries = lambda leak: entries(leak.left_by)
         self._scopes: List[Scope] = []
+        self._looks.of_tests = self._not_made
         self._spare: List[ProcessState] = []
         self._finds = False
         self._fails_early = False       # errors are needed after each scope
@@ -187,14 +187,14 @@ class ScopedDetector(LeakDetector):
         self._between()
         if not self._scopes:
             # Only now does pytest capture what is written, by other descriptors and streams.
-            self._states = tuple(self._state() for _ in self._states)
+            self._look_first()
         state = self._spare.pop() if self._spare else self._state()
         scope.data = ScopeData(state)
         self._scopes.append(scope)
         try:
             self._acquisitions.renew_probe()
             self._governor.class_begins()
-            self._catch_up()
+            self._looks.catch_up()
             state.before(costly=True, whole=scope.kind != "class")
             if scope.kind == "class":
                 self._fixtures.begin(scope.holder)
@@ -266,18 +266,19 @@ class ScopedDetector(LeakDetector):
     def _tests_left(self, data: ScopeData, whole: bool) -> None:
         """Report what the tests since the last close look, one of them, have changed. (By now the
         scope's fixtures are torn down, too.)"""
-        state = self._states[0]
+        looks = self._looks
+        state = looks.states[0]
         changes = [change for change in state.full(0.0, whole)
                    if change.windows and change.fd < 0]
-        ended, fixtures = self._ended, _of_the_user(data)
-        self._ended = []
+        ended, fixtures = looks.ended, _of_the_user(data)
+        looks.ended = []
         if not state.whole:     # what is seen later may be of these fixtures, too
-            self._ended = ended[:]
+            looks.ended = ended[:]
             for name in fixtures:
-                self._unseen(name)
+                looks.unseen(name)
         if changes and ended:
-            self._changes([change._replace(windows=change.windows + len(fixtures))
-                           for change in changes], ended[-1], 0, ended + fixtures)
+            looks.report([change._replace(windows=change.windows + len(fixtures))
+                          for change in changes], ended[-1], 0, ended + fixtures)
 
     def scope_finished(self, scope: Scope) -> None:
         """Judge what was left in *scope*, now that all of pytest's reports on it are made."""
@@ -298,9 +299,9 @@ class ScopedDetector(LeakDetector):
         """A scope's fixture is about to be set up. Returns what `fixture_ready` wants."""
         if not self._is_active() or scope is None:
             return None
-        self._catch_up()
+        self._looks.catch_up()
         scope.data.fixtures.add(name)
-        self._fixture = name
+        self._looks.fixture = name
         self._application_fixture(name, scope, fixturedef)
         scope.data.values.append((name, fixturedef))
         before, self._acquisitions.current = self._acquisitions.current, name
@@ -338,16 +339,14 @@ class ScopedDetector(LeakDetector):
 
     # What the detector of unittest does by class and module.
 
-    def _changes(self, changes: List[Change], test: str, scope: int = 0,
-                 ended: Sequence[str] = ()) -> None:
+    def _not_made(self, changes: List[Change]) -> List[Change]:
         others = self._made()
-        super()._changes([change for change in changes if self._matters(change, others)], test,
-                         scope, ended)
+        return [change for change in changes if self._matters(change, others)]
 
-    def _tests_over(self, last: bool = False) -> None:
+    def _tests_over(self) -> None:
         # A test that was interrupted: pytest has taken its capture away meanwhile.
-        if not (last and self._test):
-            super()._tests_over(last)
+        if not self._test:
+            super()._tests_over()
 
     def _closing(self, owner: Any, found: scan.FoundResource) -> None:
         test = self._test or self._acquisitions.current

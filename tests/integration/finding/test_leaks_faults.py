@@ -593,7 +593,8 @@ class OwnFaultTests(FaultCase):
                 self.assertEqual(plain.verdicts, ours.verdicts, ours.output)
                 self.assertRegex(ours.report,
                                  r"(?s)Not measured: .*\(finding failed: LookupError: a "
-                                 r"mistake of ours\s+at leaks/(detector|explanation).py:\d+\)")
+                                 r"mistake of ours\s+at "
+                                 r"leaks/(detector|explanation|looks).py:\d+\)")
 
 
 if __name__ == "__main__":
