@@ -19,7 +19,7 @@ _VARIES = (
     (re.compile(r"shop-\w{8}\b"), "shop-XXXXXXXX"),
     (re.compile(r"\bpid \d+"), "pid N"),
     (re.compile(r"\bdescriptor \d+ \("), "descriptor N ("),
-    (re.compile(r"(127\.0\.0\.1):\d+"), r"\1:PORT"),
+    (re.compile(r"(127\.0\.0\.1):(?:\d+|\*(?= ))"), r"\1:PORT"),
     # The standard library's own lines, and what one test alone weighs.
     (re.compile(r"(?<![/\w])((?:\w+/)*(?!tests/)\w+\.py):\d+(?= in )"), None),
     (re.compile(r"\b\d[\d.]* kB\b"), "N kB"),

@@ -356,6 +356,25 @@ class HeadlineTests(unittest.TestCase):
             with self.subTest(text):
                 self.assertEqual(describe.steady_words(text), steady)
 
+    def test_no_port_that_the_system_chose(self):
+        for text, steady in (
+                ("socket 127.0.0.1:45424 -> 127.0.0.1:36085 was left open",
+                 "socket 127.0.0.1:* -> 127.0.0.1:* was left open"),
+                ("socket listening on [::1]:39217 was left open",
+                 "socket listening on [::1]:* was left open"),
+                ("server ('127.0.0.1', 40321) was left open",
+                 "server ('127.0.0.1', *) was left open"),
+                ("socket 10.0.0.2:60780 -> 10.0.0.1:8080 was left open",
+                 "socket 10.0.0.2:* -> 10.0.0.1:8080 was left open"),
+                ("socket listening on 0.0.0.0:0 was left open", None),
+                ("socket listening on 127.0.0.1:32767 was left open", None),
+                ("socket /srv/a:45000 was left open", None)):
+            with self.subTest(text):
+                self.assertEqual(describe.steady_words(text, "socket"), steady or text)
+                self.assertEqual(describe.steady_words(text, "connection"), text)
+        self.assertEqual("descriptor (socket 127.0.0.1:*) was left open", describe.steady_words(
+            "descriptor (socket 127.0.0.1:38977) was left open", "descriptor"))
+
 
 if __name__ == "__main__":
     unittest.main()

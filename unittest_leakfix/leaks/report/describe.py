@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Match, Optional, Tuple
 
 from unittest_leakfix._core import redaction
 from unittest_leakfix._core.code_origin import START
@@ -61,8 +61,8 @@ def in_words(leak: Leak) -> Leak:
     if seen is None:
         return leak
     words = _WORDS[type(seen)](seen, leak)
-    leak = replace(leak, subject=steady_words(words.subject), notes=words.notes + leak.notes,
-                   closed=words.closed, seen=None)
+    leak = replace(leak, subject=steady_words(words.subject, leak.kind),
+                   notes=words.notes + leak.notes, closed=words.closed, seen=None)
     return written(leak, words.remedy)
 
 
@@ -71,13 +71,25 @@ _ADDRESS = re.compile(r"(?: at)? 0x[0-9a-fA-F]{6,}")
 # What tempfile makes up, by itself or after a prefix of the user's; pytest's folders are numbered.
 _RANDOM = re.compile(r"(?<=/tmp)[a-z0-9_]{8}(?![a-z0-9_])"
                      r"|(?<=/pytest-of-)[^/'\"]+/pytest-\d+(?:/popen-gw\d+)?")
+# "127.0.0.1:45424", "[::1]:45424", "('127.0.0.1', 45424)"
+_PORT = re.compile(r"([\d\]]:|', )(\d{5})(?!\d)")
+_MADE_UP = 32768        # the first that Linux gives to who wants any port; others begin at 49152
+
+_OF_SOCKETS = ("socket", "descriptor", "closed descriptor")
 
 
-def steady_words(text: str) -> str:
+def steady_words(text: str, kind: str = "") -> str:
     """Return a headline without addresses and made up names, which differ from run to run; paths in
-    the folder of the run are relative to it."""
+    the folder of the run are relative to it. Of a leak of this *kind*: a socket's port says
+    something only where it was chosen."""
     text = text.replace(START, "") if len(START) > 1 else text
+    if kind in _OF_SOCKETS:
+        text = _PORT.sub(_port, text)
     return _RANDOM.sub("*", _ADDRESS.sub("", _OBJECT.sub(r"\1", text)))
+
+
+def _port(match: Match[str]) -> str:
+    return match.group() if int(match.group(2)) < _MADE_UP else match.group(1) + "*"
 
 
 def written(leak: Leak, remedy: Optional[Remedy], scope: Optional[CodeScope] = None) -> Leak:
