@@ -259,6 +259,8 @@ STATE: Dict[Tuple[str, str], str] = {
      "ListeningObserver._active"): "those who listen to closing now: listeners are registered once",
     ("leaks.fingerprint",
      "_places"): "a cache of what lines of code are called, of bounded size",
+    ("leaks.report.user_code",
+     "_by_path"): "a cache of which module a file is: by the paths of tests, which are few",
     ("leaks.report.whole_file",
      "_serial"): "the number of the next temporary file, which no two may share",
     ("leaks.suppressions",
