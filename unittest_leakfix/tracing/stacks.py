@@ -30,6 +30,7 @@ _USERS: Dict[str, int] = {}     # origins, with what is not the user's own apart
 _DRIVER_KINDS: Dict[str, int] = {}
 _OWN_FOLDER = -1    # a kind of code beside those of `frames`: of an installed package
 _FRAMES = 10
+_TYPED = "<string>"
 
 
 class Frame(NamedTuple):
@@ -127,6 +128,8 @@ def stack(frame: Optional[FrameType]) -> Tuple[object, ...]:
         kind = known.get(filename)
         if kind is None:
             kind = _find_driver_origin(filename)
+        if kind == USER and filename == _TYPED and frame.f_globals.get("__name__") != "__main__":
+            kind = _OWN_FOLDER      # generated: SQLAlchemy 2.0 decorates its methods with that
         if kind == USER or kind == _OWN_FOLDER and not inside:
             inside = False
             found += (code, frame.f_lasti)
@@ -181,8 +184,9 @@ def is_installed(filename: str) -> bool:
 
 def _find_driver_origin(filename: str) -> int:
     kind = origin_of(filename)
-    # A library's generated function has a name in brackets; ``python -c`` is "<string>".
-    if kind == USER and filename != "<string>" and not is_users_file(filename):
+    # A library's generated function has a name in brackets; ``python -c`` is "<string>", of which
+    # `stack` looks at the module.
+    if kind == USER and filename != _TYPED and not is_users_file(filename):
         kind = _OWN_FOLDER
     if len(_DRIVER_KINDS) < 10000:     # generated code may have a file name of its own each time
         _DRIVER_KINDS[filename] = kind

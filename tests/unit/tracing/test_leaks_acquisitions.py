@@ -14,7 +14,7 @@ import unittest
 from unittest import mock
 
 from unittest_leakfix._core.code_origin import short
-from unittest_leakfix.tracing import deduced, os_facts
+from unittest_leakfix.tracing import deduced, os_facts, stacks
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
 _pipe = os.pipe     # the one that nobody watches
@@ -396,6 +396,16 @@ class OnAndOffTest(AcquisitionsCase):
 
         with open(Lying(path)) as file:
             self.assertEqual(self.records.of(file).detail, path)
+
+
+class GeneratedTest(unittest.TestCase):
+    """A library's generated function is called "<string>", as what ``python -c`` runs."""
+
+    def test_stack(self):
+        for module, wanted in (("sqlalchemy.orm.session", "test_stack"), ("__main__", "generated")):
+            names = {"__name__": module, "stack": stacks.stack, "sys": sys}
+            exec("def generated():\n    return stack(sys._getframe())\n", names)
+            self.assertEqual(wanted, stacks.frames_of(names["generated"]())[0].function)
 
 
 if __name__ == "__main__":
