@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, Callable, Collection, List, Optional
 
 from unittest_leakfix._core import errors, redaction
-from unittest_leakfix._core.code_origin import short
+from unittest_leakfix._core.code_origin import is_users_file, short
 from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.gc_control import heap
 from unittest_leakfix._core.swap import Swap
@@ -335,7 +335,8 @@ def is_reported(complaint: Complaint, ids: Collection[int], lines: Collection[Fr
     it; *lines* are those on which the clients were made that died.
 
     A driver for asyncio warns with the address of its connection, and asyncio of the transport; and
-    aiomysql's finalizer asks the loop, which is closed, to close it.
+    aiomysql's finalizer asks the loop, which is closed, to close it. That of SQLAlchemy 1.4 makes a
+    coroutine of the driver's that it cannot await: no line of the user's made that.
     """
     if not ids:
         return False
@@ -345,4 +346,7 @@ def is_reported(complaint: Complaint, ids: Collection[int], lines: Collection[Fr
             ("unclosed transport ", "unclosed <socket.socket ", "loop is closed")) or any(
             "0x%x" % each in complaint.text for each in ids) or any(
                 each in lines for each in opened)
+    if complaint.kind == "coroutine was never awaited":
+        return complaint.acquisition is None and bool(complaint.spots) and not any(
+            is_users_file(each.frame.file) for each in complaint.spots)
     return complaint.kind == "unraisable exception" and complaint.loop_closed

@@ -16,7 +16,7 @@ import warnings
 import weakref
 
 from unittest_leakfix._core.code_origin import short
-from unittest_leakfix.leaks.captured_warnings import ComplaintCapture
+from unittest_leakfix.leaks.captured_warnings import ComplaintCapture, is_reported
 from unittest_leakfix.leaks.passing_warnings import PassThroughCapture
 from unittest_leakfix.tracing.acquisitions import Acquisitions
 
@@ -467,6 +467,39 @@ class BystanderTest(ComplaintsCase):
         in_a_cycle(socket.socket())
         self.noticed()
         self.assertIsNone(self.records._dead)
+
+
+class OfWhatDiedTest(ComplaintsCase):
+    """A coroutine that a library's finalizer made, and could not await."""
+
+    def complaint(self, source):
+        complaint, = self.caught_in(source)
+        self.assertEqual("coroutine was never awaited", complaint.kind)
+        return complaint
+
+    def caught_in(self, file):
+        code = compile("async def close(): pass\n", file, "exec")
+        names = {}
+        exec(code, names)
+        capture = ComplaintCapture(self.records)
+        capture.install()
+        try:
+            # Made where no line is the user's: in a thread that runs the library's own alone.
+            thread = threading.Thread(target=names["close"])
+            thread.start()
+            thread.join()
+            gc.collect()
+        finally:
+            capture.remove()
+        return capture.take()
+
+    def test_of_a_library(self):
+        complaint = self.complaint(os.path.join(os.sep, "x", "site-packages", "driver.py"))
+        self.assertTrue(is_reported(complaint, {1}))
+        self.assertFalse(is_reported(complaint, ()))
+
+    def test_of_the_user(self):
+        self.assertFalse(is_reported(self.complaint(os.path.join(os.sep, "x", "shop.py")), {1}))
 
 
 if __name__ == "__main__":
