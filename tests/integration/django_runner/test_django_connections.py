@@ -29,7 +29,7 @@ class OrderTests(TestCase):
 LIVE_SERVERS = """\
 unittest_leakfix: closed 6 connections of live servers' requests, for clients that did not hang up
   Requests.test_three_clients_that_do_not_hang_up: 3 connections opened by request threads, \
-at most 1 at once; 3 of them closed for you, without that up to 3 at once
+at most N at once; 3 of them closed for you, without that up to N at once
   Requests.test_one_client_one_thread_a_connection_each: 3 connections opened by request threads, \
 at most 1 at once; 3 of them closed for you, without that up to 1 at once
   they would have stayed: a thread keeps its connection while it waits for its client, where \
@@ -124,7 +124,10 @@ class Inner(unittest.TestCase):
     def test_live_server(self):
         self.assertNotIn("unittest_leakfix: closed", self.passes("live_server_cases"))
         printed = self.passes("live_server_cases", "--leaks=report")
-        self.assertIn(LIVE_SERVERS, printed)
+        # How many at once: the threads of one request may not be over when the next one is there.
+        counted = re.sub(r"(_hang_up: 3 .* at most )[1-3]( at once; .* up to )[23](?= at once)",
+                         r"\1N\2N", printed)
+        self.assertIn(LIVE_SERVERS, counted)
         self.assertNotIn("test_memory_is_shared", printed.partition("closed 6 connections")[2])
 
     def test_clean_up(self):
