@@ -1,7 +1,8 @@
 """Checks values against the JSON Schemas in tests/support/schemas and docs, where jsonschema is
 installed."""
-from __future__ import annotations
+from __future__ import absolute_import
 
+import io
 import json
 import os
 import unittest
@@ -16,19 +17,19 @@ except ImportError:
 _FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schemas")
 
 
-def schema(name: str):
+def schema(name):
     """Return the schema in the file *name*: of our folder, or "docs/..."."""
     path = os.path.join(ROOT, *name.split("/")) if "/" in name else os.path.join(_FOLDER, name)
-    with open(path, encoding="utf-8") as file:
+    with io.open(path, encoding="utf-8") as file:
         return json.load(file)
 
 
-def problems(value, name: str):
+def problems(value, name):
     """Return what is wrong with *value* by the schema *name*. Skips the test without jsonschema."""
     return _problems(value, schema(name))
 
 
-def strict_problems(value, name: str):
+def strict_problems(value, name):
     """As `problems`, and what the schema does not name is wrong too."""
     return _problems(value, _strict(schema(name)))
 

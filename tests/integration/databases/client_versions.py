@@ -1,9 +1,9 @@
 """The tests of clients and databases with old and new versions of the libraries.
 
-``python tests/integration/databases/client_versions.py [NAME ...]`` makes an environment for each row of `ROWS` (or those
-named), in a temporary folder, runs the row's test modules there, prints one line for each, and
-removes it. The exit status is 1 when one failed. What a module skips there is counted: a library
-that is not in the row is missing. The servers are the tests' own.
+``python tests/integration/databases/client_versions.py [NAME ...]`` makes an environment for each
+row of `ROWS` (or those named), in a temporary folder, runs the row's test modules there, prints one
+line for each, and removes it. The exit status is 1 when one failed. What a module skips there is
+counted: a library that is not in the row is missing. The servers are the tests' own.
 """
 from __future__ import annotations
 
