@@ -42,6 +42,7 @@ class LoadedModules(Monitor):
         self._keys: List[str] = []
         self._ids: List[int] = []
         self._imported: Dict[str, Any] = {}     # by an import, since the base was taken
+        self._new: Optional[Dict[str, Any]] = None      # by the import that is under way
         self._imports = -1
 
     def take(self) -> None:
@@ -76,9 +77,14 @@ class LoadedModules(Monitor):
     def absorb(self, since: "LoadedModules") -> None:
         """Note what an import has put in; what was there before, and was taken out by the test,
         stays a change of the test's."""
-        for name, module in list(sys.modules.items()):
-            if module is not _strongly(since._base.get(name, _MISSING)):
-                self._imported[name] = _weakly(module)
+        if since._new is None:      # several absorb the same import
+            since._new = {name: _weakly(module) for name, module in list(sys.modules.items())
+                          if module is not _strongly(since._base.get(name, _MISSING))}
+        self._imported.update(since._new)
+
+    def window(self) -> None:
+        super().window()
+        self._new = None
 
     def changes(self) -> List[FoundChange]:
         found: List[FoundChange] = []

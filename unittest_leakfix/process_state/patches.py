@@ -163,6 +163,9 @@ class ModuleAttributes(Monitor):
             mine = self._base.get(name)
             if mine is None or mine[0] is not module:
                 continue
+            listed, values = since._listed(name, module), since._values.get(name, [])
+            if len(listed) == len(values) and all(map(is_, listed, values)):
+                continue
             now = vars(module)
             for attribute, old in before.items():
                 new = now.get(attribute, _MISSING)

@@ -228,6 +228,7 @@ class Table(Monitor):
         self._set = -1      # how many calls of what sets one were noted
         self._mark = 0      # the last thing that was noted before
         self._base: Dict[str, Any] = {}     # by the name of the row
+        self._unchanged: Optional[bool] = None      # by the import that is under way
         self._often: Set[str] = set()
 
     def _module(self, row: Setting) -> Optional[ModuleType]:
@@ -291,6 +292,12 @@ class Table(Monitor):
         return not new and not row.same(old, now[0])
 
     def absorb(self, since: "Table") -> None:
+        if since._unchanged is None:        # several absorb the same import
+            read = since._read()
+            since._unchanged = (read.keys() <= since._base.keys() and all(
+                alike(since._base[name], value) for name, value in read.items()))
+        if since._unchanged and since._base.keys() <= self._base.keys():
+            return
         now = self._read()
         for row in self._rows:
             name = row.name
@@ -300,6 +307,10 @@ class Table(Monitor):
                 self._base[name] = now[name]    # its module was imported meanwhile
             elif not alike(since._base[name], now[name]):
                 self._base[name] = _merged(self._base[name], since._base[name], now[name])
+
+    def window(self) -> None:
+        super().window()
+        self._unchanged = None
 
     def changes(self) -> List[FoundChange]:
         found: List[FoundChange] = []

@@ -36,7 +36,7 @@ WIDTH = 1000
 # object on a heap of a million (3.8 to 3.13). From here on one pass with a set (300 ms) is cheaper.
 _BATCH = 512
 _SCAN = 90      # what it takes to go over the heap, in objects searched
-_TOGETHER = 200
+_TOGETHER, _FEW = 200, 10
 _get_referents = gc.get_referents
 _disable = gc.disable
 _enable = gc.enable
@@ -84,6 +84,7 @@ class Walk:
         self.ignored = ignored
         self.roots = roots.Roots(ignored)
         self.searches = [Search(id(target)) for target in targets]
+        self._roots: Dict[int, List[roots.Root]] = {}   # by the ids of the objects
         self._of_ours: Dict[int, bool] = {}     # by the id of a class
         self.hidden = self.roots.hidden() | {id(self), id(self.__dict__), id(self.nodes)}
 
@@ -154,8 +155,11 @@ class Walk:
             return False
         obj = self.nodes[oid]
         search.levels[oid] = level
-        module = self.roots.namespaces.get(oid)
-        known = [self.roots.module(module)] if module is not None else self.roots.find(obj)
+        known = self._roots.get(oid)
+        if known is None:       # several searches meet the same objects
+            module = self.roots.namespaces.get(oid)
+            known = self._roots[oid] = ([self.roots.module(module)] if module is not None
+                                        else self.roots.find(obj))
         if not level:  # the target is not its own root
             known = [root for root in known if root.entry is not None] + self.roots.imported(obj)
         if known:
@@ -211,16 +215,20 @@ class Walk:
         apart, referents = wanted.isdisjoint, self.get_referents
         found: List[Any] = []
         everything = self.get_objects()
-        kinds = dict(zip(map(id, map(type, everything)), map(type, everything)))
-        modules = {key for key, kind in kinds.items() if issubclass(kind, ModuleType)}
-        # What several refer to is asked for at once, and they are looked at one by one if any of
-        # it is searched: half of the time. (Modules are not asked so: see `edges.referents`.)
+        kinds = list(map(id, map(type, everything)))
+        modules = {key for key, kind in dict(zip(kinds, map(type, everything))).items()
+                   if issubclass(kind, ModuleType)}
+        # What several refer to is asked for at once, then what a few of them do where that is
+        # searched, and only then each for itself: half of the time. (Modules are not asked so: see
+        # `edges.referents`.)
         for start in range(0, len(everything), _TOGETHER):
             some = everything[start:start + _TOGETHER]
-            if (modules.isdisjoint(map(id, map(type, some)))
-                    and apart(map(id, _get_referents(*some)))):
-                continue
-            found += [obj for obj in some if not apart(map(id, referents(obj)))]
+            if not modules.isdisjoint(kinds[start:start + _TOGETHER]):
+                found += [obj for obj in some if not apart(map(id, referents(obj)))]
+            elif not apart(map(id, _get_referents(*some))):
+                for few in [some[place:place + _FEW] for place in range(0, len(some), _FEW)]:
+                    if not apart(map(id, _get_referents(*few))):
+                        found += [obj for obj in few if not apart(map(id, _get_referents(obj)))]
         return found
 
     def _untracked(self, wanted: Set[int]) -> List[Any]:
