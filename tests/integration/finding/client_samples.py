@@ -75,6 +75,10 @@ SAMPLES = (
     sample("Session", "sqlalchemy", "orm.Session(sa.create_engine(%s))" % _PG,
            "psycopg2 connection to " + _TO, 'it.execute(sa.text("select 1"))', "postgresql",
            imports=_SA, needs=("psycopg2",)),
+    sample("ScopedSession", "sqlalchemy", "orm.scoped_session(orm.sessionmaker("
+           "sa.create_engine(%s)))" % _PG, "psycopg2 connection to " + _TO,
+           'it().execute(sa.text("select 1"))', "postgresql",
+           remedy="self.addCleanup(it.remove)", imports=_SA, needs=("psycopg2",)),
     sample("AsyncEngine", "sqlalchemy", "saa.create_async_engine(%s)" % _APG,
            "SQLAlchemy engine (asyncpg) to " + _TO, "async with it.connect(): pass", "postgresql",
            True, "self.addAsyncCleanup(it.dispose)", imports=_SAA, needs=("asyncpg", "greenlet")),
@@ -184,7 +188,7 @@ _NOUNS = {
     "Engine": "SQLAlchemy engine", "EngineSqlite": "SQLAlchemy engine",
     "Connection": "SQLAlchemy connection", "Session": "SQLAlchemy session",
     "AsyncEngine": "SQLAlchemy async engine", "AsyncConnection": "SQLAlchemy async connection",
-    "AsyncSession": "SQLAlchemy async session",
+    "AsyncSession": "SQLAlchemy async session", "ScopedSession": "SQLAlchemy scoped session",
 }
 
 
