@@ -131,6 +131,7 @@ class ModuleAttributes(Monitor):
     per_test = False
     sharp = False
     _names: Tuple[str, ...] = _WATCHED
+    _whole = True       # what is not in the base was added
 
     def __init__(self) -> None:
         self._base: Dict[str, Tuple[Any, Dict[str, Any]]] = {}
@@ -203,18 +204,17 @@ class ModuleAttributes(Monitor):
                 new = now.get(attribute, _MISSING)
                 if new is not old and attribute not in _VOLATILE and not _is_irrelevant(old, new):
                     found.append(_replaced(module, attribute, old, new))
-            found += [_new(module, attribute) for attribute in _added(name, now, base)]
+            if self._whole:
+                found += [_new(module, attribute) for attribute in _added(name, now, base)]
         return found
 
 
 class UsualFunctions(ModuleAttributes):
     """Watches those that are replaced most: cheap."""
 
-    def changes(self) -> List[FoundChange]:
-        return [each for each in super().changes() if each[0].how != "added"]
-
     per_test = True
     sharp = True
+    _whole = False
     _names = tuple(_USUAL)
 
     def __init__(self) -> None:
