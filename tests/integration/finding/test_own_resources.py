@@ -111,7 +111,7 @@ class RegisteredTest(unittest.TestCase):
         register_resource(cls, noun="feed", close="hang_up", parts=lambda feed: [part],
                           remedy=("acme.end", "hang_up"))
         kind = kind_of(cls())
-        self.assertEqual((kind.name, kind.ends), ("feed", ("acme.end", "hang_up")))
+        self.assertEqual((kind.name, kind.ends(cls())), ("feed", ("acme.end", "hang_up")))
         self.assertEqual(kind.parts(cls()), [part])
 
     def test_parts_that_raise(self):
