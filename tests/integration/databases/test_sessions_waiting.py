@@ -1,6 +1,7 @@
 """Who blocks whom: a session that waits for a lock is shown with the one that holds it."""
 from __future__ import annotations
 
+import time
 import unittest
 
 from tests.integration.databases.session_case import (
@@ -34,6 +35,8 @@ class Waiting:
         self.addCleanup(holder.rollback)
 
         def look():
+            # InnoDB reads its tables of transactions anew only where nobody has for 0.1 seconds.
+            time.sleep(0.2)
             found = {each.id: each
                      for each in self.kind.module.sessions(admin, self.server.database)}
             return found[holds], found[wanted], found.values()
