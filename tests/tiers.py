@@ -40,6 +40,7 @@ BOTH = (OLDEST, NEWEST)
 CORE = ((2, 7), (3, 6), NEWEST)     # of what also fixes before 3.8
 ONE = (NEWEST,)
 MIDDLE = ((3, 12),)     # one that has all packages as well, and time: the newest runs the most
+BESIDE = (3, 11)        # another such one, for what takes minutes by itself
 # The beginning of a module's name, and the versions that run it in the full tier: the first counts.
 MODULES = (
     ("test_application_state", BOTH),
@@ -87,21 +88,21 @@ MODULES = (
     ("test_pytest_xdist", ONE),
     ("test_patience_frameworks", ONE),
     ("test_patience", CORE),
-    ("test_polluter", ONE),
+    ("test_polluter", (BESIDE,)),
     ("test_pytest", BOTH),
     ("test_messages", ONE),
     ("test_progress", ONE),
     ("test_recipes", CORE),
     ("test_redaction_outputs", MIDDLE),
     ("test_redaction", CORE),
-    ("test_replaced_functions", CORE),
+    ("test_replaced_functions", (BESIDE, NEWEST)),
     ("test_report_commands", BOTH),
     ("test_reporter", ONE),
     ("test_sessions", MIDDLE),
     ("test_story_async", ONE),
     ("test_story", CORE),
     ("test_suites_again", CORE),
-    ("test_trust_large", ONE),
+    ("test_trust_large", (BESIDE,)),
     ("test_trust_points", ONE),
     ("test_trust", CORE),
     ("test_truth", BOTH),

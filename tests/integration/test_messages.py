@@ -91,7 +91,8 @@ class MessagesTest(unittest.TestCase):
             import pymysql  # noqa: F401
         except ImportError:
             self.skipTest("needs PyMySQL")
-        server = servers.mariadb()      # admits 20
+        server = servers.fresh()    # admits 20, and has no tables
+        self.addCleanup(server.stop)
         folder = os.path.realpath(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, folder)
         with open(os.path.join(folder, "settings.py"), "w") as file:

@@ -19,7 +19,7 @@ import unittest
 
 from tests.integration.finding import replaced
 from tests.support.paths import ROOT
-from tests.tiers import NEWEST, full_on, nightly
+from tests.tiers import BESIDE, full_on, nightly
 
 PACKAGE = os.path.join(ROOT, "unittest_leakfix")
 MODULES = ("os", "io", "time", "gc", "threading", "socket", "json", "builtins")
@@ -43,11 +43,10 @@ class ReplacedCase(unittest.TestCase):
 
 
 @unittest.skipUnless(hasattr(os, "fork"), "each run is a fork")
-@full_on((3, 8), (3, 12), (3, 13))
+@full_on(BESIDE)
 class RaisesTests(ReplacedCase):
     """What stands in the function's place raises."""
 
-    @full_on(NEWEST)    # most of them, and seldom one that unittest or we have to do with
     def test_os(self) -> None:
         self.same("os", "raises", 150)
 
@@ -77,7 +76,7 @@ class RaisesTests(ReplacedCase):
 class ReturnsTests(ReplacedCase):
     """What stands in its place returns None, or is a mock."""
 
-    @full_on((3, 8), (3, 12), (3, 13))
+    @full_on(BESIDE)
     def test_builtins_that_return_nothing(self) -> None:
         self.same("builtins", "nothing", 90)
 
