@@ -107,8 +107,8 @@ class VerdictTests(LimitCase):
         text = self.call("--max-memory=5MB", "-v", "test_it", status=1)
         self.assertIn("FAILED (failures=3)", text)
         self.assertIn("FAIL: test_it.OneTests.test_leaks\n", text)
-        self.assertRegex(text, r"AssertionError: kept [89]\.\d MB, and [89]\.\d MB when it ran again: "
-                               r"more than 5\.0 MB \(leakfix_max_memory\)")
+        self.assertRegex(text, r"AssertionError: kept [89]\.\d MB, and [89]\.\d MB when it ran "
+                               r"again: more than 5\.0 MB \(leakfix_max_memory\)")
         self.assertIn("MEMORY  1 test was above its limit; confirmed: 1\n", text)
         self.assertRegex(text, r"(?m)^test_passes .*ok$")
 
@@ -129,8 +129,8 @@ class VerdictTests(LimitCase):
                 unittest.main(testRunner=LeakFixTestRunner(leaks="report"))
             """, "script")
         text = self.call(module="script", status=0)
-        self.assertRegex(text, r"__main__\.OneTests\.test_leaks kept [89]\.\d MB, more than 5\.0 MB; "
-                               r"unconfirmed, so it does not fail: ")
+        self.assertRegex(text, r"__main__\.OneTests\.test_leaks kept [89]\.\d MB, more than 5\.0 "
+                               r"MB; unconfirmed, so it does not fail: ")
         self.assertIn("BadTests.leakfix_max_memory = 'much': give a number of bytes", text)
 
     def test_pytest(self) -> None:
