@@ -3,6 +3,7 @@
 from __future__ import absolute_import
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.introspection import qualified
 
 __unittest = True
 bind(globals())
@@ -91,3 +92,14 @@ class ForwardingObserver(RunObserver):
 
     def module_finished(self):
         self.inner.module_finished()
+
+
+class RunningTest(object):
+    """The name of a test, without the test: class and method."""
+
+    def __init__(self, test):
+        self._kind = type(test)
+        self._method = getattr(test, "_testMethodName", "")
+
+    def __str__(self):
+        return "%s.%s" % (qualified(self._kind), self._method)

@@ -19,7 +19,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.ownership import ours, resting
 from unittest_leakfix._core.redaction import shown
-from unittest_leakfix.observer import ForwardingObserver
+from unittest_leakfix.observer import ForwardingObserver, RunningTest
 from unittest_leakfix.stack_text import (
     child_texts,
     function_at_exit,
@@ -94,7 +94,7 @@ class Watch(object):
         self._end = None            # when the run was over
         self._status = 0
         self._started_by = {}
-        self._ours = ()              # the numbers of our threads
+        self._ends_before_forks = False
         self._running = False
         self._paused = False
         self._wake = allocate_lock()
@@ -104,7 +104,8 @@ class Watch(object):
         """Begin to watch, or to watch again."""
         if self._paused or not self._running:
             Watch._running_one = self
-            if not self._ours and sys.version_info >= (3, 12):
+            if not self._ends_before_forks and sys.version_info >= (3, 12):
+                self._ends_before_forks = True
                 _register_at_fork(before=self._pause)
             self._paused, self._running = False, True
             start_new_thread(self._watch, ())
@@ -159,19 +160,19 @@ class Watch(object):
         self._watch()
 
     def _watch(self):
-        number = get_ident()
         try:
+            number = get_ident()
             ours.add(number)
-            self._watch_on(number)
+            try:
+                self._watch_on(number)
+            finally:
+                self._running = False
+                resting.discard(number)
+                ours.discard(number)
         except:     # noqa: E722  2.7 takes the names of modules away, Exception too, as it ends
             pass
-        finally:
-            self._running = False
-            resting.discard(number)
-            ours.discard(number)
 
     def _watch_on(self, number):
-        self._ours += (number,)
         self._native = _get_native_id()
         patience = self._patience or AT_END
         # Twice a second is enough, and costs nothing.
@@ -284,7 +285,7 @@ class Watch(object):
 
     def _frames(self):
         """Return the threads and their frames, the main thread first, without ours."""
-        frames = [each for each in _current_frames().items() if each[0] not in self._ours]
+        frames = [each for each in _current_frames().items() if each[0] not in ours]
         return sorted(frames, key=lambda each: (each[0] != self._main, each[0]))
 
     def _threads(self):
@@ -321,7 +322,7 @@ class Watch(object):
         done = []
 
         def last():
-            self._ours += (get_ident(),)
+            ours.add(get_ident())
             try:
                 if at_exit:
                     _run_at_exit()
@@ -387,7 +388,7 @@ class WatchedObserver(ForwardingObserver):
     def test_started(self, test):
         self.inner.test_started(test)
         # Text is made of it when it stands still, and it is let go of when it has finished.
-        self._watch.runs(_Name(test))
+        self._watch.runs(RunningTest(test))
 
     def test_finished(self, test):
         self._watch.runs(None)
@@ -412,17 +413,6 @@ class WatchedObserver(ForwardingObserver):
     def module_finished(self):
         self._watch.runs(None)
         self.inner.module_finished()
-
-
-class _Name(object):
-    """The name of a test, without the test: class and method."""
-
-    def __init__(self, test):
-        self._kind = type(test)
-        self._method = getattr(test, "_testMethodName", "")
-
-    def __str__(self):
-        return "%s.%s" % (qualified(self._kind), self._method)
 
 
 def watch_locks(main, look, two, descriptor=None):

@@ -13,10 +13,9 @@ import sys
 import time
 
 from unittest_leakfix._core.early import bind
-from unittest_leakfix._core.introspection import qualified
 from unittest_leakfix._core.redaction import shown
 from unittest_leakfix._core.ticker import Ticker
-from unittest_leakfix.observer import ForwardingObserver
+from unittest_leakfix.observer import ForwardingObserver, RunningTest
 
 try:
     from _thread import RLock
@@ -286,17 +285,6 @@ class ProgressObserver(ForwardingObserver):
     def before_fixture(self, name):
         self._progress.runs(name)
         self.inner.before_fixture(name)
-
-
-class RunningTest(object):
-    """The name of a test, without the test: class and method."""
-
-    def __init__(self, test):
-        self._kind = type(test)
-        self._method = getattr(test, "_testMethodName", "")
-
-    def __str__(self):
-        return "%s.%s" % (qualified(self._kind), self._method)
 
 
 def _takes(stream, text):

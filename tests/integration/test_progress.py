@@ -143,6 +143,12 @@ def test_passes(self):
         self.assertTrue(any("1 s in test_orders.OrderTests.test_long" in each
                             for each in self.bars()), self.bars())
 
+    def test_its_thread_is_not_among_those_of_the_tests(self):
+        self.perform("def test_long(self):\n    time.sleep(2)\n", "--patience=1", columns=160)
+        shown = "\n".join(self.screens)
+        self.assertIn("test_long has not ended for 1 s; the threads are now at:", shown)
+        self.assertNotIn("a thread without a Thread object", shown)
+
     def test_leaks_so_far(self):
         lines = self.perform('''
 def test_changes(self):

@@ -8,6 +8,7 @@ import sys
 import time
 
 from unittest_leakfix._core.early import bind
+from unittest_leakfix._core.ownership import ours, resting
 
 try:
     from _thread import allocate_lock, get_ident, start_new_thread
@@ -73,15 +74,20 @@ class Ticker(object):
 
     def _tick(self):
         try:
-            self.ident = get_ident()
+            self.ident = number = get_ident()
+            ours.add(number)
             while not self._stopped and _getpid() == self._pid:
+                resting.add(number)     # it refers to nothing of the tests
                 if sys.version_info >= (3,):
                     self._wake.acquire(True, self._step)
                 else:
                     _sleep(self._step)
+                resting.discard(number)
                 if not self._stopped:
                     self._function()
         except:     # noqa: E722  as 2.7 ends it takes the names of modules away, Exception too
             self._stopped = True
         finally:
             self._running = False
+            resting.discard(self.ident)
+            ours.discard(self.ident)
