@@ -9,7 +9,7 @@ from unittest_leakfix._core.early import bind
 from unittest_leakfix.options import seeded
 from unittest_leakfix.polluter import text
 from unittest_leakfix.polluter.children import CannotRun, Children
-from unittest_leakfix.polluter.frameworks import FRAMEWORKS, Framework
+from unittest_leakfix.polluter.frameworks import FRAMEWORKS, Framework, add_arguments, check_name
 from unittest_leakfix.polluter.ids import PASSED
 from unittest_leakfix.polluter.inquiry import FOUND, Inquiry, Run
 
@@ -100,11 +100,7 @@ def _options(arguments: Sequence[str]) -> Tuple[Any, List[str]]:
     parser = argparse.ArgumentParser(
         prog="python -m unittest_leakfix polluter", usage=_USAGE, description=_DESCRIPTION,
         epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pytest", dest="framework", action="store_const", const="pytest",
-                        default="unittest", help="run the tests by pytest")
-    parser.add_argument("--django", dest="framework", action="store_const", const="django",
-                        help="run them by manage.py test; without a manage.py in this folder, by "
-                        "python -m django test")
+    add_arguments(parser, "unittest", "run the tests by pytest", "run them")
     parser.add_argument("--jobs", type=_jobs, default=1, metavar="N",
                         help="run N child processes at the same time; tests that share a database "
                         "or files do not bear it (default: 1)")
@@ -131,8 +127,7 @@ def _options(arguments: Sequence[str]) -> Tuple[Any, List[str]]:
         else:
             rest.append(word)
     options = parser.parse_args(ours)
-    if not rest or rest[0].startswith("-"):
-        parser.error("the name of the test comes first, before the arguments that are not ours")
+    check_name(parser, rest)
     return options, rest
 
 

@@ -16,7 +16,7 @@ from unittest_leakfix.options import seeded
 from unittest_leakfix.polluter import explanation
 from unittest_leakfix.polluter.children import CannotRun, Children, Outcome
 from unittest_leakfix.polluter.command import DONE, FAULT, INTERRUPTED, LIMIT, NOTHING
-from unittest_leakfix.polluter.frameworks import FRAMEWORKS, Tests
+from unittest_leakfix.polluter.frameworks import FRAMEWORKS, Tests, add_arguments, check_name
 
 __unittest = True
 bind(globals())
@@ -127,19 +127,15 @@ def _options(arguments: Sequence[str]) -> Tuple[Any, List[str]]:
     parser = argparse.ArgumentParser(
         prog="python -m unittest_leakfix explain", usage=_USAGE, description=_DESCRIPTION,
         epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pytest", dest="framework", action="store_const", const="pytest",
-                        default="", help="run it by pytest, as a name with :: is anyway")
-    parser.add_argument("--django", dest="framework", action="store_const", const="django",
-                        help="run it by manage.py test; without a manage.py in this folder, by "
-                        "python -m django test")
+    add_arguments(parser, "", "run it by pytest, as a name with :: is anyway",
+                  "run it")
     parser.add_argument("--times", type=_times, default=TIMES, metavar="N",
                         help="measure N runs, of which the first is warm-up (default: %d)" % TIMES)
     parser.add_argument("--json", metavar="FILE", help="write the explanation to FILE as JSON")
     parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS",
                         help="end the child process if a run takes longer (default: %d)" % LIMIT)
     options, rest = parser.parse_known_args(list(arguments))
-    if not rest or rest[0].startswith("-"):
-        parser.error("the name of the test comes first, before the arguments that are not ours")
+    check_name(parser, rest)
     return options, rest
 
 

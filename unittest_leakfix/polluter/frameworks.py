@@ -1,6 +1,7 @@
 """The command lines of a child: unittest's, pytest's and Django's."""
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import subprocess
@@ -153,6 +154,23 @@ class Django(Framework):
 
 
 FRAMEWORKS = {kind.name: kind for kind in (Unittest, Pytest, Django)}
+
+
+def add_arguments(parser: argparse.ArgumentParser, default: str, pytest: str, django: str) -> None:
+    """Add the options that choose a framework, *default* without one; *pytest* and *django* say
+    what the command does by it."""
+    parser.add_argument("--pytest", dest="framework", action="store_const", const="pytest",
+                        default=default, help=pytest)
+    parser.add_argument("--django", dest="framework", action="store_const", const="django",
+                        help=django + " by manage.py test; without a manage.py in this folder, by "
+                        "python -m django test")
+
+
+def check_name(parser: argparse.ArgumentParser, rest: Sequence[str]) -> None:
+    """End with the error of *parser* where *rest*, the arguments that are not ours, does not begin
+    with the name of a test."""
+    if not rest or rest[0].startswith("-"):
+        parser.error("the name of the test comes first, before the arguments that are not ours")
 
 
 def top_of(name: str) -> str:
